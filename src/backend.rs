@@ -1,0 +1,144 @@
+//! The contract: the [`Backend`] trait and the [`Watch`]es it is given.
+
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
+
+use futures_core::Stream;
+
+use crate::{
+    capability::{Capabilities, Capability},
+    error::{BackendError, StreamError},
+    event::Event,
+};
+
+/// What a backend's stream yields: an event, or an error that concerns a part of what is watched.
+///
+/// An error item never means that the stream is over; only `None` does.
+pub type StreamItem = Result<Event, StreamError>;
+
+/// A path to watch, and whether to watch what lies below it.
+///
+/// ```
+/// use notify_backend::Watch;
+///
+/// let tree = Watch::recursive("/srv/www");
+/// let folder = Watch::non_recursive("/etc");
+/// assert!(tree.recursive && !folder.recursive);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Watch {
+    /// The file or folder, spelled as its events shall spell it.
+    pub path: PathBuf,
+    /// Whether folders below [`path`](Self::path) are watched too, at every depth. Without it, a
+    /// watched folder reports itself and its direct entries. Means nothing for a file.
+    pub recursive: bool,
+}
+
+impl Watch {
+    /// Watches `path` and everything below it.
+    pub fn recursive(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), recursive: true }
+    }
+
+    /// Watches `path` and, if it is a folder, its direct entries.
+    pub fn non_recursive(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), recursive: false }
+    }
+}
+
+/// A source of file-system events for one platform facility.
+///
+/// A backend is a [`Stream`] of [`StreamItem`]s. It is created with the paths to watch, reports
+/// what happens to them for as long as it lives, and frees everything when it is dropped.
+///
+/// # What an implementation must do
+///
+/// - **Readiness.** [`poll_next`](Stream::poll_next) returns without blocking. `Poll::Pending`
+///   means that the waker of the *last* call will be woken once there is more. `None` is final.
+/// - **No gap.** A change made after [`new`](Self::new) has returned is reported; one made before
+///   is not, and neither is what merely exists.
+/// - **Paths.** An event's path starts with the watched path exactly as it was given: neither made
+///   absolute nor canonical. Names are passed on byte for byte.
+/// - **Loss is said.** Where events are lost, an [`EventKind::Missed`](crate::EventKind::Missed)
+///   stands in their place. A folder that cannot be watched inside a larger tree is an `Err` item
+///   that names it, and the rest of the tree is watched all the same.
+/// - **Capabilities are promises.** What [`capabilities`](Self::capabilities) declares works; what
+///   it does not declare does not show.
+/// - **Drop frees.** No thread, descriptor or platform watch outlives the value.
+///
+/// # What is left open
+///
+/// The order of events between unrelated folders, whether equal changes that were not yet read are
+/// merged, and how long after the change an event arrives.
+pub trait Backend: Stream<Item = StreamItem> + Send + Unpin + Debug + 'static {
+    /// Watches `watches`, with all resources set up before it returns.
+    ///
+    /// # Errors
+    ///
+    /// Must be called inside a Tokio runtime, and answers [`BackendError::NoRuntime`] elsewhere
+    /// ([`require_runtime`] does the check). A path that does not exist, cannot be read or is of a
+    /// kind the backend cannot watch is an error that names it. On an error nothing stays behind.
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
+    where
+        Self: Sized;
+
+    /// What this backend promises; the same at every call.
+    fn capabilities() -> Capabilities
+    where
+        Self: Sized;
+
+    /// The backend's name, in the form `namespace/platform`.
+    ///
+    /// The namespace is yours (a GitHub account, an organisation); `official` is reserved for
+    /// backends kept by the Notify project.
+    fn name() -> &'static str
+    where
+        Self: Sized;
+
+    /// The version of this crate that the backend was built with. Leave it as it is provided.
+    #[must_use]
+    fn trait_version() -> &'static str
+    where
+        Self: Sized,
+    {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// Adds a watch, without a gap for those already there. A path that is watched already takes
+    /// the new value of `recursive`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); on an error the watches are as before. The provided method answers
+    /// that [`Capability::ChangeWatches`] is not supported.
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        Err(BackendError::not_supported(Capability::ChangeWatches, [watch.path]))
+    }
+
+    /// Removes the watch of `path`, without a gap for the others. Once it has returned, nothing is
+    /// reported for that watch any more.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::NotWatched`] if `path` is not spelled as in a watch that was added. The
+    /// provided method answers that [`Capability::ChangeWatches`] is not supported.
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        Err(BackendError::not_supported(Capability::ChangeWatches, [path]))
+    }
+}
+
+/// Answers [`BackendError::NoRuntime`] unless it is called inside a Tokio runtime.
+///
+/// ```
+/// use notify_backend::{BackendError, backend::require_runtime};
+///
+/// assert!(matches!(require_runtime(), Err(BackendError::NoRuntime)));
+/// ```
+pub fn require_runtime() -> Result<(), BackendError> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(BackendError::NoRuntime),
+    }
+}

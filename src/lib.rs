@@ -1,0 +1,30 @@
+//! The interface that file-system notification backends implement.
+//!
+//! A **backend** is a crate that talks to one platform facility (inotify, kqueue, a daemon, a
+//! remote service, …) and hands over what happens to watched paths as a stream of [`Event`]s.
+//! Whatever implements [`Backend`] can be used as a plain [`Stream`], run by hand through the
+//! sample command and judged by the compliance suite, with no further code.
+//!
+//! ```text
+//! use notify_backend::prelude::*;                      // (1)
+//! pub struct YourBackend { /* ... */ }                 // (2)
+//! impl Backend for YourBackend { /* ... */ }           // (3)
+//! impl Stream for YourBackend { /* ... */ }            // (4)
+//! ```
+//!
+//! [`Stream`]: futures_core::Stream
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod backend;
+pub mod buffer;
+pub mod capability;
+pub mod error;
+pub mod event;
+pub mod prelude;
+
+pub use backend::{Backend, StreamItem, Watch};
+pub use buffer::Buffer;
+pub use capability::{Capabilities, Capability};
+pub use error::{BackendError, StreamError};
+pub use event::{Event, EventKind};
