@@ -21,6 +21,7 @@ pub mod buffer;
 pub mod capability;
 pub mod error;
 pub mod event;
+mod one_line;
 pub mod prelude;
 
 pub use backend::{Backend, StreamItem, Watch};

@@ -22,6 +22,6 @@ pub use crate::{
     error::{BackendError, StreamError},
     event::{
         AccessKind, AccessMode, CreateKind, DataChange, Event, EventKind, MetadataKind, ModifyKind,
-        RemoveKind, RenameMode,
+        RemoveKind, RenameMode, Tracker,
     },
 };

@@ -5,6 +5,14 @@ use std::{fmt, num::NonZeroUsize};
 /// Relates events to each other, such as the two halves of a rename.
 ///
 /// Only equality has a meaning, and only among events of one backend that are near in time.
+///
+/// ```
+/// use notify_backend::event::Tracker;
+///
+/// assert_eq!(Tracker::new(7), Tracker::new(7));
+/// assert_eq!(Tracker::new(7).map(Tracker::get), Some(7));
+/// assert_eq!(Tracker::new(0), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tracker(NonZeroUsize);
 
@@ -31,8 +39,20 @@ impl fmt::Display for Tracker {
     }
 }
 
-/// What else is known of an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// What else is known of an event: each part may be missing.
+///
+/// ```
+/// use notify_backend::event::{Attrs, Tracker};
+///
+/// let mut attrs = Attrs::default();
+/// assert_eq!((attrs.tracker(), attrs.info(), attrs.source()), (None, None, None));
+///
+/// attrs.set_tracker(Tracker::new(7));
+/// attrs.set_info(Some("is: symlink".into()));
+/// assert_eq!(attrs.info(), Some("is: symlink"));
+/// assert_eq!(attrs.to_string(), r#" tracker=7 info="is: symlink""#);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Attrs {
     tracker: Option<Tracker>,
     // Rare, and therefore out of line: an event is to stay small.
@@ -53,8 +73,10 @@ impl Attrs {
         self.tracker
     }
 
-    /// A further word on what happened; always there on
-    /// [`EventKind::Other`](crate::EventKind::Other).
+    /// A further word on what happened; always there where the kind
+    /// [needs one](crate::EventKind::needs_info).
+    ///
+    /// For people and logs: its wording is the backend's, and may change with its version.
     #[must_use]
     pub fn info(&self) -> Option<&str> {
         self.texts.as_ref()?.info.as_deref()
@@ -93,6 +115,24 @@ impl Attrs {
             let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
             size_of::<Texts>() + text(&texts.info) + text(&texts.source)
         })
+    }
+}
+
+/// Names what is there, e.g. `Attrs { tracker: 7, info: "unmount" }`.
+impl fmt::Debug for Attrs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Attrs");
+        if let Some(tracker) = self.tracker {
+            out.field("tracker", &tracker.get());
+        }
+        if let Some(Texts { info, source }) = self.texts.as_deref() {
+            for (name, text) in [("info", info), ("source", source)] {
+                if let Some(text) = text {
+                    out.field(name, text);
+                }
+            }
+        }
+        out.finish()
     }
 }
 

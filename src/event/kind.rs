@@ -10,7 +10,15 @@ use super::{
 /// What happened.
 ///
 /// The inner kinds are those of `notify-types`. A backend uses the most specific kind that it can
-/// vouch for, and `Any` where the platform does not say.
+/// vouch for, `Any` where the platform does not say more, and `Other` (with an
+/// [info](super::Attrs::info)) where it says what no kind here means.
+///
+/// ```
+/// use notify_backend::prelude::*;
+///
+/// let kind = EventKind::Modify(ModifyKind::Metadata(MetadataKind::WriteTime));
+/// assert_eq!(kind.to_string(), "modify/metadata/write-time");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// Something, the platform does not say what.
@@ -38,12 +46,26 @@ macro_rules! kinds {
         impl EventKind {
             /// Every kind, inner kinds included; [`Missed`](Self::Missed) stands once, without a
             /// count.
+            ///
+            /// ```
+            /// use notify_backend::EventKind;
+            ///
+            /// assert_eq!(EventKind::ALL.first(), Some(&EventKind::Any));
+            /// assert_eq!(EventKind::ALL.last(), Some(&EventKind::Missed(None)));
+            /// ```
             pub const ALL: &[Self] = &[$($($kind)+,)* Missed(None)];
 
-            /// The kind as a lower-case path, e.g. `modify/name/from`.
+            /// The kind as a lower-case path.
             ///
             /// The names are an interface: the sample's `--json` lines and the `serde` format use
             /// them.
+            ///
+            /// ```
+            /// use notify_backend::prelude::*;
+            ///
+            /// let kind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+            /// assert_eq!(kind.name(), "modify/name/from");
+            /// ```
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -102,6 +124,23 @@ kinds! {
     [EventKind::Other] "other"
 }
 
+impl EventKind {
+    /// Whether the kind says nothing by itself, so that its event has to carry an
+    /// [info](super::Attrs::info): true for [`Other`](Self::Other) and every inner `Other`.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// assert!(EventKind::Create(CreateKind::Other).needs_info());
+    /// assert!(!EventKind::Create(CreateKind::File).needs_info());
+    /// ```
+    #[must_use]
+    pub const fn needs_info(self) -> bool {
+        matches!(self.name().as_bytes(), [.., b'o', b't', b'h', b'e', b'r'])
+    }
+}
+
+/// The [name](EventKind::name), and the count of a [`Missed`](EventKind::Missed) that has one.
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())?;

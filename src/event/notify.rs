@@ -2,12 +2,23 @@
 
 use notify_types::event as notify;
 
-use super::{Event, EventKind, Tracker};
+use super::{Attrs, Event, EventKind, ModifyKind, RenameMode, Tracker};
 
-/// An event as Notify's programs know it. [`EventKind::Missed`] becomes a rescan event.
+/// An event as Notify's programs know it. [`EventKind::Missed`] becomes a rescan event, without
+/// its count.
 ///
-/// The [source](super::Attrs::source) is told in the info: `notify-types` has a place for it that
-/// only its own crate can fill.
+/// The [source](Attrs::source) is told in the info: `notify-types` has a place for it that only its
+/// own crate can fill.
+///
+/// ```
+/// use notify_backend::prelude::*;
+///
+/// let event = notify_types::event::Event::from(Event::create(CreateKind::File, "/srv/page"));
+/// assert!(event.kind.is_create());
+/// assert_eq!(event.paths, [Path::new("/srv/page")]);
+///
+/// assert!(notify_types::event::Event::from(Event::missed(None)).need_rescan());
+/// ```
 impl From<Event> for notify::Event {
     fn from(event: Event) -> Self {
         let kind = match event.kind {
@@ -41,15 +52,35 @@ impl From<Event> for notify::Event {
 impl Event {
     /// The events that one of Notify's amounts to: one for each of its paths.
     ///
-    /// A rename with both paths becomes its two halves, and a rescan becomes
-    /// [`EventKind::Missed`]. An event without a path yields nothing else. A tracker of 0 is not
-    /// kept.
+    /// - A rescan event becomes one [`EventKind::Missed`]. Its paths are dropped: what was missed
+    ///   may concern all that is watched.
+    /// - A rename with both paths becomes its two halves. Notify's inotify watcher reports such an
+    ///   event after the two halves; who forwards that watcher's events leaves it out.
+    /// - An event that needs an info and has none gets `unspecified`.
+    /// - Not kept: an event without a path that is no rescan, a tracker of 0, and the process id.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use notify_types::event::EventKind as NotifyKind;
+    ///
+    /// let both = ModifyKind::Name(RenameMode::Both);
+    /// let event = notify_types::event::Event::new(NotifyKind::Modify(both))
+    ///     .add_path("/srv/old".into())
+    ///     .add_path("/srv/new".into());
+    ///
+    /// let halves = Event::from_notify(event);
+    /// assert_eq!(halves[0], Event::rename(RenameMode::From, "/srv/old"));
+    /// assert_eq!(halves[1], Event::rename(RenameMode::To, "/srv/new"));
+    /// ```
     #[must_use]
     pub fn from_notify(event: notify::Event) -> Vec<Self> {
-        use notify::{ModifyKind::Name, RenameMode};
+        let mut attrs = Attrs::default();
+        attrs.set_tracker(event.tracker().and_then(Tracker::new));
+        attrs.set_info(event.info().map(Into::into));
+        attrs.set_source(event.source().map(Into::into));
 
         let kind = match event.kind {
-            _ if event.need_rescan() => return vec![Self::missed(None)],
+            _ if event.need_rescan() => return vec![Self { attrs, ..Self::missed(None) }],
             notify::EventKind::Any => EventKind::Any,
             notify::EventKind::Access(kind) => EventKind::Access(kind),
             notify::EventKind::Create(kind) => EventKind::Create(kind),
@@ -57,19 +88,17 @@ impl Event {
             notify::EventKind::Remove(kind) => EventKind::Remove(kind),
             notify::EventKind::Other => EventKind::Other,
         };
-        let both = kind == EventKind::Modify(Name(RenameMode::Both)) && event.paths.len() == 2;
-        let halves = [RenameMode::From, RenameMode::To];
-        let attrs = event.attrs;
-        let paths = event.paths.into_iter().enumerate();
-        paths
-            .map(|(i, path)| {
-                let kind = if both { EventKind::Modify(Name(halves[i])) } else { kind };
-                let mut out = Self::new(kind, path);
-                out.attrs.set_tracker(attrs.tracker().and_then(Tracker::new));
-                out.attrs.set_info(attrs.info().map(Into::into));
-                out.attrs.set_source(attrs.source().map(Into::into));
-                out
-            })
-            .collect()
+        if kind.needs_info() && attrs.info().is_none() {
+            attrs.set_info(Some("unspecified".into()));
+        }
+        let half = |mode| EventKind::Modify(ModifyKind::Name(mode));
+        let kinds = if kind == half(RenameMode::Both) && event.paths.len() == 2 {
+            [half(RenameMode::From), half(RenameMode::To)]
+        } else {
+            [kind; 2]
+        };
+        let kinds = kinds.into_iter().chain(std::iter::repeat(kind));
+        let paths = event.paths.into_iter();
+        paths.zip(kinds).map(|(path, kind)| Self { kind, path, attrs: attrs.clone() }).collect()
     }
 }

@@ -1,0 +1,64 @@
+//! Paths in messages and logs: always on one line, and never ambiguous.
+
+use std::{fmt, path::Path};
+
+/// Shows a path as it is where that is safe, and quoted with escapes where it is not: a name may
+/// hold line breaks, terminal controls or bytes that are not UTF-8, and begin or end with a space.
+pub(crate) struct OneLine<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_str() {
+            Some(text) if is_plain(text) => f.write_str(text),
+            _ => fmt::Debug::fmt(self.0, f),
+        }
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    // Quotes and backslashes are ordinary in a path; whatever else `escape_debug` would change is
+    // not to reach a log as it is.
+    let ordinary = |c: &char| !matches!(c, '"' | '\'' | '\\');
+    !text.is_empty()
+        && !text.starts_with('"')
+        && text.trim() == text
+        && text.escape_debug().filter(ordinary).eq(text.chars().filter(ordinary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(path: &str) -> String {
+        OneLine(Path::new(path)).to_string()
+    }
+
+    #[test]
+    fn ordinary_names_are_shown_as_they_are() {
+        for path in ["/srv/a b", r"C:\new\table", "/it's \"so\"", "/ü/日本/e\u{301}", "src/lib.rs"]
+        {
+            assert_eq!(shown(path), path);
+        }
+    }
+
+    #[test]
+    fn names_that_would_mislead_are_quoted() {
+        assert_eq!(shown(""), r#""""#);
+        assert_eq!(shown("/a\nb"), r#""/a\nb""#);
+        assert_eq!(shown("/a\u{2028}b"), r#""/a\u{2028}b""#);
+        assert_eq!(shown("/\u{1b}[2J"), r#""/\u{1b}[2J""#);
+        assert_eq!(shown("/\u{202e}gpj.exe"), r#""/\u{202e}gpj.exe""#);
+        assert_eq!(shown(" /a"), r#"" /a""#);
+        assert_eq!(shown("/a "), r#""/a ""#);
+        assert_eq!(shown("\"a\""), r#""\"a\"""#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_not_text_stay_visible() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+        let path = Path::new(OsStr::from_bytes(b"/caf\xe9"));
+        assert_eq!(OneLine(path).to_string(), r#""/caf\xE9""#);
+    }
+}
