@@ -19,6 +19,8 @@ use super::{
 /// let kind = EventKind::Modify(ModifyKind::Metadata(MetadataKind::WriteTime));
 /// assert_eq!(kind.to_string(), "modify/metadata/write-time");
 /// ```
+///
+#[doc = include_str!("kinds.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// Something, the platform does not say what.

@@ -162,6 +162,32 @@ mod kinds {
     }
 }
 
+mod reference {
+    use super::*;
+
+    fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+        let lines = include_str!("kinds.md").lines().filter(|line| line.starts_with('|'));
+        lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+    }
+
+    #[test]
+    fn every_kind_has_its_row_in_the_order_of_the_list() {
+        let listed: Vec<_> =
+            EventKind::ALL.iter().map(|kind| format!("`{}`", kind.name())).collect();
+        // The first two lines are the head and the rule below it.
+        let rows: Vec<_> = rows().skip(2).map(|row| row[0]).collect();
+        assert_eq!(rows, listed);
+    }
+
+    #[test]
+    fn no_cell_is_left_empty() {
+        for row in rows() {
+            assert_eq!(row.len(), 8, "{row:?}");
+            assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        }
+    }
+}
+
 mod constructors {
     use super::*;
 
