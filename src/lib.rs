@@ -19,10 +19,14 @@
 pub mod backend;
 pub mod buffer;
 pub mod capability;
+#[cfg(all(unix, feature = "descriptor"))]
+pub mod descriptor;
 pub mod error;
 pub mod event;
 mod one_line;
 pub mod prelude;
+#[cfg(all(unix, feature = "recursion"))]
+pub mod recursion;
 
 pub use backend::{Backend, StreamItem, Watch};
 pub use buffer::Buffer;

@@ -1,0 +1,86 @@
+//! Reading a file descriptor that becomes readable: [`Descriptor`].
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// A non-blocking descriptor whose reads wait on Tokio, for backends whose platform hands events
+/// over that way.
+///
+/// Tokio's poller is edge-triggered: it tells that there is something new, not that something is
+/// left. A backend that reads once and then waits loses the rest until the next change "pokes" it.
+/// This type reads on until the kernel has nothing more, and takes a short read as proof of that,
+/// which saves one system call at each wake.
+#[derive(Debug)]
+pub struct Descriptor(AsyncFd<File>);
+
+impl Descriptor {
+    /// Takes a descriptor that was opened as non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// What registering it with the poller answers.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, or in one that was built without `enable_io`. See
+    /// [`require_runtime`](crate::backend::require_runtime).
+    pub fn new(descriptor: OwnedFd) -> io::Result<Self> {
+        #[allow(
+            deprecated,
+            reason = "the replacement is unsafe for the sake of types that may change or close \
+                      their descriptor; a `File` does neither"
+        )]
+        AsyncFd::with_interest(descriptor.into(), Interest::READABLE).map(Self)
+    }
+
+    /// Reads into `buffer`, or has the task woken once there is something to read. Returns the
+    /// number of bytes, 0 at the end.
+    ///
+    /// The kernel hands over whole records, of at most `largest` bytes each. A read that leaves
+    /// room for such a one shows that no record is left.
+    pub fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        largest: usize,
+    ) -> Poll<io::Result<Reading>> {
+        loop {
+            let mut readiness = ready!(self.0.poll_read_ready(cx))?;
+            match self.0.get_ref().read(buffer) {
+                Ok(bytes) => {
+                    let is_drained = bytes + largest <= buffer.len();
+                    if is_drained {
+                        // Should something have come since, the poller has noticed, and this
+                        // clears nothing.
+                        readiness.clear_ready();
+                    }
+                    return Poll::Ready(Ok(Reading { bytes, is_drained }));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.clear_ready(),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How many bytes were read.
+    pub bytes: usize,
+    /// Whether the kernel had no more of them at that moment.
+    pub is_drained: bool,
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
+    }
+}

@@ -1,0 +1,195 @@
+//! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    io,
+    ops::Range,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use notify_backend::{
+    prelude::*,
+    recursion::{FolderWatcher, Via},
+};
+use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
+
+/// What every folder is watched for. An open file that has no name any more reports nothing, or its
+/// events would bear a name that may be another file's by now (`IN_EXCL_UNLINK`).
+const FOLDER: WatchFlags = WatchFlags::ACCESS
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CLOSE)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::OPEN)
+    .union(WatchFlags::EXCL_UNLINK)
+    // The folder may be watched already, and for more.
+    .union(WatchFlags::MASK_ADD)
+    .union(WatchFlags::ONLYDIR);
+
+/// What a folder is watched for besides where nothing above it tells what becomes of it.
+const ROOT: WatchFlags = FOLDER.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
+
+/// What an event says of an entry: each of the kernel's flags, once.
+pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
+    let is_folder = flags.contains(ReadFlags::ISDIR);
+    let kind = match flags.difference(ReadFlags::ISDIR) {
+        // Listing a folder opens and reads it too. That is no access to a file, and this backend's
+        // own listing would show.
+        ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE if is_folder => return None,
+        ReadFlags::OPEN => EventKind::Access(AccessKind::Open(AccessMode::Any)),
+        ReadFlags::ACCESS => EventKind::Access(AccessKind::Read),
+        ReadFlags::CLOSE_WRITE => EventKind::Access(AccessKind::Close(AccessMode::Write)),
+        ReadFlags::CLOSE_NOWRITE => EventKind::Access(AccessKind::Close(AccessMode::Read)),
+        ReadFlags::CREATE if is_folder => EventKind::Create(CreateKind::Folder),
+        ReadFlags::CREATE => EventKind::Create(CreateKind::File),
+        ReadFlags::MODIFY => EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+        ReadFlags::ATTRIB => EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
+        ReadFlags::MOVED_FROM => EventKind::Modify(ModifyKind::Name(RenameMode::From)),
+        ReadFlags::MOVED_TO => EventKind::Modify(ModifyKind::Name(RenameMode::To)),
+        ReadFlags::DELETE if is_folder => EventKind::Remove(RemoveKind::Folder),
+        ReadFlags::DELETE => EventKind::Remove(RemoveKind::File),
+        _ => return None,
+    };
+    Some(kind)
+}
+
+/// What an event says of the watched root itself.
+pub(crate) fn root_kind(flags: ReadFlags) -> Option<EventKind> {
+    let kind = match flags.difference(ReadFlags::ISDIR) {
+        ReadFlags::ATTRIB => EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
+        ReadFlags::MOVE_SELF => EventKind::Modify(ModifyKind::Name(RenameMode::From)),
+        ReadFlags::DELETE_SELF => EventKind::Remove(RemoveKind::Folder),
+        ReadFlags::UNMOUNT => EventKind::Remove(RemoveKind::Other),
+        _ => return None,
+    };
+    Some(kind)
+}
+
+/// Adds and removes watches.
+pub(crate) struct Kernel<'a> {
+    pub(crate) descriptor: BorrowedFd<'a>,
+    /// Keep the watches of the folders they are in.
+    pub(crate) files: &'a Files,
+}
+
+impl Kernel<'_> {
+    /// Watches a folder that is a root, or that a watched file is in.
+    pub(crate) fn watch_root(&self, folder: &Path) -> io::Result<i32> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Ok(inotify::add_watch(self.descriptor.as_fd(), folder, ROOT)?)
+    }
+}
+
+impl FolderWatcher for Kernel<'_> {
+    type Id = i32;
+
+    fn watch_folder(&self, location: &Path, via: Via) -> io::Result<i32> {
+        let flags = match via {
+            Via::Name => FOLDER.union(WatchFlags::DONT_FOLLOW),
+            Via::Link => FOLDER,
+        };
+        Ok(inotify::add_watch(self.descriptor.as_fd(), location, flags)?)
+    }
+
+    fn release(&self, wd: i32) {
+        if !self.files.are_in(wd) {
+            // Fails if the folder is gone, and the watch with it: that is as good.
+            let _ = inotify::remove_watch(self.descriptor.as_fd(), wd);
+        }
+    }
+}
+
+/// The watched files. Each is watched through the folder that it is in, and so are those that take
+/// its place: an editor that saves under another name and renames would end a watch of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Files(HashMap<i32, HashMap<OsString, Vec<PathBuf>>>);
+
+impl Files {
+    pub(crate) fn add(&mut self, wd: i32, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        self.0.entry(wd).or_default().entry(name).or_default().push(path);
+    }
+
+    /// The watched paths that the entry `name` of a folder goes by.
+    pub(crate) fn paths(&self, wd: i32, name: &OsStr) -> &[PathBuf] {
+        self.0.get(&wd).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn are_in(&self, wd: i32) -> bool {
+        self.0.contains_key(&wd)
+    }
+
+    pub(crate) fn contains(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        self.0.values().filter_map(|names| names.get(name)).flatten().any(|other| other == path)
+    }
+
+    /// Stops watching one file; returns its folder's watch if no file is left in there.
+    pub(crate) fn remove(&mut self, path: &Path) -> Option<i32> {
+        let name = path.file_name()?;
+        let mut freed = None;
+        self.0.retain(|&wd, names| {
+            if let Some(paths) = names.get_mut(name) {
+                paths.retain(|other| other != path);
+                if paths.is_empty() {
+                    names.remove(name);
+                }
+            }
+            if names.is_empty() {
+                freed = Some(wd);
+            }
+            !names.is_empty()
+        });
+        freed
+    }
+
+    /// Stops watching all files of a folder.
+    pub(crate) fn remove_all(&mut self, wd: i32) -> Vec<PathBuf> {
+        self.0.remove(&wd).into_iter().flat_map(HashMap::into_values).flatten().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The size of `struct inotify_event` without the name: wd, mask, cookie, len, 4 bytes each.
+const HEAD: usize = 16;
+
+/// One event as the kernel wrote it.
+#[derive(Debug)]
+pub(crate) struct RawEvent<'a> {
+    pub(crate) wd: i32,
+    pub(crate) flags: ReadFlags,
+    pub(crate) cookie: u32,
+    /// The entry concerned; empty where it is the watched folder itself.
+    pub(crate) name: &'a OsStr,
+}
+
+impl<'a> RawEvent<'a> {
+    /// The longest that an event can be: its head, and a name of 255 bytes with its end mark.
+    pub(crate) const LARGEST: usize = HEAD + 256;
+
+    /// Takes the next event out of what was read into `bytes`.
+    pub(crate) fn take(bytes: &'a [u8], unread: &mut Range<usize>) -> Option<Self> {
+        let head: &[u8; HEAD] = bytes.get(unread.clone())?.first_chunk()?;
+        let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
+        let name = unread.start + HEAD..unread.start + HEAD + word(12) as usize;
+        let padded = bytes.get(name.clone())?;
+        let length = padded.iter().position(|&byte| byte == 0).unwrap_or(padded.len());
+        unread.start = name.end;
+        Some(Self {
+            wd: word(0).cast_signed(),
+            flags: ReadFlags::from_bits_retain(word(4)),
+            cookie: word(8),
+            name: OsStr::from_bytes(&padded[..length]),
+        })
+    }
+}
