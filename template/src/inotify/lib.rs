@@ -1,4 +1,4 @@
-//! A file-system notification backend on Linux's inotify.
+//! A file-system notification backend on Linux's inotify. {%- capture source %}
 //!
 //! Folders are watched one by one; [`recursion`](notify_backend::recursion) keeps track of them.
 //! This file says what each event means for what is watched, `kernel.rs` holds the flags and calls
@@ -493,3 +493,4 @@ fn explain(path: PathBuf, error: io::Error) -> BackendError {
 fn unwatched(path: PathBuf, error: io::Error) -> StreamError {
     StreamError::Unwatched { cause: Box::new(explain(path.clone(), error)), path }
 }
+//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_inotify", crate_name | replace: "Inotify", type_name -}}

@@ -1,4 +1,4 @@
-//! A file-system notification backend.
+//! A file-system notification backend. {%- capture source %}
 //!
 //! Its four parts are numbered as in the guide "Writing a Backend".
 
@@ -41,3 +41,4 @@ impl Stream for YourBackend {
         Poll::Ready(None)
     }
 }
+//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_skeleton", crate_name | replace: "YourBackend", type_name -}}
