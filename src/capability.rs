@@ -1,5 +1,8 @@
 //! What a backend promises: [`Capability`], and sets of them.
 
+#[cfg(feature = "serde")]
+mod serde;
+
 use std::fmt;
 
 /// One promise that a backend can make.
@@ -7,6 +10,7 @@ use std::fmt;
 /// The compliance suite holds a backend to every capability that it declares, and checks that what
 /// it does not declare does not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u16)]
 pub enum Capability {

@@ -14,6 +14,7 @@ use std::{fmt, num::NonZeroUsize};
 /// assert_eq!(Tracker::new(0), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tracker(NonZeroUsize);
 
 impl Tracker {
