@@ -58,7 +58,7 @@ const SCAN_STEP: usize = 256;
 
 /// Watches paths through inotify.
 #[derive(Debug)]
-pub struct Inotify {
+pub struct InotifyBackend {
     descriptor: Descriptor,
     // What was read, and the part of it that was not looked at yet.
     buffer: Box<[u8]>,
@@ -93,7 +93,7 @@ struct Moving {
     is_old: bool,
 }
 
-impl Backend for Inotify {
+impl Backend for InotifyBackend {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         require_runtime()?;
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
@@ -160,7 +160,7 @@ impl Backend for Inotify {
     }
 }
 
-impl Inotify {
+impl InotifyBackend {
     fn watch_folder(&mut self, path: &Path, recursive: bool) -> Result<(), BackendError> {
         let Self { descriptor, watched, .. } = self;
         let Watched { tree, files, ready, roots, .. } = watched;
@@ -192,7 +192,7 @@ impl Inotify {
     }
 }
 
-impl Stream for Inotify {
+impl Stream for InotifyBackend {
     type Item = StreamItem;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
@@ -493,4 +493,4 @@ fn explain(path: PathBuf, error: io::Error) -> BackendError {
 fn unwatched(path: PathBuf, error: io::Error) -> StreamError {
     StreamError::Unwatched { cause: Box::new(explain(path.clone(), error)), path }
 }
-//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_inotify", crate_name | replace: "Inotify", type_name -}}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_inotify", crate_name | replace: "InotifyBackend", type_name -}}
