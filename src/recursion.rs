@@ -41,10 +41,13 @@ pub enum Via {
     Link,
 }
 
-/// Whether the root above `node` watches the folder with this id, at whichever place.
-fn is_watched<I: Copy + Eq + Hash + Debug>(tree: &WatchTree<I>, node: Node, id: I) -> bool {
-    let root = tree.root(node);
-    tree.nodes(id).any(|other| tree.root(other) == root)
+/// Whether a folder is reached through a link and its root watches it already, at whichever place.
+fn is_repeated<I>(tree: &WatchTree<I>, parent: Node, via: Via, id: I) -> bool
+where
+    I: Copy + Eq + Hash + Debug,
+{
+    let is_linked = via == Via::Link || tree.is_linked(parent);
+    is_linked && tree.nodes(id).any(|other| tree.root(other) == tree.root(parent))
 }
 
 /// Whether an error only says that something is not there any more, or is no folder any more.

@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_watched};
+use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_repeated};
 
 /// Watches what is below folders that appeared, or below all of them after events were lost, in
 /// small steps.
@@ -37,14 +37,11 @@ pub struct Scan<I> {
 struct Job {
     folder: Node,
     report: bool,
-    // Whether a link was followed on the way.
-    linked: bool,
 }
 
 #[derive(Debug)]
 struct Listing {
     job: Job,
-    location: PathBuf,
     entries: ReadDir,
     // The folders of the tree that are still where the tree has them.
     confirmed: HashSet<Node>,
@@ -67,14 +64,25 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         Self { follow_links, pending: Vec::new(), listing: None, reported: HashSet::new() }
     }
 
-    /// Lists `folder`, which appeared and is watched, and all below it, and reports every entry.
-    pub fn report(&mut self, folder: Node) {
-        self.pending.push(Job { folder, report: true, linked: false });
+    /// Watches the folder `name`, which appeared in `parent`, and has it listed and all below it.
+    /// `report` says whether its entries are new, or were only not watched so far. What is no
+    /// folder, or none any more, is left out.
+    pub fn enter<W: FolderWatcher<Id = I>>(
+        &mut self,
+        (parent, name, via): (Node, &OsStr, Via),
+        report: bool,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<(), Found> {
+        if let Some(folder) = enter((parent, name, via), tree, watcher)? {
+            self.pending.push(Job { folder, report });
+        }
+        Ok(())
     }
 
     /// Compares `folder` and all below it with the tree, and mends the tree without a report.
     pub fn compare(&mut self, folder: Node) {
-        self.pending.push(Job { folder, report: false, linked: false });
+        self.pending.push(Job { folder, report: false });
     }
 
     /// Whether there is something to do.
@@ -144,10 +152,18 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                     } else {
                         continue;
                     };
-                    self.pending.extend(listing.enter(&name, via, tree, watcher, &mut found));
+                    match enter((folder, &name, via), tree, watcher) {
+                        Ok(Some(folder)) => {
+                            listing.confirmed.insert(folder);
+                            self.pending.push(Job { folder, report });
+                        }
+                        Ok(None) => {}
+                        Err(unwatched) => found(unwatched),
+                    }
                 }
                 Some(Err(error)) => {
-                    found(listing.unwatched(tree, OsStr::new(""), error));
+                    let path = tree.path(listing.job.folder);
+                    found(Found::Unwatched(path.unwrap_or_default(), error));
                     self.listing = None;
                 }
                 None => {
@@ -167,7 +183,7 @@ impl Listing {
     ) -> Option<Self> {
         let location = tree.location(job.folder)?;
         match fs::read_dir(&location) {
-            Ok(entries) => Some(Self { job, location, entries, confirmed: HashSet::new() }),
+            Ok(entries) => Some(Self { job, entries, confirmed: HashSet::new() }),
             Err(error) => {
                 if !has_vanished(&error) {
                     found(Found::Unwatched(tree.path(job.folder)?, error));
@@ -175,39 +191,6 @@ impl Listing {
                 None
             }
         }
-    }
-
-    /// Watches the folder `name`; returns what is to be done below it.
-    fn enter<W: FolderWatcher>(
-        &mut self,
-        name: &OsStr,
-        via: Via,
-        tree: &mut WatchTree<W::Id>,
-        watcher: &W,
-        found: &mut impl FnMut(Found),
-    ) -> Option<Job> {
-        let Job { folder, report, linked } = self.job;
-        let linked = linked || via == Via::Link;
-        let id = match watcher.watch_folder(&self.location.join(name), via) {
-            Ok(id) => id,
-            Err(error) => {
-                if !has_vanished(&error) {
-                    found(self.unwatched(tree, name, error));
-                }
-                return None;
-            }
-        };
-        let known = tree.child(folder, name);
-        let child = match known {
-            Some(known) if tree.id(known) == id => known,
-            _ if linked && is_watched(tree, folder, id) => return None,
-            _ => tree.add(folder, name, id),
-        };
-        if let Some(replaced) = known.filter(|&known| known != child) {
-            tree.remove(replaced).into_iter().for_each(|id| watcher.release(id));
-        }
-        self.confirmed.insert(child);
-        Some(Job { folder: child, report, linked })
     }
 
     /// Removes the folders from the tree that the listing did not have.
@@ -220,15 +203,36 @@ impl Listing {
             tree.remove(node).into_iter().for_each(|id| watcher.release(id));
         }
     }
+}
 
-    fn unwatched<I: Copy + Eq + Hash + Debug>(
-        &self,
-        tree: &WatchTree<I>,
-        name: &OsStr,
-        error: io::Error,
-    ) -> Found {
-        let path =
-            tree.entry_path(self.job.folder, name).unwrap_or_else(|| self.location.join(name));
-        Found::Unwatched(path, error)
+/// Watches a folder and makes it a part of the tree, in the place of one that is not there any
+/// more. None if there is no folder, or if a link leads to one that is watched already.
+fn enter<W: FolderWatcher>(
+    (parent, name, via): (Node, &OsStr, Via),
+    tree: &mut WatchTree<W::Id>,
+    watcher: &W,
+) -> Result<Option<Node>, Found> {
+    let Some(location) = tree.location(parent) else {
+        return Ok(None);
+    };
+    let id = match watcher.watch_folder(&location.join(name), via) {
+        Ok(id) => id,
+        Err(error) if has_vanished(&error) => return Ok(None),
+        Err(error) => {
+            let path = tree.entry_path(parent, name);
+            return Err(Found::Unwatched(path.unwrap_or_default(), error));
+        }
+    };
+    let known = tree.child(parent, name);
+    if let Some(known) = known.filter(|&known| tree.id(known) == id) {
+        return Ok(Some(known));
     }
+    if is_repeated(tree, parent, via, id) {
+        return Ok(None);
+    }
+    let folder = tree.add(parent, name, via, id);
+    if let Some(replaced) = known {
+        tree.remove(replaced).into_iter().for_each(|id| watcher.release(id));
+    }
+    Ok(Some(folder))
 }

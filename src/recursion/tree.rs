@@ -11,6 +11,8 @@ use std::{
 
 use hashbrown::HashTable;
 
+use super::Via;
+
 /// A folder in a [`WatchTree`]. Valid until it is removed; its number may be given out again then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node(u32);
@@ -23,12 +25,12 @@ pub struct Node(u32);
 ///
 /// ```
 /// use std::path::Path;
-/// use notify_backend::recursion::WatchTree;
+/// use notify_backend::recursion::{Via, WatchTree};
 ///
 /// let mut tree = WatchTree::new();
 /// let root = tree.add_root(Path::new("/srv"), 1);
-/// let old = tree.add(root, "old".as_ref(), 2);
-/// let below = tree.add(old, "below".as_ref(), 3);
+/// let old = tree.add(root, "old".as_ref(), Via::Name, 2);
+/// let below = tree.add(old, "below".as_ref(), Via::Name, 3);
 /// tree.detach(old);
 /// assert_eq!(tree.path(below), None);
 /// tree.attach(old, root, "new".as_ref());
@@ -61,6 +63,7 @@ struct Slot<I> {
     next: u32,
     previous: u32,
     name: Name,
+    via: Via,
 }
 
 /// No node.
@@ -87,7 +90,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
 
     /// Adds a root, whose path and those below it will be spelled as `path` is.
     pub fn add_root(&mut self, path: &Path, id: I) -> Node {
-        let node = self.insert(ROOT, path.as_os_str().as_bytes(), id);
+        let node = self.insert(ROOT, path.as_os_str().as_bytes(), Via::Name, id);
         if path.is_relative() {
             // Where the current folder is gone, `location` stays relative and finds nothing.
             self.bases.insert(node, std::env::current_dir().unwrap_or_default());
@@ -96,8 +99,8 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     }
 
     /// Adds the folder `name` below `parent`, in the place of one that has the name already.
-    pub fn add(&mut self, parent: Node, name: &OsStr, id: I) -> Node {
-        let node = self.insert(NONE, b"", id);
+    pub fn add(&mut self, parent: Node, name: &OsStr, via: Via, id: I) -> Node {
+        let node = self.insert(NONE, b"", via, id);
         self.attach(node, parent, name);
         node
     }
@@ -113,6 +116,12 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.slot(node).id
     }
 
+    /// How a folder is reached from the one above it; a root counts as a name.
+    #[must_use]
+    pub fn via(&self, node: Node) -> Via {
+        self.slot(node).via
+    }
+
     /// Gives a node another id. Returns the old one if no node has it any more.
     pub fn set_id(&mut self, node: Node, id: I) -> Option<I> {
         let freed = self.unlink_id(node);
@@ -125,6 +134,19 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     #[must_use]
     pub fn is_root(&self, node: Node) -> bool {
         self.slot(node).parent == ROOT
+    }
+
+    /// Whether a link leads to a folder, or to one above it.
+    #[must_use]
+    pub fn is_linked(&self, node: Node) -> bool {
+        let mut slot = self.slot(node);
+        loop {
+            match slot.parent {
+                _ if slot.via == Via::Link => return true,
+                ROOT | NONE => return false,
+                parent => slot = self.slot(Node(parent)),
+            }
+        }
     }
 
     /// The root that a node is below, or is; none if the node is in a detached part.
@@ -300,10 +322,10 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         std::iter::successors(node(first), move |&at| node(next(self.slot(at))))
     }
 
-    fn insert(&mut self, parent: u32, name: &[u8], id: I) -> Node {
+    fn insert(&mut self, parent: u32, name: &[u8], via: Via, id: I) -> Node {
         let name = self.names.add(name);
         let slot =
-            Slot { id, same_id: NONE, parent, child: NONE, next: NONE, previous: NONE, name };
+            Slot { id, same_id: NONE, parent, child: NONE, next: NONE, previous: NONE, name, via };
         let node = if self.free == NONE {
             let count = self.slots.len();
             self.slots.push(slot);
@@ -397,24 +419,25 @@ struct Names {
 #[derive(Clone, Copy, Debug, Default)]
 struct Name {
     start: u32,
-    length: u32,
+    // No system call takes a longer path.
+    length: u16,
 }
 
 impl Names {
     fn add(&mut self, name: &[u8]) -> Name {
-        // 4 GiB of names: more than 2^32 folders could have at a byte each.
-        let number = |n: usize| u32::try_from(n).expect("names of all folders fit 4 GiB");
-        let stored = Name { start: number(self.bytes.len()), length: number(name.len()) };
-        self.bytes.extend_from_slice(name);
-        stored
+        // The names of tens of millions of folders fit 4 GiB.
+        let start = u32::try_from(self.bytes.len()).expect("less than 4 GiB of names");
+        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        self.bytes.extend_from_slice(&name[..length.into()]);
+        Name { start, length }
     }
 
     fn get(&self, name: Name) -> &[u8] {
-        &self.bytes[name.start as usize..][..name.length as usize]
+        &self.bytes[name.start as usize..][..name.length.into()]
     }
 
     fn remove(&mut self, name: Name) {
-        self.unused += name.length as usize;
+        self.unused += usize::from(name.length);
     }
 
     fn is_mostly_unused(&self) -> bool {

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_watched};
+use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_repeated};
 
 /// Watches every folder below `top`, which is watched already, and adds them to the tree. Large
 /// trees are walked by as many threads as there are cores; all have ended when it returns.
@@ -39,7 +39,7 @@ where
         follow_links,
         state: Mutex::new(State {
             tree,
-            jobs: vec![Job { task: Task::List(top), location, linked: false }],
+            jobs: vec![Job { task: Task::List(top), location }],
             links: Vec::new(),
             busy: 0,
             failed: Vec::new(),
@@ -74,8 +74,6 @@ struct State<'a, I> {
 struct Job {
     task: Task,
     location: PathBuf,
-    // Whether a link was followed on the way.
-    linked: bool,
 }
 
 enum Task {
@@ -152,9 +150,12 @@ struct Outcome<I> {
 
 impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
     fn next_job(&mut self) -> Option<Job> {
-        // Links one at a time and last, so that what is reached without them is known by then.
-        let links = if self.busy == 0 { self.links.pop() } else { None };
-        let job = self.jobs.pop().or(links)?;
+        let job = match self.jobs.pop() {
+            Some(job) => job,
+            // Links one at a time and last, so that what is reached without them is known by then.
+            None if self.busy == 0 => self.links.pop()?,
+            None => return None,
+        };
         self.busy += 1;
         Some(job)
     }
@@ -169,18 +170,15 @@ impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
             self.fail(&job, error);
         }
         let node = match (job.task, outcome.id) {
-            (Task::Enter(parent, name, _), Some(id)) => {
-                if job.linked && is_watched(self.tree, parent, id) {
-                    return;
-                }
-                self.tree.add(parent, &name, id)
+            (Task::Enter(parent, _, via), Some(id)) if is_repeated(self.tree, parent, via, id) => {
+                return;
             }
+            (Task::Enter(parent, name, via), Some(id)) => self.tree.add(parent, &name, via, id),
             (Task::List(node) | Task::Enter(node, ..), _) => node,
         };
         for (name, via) in outcome.entries {
             let location = job.location.join(&name);
-            let linked = job.linked || via == Via::Link;
-            let job = Job { task: Task::Enter(node, name, via), location, linked };
+            let job = Job { task: Task::Enter(node, name, via), location };
             if via == Via::Link { &mut self.links } else { &mut self.jobs }.push(job);
         }
     }

@@ -1,22 +1,18 @@
 //! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
 
-use std::{
-    collections::HashMap,
-    ffi::{OsStr, OsString},
-    io,
-    ops::Range,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::ffi::OsStrExt,
-    },
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsStr, io, ops::Range, os::unix::ffi::OsStrExt};
 
 use notify_backend::{
+    descriptor::Descriptor,
     prelude::*,
     recursion::{FolderWatcher, Via},
 };
-use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
+use rustix::{
+    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+    io::Errno,
+};
+
+use crate::files::Files;
 
 /// What every folder is watched for. An open file that has no name any more reports nothing, or its
 /// events would bear a name that may be another file's by now (`IN_EXCL_UNLINK`).
@@ -72,22 +68,38 @@ pub(crate) fn root_kind(flags: ReadFlags) -> Option<EventKind> {
     Some(kind)
 }
 
-/// Adds and removes watches.
-pub(crate) struct Kernel<'a> {
-    pub(crate) descriptor: BorrowedFd<'a>,
-    /// Keep the watches of the folders they are in.
-    pub(crate) files: &'a Files,
+/// The inotify instance: adds and removes watches.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) descriptor: Descriptor,
+    /// Keep the watches of the folders that they are in.
+    pub(crate) files: Files,
 }
 
-impl Kernel<'_> {
-    /// Watches a folder that is a root, or that a watched file is in.
+impl Kernel {
+    pub(crate) fn new() -> io::Result<Self> {
+        let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        Ok(Self { descriptor: Descriptor::new(descriptor)?, files: Files::default() })
+    }
+
+    /// Watches a folder that is a root.
     pub(crate) fn watch_root(&self, folder: &Path) -> io::Result<i32> {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        Ok(inotify::add_watch(self.descriptor.as_fd(), folder, ROOT)?)
+        watch_root(&self.descriptor, folder)
+    }
+
+    /// Watches a file, in all places that make it what it is.
+    pub(crate) fn watch_file(&mut self, path: &Path) -> io::Result<()> {
+        let descriptor = &self.descriptor;
+        self.files.add(path, |folder| watch_root(descriptor, folder))
     }
 }
 
-impl FolderWatcher for Kernel<'_> {
+fn watch_root(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(inotify::add_watch(descriptor, folder, ROOT)?)
+}
+
+impl FolderWatcher for Kernel {
     type Id = i32;
 
     fn watch_folder(&self, location: &Path, via: Via) -> io::Result<i32> {
@@ -95,68 +107,18 @@ impl FolderWatcher for Kernel<'_> {
             Via::Name => FOLDER.union(WatchFlags::DONT_FOLLOW),
             Via::Link => FOLDER,
         };
-        Ok(inotify::add_watch(self.descriptor.as_fd(), location, flags)?)
+        match inotify::add_watch(&self.descriptor, location, flags) {
+            // A link that leads to itself leads to no folder.
+            Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
+            result => Ok(result?),
+        }
     }
 
     fn release(&self, wd: i32) {
         if !self.files.are_in(wd) {
             // Fails if the folder is gone, and the watch with it: that is as good.
-            let _ = inotify::remove_watch(self.descriptor.as_fd(), wd);
+            let _ = inotify::remove_watch(&self.descriptor, wd);
         }
-    }
-}
-
-/// The watched files. Each is watched through the folder that it is in, and so are those that take
-/// its place: an editor that saves under another name and renames would end a watch of the file.
-#[derive(Debug, Default)]
-pub(crate) struct Files(HashMap<i32, HashMap<OsString, Vec<PathBuf>>>);
-
-impl Files {
-    pub(crate) fn add(&mut self, wd: i32, path: PathBuf) {
-        let name = path.file_name().unwrap_or_default().to_owned();
-        self.0.entry(wd).or_default().entry(name).or_default().push(path);
-    }
-
-    /// The watched paths that the entry `name` of a folder goes by.
-    pub(crate) fn paths(&self, wd: i32, name: &OsStr) -> &[PathBuf] {
-        self.0.get(&wd).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
-    }
-
-    pub(crate) fn are_in(&self, wd: i32) -> bool {
-        self.0.contains_key(&wd)
-    }
-
-    pub(crate) fn contains(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default();
-        self.0.values().filter_map(|names| names.get(name)).flatten().any(|other| other == path)
-    }
-
-    /// Stops watching one file; returns its folder's watch if no file is left in there.
-    pub(crate) fn remove(&mut self, path: &Path) -> Option<i32> {
-        let name = path.file_name()?;
-        let mut freed = None;
-        self.0.retain(|&wd, names| {
-            if let Some(paths) = names.get_mut(name) {
-                paths.retain(|other| other != path);
-                if paths.is_empty() {
-                    names.remove(name);
-                }
-            }
-            if names.is_empty() {
-                freed = Some(wd);
-            }
-            !names.is_empty()
-        });
-        freed
-    }
-
-    /// Stops watching all files of a folder.
-    pub(crate) fn remove_all(&mut self, wd: i32) -> Vec<PathBuf> {
-        self.0.remove(&wd).into_iter().flat_map(HashMap::into_values).flatten().collect()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -171,11 +133,21 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) cookie: u32,
     /// The entry concerned; empty where it is the watched folder itself.
     pub(crate) name: &'a OsStr,
+    /// What was read after it.
+    rest: &'a [u8],
 }
 
 impl<'a> RawEvent<'a> {
     /// The longest that an event can be: its head, and a name of 255 bytes with its end mark.
     pub(crate) const LARGEST: usize = HEAD + 256;
+
+    /// Whether the next event, among those that were read, opens the entry.
+    pub(crate) fn is_opened_next(&self) -> bool {
+        let next = RawEvent::take(self.rest, &mut (0..self.rest.len()));
+        next.is_some_and(|next| {
+            next.flags == ReadFlags::OPEN && next.wd == self.wd && next.name == self.name
+        })
+    }
 
     /// Takes the next event out of what was read into `bytes`.
     pub(crate) fn take(bytes: &'a [u8], unread: &mut Range<usize>) -> Option<Self> {
@@ -190,6 +162,7 @@ impl<'a> RawEvent<'a> {
             flags: ReadFlags::from_bits_retain(word(4)),
             cookie: word(8),
             name: OsStr::from_bytes(&padded[..length]),
+            rest: bytes.get(unread.clone()).unwrap_or_default(),
         })
     }
 }

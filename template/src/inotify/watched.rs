@@ -1,0 +1,420 @@
+//! What is watched, and what each event means for it: [`Watched`].
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ffi::OsStr,
+    io, mem,
+};
+
+use notify_backend::{
+    descriptor::Reading,
+    error::Limit,
+    event::Tracker,
+    prelude::*,
+    recursion::{FolderWatcher, Found, Node, Scan, Via, WatchTree, watch_below},
+};
+use rustix::fs::inotify::ReadFlags;
+
+use crate::kernel::{Kernel, RawEvent, entry_kind, root_kind};
+
+/// How many entries of new folders are looked at before another task gets its turn.
+const SCAN_STEP: usize = 256;
+
+/// Links to folders are followed.
+const FOLLOW_LINKS: bool = true;
+
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// What there is to say.
+    pub(crate) ready: VecDeque<StreamItem>,
+    kernel: Kernel,
+    tree: WatchTree<i32>,
+    // The watched folders, and whether recursively.
+    roots: HashMap<Node, bool>,
+    scan: Scan<i32>,
+    // Folders that are in no place of the tree for the moment.
+    displaced: Vec<Displaced>,
+    // Whether a `Missed` is due once the scan is done.
+    has_overflown: bool,
+    // Whether a watched path has ended by itself.
+    has_lost: bool,
+}
+
+/// A folder that was taken from its place by a rename, and whose new place is not known yet.
+#[derive(Debug)]
+struct Displaced {
+    folder: Node,
+    reason: Reason,
+    // Whether the kernel has been read to its end since.
+    is_old: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Reason {
+    /// It was renamed, with this cookie.
+    Moved(u32),
+    /// Another folder was given its name, in this folder. Either it was empty, and is gone; or the
+    /// two exchange their names, and it is about to move.
+    Replaced(Node, Box<OsStr>),
+}
+
+impl Watched {
+    pub(crate) fn new(kernel: Kernel) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            kernel,
+            tree: WatchTree::new(),
+            roots: HashMap::new(),
+            scan: Scan::new(FOLLOW_LINKS),
+            displaced: Vec::new(),
+            has_overflown: false,
+            has_lost: false,
+        }
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<Reading>> {
+        self.kernel.descriptor.poll_read(cx, buffer, RawEvent::LARGEST)
+    }
+
+    /// Whether nothing is watched any more because all of it is gone.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_lost && self.roots.is_empty() && self.kernel.files.is_empty()
+    }
+
+    pub(crate) fn add_folder(&mut self, path: &Path, recursive: bool) -> io::Result<()> {
+        let wd = self.kernel.watch_root(path)?;
+        let previous = self.root_at(path);
+        let root = self.tree.add_root(path, wd);
+        self.roots.insert(root, recursive);
+        if recursive {
+            let failed = watch_below(&mut self.tree, root, FOLLOW_LINKS, &self.kernel);
+            self.ready.extend(failed.into_iter().map(|(path, error)| Err(unwatched(path, error))));
+        }
+        // Last, so that what both cover is watched all the time.
+        if let Some(previous) = previous {
+            self.remove_root(previous);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_file(&mut self, path: &Path) -> io::Result<()> {
+        if self.kernel.files.contains(path) {
+            return Ok(());
+        }
+        self.kernel.watch_file(path)
+    }
+
+    /// Returns whether `path` was watched.
+    pub(crate) fn remove(&mut self, path: &Path) -> bool {
+        if self.kernel.files.contains(path) {
+            let freed = self.kernel.files.remove(path);
+            self.release_unused(freed);
+        } else if let Some(root) = self.root_at(path) {
+            self.remove_root(root);
+        } else {
+            return false;
+        }
+        self.forget_below(path);
+        true
+    }
+
+    /// Says what an event says, and follows what it means for the folders that are watched.
+    pub(crate) fn apply(&mut self, event: &RawEvent<'_>) {
+        if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+            self.compare_all();
+        } else if event.flags.contains(ReadFlags::IGNORED) {
+            // The watch has ended, for a reason that another event tells.
+            for folder in self.tree.nodes(event.wd).collect::<Vec<_>>() {
+                self.remove_folder(folder);
+            }
+        } else if event.name.is_empty() {
+            if let Some(kind) = root_kind(event.flags) {
+                self.apply_to_root(event.wd, kind);
+            }
+        } else if let Some(kind) = entry_kind(event.flags) {
+            self.apply_to_entry(event, kind);
+        }
+    }
+
+    fn apply_to_entry(&mut self, event: &RawEvent<'_>, kind: EventKind) {
+        let &RawEvent { wd, name, cookie, .. } = event;
+        let is_structural = match kind {
+            EventKind::Create(_) if self.scan.is_repeated(wd, name) => return,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+                self.scan.forget(wd, name);
+                true
+            }
+            kind => matches!(kind, EventKind::Create(_)),
+        };
+        let tracker = Tracker::new(cookie as usize);
+        let before = self.ready.len();
+        for folder in self.tree.nodes(wd) {
+            if let Some(path) = self.tree.entry_path(folder, name) {
+                self.ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker)));
+            }
+        }
+        self.apply_to_files(event, kind, is_structural);
+        self.say_once(before);
+        let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        if is_structural || is_metadata && event.flags.contains(ReadFlags::ISDIR) {
+            self.follow(event, kind);
+        }
+    }
+
+    fn apply_to_files(&mut self, event: &RawEvent<'_>, kind: EventKind, is_structural: bool) {
+        for file in self.kernel.files.at(event.wd, event.name).to_vec() {
+            let mut said = Event::new(kind, &file.path);
+            if file.is_direct {
+                said = said.with_tracker(Tracker::new(event.cookie as usize));
+            } else if is_structural {
+                // Something on the way from the link to its target is another one now.
+                said.kind = if file.path.exists() {
+                    EventKind::Modify(ModifyKind::Any)
+                } else {
+                    EventKind::Remove(RemoveKind::File)
+                };
+            }
+            self.ready.push_back(Ok(said));
+            if is_structural && (!file.is_direct || file.path.is_symlink()) {
+                // What is watched before and after stays so in between.
+                let before = self.kernel.files.remove(&file.path);
+                if let Err(error) = self.kernel.watch_file(&file.path) {
+                    self.ready.push_back(Err(unwatched(file.path, error)));
+                }
+                self.release_unused(before);
+            }
+        }
+    }
+
+    /// Where roots overlap, an entry has the same path in several of them: says so only once.
+    fn say_once(&mut self, before: usize) {
+        let mut at = before + 1;
+        while at < self.ready.len() {
+            let path = |i: usize| self.ready[i].as_ref().ok().map(|event| &event.path);
+            if (before..at).any(|earlier| path(earlier) == path(at)) {
+                self.ready.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Follows what became of an entry that is, or was, or may be a folder or a link to one.
+    fn follow(&mut self, event: &RawEvent<'_>, kind: EventKind) {
+        let via = if event.flags.contains(ReadFlags::ISDIR) { Via::Name } else { Via::Link };
+        let is_recursive = |root| self.roots.get(&root) == Some(&true);
+        let parents: Vec<_> = (self.tree.nodes(event.wd))
+            .filter(|&parent| self.tree.root(parent).is_some_and(is_recursive))
+            .collect();
+        for parent in parents {
+            let child = self.tree.child(parent, event.name);
+            // A file that takes part in an exchange of names has that of a folder for a moment.
+            let child = child.filter(|&child| self.tree.via(child) == via);
+            match kind {
+                EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                    self.move_from(parent, event, child);
+                }
+                EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                    self.move_to(parent, event, via);
+                }
+                EventKind::Create(_) if via == Via::Link && event.is_opened_next() => {}
+                EventKind::Create(_) => self.enter((parent, event.name, via), true),
+                EventKind::Remove(_) => {
+                    if let Some(child) = child {
+                        self.remove_folder(child);
+                    }
+                }
+                // It may have become readable.
+                EventKind::Modify(_) if child.is_none() => {
+                    self.enter((parent, event.name, via), false);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn move_from(&mut self, parent: Node, event: &RawEvent<'_>, child: Option<Node>) {
+        let reason = Reason::Moved(event.cookie);
+        let replaced = Reason::Replaced(parent, event.name.into());
+        if let Some(displaced) = self.displaced.iter_mut().find(|it| it.reason == replaced) {
+            displaced.reason = reason;
+        } else if let Some(folder) = child {
+            self.tree.detach(folder);
+            self.displaced.push(Displaced { folder, reason, is_old: false });
+        }
+    }
+
+    fn move_to(&mut self, parent: Node, event: &RawEvent<'_>, via: Via) {
+        let moved = Reason::Moved(event.cookie);
+        let Some(moved) = self.displaced.iter().position(|it| it.reason == moved) else {
+            return self.enter((parent, event.name, via), true);
+        };
+        let moved = self.displaced.remove(moved).folder;
+        if let Some(folder) = self.tree.child(parent, event.name) {
+            self.tree.detach(folder);
+            let reason = Reason::Replaced(parent, event.name.into());
+            self.displaced.push(Displaced { folder, reason, is_old: false });
+        }
+        self.tree.attach(moved, parent, event.name);
+    }
+
+    /// Watches a folder that appeared, and what is below it.
+    fn enter(&mut self, place: (Node, &OsStr, Via), report: bool) {
+        if let Err(found) = self.scan.enter(place, report, &mut self.tree, &self.kernel) {
+            self.ready.push_back(said(found));
+        }
+    }
+
+    fn apply_to_root(&mut self, wd: i32, kind: EventKind) {
+        let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        let is_lost = !matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        for node in self.tree.nodes(wd).collect::<Vec<_>>() {
+            // Of other folders, the one above tells the same.
+            if !self.tree.is_root(node) && !is_unmounted {
+                continue;
+            }
+            let path = self.tree.path(node).unwrap_or_default();
+            self.say_of_root(kind, path);
+            if is_lost {
+                self.remove_folder(node);
+            }
+        }
+        if is_lost {
+            for path in self.kernel.files.remove_folder(wd) {
+                self.has_lost = true;
+                // That it was removed from its folder has been said.
+                if kind != EventKind::Remove(RemoveKind::Folder) {
+                    self.say_of_root(kind, path);
+                }
+            }
+            self.release_unused([wd]);
+        }
+    }
+
+    fn say_of_root(&mut self, kind: EventKind, path: PathBuf) {
+        let event = Event::new(kind, path);
+        let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        self.ready.push_back(Ok(if is_unmounted { event.with_info("unmounted") } else { event }));
+    }
+
+    /// Compares all that is watched with what is there, since the kernel has lost events.
+    fn compare_all(&mut self) {
+        self.scan.settle();
+        self.has_overflown = true;
+        for (root, recursive) in self.roots.clone() {
+            let location = self.tree.location(root).unwrap_or_default();
+            if let Ok(wd) = self.kernel.watch_root(&location) {
+                let freed = self.tree.set_id(root, wd);
+                self.release_unused(freed);
+                if recursive {
+                    self.scan.compare(root);
+                }
+            } else {
+                let path = self.tree.path(root).unwrap_or(location);
+                self.ready.push_back(Ok(Event::remove(RemoveKind::Any, path)));
+                self.remove_folder(root);
+            }
+        }
+    }
+
+    pub(crate) fn is_scanning(&self) -> bool {
+        self.scan.is_active() || self.has_overflown
+    }
+
+    pub(crate) fn scan(&mut self) {
+        let Self { scan, tree, kernel, ready, .. } = self;
+        scan.step(SCAN_STEP, tree, kernel, |found| ready.push_back(said(found)));
+        // Afterwards: who now looks at the folders anew finds them all watched.
+        if !self.scan.is_active() && mem::take(&mut self.has_overflown) {
+            self.ready.push_back(Ok(Event::missed(None)));
+        }
+    }
+
+    /// All events that were read are applied, and the kernel had no more at that time.
+    pub(crate) fn settle(&mut self) {
+        self.scan.settle();
+        if self.displaced.is_empty() {
+            return;
+        }
+        // Where the second half of a rename has not come by now, the folder is somewhere else.
+        let gone: Vec<_> = self.displaced.extract_if(.., |displaced| displaced.is_old).collect();
+        for displaced in gone {
+            self.remove_folder(displaced.folder);
+        }
+        self.displaced.iter_mut().for_each(|displaced| displaced.is_old = true);
+    }
+
+    /// Removes a folder that is gone. A root has ended by that.
+    fn remove_folder(&mut self, folder: Node) {
+        self.has_lost |= self.roots.remove(&folder).is_some();
+        self.displaced.retain(|displaced| displaced.folder != folder);
+        for wd in self.tree.remove(folder) {
+            self.kernel.release(wd);
+        }
+    }
+
+    fn remove_root(&mut self, root: Node) {
+        self.scan.leave(root, &self.tree);
+        self.roots.remove(&root);
+        for wd in self.tree.remove(root) {
+            self.kernel.release(wd);
+        }
+    }
+
+    fn release_unused(&self, wds: impl IntoIterator<Item = i32>) {
+        for wd in wds {
+            if self.tree.nodes(wd).next().is_none() {
+                self.kernel.release(wd);
+            }
+        }
+    }
+
+    fn root_at(&self, path: &Path) -> Option<Node> {
+        self.roots.keys().copied().find(|&root| self.tree.name(root) == path)
+    }
+
+    /// Drops what is yet to be said of what was below `path`, unless something else covers it.
+    fn forget_below(&mut self, path: &Path) {
+        let Self { ready, roots, tree, kernel, .. } = self;
+        ready.retain(|item| {
+            let said = match item {
+                Ok(event) => event.path.as_path(),
+                Err(error) => error.path().unwrap_or(Path::new("")),
+            };
+            let covers = |(&root, &recursive): (&Node, &bool)| {
+                let below = said.strip_prefix(tree.name(root));
+                below.is_ok_and(|below| recursive || below.components().count() <= 1)
+            };
+            !said.starts_with(path) || kernel.files.contains(said) || roots.iter().any(covers)
+        });
+    }
+}
+
+fn said(found: Found) -> StreamItem {
+    match found {
+        Found::Entry(path, file_type) if file_type.is_dir() => {
+            Ok(Event::create(CreateKind::Folder, path))
+        }
+        Found::Entry(path, _) => Ok(Event::create(CreateKind::File, path)),
+        Found::Unwatched(path, error) => Err(unwatched(path, error)),
+    }
+}
+
+fn unwatched(path: PathBuf, error: io::Error) -> StreamError {
+    StreamError::Unwatched { cause: Box::new(explain(path.clone(), error)), path }
+}
+
+/// What an error of the kernel means for a path.
+pub(crate) fn explain(path: PathBuf, error: io::Error) -> BackendError {
+    let error = BackendError::from_io(path, error);
+    let setting = match error {
+        BackendError::WatchLimit { .. } => "fs.inotify.max_user_watches",
+        BackendError::InstanceLimit { .. } => "fs.inotify.max_user_instances",
+        _ => return error,
+    };
+    error.with_limit(Limit::sysctl(setting))
+}
