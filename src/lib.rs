@@ -19,6 +19,8 @@
 pub mod backend;
 pub mod buffer;
 pub mod capability;
+#[cfg(feature = "compliance")]
+pub mod compliance;
 #[cfg(all(unix, feature = "descriptor"))]
 pub mod descriptor;
 pub mod error;

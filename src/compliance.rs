@@ -1,0 +1,68 @@
+//! The compliance suite: holds a backend to the contract and to every capability it declares.
+//!
+//! A backend's `tests/compliance.rs`, with `harness = false` in its manifest, is one line:
+//!
+//! ```no_run
+//! # mod acme {
+//! #     use notify_backend::prelude::*;
+//! #     #[derive(Debug)]
+//! #     pub struct Acme;
+//! #     impl Backend for Acme {
+//! #         fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
+//! #         fn capabilities() -> Capabilities { Capabilities::NONE }
+//! #         fn name() -> &'static str { "acme/acme" }
+//! #     }
+//! #     impl Stream for Acme {
+//! #         type Item = StreamItem;
+//! #         fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+//! #             Poll::Pending
+//! #         }
+//! #     }
+//! # }
+//! notify_backend::test_compliance!(acme::Acme);
+//! ```
+//!
+//! A backend that has something to say about itself (a [`Profile`], known
+//! [deviations](Suite::deviation)) writes the `main` function out; see [`Suite`].
+//!
+//! # What a run does
+//!
+//! Every case is a test of its own, with a stable name and number: `cargo test files::created` and
+//! `cargo test FIL01` run the same one. Each runs in a process of its own with a bounded time, so a
+//! backend that blocks, aborts or leaks fails that case alone. A case that needs a capability which
+//! the backend does not declare, or something that this machine lacks, is ignored with the reason.
+//!
+//! There is no waiting by the clock: after its changes a case makes a file nobody else knows and
+//! reads events until that one is reported, so that everything before it must have been reported
+//! too. Every event of every case is checked against the invariants of the contract.
+
+mod case;
+mod cases;
+mod environment;
+mod expect;
+mod failure;
+mod invariants;
+mod lab;
+mod mode;
+mod process;
+mod profile;
+mod subject;
+mod suite;
+mod timeline;
+mod tree;
+mod watcher;
+
+pub use profile::Profile;
+pub use suite::Suite;
+
+/// Runs the compliance suite for a backend; expands to the `main` function of a test file.
+///
+/// See [`compliance`](crate::compliance) for an example.
+#[macro_export]
+macro_rules! test_compliance {
+    ($backend:ty) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::compliance::Suite::of::<$backend>().main()
+        }
+    };
+}

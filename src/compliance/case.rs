@@ -1,0 +1,114 @@
+//! What a case is: data about it, and the function that runs it.
+//!
+//! To add a case, write a `const` of type [`Case`] in the file of its group under `cases/`, with its
+//! function as the last field, and name it in that file's `GROUP`. Nothing else has to be changed:
+//! names, gating, documentation and score card follow from it. The pieces that a case is written
+//! with are [`Lab`] (the scene), [`Tree`](super::tree::Tree) (changes), [`Watcher`](super::watcher::Watcher)
+//! (the backend, and what it reported) and the functions in [`expect`](super::expect).
+
+use super::{environment::Environment, failure::Check, lab::Lab, mode::Mode};
+use crate::capability::{Capabilities, Capability};
+
+/// How binding a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// The contract demands it: a failure fails the run.
+    Must,
+    /// Users expect it: a failure is a warning in the score card.
+    Should,
+}
+
+impl Level {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+        }
+    }
+}
+
+/// One case of the suite.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The number in the catalogue, e.g. `FIL01`. Never given twice, never changed.
+    pub(super) id: &'static str,
+    /// The scenario, in lower case with underscores; the full name has the group before it.
+    pub(super) name: &'static str,
+    pub(super) level: Level,
+    /// The capabilities without which the case makes no sense.
+    pub(super) needs: &'static [Capability],
+    /// The capabilities with which it makes no sense: it checks that they do not show.
+    pub(super) without: &'static [Capability],
+    /// What the machine must offer.
+    pub(super) environment: &'static [Environment],
+    /// The ways to drive it; it runs once for each.
+    pub(super) modes: &'static [Mode],
+    /// The promise, in one sentence.
+    pub(super) checks: &'static str,
+    /// Where this went wrong in the field.
+    pub(super) why: &'static str,
+    /// What to look for in a backend that fails.
+    pub(super) usual_cause: &'static str,
+    pub(super) run: fn(&mut Lab) -> Check,
+}
+
+impl Case {
+    /// What most cases share; to be used as `..Case::MUST`.
+    pub(super) const MUST: Self = Self {
+        id: "",
+        name: "",
+        level: Level::Must,
+        needs: &[],
+        without: &[],
+        environment: &[],
+        modes: Mode::OWN,
+        checks: "",
+        why: "",
+        usual_cause: "",
+        run: |_| Ok(()),
+    };
+    /// As [`MUST`](Self::MUST), for what users expect.
+    pub(super) const SHOULD: Self = Self { level: Level::Should, ..Self::MUST };
+
+    /// Why the case cannot be held against a backend with these capabilities, if so.
+    pub(super) fn gate(&self, capabilities: Capabilities) -> Option<String> {
+        if let Some(missing) = self.needs.iter().find(|&&needed| !capabilities.contains(needed)) {
+            return Some(format!("the backend does not declare {missing}"));
+        }
+        if let Some(present) = self.without.iter().find(|&&not| capabilities.contains(not)) {
+            return Some(format!("only for backends without {present}"));
+        }
+        None
+    }
+
+    /// Why the case cannot be run on this machine, if so.
+    pub(super) fn environment_gate(&self) -> Option<String> {
+        self.environment.iter().find_map(|needed| needed.missing())
+    }
+}
+
+/// Cases that belong together.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The first part of its cases' names.
+    pub(super) name: &'static str,
+    /// What it is about.
+    pub(super) title: &'static str,
+    /// The section of the guide "Writing a Backend" that explains how to get it right.
+    pub(super) guide: &'static str,
+    pub(super) cases: &'static [Case],
+}
+
+/// A case and the group it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listed {
+    pub(super) group: &'static Group,
+    pub(super) case: &'static Case,
+}
+
+impl Listed {
+    /// The stable name, e.g. `files::created`.
+    pub(super) fn full_name(self) -> String {
+        format!("{}::{}", self.group.name, self.case.name)
+    }
+}

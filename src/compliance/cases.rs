@@ -1,0 +1,54 @@
+//! Every case, by group.
+
+mod construction;
+mod files;
+mod folders;
+mod names;
+mod overflow;
+mod recursion;
+mod renames;
+mod resources;
+mod roots;
+mod stream;
+
+use super::case::{Group, Listed};
+
+/// The groups, in the order of the catalogue. A new group is named here.
+pub(super) const GROUPS: &[Group] = &[
+    construction::GROUP,
+    stream::GROUP,
+    files::GROUP,
+    folders::GROUP,
+    recursion::GROUP,
+    renames::GROUP,
+    roots::GROUP,
+    names::GROUP,
+    overflow::GROUP,
+    resources::GROUP,
+];
+
+/// Every case, in the order of the groups.
+pub(super) fn all() -> impl Iterator<Item = Listed> {
+    GROUPS.iter().flat_map(|group| group.cases.iter().map(move |case| Listed { group, case }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_case_is_described_and_has_its_own_name() {
+        let mut names = HashSet::new();
+        for listed in all() {
+            let case = listed.case;
+            assert!(names.insert(listed.full_name()), "{} twice", listed.full_name());
+            assert!(names.insert(case.id.into()), "{} twice", case.id);
+            assert!(!case.modes.is_empty(), "{} never runs", case.id);
+            for text in [case.checks, case.why, case.usual_cause] {
+                assert!(text.ends_with('.'), "{}: {text:?} is no sentence", case.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What holds for every event of every case.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    failure::{Stop, violates},
+    timeline::Timeline,
+    tree::History,
+};
+use crate::{
+    backend::Watch,
+    capability::{Capabilities, Capability},
+    event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
+};
+
+/// A rule for all cases.
+#[derive(Debug)]
+pub(super) struct Invariant {
+    pub(super) id: &'static str,
+    pub(super) rule: &'static str,
+    pub(super) why: &'static str,
+    pub(super) usual_cause: &'static str,
+}
+
+/// Writes the invariants as constants, and the list of them all.
+macro_rules! invariants {
+    ($($name:ident = $id:literal: $rule:literal, $why:literal, $cause:literal;)*) => {
+        $(pub(super) const $name: &Invariant = &Invariant {
+            id: $id, rule: $rule, why: $why, usual_cause: $cause,
+        };)*
+    };
+}
+
+invariants! {
+    SPELLING = "U1": "an event's path starts with a watched path, spelled as it was given",
+        "fsnotify#754, notify#453, notify#740",
+        "the path is made absolute or canonical, or is only the name within the folder; \
+         join the platform's name to the path of the `Watch`";
+    CLEAN_PATH = "U2": "an event's path is neither empty nor odd (`.` at the end, `//` inside)",
+        "fsnotify#526, fsnotify#655, notify#678",
+        "the name of an event about the watched folder itself is empty, and is joined all the same";
+    SCOPE = "U3": "an event's path lies in what is watched: not deeper than the entries of a folder \
+                   that is watched without recursion, and nothing under a watch that was removed",
+        "watchdog#73",
+        "`Watch::recursive` is not looked at, or events of a removed watch are still in a queue";
+    INFO = "U4": "an event of kind `Other` has an info that says what happened",
+        "an event without kind and info tells its reader nothing",
+        "use `Event::other(info, path)`";
+    TRACKER = "U5": "a tracker relates the two halves of one rename, `From` before `To`",
+        "fsnotify keeps only ten open renames, arcbox#582 pairs only within one read",
+        "the platform's pairs are reported in the wrong order, or a counter is used again too soon";
+    ACCESS = "U6": "there are no access events without the capability EmitOnAccess",
+        "consumers that read what was reported react to themselves: superfsmon#5, graphify#3070",
+        "the platform is asked for open, read and close events; leave them out of its mask";
+    NO_ERROR = "U7": "the stream yields no error as long as nothing is wrong",
+        "fsnotify#61, fsnotify#475",
+        "an interrupted call or a file that vanished meanwhile is passed on as an error; try again, \
+         or take the absence for the answer";
+    FINAL = "U8": "after `None` the stream yields `None` for ever",
+        "a consumer that polls once more must not wait for ever or see ghosts",
+        "`poll_next` forgets that it has ended";
+    PROMPT = "U10": "`poll_next` returns at once",
+        "a blocked poll blocks every task of the consumer's thread",
+        "a blocking read, lock or scan of folders inside `poll_next`";
+    NO_LEAK = "U11": "when the backend is dropped, its threads and descriptors are gone",
+        "fsnotify#732 (1400 descriptors for each reload), watchdog#249, listen#353",
+        "a thread is not told to stop, or keeps a clone of what it listens to";
+    NO_PANIC = "U12": "nothing panics, in whatever thread",
+        "notify#790 aborted its application for a file name",
+        "an `unwrap` on something that the outside world decides";
+    TRUE_PATH = "U14": "a path that is reported as created or modified has existed",
+        "notify#555: a renamed root goes on reporting under its old path",
+        "after a rename the book of watched folders keeps the old path";
+    NO_LOSS = "U15": "`Missed` is reported only where something may have been lost",
+        "a rescan for each handful of events costs more than the events save",
+        "a buffer that is too small, or a `Missed` where an error item belongs";
+    NO_TRACKER = "U16": "there are no trackers without the capability TrackRelated",
+        "what is not declared must not show: a consumer cannot rely on it, but will",
+        "declare TrackRelated, or leave the tracker out";
+}
+
+/// Watches over the events of one backend.
+#[derive(Debug)]
+pub(super) struct Guard {
+    capabilities: Capabilities,
+    timeline: Timeline,
+    history: History,
+    watches: Vec<Guarded>,
+    trackers: HashMap<Tracker, Vec<(EventKind, PathBuf)>>,
+    /// Losses are expected in this case.
+    pub(super) may_miss: bool,
+}
+
+#[derive(Debug)]
+struct Guarded {
+    watch: Watch,
+    /// Where it really is, in case it is a link or spelled in an odd way.
+    real: PathBuf,
+}
+
+impl Guard {
+    pub(super) fn new(capabilities: Capabilities, timeline: Timeline, history: History) -> Self {
+        let (watches, trackers) = (Vec::new(), HashMap::new());
+        Self { capabilities, timeline, history, watches, trackers, may_miss: false }
+    }
+
+    /// `watch` was added.
+    pub(super) fn added(&mut self, watch: &Watch) {
+        self.removed(&watch.path);
+        let real = watch.path.canonicalize().unwrap_or_else(|_| watch.path.clone());
+        self.watches.push(Guarded { watch: watch.clone(), real });
+    }
+
+    /// The watch of `path` was removed.
+    pub(super) fn removed(&mut self, path: &Path) {
+        self.watches.retain(|guarded| guarded.watch.path.as_os_str() != path.as_os_str());
+    }
+
+    /// Checks an event.
+    pub(super) fn check(&mut self, event: &Event) -> Result<(), Stop> {
+        let shown = || format!("the backend reported {}", self.show(event));
+        if let EventKind::Missed(_) = event.kind {
+            return if self.may_miss { Ok(()) } else { Err(violates(NO_LOSS, shown())) };
+        }
+        let has = |capability| self.capabilities.contains(capability);
+        if matches!(event.kind, EventKind::Access(_)) && !has(Capability::EmitOnAccess) {
+            return Err(violates(ACCESS, shown()));
+        }
+        if event.kind == EventKind::Other && event.attrs.info().is_none_or(str::is_empty) {
+            return Err(violates(INFO, shown()));
+        }
+        if event.attrs.tracker().is_some() && !has(Capability::TrackRelated) {
+            return Err(violates(NO_TRACKER, shown()));
+        }
+        self.check_path(event)?;
+        self.check_tracker(event)
+    }
+
+    fn check_path(&self, event: &Event) -> Result<(), Stop> {
+        let shown = || format!("the backend reported {}", self.show(event));
+        let path = event.path.as_os_str().as_encoded_bytes();
+        let scopes = self.watches.iter().filter_map(|guarded| {
+            let below = below(&guarded.watch.path, &event.path)?;
+            Some((guarded, below))
+        });
+        let scopes: Vec<_> = scopes.collect();
+        let odd = |below: &[u8]| {
+            let parts: Vec<_> = below.split(|&byte| is_separator(byte)).collect();
+            !below.is_empty() && parts.iter().any(|part| part.is_empty() || part == b".")
+        };
+        if path.is_empty() || scopes.iter().any(|(_, below)| odd(below)) {
+            return Err(violates(CLEAN_PATH, shown()));
+        }
+        if scopes.is_empty() {
+            let given: Vec<_> = self.watches.iter().map(|guarded| &guarded.watch.path).collect();
+            let given: Vec<_> = given.into_iter().map(|path| self.timeline.show(path)).collect();
+            let but = format!("{}, and watched is {}", shown(), given.join(", "));
+            return Err(violates(SPELLING, but));
+        }
+        let in_scope = |(guarded, below): &(&Guarded, &[u8])| {
+            guarded.watch.recursive || !below.iter().any(|&byte| is_separator(byte))
+        };
+        if !scopes.iter().any(in_scope) {
+            return Err(violates(SCOPE, shown()));
+        }
+        let claims_existence = match event.kind {
+            EventKind::Create(_) => true,
+            EventKind::Modify(kind) => !matches!(kind, ModifyKind::Name(_)),
+            _ => false,
+        };
+        let existed = |(guarded, _): &(&Guarded, &[u8])| {
+            let rest = event.path.strip_prefix(&guarded.watch.path).unwrap_or(Path::new(""));
+            self.history.existed(&event.path) || self.history.existed(&guarded.real.join(rest))
+        };
+        if claims_existence && !scopes.iter().any(existed) {
+            return Err(violates(TRUE_PATH, format!("{}, which never was there", shown())));
+        }
+        Ok(())
+    }
+
+    fn check_tracker(&mut self, event: &Event) -> Result<(), Stop> {
+        let Some(tracker) = event.attrs.tracker() else { return Ok(()) };
+        let related = self.trackers.entry(tracker).or_default();
+        let this = (event.kind, event.path.clone());
+        if !related.contains(&this) {
+            related.push(this);
+        }
+        let from = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+        let to = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let kinds: Vec<_> = related.iter().map(|(kind, _)| *kind).collect();
+        if kinds == [from] || kinds == [to] || kinds == [from, to] {
+            return Ok(());
+        }
+        let shown: Vec<_> = related
+            .iter()
+            .map(|(kind, path)| format!("{kind} {}", self.timeline.show(path)))
+            .collect();
+        let but = format!("tracker {tracker} stands on {}", shown.join(", then "));
+        Err(violates(TRACKER, but))
+    }
+
+    fn show(&self, event: &Event) -> String {
+        format!("{} {}", event.kind, self.timeline.show(&event.path))
+    }
+}
+
+/// The bytes of `path` below `root`, without a separator before them, if it is spelled like that.
+fn below<'a>(root: &Path, path: &'a Path) -> Option<&'a [u8]> {
+    let root = root.as_os_str().as_encoded_bytes();
+    let path = path.as_os_str().as_encoded_bytes();
+    let trimmed = match root.split_last() {
+        Some((&last, rest)) if is_separator(last) => rest,
+        _ => root,
+    };
+    let rest = path.strip_prefix(trimmed)?;
+    match rest.split_first() {
+        None => Some(rest),
+        Some((&first, below)) => is_separator(first).then_some(below),
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    std::path::is_separator(char::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_is_by_spelling() {
+        let below = |root: &str, path: &'static str| below(Path::new(root), Path::new(path));
+        assert_eq!(below("/a", "/a/b"), Some(&b"b"[..]));
+        assert_eq!(below("/a/", "/a/b"), Some(&b"b"[..]));
+        assert_eq!(below("/a", "/a"), Some(&b""[..]));
+        assert_eq!(below("/", "/b"), Some(&b"b"[..]));
+        assert_eq!(below(".", "./b"), Some(&b"b"[..]));
+        assert_eq!(below("/a", "/ab"), None);
+        assert_eq!(below("/a", "b"), None);
+    }
+}

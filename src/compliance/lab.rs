@@ -1,0 +1,185 @@
+//! The scene of a case: folders, a runtime, and the backend under test: [`Lab`].
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::{
+    failure::{Check, Stop, fail},
+    invariants::Guard,
+    mode::Mode,
+    profile::Profile,
+    subject::Subject,
+    timeline::Timeline,
+    tree::{History, Tree},
+    watcher::Watcher,
+};
+use crate::{
+    backend::{Backend, Watch},
+    capability::{Capabilities, Capability},
+    error::BackendError,
+};
+
+/// Everything that a case works with.
+#[derive(Debug)]
+pub(super) struct Lab {
+    /// The folder that is watched and changed.
+    pub(super) tree: Tree,
+    /// A folder on the same file system that is not watched.
+    pub(super) outside: Tree,
+    /// A folder that a case watches beside its own, when its own may go.
+    pub(super) lighthouse: Tree,
+    pub(super) mode: Mode,
+    pub(super) profile: Profile,
+    pub(super) timeline: Timeline,
+    subject: Subject,
+    history: History,
+    runtime: Rc<Runtime>,
+}
+
+impl Lab {
+    /// A scene in `folder`, which exists and is empty.
+    pub(super) fn new(
+        folder: &Path,
+        subject: Subject,
+        profile: Profile,
+        mode: Mode,
+        timeline: &Timeline,
+    ) -> Check<Self> {
+        let history = History::default();
+        let tree = |name| Tree::new(folder.join(name), timeline.clone(), history.clone());
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
+        Ok(Self {
+            tree: tree("tree")?,
+            outside: tree("outside")?,
+            lighthouse: tree("lighthouse")?,
+            mode,
+            profile,
+            timeline: timeline.clone(),
+            subject,
+            history: history.clone(),
+            runtime: Rc::new(runtime),
+        })
+    }
+
+    /// What the backend declares.
+    pub(super) fn capabilities(&self) -> Capabilities {
+        (self.subject.capabilities)()
+    }
+
+    /// What the backend is called.
+    pub(super) fn name(&self) -> &'static str {
+        (self.subject.name)()
+    }
+
+    /// The version of this crate that the backend was built with.
+    pub(super) fn trait_version(&self) -> &'static str {
+        (self.subject.trait_version)()
+    }
+
+    pub(super) fn has(&self, capability: Capability) -> bool {
+        self.capabilities().contains(capability)
+    }
+
+    /// The case's folder, not below it.
+    pub(super) fn flat(&self) -> Watch {
+        Watch::non_recursive(self.tree.path(""))
+    }
+
+    /// The case's folder and all below it.
+    pub(super) fn deep(&self) -> Watch {
+        Watch::recursive(self.tree.path(""))
+    }
+
+    /// A watch for barriers alone, for cases whose own watches do not allow for any: a folder, or a
+    /// file if the backend watches no folders.
+    pub(super) fn beacon(&self) -> Check<Watch> {
+        if self.has(Capability::WatchFolders) {
+            return Ok(Watch::non_recursive(self.lighthouse.path("")));
+        }
+        let file = self.lighthouse.path("suite-sentinel-file");
+        let made = fs::write(&file, ".");
+        made.map_err(|error| Stop::Broken(format!("could not make the sentinel file: {error}")))?;
+        Ok(Watch::non_recursive(file))
+    }
+
+    /// Something to watch and settle with, whatever the backend can watch: the case's folder, or
+    /// else the sentinel file.
+    pub(super) fn anything(&self) -> Check<Watch> {
+        if self.has(Capability::WatchFolders) { Ok(self.flat()) } else { self.beacon() }
+    }
+
+    /// Makes the backend; fails if it will not be made.
+    pub(super) fn watch(&self, watches: impl Into<Vec<Watch>>) -> Check<Watcher> {
+        let watches = watches.into();
+        let shown: Vec<_> = watches.iter().map(|watch| self.timeline.show(&watch.path)).collect();
+        self.try_watch(watches)?.or_else(|error| {
+            fail(format!("`new` watches {}", shown.join(", ")), format!("it answered: {error}"))
+        })
+    }
+
+    /// Makes the backend, or hands over its refusal.
+    pub(super) fn try_watch(
+        &self,
+        watches: impl Into<Vec<Watch>>,
+    ) -> Check<Result<Watcher, BackendError>> {
+        let watches = watches.into();
+        match self.make(watches.clone()) {
+            Err(error) => Ok(Err(error)),
+            Ok(backend) => {
+                let guard =
+                    Guard::new(self.capabilities(), self.timeline.clone(), self.history.clone());
+                let mut made = Watcher::new(
+                    backend,
+                    self.runtime.clone(),
+                    self.timeline.clone(),
+                    self.profile,
+                    self.tree.clone(),
+                    guard,
+                );
+                for watch in &watches {
+                    made.added(watch)?;
+                }
+                Ok(Ok(made))
+            }
+        }
+    }
+
+    /// Makes the backend itself, inside the runtime.
+    pub(super) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
+        let shown: Vec<_> = watches
+            .iter()
+            .map(|watch| {
+                let how = if watch.recursive { " and below" } else { "" };
+                format!("{}{how}", self.timeline.show(&watch.path))
+            })
+            .collect();
+        let _entered = self.runtime.enter();
+        let made = self.timeline.during("new", || (self.subject.new)(watches));
+        let answer = match &made {
+            Ok(_) => "done".into(),
+            Err(error) => format!("error: {error}"),
+        };
+        self.timeline.note("call", format!("new({}): {answer}", shown.join(", ")));
+        made
+    }
+
+    /// A path of the case's folder, absolute.
+    pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.tree.path(path)
+    }
+
+    /// Ends the runtime, in bounded time. What the backend left in it ends with it.
+    pub(super) fn close(self) {
+        // Nothing else holds it once the watchers are gone.
+        if let Ok(runtime) = Rc::try_unwrap(self.runtime) {
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}

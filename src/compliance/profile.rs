@@ -1,0 +1,94 @@
+//! What a backend may honestly differ in: [`Profile`].
+
+use std::time::Duration;
+
+/// Differences between backends that are not capabilities.
+///
+/// The default is that of a kernel facility: nothing is lost, events arrive at once, and a change
+/// of metadata is told from one of data. A backend that looks at the files from time to time says
+/// so, and is then judged as what it is.
+///
+/// ```
+/// use std::time::Duration;
+/// use notify_backend::compliance::Profile;
+///
+/// let profile = Profile::default().sampled(Duration::from_millis(50)).pairs_renames(false);
+/// # let _ = profile;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    pub(super) latency: Duration,
+    pub(super) sampled: bool,
+    pub(super) distinguishes_metadata: bool,
+    pub(super) pairs_renames: bool,
+    pub(super) mtime_granularity: Duration,
+    pub(super) patience: Duration,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            latency: Duration::ZERO,
+            sampled: false,
+            distinguishes_metadata: true,
+            pairs_renames: true,
+            mtime_granularity: Duration::ZERO,
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Profile {
+    /// Up to how long after a change its event arrives by design, for a platform that gathers
+    /// events for a while.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// The backend compares the state of the files every `interval`: what is undone between two
+    /// looks is not seen, and the order of what is seen in one look is not that of the changes.
+    #[must_use]
+    pub fn sampled(mut self, interval: Duration) -> Self {
+        self.sampled = true;
+        self.latency(interval)
+    }
+
+    /// Whether a change of metadata is told from a change of data.
+    #[must_use]
+    pub fn distinguishes_metadata(mut self, distinguishes: bool) -> Self {
+        self.distinguishes_metadata = distinguishes;
+        self
+    }
+
+    /// Whether a rename is reported as `From` and `To`. Without it, it may be a removal and a
+    /// creation.
+    #[must_use]
+    pub fn pairs_renames(mut self, pairs: bool) -> Self {
+        self.pairs_renames = pairs;
+        self
+    }
+
+    /// The time within which two changes of the same size are one to the backend, because it goes
+    /// by the time of modification.
+    #[must_use]
+    pub fn mtime_granularity(mut self, granularity: Duration) -> Self {
+        self.mtime_granularity = granularity;
+        self
+    }
+
+    /// How long an event may be overdue, beyond the [latency](Self::latency), before it counts as
+    /// lost. By default 10 seconds, for the sake of busy machines; only failing cases wait for it.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// After which time an event that has not arrived is lost.
+    pub(super) fn deadline(&self) -> Duration {
+        // A sampling backend may need a look to take a reference and another one to compare.
+        self.patience + self.latency * 4
+    }
+}

@@ -1,0 +1,108 @@
+//! What happened in a case, with the time of each thing: [`Timeline`].
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The record of a case, shared by all that take part in it.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    start: Instant,
+    /// What paths are shown relative to.
+    base: PathBuf,
+    entries: Vec<Entry>,
+    /// What the backend is being asked to do right now, and since when.
+    call: Option<(&'static str, Instant)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: Duration,
+    kind: &'static str,
+    text: String,
+}
+
+/// How many lines are shown from the beginning and from the end of a long record.
+const SHOWN: usize = 20;
+
+impl Timeline {
+    /// A record that begins now and shows paths relative to `base`.
+    pub(super) fn new(base: PathBuf) -> Self {
+        let start = Instant::now();
+        Self(Arc::new(Mutex::new(Inner { start, base, entries: Vec::new(), call: None })))
+    }
+
+    /// The suite did something.
+    pub(super) fn did(&self, text: impl Into<String>) {
+        self.add("did", text.into());
+    }
+
+    /// The suite asked something of the backend, or got something other than an event from it.
+    pub(super) fn note(&self, kind: &'static str, text: impl Into<String>) {
+        self.add(kind, text.into());
+    }
+
+    /// The backend reported something that reads `text`.
+    pub(super) fn reported(&self, text: &str) {
+        let text = self.shorten(text);
+        self.add("event", text);
+    }
+
+    /// Runs a call into the backend, and remembers while it lasts which one it is.
+    pub(super) fn during<T>(&self, call: &'static str, body: impl FnOnce() -> T) -> T {
+        self.lock().call = Some((call, Instant::now()));
+        let value = body();
+        self.lock().call = None;
+        value
+    }
+
+    /// The call into the backend that has not returned, and how long it has lasted.
+    pub(super) fn unfinished_call(&self) -> Option<(&'static str, Duration)> {
+        self.lock().call.map(|(call, since)| (call, since.elapsed()))
+    }
+
+    /// `path` as the record shows it.
+    pub(super) fn show(&self, path: &Path) -> String {
+        let shown = self.shorten(&path.display().to_string());
+        // A name may hold anything; line breaks would make two lines of it.
+        shown.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
+    }
+
+    fn shorten(&self, text: &str) -> String {
+        let base = format!("{}{}", self.lock().base.display(), std::path::MAIN_SEPARATOR);
+        text.replace(&base, "")
+    }
+
+    fn add(&self, kind: &'static str, text: String) {
+        let mut inner = self.lock();
+        let at = inner.start.elapsed();
+        inner.entries.push(Entry { at, kind, text });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // The record is whole after every statement, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        let left_out = inner.entries.len().saturating_sub(2 * SHOWN);
+        for (i, Entry { at, kind, text }) in inner.entries.iter().enumerate() {
+            if left_out > 0 && i == SHOWN {
+                writeln!(f, "             … {left_out} lines left out …")?;
+            }
+            if left_out == 0 || i < SHOWN || i >= SHOWN + left_out {
+                writeln!(f, "  {:>6} ms  {kind:<7} {text}", at.as_millis())?;
+            }
+        }
+        Ok(())
+    }
+}

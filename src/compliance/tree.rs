@@ -1,0 +1,181 @@
+//! The folder that a case changes things in, and every change it can make: [`Tree`].
+
+use std::{
+    collections::HashSet,
+    fmt::Write as _,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    failure::{Check, Stop},
+    mode::Mode,
+    timeline::Timeline,
+    watcher::Pace,
+};
+
+/// A folder of the case. Every change goes through it, so that failures can tell what was done and
+/// the suite knows what ever existed.
+///
+/// Paths are relative to the folder; absolute ones, such as those of another tree, are taken as they
+/// are.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    root: PathBuf,
+    timeline: Timeline,
+    history: History,
+    /// Whoever waits after each change.
+    pace: Option<Pace>,
+}
+
+/// What a change is told as, and what it is about.
+type Io<T = ()> = io::Result<T>;
+
+impl Tree {
+    pub(super) fn new(root: PathBuf, timeline: Timeline, history: History) -> Check<Self> {
+        let tree = Self { root, timeline, history, pace: None };
+        fs::create_dir_all(&tree.root).map_err(|error| broken("make", &tree.root, &error))?;
+        tree.history.note(&tree.root);
+        Ok(tree)
+    }
+
+    /// This tree, with someone who waits after each change.
+    pub(super) fn paced(&self, mode: Mode, pace: Pace) -> Self {
+        Self { pace: (mode == Mode::Stepped).then_some(pace), ..self.clone() }
+    }
+
+    /// The absolute path of `path`; of the folder itself for an empty one.
+    pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
+    }
+
+    /// Makes an empty file, or empties one.
+    pub(super) fn create(&self, path: impl AsRef<Path>) -> Check {
+        self.make("create", path, |path| File::create(path).map(drop))
+    }
+
+    /// Makes empty files named 0, 1, 2 and so on, told as one change.
+    pub(super) fn create_many(&self, count: usize) -> Check {
+        for i in 0..count {
+            self.history.note(&self.path(i.to_string()));
+        }
+        self.make(&format!("create {count} files in"), "", |folder| {
+            (0..count).try_for_each(|i| File::create(folder.join(i.to_string())).map(drop))
+        })
+    }
+
+    /// Makes a file with a content, or replaces that of one.
+    pub(super) fn write(&self, path: impl AsRef<Path>, content: &str) -> Check {
+        self.make("write", path, |path| fs::write(path, content))
+    }
+
+    /// Adds to the end of a file.
+    pub(super) fn append(&self, path: impl AsRef<Path>, content: &str) -> Check {
+        self.make("append to", path, |path| {
+            OpenOptions::new().append(true).open(path)?.write_all(content.as_bytes())
+        })
+    }
+
+    /// Sets the length of a file.
+    pub(super) fn truncate(&self, path: impl AsRef<Path>, length: u64) -> Check {
+        self.make("truncate", path, |path| {
+            OpenOptions::new().write(true).open(path)?.set_len(length)
+        })
+    }
+
+    /// Makes a folder.
+    pub(super) fn mkdir(&self, path: impl AsRef<Path>) -> Check {
+        self.make("mkdir", path, |path| fs::create_dir(path))
+    }
+
+    /// Makes a folder and those above it, as one change.
+    pub(super) fn mkdir_all(&self, path: impl AsRef<Path>) -> Check {
+        for folder in self.path(&path).ancestors() {
+            self.history.note(folder);
+        }
+        self.make("mkdir -p", path, |path| fs::create_dir_all(path))
+    }
+
+    /// Removes a file or link.
+    pub(super) fn remove(&self, path: impl AsRef<Path>) -> Check {
+        self.make("remove", path, |path| fs::remove_file(path))
+    }
+
+    /// Removes an empty folder.
+    pub(super) fn rmdir(&self, path: impl AsRef<Path>) -> Check {
+        self.make("rmdir", path, |path| fs::remove_dir(path))
+    }
+
+    /// Removes a folder and what is in it, as one change.
+    pub(super) fn remove_all(&self, path: impl AsRef<Path>) -> Check {
+        self.make("remove all of", path, |path| fs::remove_dir_all(path))
+    }
+
+    /// Renames or moves.
+    pub(super) fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Check {
+        let (from, to) = (self.path(from), self.path(to));
+        self.history.note_rename(&from, &to);
+        let what = format!("rename {} to", self.timeline.show(&from));
+        let renamed = self.make(&what, &to, |to| fs::rename(&from, to));
+        // Once more, for what another thread made inside meanwhile.
+        self.history.note_rename(&from, &to);
+        renamed
+    }
+
+    /// Tells of a change that is made by other means, and makes it.
+    pub(super) fn make<T>(
+        &self,
+        what: &str,
+        path: impl AsRef<Path>,
+        change: impl FnOnce(&Path) -> Io<T>,
+    ) -> Check<T> {
+        let path = self.path(path);
+        self.history.note(&path);
+        let mut text = String::new();
+        _ = write!(text, "{what} {}", self.timeline.show(&path));
+        self.timeline.did(text);
+        let made = change(&path).map_err(|error| broken(what, &path, &error))?;
+        if let Some(pace) = &self.pace {
+            pace.changed();
+        }
+        Ok(made)
+    }
+}
+
+fn broken(what: &str, path: &Path, error: &io::Error) -> Stop {
+    Stop::Broken(format!("could not {what} {}: {error}", path.display()))
+}
+
+/// Every path that has existed in a case.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl History {
+    /// `path` is about to exist.
+    pub(super) fn note(&self, path: &Path) {
+        self.lock().insert(path.to_path_buf());
+    }
+
+    /// What was at or below `from` is about to be at `to`.
+    fn note_rename(&self, from: &Path, to: &Path) {
+        let mut known = self.lock();
+        let moved: Vec<_> = known
+            .iter()
+            .filter_map(|path| path.strip_prefix(from).ok())
+            .map(|rest| if rest.as_os_str().is_empty() { to.into() } else { to.join(rest) })
+            .collect();
+        known.extend(moved);
+    }
+
+    /// Whether `path` exists, or did.
+    pub(super) fn existed(&self, path: &Path) -> bool {
+        self.lock().contains(path) || path.symlink_metadata().is_ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
