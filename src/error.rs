@@ -142,6 +142,20 @@ impl BackendError {
     }
 }
 
+impl BackendError {
+    /// The bytes that its paths and texts take on the heap.
+    fn heap_bytes(&self) -> usize {
+        let lists = match self {
+            Self::NotFound { paths } | Self::NotSupported { paths, .. } => {
+                paths.capacity() * size_of::<PathBuf>()
+            }
+            Self::Unavailable { reason } => reason.capacity(),
+            _ => 0,
+        };
+        lists + self.paths().iter().map(PathBuf::capacity).sum::<usize>()
+    }
+}
+
 /// `EMFILE` or `ENFILE`, for which the standard library has no [`io::ErrorKind`].
 fn is_descriptor_limit(error: &io::Error) -> bool {
     // The numbers are the same on Linux, macOS and the BSDs (errno(3)).
@@ -212,6 +226,16 @@ impl StreamError {
         match self {
             Self::Unwatched { path, .. } => Some(path),
             Self::Read { .. } => None,
+        }
+    }
+
+    /// The bytes that it takes on the heap, without what the operating system's error may hold.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Unwatched { path, cause } => {
+                path.capacity() + size_of::<BackendError>() + cause.heap_bytes()
+            }
+            Self::Read { .. } => 0,
         }
     }
 }

@@ -19,6 +19,7 @@
 pub mod backend;
 pub mod buffer;
 pub mod capability;
+pub mod channel;
 #[cfg(feature = "compliance")]
 pub mod compliance;
 #[cfg(all(unix, feature = "descriptor"))]

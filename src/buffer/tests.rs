@@ -1,0 +1,470 @@
+//! What a buffer promises: scenarios by hand, and random ones compared with a plain model.
+
+use std::{
+    io,
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use futures_core::Stream;
+use proptest::prelude::*;
+
+use super::Buffer;
+use crate::{
+    StreamItem,
+    error::StreamError,
+    event::{CreateKind, Event, EventKind},
+};
+
+/// Counts how often a task was woken.
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+impl Counter {
+    fn new() -> (Arc<Self>, Waker) {
+        let counter = Arc::new(Self::default());
+        (counter.clone(), Waker::from(counter))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn event(id: u32) -> Event {
+    Event::create(CreateKind::File, id.to_string())
+}
+
+fn error(id: u32) -> StreamError {
+    StreamError::unwatched(id.to_string(), io::ErrorKind::PermissionDenied.into())
+}
+
+fn poll(buffer: &mut Buffer, waker: &Waker) -> Poll<Option<StreamItem>> {
+    Pin::new(buffer).poll_next(&mut Context::from_waker(waker))
+}
+
+/// An item, as far as the tests tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Item {
+    Event(u32),
+    Error(u32),
+    Missed(Option<u32>),
+}
+
+impl From<StreamItem> for Item {
+    fn from(item: StreamItem) -> Self {
+        let id = |path: &std::path::Path| path.to_str().unwrap().parse().unwrap();
+        match item {
+            Ok(Event { kind: EventKind::Missed(count), .. }) => {
+                Self::Missed(count.map(NonZeroU32::get))
+            }
+            Ok(event) => Self::Event(id(&event.path)),
+            Err(error) => Self::Error(id(error.path().unwrap())),
+        }
+    }
+}
+
+fn drain(buffer: &mut Buffer) -> Vec<Item> {
+    std::iter::from_fn(|| buffer.take().map(Item::from)).collect()
+}
+
+mod capacity {
+    use super::*;
+
+    #[test]
+    fn default_is_16_kib_of_events() {
+        let buffer = Buffer::default();
+        assert_eq!(buffer.capacity(), 16 * 1024 / size_of::<Event>());
+    }
+
+    #[test]
+    fn beyond_it_items_are_missed_where_they_would_have_stood() {
+        let mut buffer = Buffer::new(2);
+        for id in 0..5 {
+            buffer.add(event(id));
+        }
+        assert_eq!(buffer.take().map(Item::from), Some(Item::Event(0)));
+        assert_eq!(buffer.take().map(Item::from), Some(Item::Event(1)));
+        buffer.add(event(5));
+        assert_eq!(drain(&mut buffer), [Item::Missed(Some(3)), Item::Event(5)]);
+    }
+
+    #[test]
+    fn none_at_all_says_how_much_is_missed() {
+        let mut buffer = Buffer::new(0);
+        assert!(buffer.is_full() && buffer.is_empty());
+        buffer.add(event(0));
+        buffer.add_error(error(1));
+        assert_eq!(drain(&mut buffer), [Item::Missed(Some(2))]);
+    }
+
+    #[test]
+    fn one_holds_one() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(event(1));
+        assert_eq!(drain(&mut buffer), [Item::Event(0), Item::Missed(Some(1))]);
+    }
+
+    #[test]
+    fn errors_that_find_no_room_are_counted() {
+        let mut buffer = Buffer::new(1);
+        buffer.add_error(error(0));
+        buffer.add_error(error(1));
+        assert_eq!(drain(&mut buffer), [Item::Error(0), Item::Missed(Some(1))]);
+    }
+
+    #[test]
+    fn the_largest_is_no_promise_to_allocate() {
+        let mut buffer = Buffer::new(usize::MAX);
+        buffer.add(event(0));
+        assert!(!buffer.is_full());
+    }
+}
+
+mod missed {
+    use super::*;
+
+    fn missed(count: u32) -> Event {
+        Event::missed(NonZeroU32::new(count))
+    }
+
+    #[test]
+    fn a_platform_overflow_is_kept_in_a_full_buffer() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(missed(7));
+        assert_eq!(drain(&mut buffer), [Item::Event(0), Item::Missed(Some(7))]);
+    }
+
+    #[test]
+    fn counts_add_up() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(missed(7));
+        buffer.add(event(1));
+        buffer.add(missed(2));
+        assert_eq!(drain(&mut buffer), [Item::Event(0), Item::Missed(Some(10))]);
+    }
+
+    #[test]
+    fn an_unknown_count_stays_unknown() {
+        for (first, second) in [(0, 7), (7, 0), (0, 0)] {
+            let mut buffer = Buffer::new(4);
+            buffer.add(missed(first));
+            buffer.add(missed(second));
+            assert_eq!(drain(&mut buffer), [Item::Missed(None)]);
+        }
+    }
+
+    #[test]
+    fn counts_do_not_overflow() {
+        let mut buffer = Buffer::new(0);
+        buffer.add(missed(u32::MAX - 1));
+        buffer.add(event(0));
+        buffer.add(event(1));
+        assert_eq!(drain(&mut buffer), [Item::Missed(Some(u32::MAX))]);
+    }
+
+    #[test]
+    fn losses_in_different_places_are_told_apart() {
+        let mut buffer = Buffer::new(4);
+        buffer.add(missed(1));
+        buffer.add(event(0));
+        buffer.add(missed(2));
+        assert_eq!(
+            drain(&mut buffer),
+            [Item::Missed(Some(1)), Item::Event(0), Item::Missed(Some(2))]
+        );
+    }
+
+    #[test]
+    fn what_the_backend_says_of_the_loss_is_kept() {
+        let overflow = Event::missed(None).with_info("queue overflow");
+        for capacity in [0, 1] {
+            let mut buffer = Buffer::new(capacity);
+            buffer.add(overflow.clone());
+            buffer.add(event(0));
+            assert_eq!(buffer.take().unwrap().unwrap(), overflow);
+        }
+    }
+}
+
+mod waking {
+    use super::*;
+
+    #[test]
+    fn whatever_comes_after_pending_wakes_once() {
+        let happen: [fn(&mut Buffer); 4] = [
+            |buffer| buffer.add(event(0)),
+            |buffer| buffer.add(Event::missed(None)),
+            |buffer| buffer.add_error(error(0)),
+            Buffer::close,
+        ];
+        for capacity in [0, 1] {
+            for happen in happen {
+                let mut buffer = Buffer::new(capacity);
+                let (counter, waker) = Counter::new();
+                assert!(poll(&mut buffer, &waker).is_pending());
+                assert_eq!(counter.count(), 0);
+                happen(&mut buffer);
+                assert_eq!(counter.count(), 1);
+                happen(&mut buffer);
+                assert_eq!(counter.count(), 1);
+                assert!(poll(&mut buffer, &waker).is_ready());
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_last_task_is_woken() {
+        let mut buffer = Buffer::default();
+        let (first, first_waker) = Counter::new();
+        let (second, second_waker) = Counter::new();
+        assert!(poll(&mut buffer, &first_waker).is_pending());
+        assert!(poll(&mut buffer, &second_waker).is_pending());
+        buffer.add(event(0));
+        assert_eq!((first.count(), second.count()), (0, 1));
+    }
+
+    #[test]
+    fn nobody_is_woken_who_got_an_item() {
+        let mut buffer = Buffer::default();
+        let (counter, waker) = Counter::new();
+        buffer.add(event(0));
+        assert!(poll(&mut buffer, &waker).is_ready());
+        buffer.add(event(1));
+        buffer.close();
+        assert_eq!(counter.count(), 0);
+    }
+
+    #[test]
+    fn a_waker_is_let_go_of_once_used() {
+        let mut buffer = Buffer::default();
+        let (counter, waker) = Counter::new();
+        assert!(poll(&mut buffer, &waker).is_pending());
+        drop(waker);
+        buffer.add(event(0));
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+}
+
+mod closing {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_yielded_and_then_the_end_for_good() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(event(1));
+        buffer.close();
+        buffer.add(event(2));
+        buffer.add_error(error(3));
+        buffer.add(Event::missed(None));
+        let waker = Waker::noop();
+        let polled = |buffer: &mut Buffer| poll(buffer, waker).map(|item| item.map(Item::from));
+        assert_eq!(buffer.size_hint(), (2, Some(2)));
+        assert_eq!(polled(&mut buffer), Poll::Ready(Some(Item::Event(0))));
+        assert_eq!(polled(&mut buffer), Poll::Ready(Some(Item::Missed(Some(1)))));
+        for _ in 0..3 {
+            assert_eq!(polled(&mut buffer), Poll::Ready(None));
+        }
+        assert!(buffer.is_closed());
+    }
+
+    #[test]
+    fn open_and_empty_is_not_the_end() {
+        let mut buffer = Buffer::default();
+        assert!(poll(&mut buffer, Waker::noop()).is_pending());
+        assert_eq!(buffer.size_hint(), (0, None));
+    }
+}
+
+/// A backend that holds a buffer must be able to be one.
+#[test]
+fn goes_wherever_a_backend_goes() {
+    fn check<T: Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
+    check::<Buffer>();
+}
+
+/// What a buffer should do, without a thought for cost: every loss is an element of its own, and
+/// losses next to each other are put together when they are looked at.
+struct Model {
+    capacity: usize,
+    log: Vec<Item>,
+    closed: bool,
+    waiting: bool,
+    woken: usize,
+}
+
+impl Model {
+    fn is_missed(item: Item) -> bool {
+        matches!(item, Item::Missed(_))
+    }
+
+    /// The items as they will be yielded.
+    fn items(&self) -> Vec<Item> {
+        let same_loss = |a: &Item, b: &Item| Self::is_missed(*a) && Self::is_missed(*b);
+        self.log.chunk_by(same_loss).map(Self::merged).collect()
+    }
+
+    fn merged(run: &[Item]) -> Item {
+        let mut sum = Some(0_u64);
+        for item in run {
+            match item {
+                Item::Missed(count) => {
+                    sum = sum.zip(*count).map(|(sum, count)| sum + u64::from(count));
+                }
+                other => return *other,
+            }
+        }
+        Item::Missed(sum.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX)))
+    }
+
+    fn wake(&mut self) {
+        self.woken += usize::from(self.waiting);
+        self.waiting = false;
+    }
+
+    fn add(&mut self, item: Item) {
+        if self.closed {
+            return;
+        }
+        let room = Self::is_missed(item) || self.items().len() < self.capacity;
+        self.log.push(if room { item } else { Item::Missed(Some(1)) });
+        self.wake();
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.wake();
+    }
+
+    fn take(&mut self) -> Option<Item> {
+        let first = self.items().first().copied()?;
+        let run = if Self::is_missed(first) {
+            self.log.iter().take_while(|item| Self::is_missed(**item)).count()
+        } else {
+            1
+        };
+        self.log.drain(..run);
+        Some(first)
+    }
+
+    fn poll(&mut self) -> Poll<Option<Item>> {
+        match self.take() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if self.closed => Poll::Ready(None),
+            None => {
+                self.waiting = true;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Add,
+    AddError,
+    AddMissed(Option<NonZeroU32>),
+    Take,
+    Poll,
+    Close,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let count = prop_oneof![1..5_u32, Just(u32::MAX - 1)];
+    let missed = proptest::option::of(count.prop_map(|count| NonZeroU32::new(count).unwrap()));
+    let step = prop_oneof![
+        12 => Just(Step::Add),
+        2 => Just(Step::AddError),
+        2 => missed.prop_map(Step::AddMissed),
+        4 => Just(Step::Take),
+        8 => Just(Step::Poll),
+        1 => Just(Step::Close),
+    ];
+    proptest::collection::vec(step, 0..80)
+}
+
+proptest! {
+    #[test]
+    fn does_what_the_model_does(
+        capacity in prop_oneof![Just(0), Just(1), Just(2), 3..20_usize],
+        steps in steps(),
+    ) {
+        let mut buffer = Buffer::new(capacity);
+        let mut model = Model { capacity, log: vec![], closed: false, waiting: false, woken: 0 };
+        let (counter, waker) = Counter::new();
+        for (id, step) in (0..).zip(steps) {
+            match step {
+                Step::Add => {
+                    buffer.add(event(id));
+                    model.add(Item::Event(id));
+                }
+                Step::AddError => {
+                    buffer.add_error(error(id));
+                    model.add(Item::Error(id));
+                }
+                Step::AddMissed(count) => {
+                    buffer.add(Event::missed(count));
+                    model.add(Item::Missed(count.map(NonZeroU32::get)));
+                }
+                Step::Take => prop_assert_eq!(buffer.take().map(Item::from), model.take()),
+                Step::Poll => {
+                    let polled = poll(&mut buffer, &waker).map(|item| item.map(Item::from));
+                    prop_assert_eq!(polled, model.poll());
+                }
+                Step::Close => {
+                    buffer.close();
+                    model.close();
+                }
+            }
+            let items = model.items();
+            prop_assert_eq!(counter.count(), model.woken);
+            prop_assert_eq!(buffer.len(), items.len());
+            prop_assert_eq!(buffer.is_empty(), items.is_empty());
+            prop_assert_eq!(buffer.is_full(), items.len() >= capacity);
+            prop_assert_eq!(buffer.is_closed(), model.closed);
+            // The one thing that the model does not know.
+            prop_assert!(buffer.len() <= capacity + 1);
+        }
+        prop_assert_eq!(drain(&mut buffer), model.items());
+    }
+
+    /// Each item that goes in comes out or is counted, and what comes out is in order.
+    #[test]
+    fn nothing_is_lost_silently(capacity in 0..10_usize, takes in proptest::collection::vec(0..4_usize, 1..60)) {
+        let mut buffer = Buffer::new(capacity);
+        let mut out = vec![];
+        let added = u32::try_from(takes.len()).unwrap() * 2;
+        for (id, takes) in (0..added).step_by(2).zip(takes) {
+            buffer.add(event(id));
+            buffer.add_error(error(id + 1));
+            out.extend(std::iter::from_fn(|| buffer.take()).take(takes).map(Item::from));
+        }
+        out.extend(drain(&mut buffer));
+        let mut next = 0;
+        for item in out {
+            match item {
+                Item::Event(id) | Item::Error(id) => {
+                    prop_assert_eq!(id, next);
+                    next += 1;
+                }
+                Item::Missed(count) => next += count.unwrap(),
+            }
+        }
+        prop_assert_eq!(next, added);
+    }
+}

@@ -1,0 +1,96 @@
+//! What the library's structures take on the heap, measured with an allocator that counts.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use notify_backend::prelude::*;
+
+/// The system's allocator, which counts what each thread asks for: the tests of this file run side
+/// by side.
+struct Counting;
+
+thread_local! {
+    // Below zero in a thread that frees what another one made.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.set(HELD.get() + layout.size().cast_signed());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size().cast_signed());
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The bytes that what `make` returns holds on the heap.
+fn heap_bytes<T>(make: impl FnOnce() -> T) -> (usize, T) {
+    let before = HELD.get();
+    let value = make();
+    ((HELD.get() - before).cast_unsigned(), value)
+}
+
+fn buffer_of(capacity: usize, events: usize) -> Buffer {
+    let path = "/".to_owned() + &"a".repeat(79);
+    let mut buffer = Buffer::new(capacity);
+    for _ in 0..events {
+        buffer.add(Event::create(CreateKind::File, &path));
+    }
+    buffer
+}
+
+/// The figures in the documentation of `Buffer`, on 64-bit targets.
+#[cfg(target_pointer_width = "64")]
+mod buffer_figures {
+    use super::*;
+
+    #[test]
+    fn an_item_takes_48_bytes() {
+        assert_eq!(size_of::<StreamItem>(), 48);
+    }
+
+    #[test]
+    fn a_full_default_buffer_takes_43_kib_with_paths_of_80_bytes() {
+        let events = Buffer::DEFAULT_CAPACITY;
+        let (bytes, _buffer) = heap_bytes(|| buffer_of(events, events));
+        assert_eq!(events, 341);
+        assert!(bytes.abs_diff(43 * 1024) < 512, "{bytes}");
+        assert!((bytes - events * 80).abs_diff(16 * 1024) < 64, "{bytes}");
+    }
+
+    #[test]
+    fn ten_thousand_events_take_1_3_mb_with_paths_of_80_bytes() {
+        let (bytes, _buffer) = heap_bytes(|| buffer_of(10_000, 10_000));
+        assert!(bytes.abs_diff(1_300_000) < 50_000, "{bytes}");
+    }
+}
+
+#[test]
+fn a_buffer_tells_what_it_takes_to_the_byte() {
+    let (bytes, buffer) = heap_bytes(|| {
+        let mut buffer = buffer_of(100, 60);
+        buffer.add(Event::other("unmount", "/mnt").with_source("replica-2"));
+        let denied = std::io::ErrorKind::PermissionDenied;
+        buffer.add_error(StreamError::unwatched("/root", denied.into()));
+        let missing = std::io::ErrorKind::NotFound;
+        buffer.add_error(StreamError::unwatched("/gone", missing.into()));
+        buffer
+    });
+    assert_eq!(buffer.bytes(), size_of::<Buffer>() + bytes);
+}
+
+#[test]
+fn a_flood_costs_no_more_than_a_full_buffer() {
+    let (full, _buffer) = heap_bytes(|| buffer_of(100, 101));
+    let (flooded, _buffer) = heap_bytes(|| buffer_of(100, 100_000));
+    assert_eq!(flooded, full);
+}
