@@ -2,42 +2,145 @@
 
 #[cfg(feature = "serde")]
 mod serde;
+mod set;
 
 use std::fmt;
+
+pub use set::{Capabilities, Iter};
 
 /// One promise that a backend can make.
 ///
 /// The compliance suite holds a backend to every capability that it declares, and checks that what
-/// it does not declare does not show.
+/// it does not declare does not show. Declare what holds on every system that the backend runs on;
+/// where a watch asks for more, the backend answers
+/// [`BackendError::NotSupported`](crate::BackendError::NotSupported) and names what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u16)]
 pub enum Capability {
     /// Reports that files are opened, read and closed, as
-    /// [`EventKind::Access`](crate::EventKind::Access). Without it no access event is emitted.
+    /// [`EventKind::Access`](crate::EventKind::Access).
+    ///
+    /// - **Promised:** opening a file, reading from it and closing it are reported in this order,
+    ///   and the close of one that was written to comes after the last change of its data.
+    /// - **Not promised:** one event for each read, what for a file was opened, and who did it.
+    /// - **Can be declared with** inotify, fanotify, and kqueue on FreeBSD and NetBSD; not with
+    ///   FSEvents, `ReadDirectoryChangesW` or polling.
+    /// - **Checked:** the order above; that the backend does not report its own reading; and that a
+    ///   program that reads every file it hears of comes to rest. Without the capability: that no
+    ///   access event shows.
     EmitOnAccess,
-    /// Follows symbolic links: a watched link reports what happens to its target, under the link's
-    /// path. Without it the link itself is watched.
+
+    /// Follows symbolic links.
+    ///
+    /// - **Promised:** a watched link, or one in a recursively watched folder, reports what happens
+    ///   to its target, under the link's path. Links in a circle do no harm.
+    /// - **Not promised:** that a link which is later pointed elsewhere is followed there, and that
+    ///   a target which can be reached in two ways is reported under both paths.
+    /// - **Can be declared with** inotify, fanotify and kqueue, which follow a link that they are
+    ///   given unless told otherwise, and polling; with FSEvents and `ReadDirectoryChangesW` where
+    ///   the backend watches the target and translates its path.
+    /// - **Checked:** a write to the target of a watched link, the path it is reported under, and
+    ///   circles of links in a tree. Without the capability: that the link itself is watched, and
+    ///   what happens to its target does not show.
     FollowSymlinks,
+
     /// Gives the two halves of a rename the same [tracker](crate::event::Attrs::tracker).
+    ///
+    /// - **Promised:** where both names are watched, the two events have the same tracker, the old
+    ///   name comes first, and no other event has it.
+    /// - **Not promised:** that the halves follow each other immediately, and that a half whose
+    ///   other name is not watched has no tracker.
+    /// - **Can be declared with** inotify (cookie), fanotify (`FAN_RENAME`, which has both names),
+    ///   `ReadDirectoryChangesW` (the two records follow each other); with FSEvents, kqueue and
+    ///   polling where the backend compares file ids.
+    /// - **Checked:** renames within a folder, between folders and in chains; that nobody waits for
+    ///   a second half that never comes; that no tracker is on more than two events. Without the
+    ///   capability: that no event has a tracker.
     TrackRelated,
+
     /// Watches a whole file system at no cost per folder. Implies
     /// [`WatchNewFolders`](Self::WatchNewFolders).
+    ///
+    /// - **Promised:** a recursive watch takes the same time and memory however many folders are
+    ///   below it.
+    /// - **Not promised:** what happens on other file systems that are mounted below it, and that
+    ///   an ordinary user may do it.
+    /// - **Can be declared with** fanotify (`FAN_MARK_FILESYSTEM`), FSEvents and
+    ///   `ReadDirectoryChangesW`; not with inotify, kqueue or polling.
+    /// - **Checked:** what it implies.
     WatchEntireFilesystem,
+
     /// Accepts files as watched paths.
+    ///
+    /// - **Promised:** changes of a watched file, and that it is removed or renamed, are reported
+    ///   under its path; those of its neighbours are not.
+    /// - **Not promised:** that a new file of the same name is watched. Many editors save by
+    ///   replacing the file: whoever needs it watches the folder.
+    /// - **Can be declared with** inotify, fanotify, kqueue and polling; with FSEvents and
+    ///   `ReadDirectoryChangesW` where the backend watches the folder and leaves out the rest.
+    /// - **Checked:** a write, a removal and a rename of the file, silence about its neighbours, and
+    ///   that nothing is reported under its path once it is elsewhere. Without the capability: that
+    ///   a file is refused, by its path.
     WatchFiles,
+
     /// Accepts folders as watched paths.
+    ///
+    /// - **Promised:** what happens to a folder's direct entries (made, changed, renamed, removed),
+    ///   and that the folder itself is removed or renamed.
+    /// - **Not promised:** that a folder which is removed and made again is still watched.
+    /// - **Can be declared with** every facility; with kqueue, the backend compares listings.
+    /// - **Checked:** each of these for files and folders of all sorts of names, and what becomes of
+    ///   the watched folder itself. Without the capability: that a folder is refused, by its path.
     WatchFolders,
-    /// Watches folders that appear in a recursively watched one, with all that is made in them from
-    /// the first moment on. Implies [`WatchRecursively`](Self::WatchRecursively).
+
+    /// Watches folders that appear in a recursively watched one. Implies
+    /// [`WatchRecursively`](Self::WatchRecursively).
+    ///
+    /// - **Promised:** all that is in the new folder is reported from the first moment on, also what
+    ///   was made before the platform could watch it, and also where the folder was moved there.
+    /// - **Not promised:** that what was made in that moment is reported once only.
+    /// - **Can be declared with** fanotify (`FAN_MARK_FILESYSTEM`), FSEvents and
+    ///   `ReadDirectoryChangesW`, which do it themselves; with inotify, kqueue and polling where the
+    ///   backend looks into each new folder after it began to watch it.
+    /// - **Checked:** folders made several levels deep at once with a file at the bottom, folders
+    ///   moved in, and folders removed and made again, while the backend reads and while it does
+    ///   not.
     WatchNewFolders,
-    /// Watches folders below a watched folder. Implies [`WatchFolders`](Self::WatchFolders).
+
+    /// Watches folders below a watched folder, at every depth. Implies
+    /// [`WatchFolders`](Self::WatchFolders).
+    ///
+    /// - **Promised:** folders that exist when the watch is made are watched. One that cannot be
+    ///   is an error item that names it, and the others are watched all the same.
+    /// - **Not promised:** anything about folders that come later.
+    /// - **Can be declared with** every facility.
+    /// - **Checked:** changes at several depths, folders whose names begin alike, folders that are
+    ///   renamed within the tree or moved out of it. Without the capability: that a recursive watch
+    ///   is refused, and that nothing below the direct entries shows.
     WatchRecursively,
+
     /// Sees changes that other machines make on a networked file system.
+    ///
+    /// - **Promised:** it does not matter which machine makes a change.
+    /// - **Not promised:** how soon it is seen, and more than the server tells.
+    /// - **Can be declared with** polling, a service's own interface, and `ReadDirectoryChangesW` on
+    ///   SMB shares; not with inotify, fanotify, kqueue or FSEvents, which see only what passes
+    ///   through their own system.
+    /// - **Checked:** nothing, since it takes a second machine.
     WatchNetworkedFilesystem,
+
     /// Adds and removes watches while it runs, through
     /// [`Backend::watch`](crate::Backend::watch) and [`Backend::unwatch`](crate::Backend::unwatch).
+    ///
+    /// - **Promised:** other watches have no gap, and nothing is reported any more for a watch that
+    ///   was removed.
+    /// - **Not promised:** that it costs less than a new backend.
+    /// - **Can be declared with** every facility. With FSEvents, whose streams do not change, the
+    ///   backend starts another that begins with the last event of the one before.
+    /// - **Checked:** watches added and removed among others that go on, paths that are not watched,
+    ///   and that a failure leaves all as it was. Without the capability: that both are refused.
     ChangeWatches,
 }
 
@@ -57,6 +160,13 @@ impl Capability {
     ];
 
     /// The capability that this one cannot be had without, if there is one.
+    ///
+    /// ```
+    /// use notify_backend::Capability;
+    ///
+    /// assert_eq!(Capability::WatchRecursively.implies(), Some(Capability::WatchFolders));
+    /// assert_eq!(Capability::WatchFolders.implies(), None);
+    /// ```
     #[must_use]
     pub const fn implies(self) -> Option<Self> {
         match self {
@@ -72,123 +182,9 @@ impl Capability {
     }
 }
 
+/// The name, as in the code.
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
-    }
-}
-
-/// A set of [`Capability`] values.
-///
-/// ```
-/// use notify_backend::{Capabilities, Capability};
-///
-/// const PROMISED: Capabilities =
-///     Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
-/// assert!(PROMISED.contains(Capability::WatchFolders));
-/// assert_eq!(PROMISED.to_string(), "WatchFolders, WatchRecursively");
-/// ```
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Capabilities(u16);
-
-impl Capabilities {
-    /// The empty set.
-    pub const NONE: Self = Self(0);
-
-    /// The set that a backend promises.
-    ///
-    /// # Panics
-    ///
-    /// If a capability is named without the one that it [implies](Capability::implies). Call it in
-    /// a `const`, and the mistake is a compile error:
-    ///
-    /// ```compile_fail
-    /// # use notify_backend::{Capabilities, Capability};
-    /// const WRONG: Capabilities = Capabilities::declare(&[Capability::WatchRecursively]);
-    /// # let _ = WRONG;
-    /// ```
-    #[must_use]
-    pub const fn declare(capabilities: &[Capability]) -> Self {
-        let mut set = Self::NONE;
-        let mut i = 0;
-        while i < capabilities.len() {
-            set = set.with(capabilities[i]);
-            i += 1;
-        }
-        assert!(
-            set.missing().is_empty(),
-            "a declared capability implies one that is not declared: \
-             WatchEntireFilesystem needs WatchNewFolders, WatchNewFolders needs WatchRecursively, \
-             WatchRecursively needs WatchFolders"
-        );
-        set
-    }
-
-    /// This set and `capability`.
-    #[must_use]
-    pub const fn with(self, capability: Capability) -> Self {
-        Self(self.0 | capability.bit())
-    }
-
-    /// This set without `capability`.
-    #[must_use]
-    pub const fn without(self, capability: Capability) -> Self {
-        Self(self.0 & !capability.bit())
-    }
-
-    /// Whether `capability` is in the set.
-    #[must_use]
-    pub const fn contains(self, capability: Capability) -> bool {
-        self.0 & capability.bit() != 0
-    }
-
-    /// Whether the set is empty.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The capabilities that those in the set imply and that are not in it.
-    #[must_use]
-    pub const fn missing(self) -> Self {
-        let mut missing = Self::NONE;
-        let mut i = 0;
-        while i < Capability::ALL.len() {
-            if self.contains(Capability::ALL[i])
-                && let Some(implied) = Capability::ALL[i].implies()
-                && !self.contains(implied)
-            {
-                missing = missing.with(implied);
-            }
-            i += 1;
-        }
-        missing
-    }
-
-    /// The members, in the order of [`Capability::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Capability> {
-        Capability::ALL.into_iter().filter(move |&capability| self.contains(capability))
-    }
-}
-
-impl FromIterator<Capability> for Capabilities {
-    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
-        capabilities.into_iter().fold(Self::NONE, Self::with)
-    }
-}
-
-impl fmt::Display for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, capability) in self.iter().enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{capability}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
     }
 }

@@ -1,0 +1,364 @@
+//! Sets of capabilities: [`Capabilities`].
+
+use std::{fmt, iter::FusedIterator};
+
+use super::Capability;
+
+/// A set of [`Capability`] values.
+///
+/// A backend [declares](Self::declare) its set in a constant. Everything but iteration works in
+/// constants.
+///
+/// ```
+/// use notify_backend::{Capabilities, Capability};
+///
+/// const PROMISED: Capabilities =
+///     Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
+/// assert!(PROMISED.contains(Capability::WatchFolders));
+/// assert_eq!(PROMISED.to_string(), "WatchFolders, WatchRecursively");
+///
+/// for capability in PROMISED {
+///     println!("{capability}");
+/// }
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Capabilities(u16);
+
+impl Capabilities {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// The set of all.
+    pub const ALL: Self = Self(u16::MAX >> (u16::BITS as usize - Capability::ALL.len()));
+
+    /// The set that a backend promises.
+    ///
+    /// # Panics
+    ///
+    /// If a capability is named without the one that it [implies](Capability::implies). Call it in
+    /// a constant, and the mistake is a compile error that names the missing one:
+    ///
+    /// ```compile_fail,E0080
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// const PROMISED: Capabilities = Capabilities::declare(&[Capability::WatchRecursively]);
+    /// # let _ = PROMISED;
+    /// ```
+    ///
+    /// ```text
+    /// error[E0080]: evaluation panicked: WatchRecursively implies WatchFolders; declare that too
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn declare(capabilities: &[Capability]) -> Self {
+        let mut set = Self::NONE;
+        let mut i = 0;
+        while i < capabilities.len() {
+            set = set.with(capabilities[i]);
+            i += 1;
+        }
+        // A constant's panic cannot be put together from names.
+        let missing = set.missing();
+        assert!(
+            !missing.contains(Capability::WatchNewFolders),
+            "WatchEntireFilesystem implies WatchNewFolders; declare that too"
+        );
+        assert!(
+            !missing.contains(Capability::WatchRecursively),
+            "WatchNewFolders implies WatchRecursively; declare that too"
+        );
+        assert!(
+            !missing.contains(Capability::WatchFolders),
+            "WatchRecursively implies WatchFolders; declare that too"
+        );
+        assert!(missing.is_empty(), "a capability implies one that is not declared");
+        set
+    }
+
+    /// This set and `capability`.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let set = Capabilities::NONE.with(Capability::WatchFiles);
+    /// assert!(set.contains(Capability::WatchFiles));
+    /// ```
+    #[must_use]
+    pub const fn with(self, capability: Capability) -> Self {
+        Self(self.0 | capability.bit())
+    }
+
+    /// This set without `capability`.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let set = Capabilities::ALL.without(Capability::WatchFiles);
+    /// assert!(!set.contains(Capability::WatchFiles));
+    /// ```
+    #[must_use]
+    pub const fn without(self, capability: Capability) -> Self {
+        Self(self.0 & !capability.bit())
+    }
+
+    /// What is in this set or in `other`.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let files = Capabilities::NONE.with(Capability::WatchFiles);
+    /// let folders = Capabilities::NONE.with(Capability::WatchFolders);
+    /// assert_eq!(files.union(folders).to_string(), "WatchFiles, WatchFolders");
+    /// ```
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this set and in `other`.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let files = Capabilities::NONE.with(Capability::WatchFiles);
+    /// assert_eq!(files.intersection(Capabilities::ALL), files);
+    /// ```
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in this set and not in `other`: empty if `other` has it all.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let promised = Capabilities::NONE.with(Capability::WatchFiles);
+    /// let needed = promised.with(Capability::ChangeWatches);
+    /// assert_eq!(needed.difference(promised).to_string(), "ChangeWatches");
+    /// ```
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether `capability` is in the set.
+    #[must_use]
+    pub const fn contains(self, capability: Capability) -> bool {
+        self.0 & capability.bit() != 0
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many capabilities are in the set.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// The capabilities that those in the set imply and that are not in it.
+    ///
+    /// ```
+    /// use notify_backend::{Capabilities, Capability};
+    ///
+    /// let set = Capabilities::NONE.with(Capability::WatchRecursively);
+    /// assert_eq!(set.missing().to_string(), "WatchFolders");
+    /// ```
+    #[must_use]
+    pub const fn missing(self) -> Self {
+        let mut implied = Self::NONE;
+        let mut i = 0;
+        while i < Capability::ALL.len() {
+            if self.contains(Capability::ALL[i])
+                && let Some(capability) = Capability::ALL[i].implies()
+            {
+                implied = implied.with(capability);
+            }
+            i += 1;
+        }
+        implied.difference(self)
+    }
+
+    /// The members, in the order of [`Capability::ALL`].
+    #[must_use]
+    pub const fn iter(self) -> Iter {
+        Iter(self)
+    }
+}
+
+impl IntoIterator for Capabilities {
+    type Item = Capability;
+    type IntoIter = Iter;
+
+    fn into_iter(self) -> Iter {
+        self.iter()
+    }
+}
+
+impl FromIterator<Capability> for Capabilities {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        capabilities.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// The members by name, or `none`.
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("none");
+        }
+        for (i, capability) in self.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{capability}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// The members of a set; see [`Capabilities::iter`].
+#[derive(Clone, Debug)]
+pub struct Iter(Capabilities);
+
+impl Iterator for Iter {
+    type Item = Capability;
+
+    fn next(&mut self) -> Option<Capability> {
+        let next = Capability::ALL.into_iter().find(|&capability| self.0.contains(capability))?;
+        self.0 = self.0.without(next);
+        Some(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl ExactSizeIterator for Iter {}
+
+impl FusedIterator for Iter {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The set of which `bits` has a one at each member's place.
+    fn set_of(bits: u16) -> (Capabilities, BTreeSet<Capability>) {
+        let members = Capability::ALL.into_iter().enumerate();
+        let members = members.filter(|(i, _)| bits & (1 << i) != 0).map(|(_, member)| member);
+        let members: BTreeSet<_> = members.collect();
+        (members.iter().copied().collect(), members)
+    }
+
+    const ALL_BITS: u16 = (1 << Capability::ALL.len()) - 1;
+
+    /// The match has no wildcard: whoever adds a capability is sent here.
+    #[test]
+    fn the_list_is_complete_and_in_order() {
+        let place = |capability| match capability {
+            Capability::EmitOnAccess => 0,
+            Capability::FollowSymlinks => 1,
+            Capability::TrackRelated => 2,
+            Capability::WatchEntireFilesystem => 3,
+            Capability::WatchFiles => 4,
+            Capability::WatchFolders => 5,
+            Capability::WatchNewFolders => 6,
+            Capability::WatchRecursively => 7,
+            Capability::WatchNetworkedFilesystem => 8,
+            Capability::ChangeWatches => 9,
+        };
+        let places = Capability::ALL.map(place);
+        assert_eq!(places, std::array::from_fn(|i| i));
+        assert_eq!(Capabilities::ALL.iter().collect::<Vec<_>>(), Capability::ALL);
+    }
+
+    #[test]
+    fn every_set_is_what_it_was_made_of() {
+        for bits in 0..=ALL_BITS {
+            let (set, members) = set_of(bits);
+            assert_eq!(set.iter().collect::<BTreeSet<_>>(), members);
+            assert_eq!(set.iter().len(), members.len());
+            assert_eq!(set.len(), members.len());
+            assert_eq!(set.is_empty(), members.is_empty());
+            for capability in Capability::ALL {
+                assert_eq!(set.contains(capability), members.contains(&capability));
+            }
+        }
+    }
+
+    #[test]
+    fn operations_are_those_of_sets() {
+        for a in 0..=ALL_BITS {
+            // A sample of partners that has every bit set and unset.
+            for b in [0, 0b01_0101_0101, 0b10_1010_1010, 0b11_0011_0011, ALL_BITS] {
+                let ((a, in_a), (b, in_b)) = (set_of(a), set_of(b));
+                assert_eq!(a.union(b), in_a.union(&in_b).copied().collect());
+                assert_eq!(a.intersection(b), in_a.intersection(&in_b).copied().collect());
+                assert_eq!(a.difference(b), in_a.difference(&in_b).copied().collect());
+            }
+        }
+    }
+
+    #[test]
+    fn one_more_or_less() {
+        let set = Capabilities::NONE.with(Capability::WatchFiles);
+        assert_eq!(set.with(Capability::WatchFiles), set);
+        assert_eq!(set.without(Capability::WatchFiles), Capabilities::NONE);
+        assert_eq!(set.without(Capability::WatchFolders), set);
+    }
+
+    #[test]
+    fn a_set_reads_as_a_list_of_names() {
+        let set = Capabilities::declare(&[Capability::WatchFolders, Capability::EmitOnAccess]);
+        assert_eq!(set.to_string(), "EmitOnAccess, WatchFolders");
+        assert_eq!(format!("{set:?}"), "{EmitOnAccess, WatchFolders}");
+        assert_eq!(Capabilities::NONE.to_string(), "none");
+    }
+
+    mod implications {
+        use super::*;
+
+        #[test]
+        fn a_complete_declaration_is_accepted() {
+            const SET: Capabilities = Capabilities::declare(&Capability::ALL);
+            assert_eq!(SET, Capabilities::ALL);
+            assert_eq!(Capabilities::declare(&[]), Capabilities::NONE);
+        }
+
+        #[test]
+        fn what_is_missing_is_named_at_every_step() {
+            let set = set_of(0).0.with(Capability::WatchEntireFilesystem);
+            assert_eq!(set.missing().to_string(), "WatchNewFolders");
+            let set = set.with(Capability::WatchNewFolders);
+            assert_eq!(set.missing().to_string(), "WatchRecursively");
+            let set = set.with(Capability::WatchRecursively);
+            assert_eq!(set.missing().to_string(), "WatchFolders");
+            let set = set.with(Capability::WatchFolders);
+            assert_eq!(set.missing(), Capabilities::NONE);
+        }
+
+        /// What the compiler says; an implication that `declare` does not spell out fails here.
+        #[test]
+        fn what_is_missing_is_named_in_the_panic() {
+            for capability in Capability::ALL {
+                if let Some(implied) = capability.implies() {
+                    let panic = std::panic::catch_unwind(|| Capabilities::declare(&[capability]));
+                    let message = panic.unwrap_err().downcast::<&str>().unwrap();
+                    let expected = format!("{capability} implies {implied}; declare that too");
+                    assert_eq!(*message, expected);
+                }
+            }
+        }
+    }
+}
