@@ -241,7 +241,7 @@ impl StreamError {
 }
 
 /// Paths in a message: all of them, separated by commas.
-struct Paths<'a>(&'a [PathBuf]);
+pub(crate) struct Paths<'a>(pub(crate) &'a [PathBuf]);
 
 impl fmt::Display for Paths<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,6 +30,8 @@ mod one_line;
 pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;
+#[cfg(feature = "sample")]
+pub mod sample;
 
 pub use backend::{Backend, StreamItem, Watch};
 pub use buffer::Buffer;

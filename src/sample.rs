@@ -1,0 +1,135 @@
+//! The command that prints what a backend reports, for trying one by hand: feature `sample`.
+//!
+//! It is the whole of a backend's `examples/watch.rs`:
+//!
+//! ```no_run
+//! # use notify_backend::prelude::*;
+//! # #[derive(Debug)]
+//! # struct Acme;
+//! # impl Backend for Acme {
+//! #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Acme) }
+//! #     fn capabilities() -> Capabilities { Capabilities::NONE }
+//! #     fn name() -> &'static str { "acme/acme" }
+//! # }
+//! # impl Stream for Acme {
+//! #     type Item = StreamItem;
+//! #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+//! #         Poll::Ready(None)
+//! #     }
+//! # }
+//! fn main() -> std::process::ExitCode {
+//!     notify_backend::sample::main::<Acme>()
+//! }
+//! ```
+//!
+//! ```sh
+//! cargo run --example watch -- SOME_FOLDER
+//! ```
+//!
+//! # What it watches
+//!
+//! Every path that is given, and everything below it. A backend that does not declare
+//! [`WatchRecursively`](crate::Capability::WatchRecursively) watches the paths alone, and so does
+//! every backend with `--no-recursive`. Events spell a path as it was given, so that a relative one
+//! stays relative.
+//!
+//! # What it prints
+//!
+//! One line for each event, as it arrives, in the form that its `Display` gives. Nothing else goes
+//! to the standard output: what is watched, and errors, are told on the standard error.
+//!
+//! With `--json` every line is an object, so that a program can follow:
+//!
+//! - `{"ready":true,"backend":"acme/acme","capabilities":["WatchFolders"]}` comes first. It says
+//!   that the watch is in place: every change from now on is reported.
+//! - An event has the fields that [`event::serde`](crate::event::serde) lists:
+//!   `{"kind":"modify/name/from","path":"/srv/old","tracker":7}`.
+//! - An error is `{"error":"…","path":"…"}`, without `path` if it is about none, and with
+//!   `path_bytes` or `path_wide` as an event has them.
+//!
+//! # How it ends
+//!
+//! With exit code 0 on Ctrl-C, when whatever reads its output goes away (on Windows with the event
+//! after that), and when the stream ends. With 1 and a line on the standard error when the backend
+//! refuses, for example because a path does not exist, or when it cannot print. With 2 when it is
+//! called wrongly.
+
+mod arguments;
+mod output;
+mod stop;
+
+use std::{future::poll_fn, io, pin::Pin, process::ExitCode};
+
+use self::{arguments::Arguments, output::Output, stop::Stop};
+use crate::{
+    backend::{Backend, Watch},
+    capability::Capability,
+    error::{BackendError, Paths},
+};
+
+/// Runs the command on the arguments of this process, and returns what its `main` is to return.
+#[must_use]
+pub fn main<B: Backend>() -> ExitCode {
+    let arguments = match Arguments::parse(B::name()) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // The exit code tells the rest to whoever closed the output.
+            let _ = answer.print();
+            return if answer.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run::<B>(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::note(format_args!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the command fails.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error("failed to start: {0}")]
+    Start(io::Error),
+    #[error("failed to print: {0}")]
+    Print(io::Error),
+}
+
+fn run<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().map_err(Failure::Start)?;
+    let result = runtime.block_on(watch::<B>(arguments));
+    // A line that nobody reads would otherwise keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
+    let output = Output::new(arguments.json);
+    let recursive = arguments.recursive && B::capabilities().contains(Capability::WatchRecursively);
+    let depth = if recursive { "and all below" } else { "and nothing below" };
+    let what = format!("{} {depth}", Paths(&arguments.paths));
+    let watches = arguments.paths.into_iter().map(|path| Watch { path, recursive });
+    let backend = B::new(watches.collect())?;
+    // Until here, and so while a large tree is walked, Ctrl-C ends the process at once.
+    let mut stop = Stop::new().map_err(Failure::Start)?;
+    tokio::select! {
+        () = stop.asked() => Ok(()),
+        printed = print(output, &what, backend) => match printed {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed.map_err(Failure::Print),
+        }
+    }
+}
+
+async fn print<B: Backend>(output: Output, what: &str, mut backend: B) -> io::Result<()> {
+    output.ready::<B>(what).await?;
+    while let Some(item) = poll_fn(|cx| Pin::new(&mut backend).poll_next(cx)).await {
+        output.item(item).await?;
+    }
+    output::note(format_args!("nothing is left to watch"));
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What the command is called with.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, value_parser};
+
+/// The arguments, as they were given.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) json: bool,
+    pub(super) recursive: bool,
+}
+
+impl Arguments {
+    /// Reads the arguments of this process. An error is what is to be printed instead of running:
+    /// a complaint, or the help that was asked for.
+    pub(super) fn parse(backend: &str) -> Result<Self, clap::Error> {
+        let mut found = command(backend).try_get_matches()?;
+        Ok(Self {
+            paths: found.remove_many("path").into_iter().flatten().collect(),
+            json: found.get_flag("json"),
+            recursive: !found.get_flag("no-recursive"),
+        })
+    }
+}
+
+fn command(backend: &str) -> Command {
+    let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    Command::new("watch")
+        .about(format!("Prints what {backend} reports about files and folders, until Ctrl-C"))
+        .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .help("What to watch; events spell it as it is given here")
+                .value_parser(value_parser!(PathBuf))
+                .action(ArgAction::Append)
+                .num_args(1..)
+                .required(true),
+        )
+        .arg(flag("json").help("Print one JSON object per line, the first when all is watched"))
+        .arg(flag("no-recursive").help("Watch a folder and its entries, and nothing below them"))
+}

@@ -1,0 +1,300 @@
+//! The sample command as its users see it: what it prints, and how it ends.
+
+mod running;
+
+use std::num::NonZeroU32;
+
+use notify_backend::{
+    Capabilities, Capability, Event,
+    event::{CreateKind, RenameMode, Tracker},
+};
+use running::{Ended, Running, command};
+use sample_tests::{Item, Script, Then};
+
+const RECURSIVE: Capabilities =
+    Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
+const READY: &str = concat!(
+    r#"{"ready":true,"backend":"tests/scripted","#,
+    r#""capabilities":["WatchFolders","WatchRecursively"]}"#
+);
+
+/// Yields `items`, and then nothing more.
+fn waiting(items: impl IntoIterator<Item = Item>) -> Script {
+    Script { capabilities: RECURSIVE, items: items.into_iter().collect(), then: Then::Wait }
+}
+
+/// Yields `items`, and ends.
+fn ending(items: impl IntoIterator<Item = Item>) -> Script {
+    Script { then: Then::End, ..waiting(items) }
+}
+
+/// Yields the same event again and again.
+fn without_pause() -> Script {
+    let event = Event::create(CreateKind::File, "/abs/new");
+    Script { then: Then::Repeat, ..waiting([Item::Event(event)]) }
+}
+
+fn success() -> Ended {
+    Ended { code: Some(0), stdout: vec![], stderr: vec![] }
+}
+
+#[test]
+fn ready_line_comes_first() {
+    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    assert_eq!(command.line(), READY);
+}
+
+#[test]
+fn events_as_objects() {
+    let tracker = Tracker::new(7);
+    let script = ending([
+        Item::Event(Event::rename(RenameMode::From, "/abs/old").with_tracker(tracker)),
+        Item::Event(Event::rename(RenameMode::To, "/abs/new").with_tracker(tracker)),
+        Item::Event(Event::other("quota", "/abs").with_source("disk 2")),
+        Item::Event(Event::missed(None)),
+        Item::Event(Event::missed(NonZeroU32::new(3))),
+    ]);
+    let ended = Running::start(&script, ["--json", "."]).end();
+    assert_eq!(
+        ended.stdout,
+        [
+            READY,
+            r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7}"#,
+            r#"{"kind":"modify/name/to","path":"/abs/new","tracker":7}"#,
+            r#"{"kind":"other","path":"/abs","info":"quota","source":"disk 2"}"#,
+            r#"{"kind":"missed"}"#,
+            r#"{"kind":"missed","count":3}"#,
+        ]
+    );
+}
+
+#[test]
+fn events_for_a_person() {
+    let script = ending([
+        Item::Event(Event::create(CreateKind::File, "/abs/new\nline")),
+        Item::Unwatched("/abs/locked".into()),
+        Item::Event(Event::missed(NonZeroU32::new(3))),
+    ]);
+    let ended = Running::start(&script, ["."]).end();
+    assert_eq!(ended.stdout, [r#"create/file "/abs/new\nline""#, "missed count=3"]);
+    assert_eq!(
+        ended.stderr,
+        [
+            "tests/scripted watches . and all below; Ctrl-C ends it",
+            "error: /abs/locked is not watched: permission denied: /abs/locked; \
+             run with the rights to read it, or leave it out",
+            "nothing is left to watch",
+        ]
+    );
+}
+
+#[test]
+fn each_line_arrives_while_the_command_waits() {
+    let script = waiting([Item::Event(Event::create(CreateKind::File, "/abs/new"))]);
+    let mut command = Running::start(&script, ["."]);
+    assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
+    assert_eq!(command.line(), "create/file /abs/new");
+}
+
+#[test]
+fn errors_as_objects() {
+    let script = ending([Item::Unwatched("/abs/locked".into()), Item::Unreadable]);
+    let ended = Running::start(&script, ["--json", "."]).end();
+    assert_eq!(
+        ended.stdout[1..],
+        [
+            concat!(
+                r#"{"error":"/abs/locked is not watched: permission denied: /abs/locked; "#,
+                r#"run with the rights to read it, or leave it out","path":"/abs/locked"}"#
+            ),
+            r#"{"error":"reading events failed: the platform is gone"}"#,
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_unicode() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+    let path = Path::new(OsStr::from_bytes(b"/caf\xe9"));
+    let script =
+        ending([Item::Event(Event::create(CreateKind::File, path)), Item::Unwatched(path.into())]);
+    let ended = Running::start(&script, ["--json", "."]).end();
+    let bytes = r#""path":"/caf�","path_bytes":[47,99,97,102,233]}"#;
+    assert_eq!(ended.stdout[1], format!(r#"{{"kind":"create/file",{bytes}"#));
+    assert!(ended.stdout[2].ends_with(bytes), "{}", ended.stdout[2]);
+}
+
+#[test]
+fn paths_are_watched_as_they_are_spelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let absolute = folder.path().to_str().unwrap();
+    let ended =
+        Running::start(&ending([Item::Watch(0), Item::Watch(1)]), ["./src/..", absolute]).end();
+    assert_eq!(
+        ended.stdout,
+        [r#"other ./src/.. info="recursive""#, &format!(r#"other {absolute} info="recursive""#)]
+    );
+}
+
+#[test]
+fn folder_alone() {
+    let ended = Running::start(&ending([Item::Watch(0)]), ["--no-recursive", "."]).end();
+    assert_eq!(ended.stdout, [r#"other . info="not recursive""#]);
+    assert_eq!(ended.stderr[0], "tests/scripted watches . and nothing below; Ctrl-C ends it");
+}
+
+#[test]
+fn backend_without_recursion() {
+    let capabilities = Capabilities::declare(&[Capability::WatchFolders]);
+    let script = Script { capabilities, ..ending([Item::Watch(0)]) };
+    let ended = Running::start(&script, ["."]).end();
+    assert_eq!(ended.stdout, [r#"other . info="not recursive""#]);
+    assert_eq!(ended.stderr[0], "tests/scripted watches . and nothing below; Ctrl-C ends it");
+}
+
+#[test]
+fn end_of_the_stream() {
+    let ended = Running::start(&ending([]), ["--json", "."]).end();
+    let stderr = vec!["nothing is left to watch".into()];
+    assert_eq!(ended, Ended { code: Some(0), stdout: vec![READY.into()], stderr });
+}
+
+#[test]
+fn path_that_does_not_exist() {
+    for form in [&["--json", "src", "no/such"][..], &["no/such"]] {
+        let ended = Running::start(&waiting([]), form).end();
+        let complaint = "error: no such file or folder: no/such; \
+                         check the spelling, or create it before watching it";
+        let stderr = vec![complaint.into()];
+        assert_eq!(ended, Ended { code: Some(1), stdout: vec![], stderr });
+    }
+}
+
+#[test]
+fn refusal_that_nobody_reads() {
+    let mut command = Running::start(&waiting([]), ["no/such"]);
+    command.close_stderr();
+    assert_eq!(command.end().code, Some(1));
+}
+
+#[test]
+fn wrong_arguments() {
+    let ended = Running::start(&waiting([]), ["--recursive", "."]).end();
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stdout, [""; 0]);
+    assert_eq!(ended.stderr[0], "error: unexpected argument '--recursive' found");
+
+    let ended = Running::start(&waiting([]), ["--json"]).end();
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stderr.last().unwrap(), "For more information, try '--help'.");
+}
+
+#[test]
+fn help() {
+    let ended = Running::start(&waiting([]), ["--help"]).end();
+    assert_eq!(ended.code, Some(0));
+    let text = ended.stdout.join("\n").replace(std::env::consts::EXE_SUFFIX, "");
+    insta::assert_snapshot!(text, @r"
+    Prints what tests/scripted reports about files and folders, until Ctrl-C
+
+    Usage: scripted [OPTIONS] <PATH>...
+
+    Arguments:
+      <PATH>...  What to watch; events spell it as it is given here
+
+    Options:
+          --json          Print one JSON object per line, the first when all is watched
+          --no-recursive  Watch a folder and its entries, and nothing below them
+      -h, --help          Print help
+    ");
+}
+
+#[test]
+fn reader_that_goes_away_while_nothing_happens() {
+    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    assert_eq!(command.line(), READY);
+    command.close_stdout();
+    // Windows tells only whoever writes.
+    #[cfg(unix)]
+    assert_eq!(command.end(), success());
+}
+
+#[test]
+fn reader_that_goes_away_while_much_happens() {
+    let mut command = Running::start(&without_pause(), ["--json", "."]);
+    assert_eq!(command.line(), READY);
+    command.close_stdout();
+    assert_eq!(command.end(), success());
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupt_while_nothing_happens() {
+    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    assert_eq!(command.line(), READY);
+    command.interrupt();
+    assert_eq!(command.end(), success());
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupt_while_much_happens() {
+    let mut command = Running::start(&without_pause(), ["--json", "."]);
+    assert_eq!(command.line(), READY);
+    command.interrupt();
+    let ended = command.end();
+    assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupt_as_soon_as_a_person_is_told_of_it() {
+    let mut command = Running::start(&waiting([]), ["."]);
+    assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
+    command.interrupt();
+    assert_eq!(command.end(), success());
+}
+
+/// A line longer than a pipe holds, so that the command is known to wait in the middle of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn interrupt_while_the_reader_is_slow() {
+    use std::{thread, time::Instant};
+
+    let path = "x".repeat(80_000);
+    let script = waiting([Item::Event(Event::create(CreateKind::File, path))]);
+    let (command, stdout) = Running::start_unread(&script, ["."]);
+    let start = Instant::now();
+    while rustix::io::ioctl_fionread(&stdout).unwrap() < 65_536 {
+        assert!(start.elapsed() < running::DEADLINE, "the pipe is never full");
+        thread::yield_now();
+    }
+    command.interrupt();
+    let greeting = vec!["tests/scripted watches . and all below; Ctrl-C ends it".into()];
+    assert_eq!(command.end(), Ended { stderr: greeting, ..success() });
+}
+
+#[test]
+fn output_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines");
+    let mut command = command(&ending([]));
+    command.args(["--json", "."]).stdout(std::fs::File::create(&file).unwrap());
+    command.stderr(std::process::Stdio::null());
+    assert!(command.status().unwrap().success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{READY}\n"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_takes_nothing() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command(&waiting([])).args(["--json", "."]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: failed to print: No space left on device (os error 28)\n"
+    );
+}

@@ -1,0 +1,145 @@
+//! A running sample command whose output is read line by line, never waiting for ever.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+use sample_tests::{Script, VARIABLE};
+
+/// Long enough for the busiest machine; only a failing test waits for it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<Lines>,
+    stderr: Option<Lines>,
+}
+
+/// How the command ended, and what it printed that was not read before.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: Vec<String>,
+}
+
+/// The command on `script`, not started.
+pub(crate) fn command(script: &Script) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
+    let script = serde_json::to_string(script).expect("a script can be written");
+    command.env(VARIABLE, script).stdin(Stdio::null());
+    command
+}
+
+impl Running {
+    /// Starts the command with `arguments` on `script`.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        script: &Script,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let (mut running, stdout) = Self::start_unread(script, arguments);
+        running.stdout = Some(Lines::of(stdout));
+        running
+    }
+
+    /// Starts the command and returns its standard output as it is.
+    pub(crate) fn start_unread<A: AsRef<OsStr>>(
+        script: &Script,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> (Self, ChildStdout) {
+        let mut command = command(script);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let stderr = child.stderr.take().map(Lines::of);
+        (Self { child, stdout: None, stderr }, stdout)
+    }
+
+    /// The next line of the standard output.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let lines = self.stdout.as_mut().expect("the test still reads");
+        lines.next().expect("the command goes on")
+    }
+
+    /// The next line of the standard error.
+    #[track_caller]
+    pub(crate) fn note(&mut self) -> String {
+        let lines = self.stderr.as_mut().expect("the test still reads");
+        lines.next().expect("the command goes on")
+    }
+
+    /// Closes the reading end of the standard output.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    /// Closes the reading end of the standard error.
+    pub(crate) fn close_stderr(&mut self) {
+        self.stderr = None;
+    }
+
+    /// Does what Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.child), Signal::INT).expect("the command runs");
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Ended {
+        let rest = |lines: Option<Lines>| lines.map(Vec::from_iter).unwrap_or_default();
+        assert!(self.stdout.is_some() || self.stderr.is_some(), "only their end tells in time");
+        let (stdout, stderr) = (rest(self.stdout.take()), rest(self.stderr.take()));
+        let status = self.child.wait().expect("the command can be waited for");
+        Ended { code: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    /// Ends a command that a failing test leaves behind.
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads lines on another thread, and only those that are asked for: once this is dropped, nobody
+/// reads the stream any more.
+struct Lines {
+    ask: Sender<()>,
+    answer: Receiver<Option<String>>,
+}
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (ask, asked) = channel();
+        let (answers, answer) = channel();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+            for () in asked {
+                if answers.send(lines.next()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { ask, answer }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = String;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<String> {
+        self.ask.send(()).expect("the thread runs until this is dropped");
+        self.answer.recv_timeout(DEADLINE).expect("the command prints or ends in time")
+    }
+}
