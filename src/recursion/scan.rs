@@ -143,7 +143,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                     let Job { folder, report, .. } = listing.job;
                     if report && let Some(path) = tree.entry_path(folder, &name) {
                         found(Found::Entry(path, file_type));
-                        self.reported.insert((tree.id(folder), name.clone()));
+                        self.reported.extend(tree.id(folder).map(|id| (id, name.clone())));
                     }
                     let via = if file_type.is_dir() {
                         Via::Name
@@ -224,7 +224,7 @@ fn enter<W: FolderWatcher>(
         }
     };
     let known = tree.child(parent, name);
-    if let Some(known) = known.filter(|&known| tree.id(known) == id) {
+    if let Some(known) = known.filter(|&known| tree.id(known) == Some(id)) {
         return Ok(Some(known));
     }
     if is_repeated(tree, parent, via, id) {

@@ -1,27 +1,39 @@
 //! Which path a platform's watch stands for: [`WatchTree`].
 
+mod names;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::{HashMap, hash_map::Entry},
     ffi::{OsStr, OsString},
     fmt::Debug,
     hash::{BuildHasher, Hash, RandomState},
+    iter, mem,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable, hash_table::Entry};
 
 use super::Via;
+use names::{Name, Names};
 
-/// A folder in a [`WatchTree`]. Valid until it is removed; its number may be given out again then.
+/// A folder in a [`WatchTree`]. Once that is removed, it stands for nothing: to whatever is asked
+/// of it then, the answer is none, and what is done to it does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Node(u32);
+pub struct Node {
+    slot: u32,
+    // Tells it from those that were in the slot before.
+    generation: u32,
+}
 
 /// The folders that are watched, with the platform's id for each: from id to path and back.
 ///
 /// Renaming a folder costs the same however much is below it. One id may stand for several folders
-/// of the tree, since roots may overlap and links may lead to the same place. A folder takes about
-/// 60 bytes and its name.
+/// of the tree, since roots may overlap and links may lead to the same place.
+///
+/// A folder takes at most 80 bytes and its name where an id takes at most 8. What is removed leaves
+/// room for others; it does not make the tree smaller.
 ///
 /// ```
 /// use std::path::Path;
@@ -43,20 +55,22 @@ pub struct WatchTree<I> {
     // The first free slot; the others follow through `Slot::next`.
     free: u32,
     // The first node of each id; the others follow through `Slot::same_id`.
-    by_id: HashMap<I, u32>,
+    by_id: HashTable<u32>,
     // Every attached child, found by its parent and name.
     by_name: HashTable<u32>,
     hasher: RandomState,
     names: Names,
     // Where the roots with a relative path are: the current folder when they were added.
-    bases: HashMap<Node, PathBuf>,
+    bases: HashMap<u32, PathBuf, RandomState>,
 }
 
-/// A node, or a free slot. Numbers instead of pointers, and names in one place, since a large tree
+/// A node, or room for one. Numbers instead of pointers, and names in one place, since a large tree
 /// has hundreds of thousands of them.
 #[derive(Clone, Copy, Debug)]
 struct Slot<I> {
     id: I,
+    // How many nodes were here before.
+    generation: u32,
     same_id: u32,
     parent: u32,
     child: u32,
@@ -66,12 +80,10 @@ struct Slot<I> {
     via: Via,
 }
 
-/// No node.
+/// No slot.
 const NONE: u32 = u32::MAX;
 /// Instead of a parent: a root, whose name is its path as given.
 const ROOT: u32 = u32::MAX - 1;
-/// Instead of a parent: a slot that can be used again.
-const FREE: u32 = u32::MAX - 2;
 
 impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     /// An empty tree.
@@ -80,11 +92,11 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         Self {
             slots: Vec::new(),
             free: NONE,
-            by_id: HashMap::new(),
+            by_id: HashTable::new(),
             by_name: HashTable::new(),
             hasher: RandomState::new(),
             names: Names::default(),
-            bases: HashMap::new(),
+            bases: HashMap::with_hasher(RandomState::new()),
         }
     }
 
@@ -93,12 +105,12 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         let node = self.insert(ROOT, path.as_os_str().as_bytes(), Via::Name, id);
         if path.is_relative() {
             // Where the current folder is gone, `location` stays relative and finds nothing.
-            self.bases.insert(node, std::env::current_dir().unwrap_or_default());
+            self.bases.insert(node.slot, std::env::current_dir().unwrap_or_default());
         }
         node
     }
 
-    /// Adds the folder `name` below `parent`, in the place of one that has the name already.
+    /// Adds the folder `name` below `parent`; see [`attach`](Self::attach).
     pub fn add(&mut self, parent: Node, name: &OsStr, via: Via, id: I) -> Node {
         let node = self.insert(NONE, b"", via, id);
         self.attach(node, parent, name);
@@ -107,78 +119,74 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
 
     /// The nodes that `id` stands for, detached ones included.
     pub fn nodes(&self, id: I) -> impl Iterator<Item = Node> {
-        self.chain(self.by_id.get(&id).copied().unwrap_or(NONE), |slot| slot.same_id)
+        let first =
+            self.by_id.find(self.hasher.hash_one(id), |&at| self.slots[at as usize].id == id);
+        self.chain(first.copied().unwrap_or(NONE), |slot| slot.same_id)
     }
 
-    /// The platform's id of a node.
+    /// The platform's id of a folder.
     #[must_use]
-    pub fn id(&self, node: Node) -> I {
-        self.slot(node).id
+    pub fn id(&self, node: Node) -> Option<I> {
+        self.slot(node).map(|slot| slot.id)
     }
 
     /// How a folder is reached from the one above it; a root counts as a name.
     #[must_use]
-    pub fn via(&self, node: Node) -> Via {
-        self.slot(node).via
+    pub fn via(&self, node: Node) -> Option<Via> {
+        self.slot(node).map(|slot| slot.via)
     }
 
-    /// Gives a node another id. Returns the old one if no node has it any more.
+    /// Gives a folder another id. Returns the old one if no folder has it any more.
     pub fn set_id(&mut self, node: Node, id: I) -> Option<I> {
-        let freed = self.unlink_id(node);
-        self.slot_mut(node).id = id;
-        self.link_id(node);
+        self.slot(node)?;
+        let freed = self.unlink_id(node.slot);
+        self.slots[node.slot as usize].id = id;
+        self.link_id(node.slot);
         freed.filter(|&freed| freed != id)
     }
 
-    /// Whether a node is a root.
+    /// Whether a folder is a root.
     #[must_use]
     pub fn is_root(&self, node: Node) -> bool {
-        self.slot(node).parent == ROOT
+        self.slot(node).is_some_and(|slot| slot.parent == ROOT)
     }
 
     /// Whether a link leads to a folder, or to one above it.
     #[must_use]
     pub fn is_linked(&self, node: Node) -> bool {
-        let mut slot = self.slot(node);
-        loop {
-            match slot.parent {
-                _ if slot.via == Via::Link => return true,
-                ROOT | NONE => return false,
-                parent => slot = self.slot(Node(parent)),
-            }
-        }
+        self.lineage(node).any(|(_, slot)| slot.via == Via::Link)
     }
 
-    /// The root that a node is below, or is; none if the node is in a detached part.
+    /// The root that a folder is below, or is; none if the folder is in a detached part.
     #[must_use]
     pub fn root(&self, node: Node) -> Option<Node> {
-        let mut node = node;
-        loop {
-            match self.slot(node).parent {
-                ROOT => return Some(node),
-                NONE => return None,
-                parent => node = Node(parent),
-            }
-        }
+        let (top, slot) = self.lineage(node).last()?;
+        (slot.parent == ROOT).then(|| self.node(top))?
     }
 
     /// The folder `name` directly below `parent`.
     #[must_use]
     pub fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {
+        self.slot(parent)?;
         let name = name.as_bytes();
-        let hash = self.hasher.hash_one((parent.0, name));
-        self.by_name.find(hash, |&child| self.is_named(child, parent.0, name)).copied().map(Node)
+        let is_it = |&child: &u32| {
+            let child = &self.slots[child as usize];
+            child.parent == parent.slot && self.names.get(child.name) == name
+        };
+        let hash = self.hasher.hash_one((parent.slot, name));
+        self.by_name.find(hash, is_it).and_then(|&child| self.node(child))
     }
 
     /// The folders directly below `parent`, in no particular order.
     pub fn children(&self, parent: Node) -> impl Iterator<Item = Node> {
-        self.chain(self.slot(parent).child, |slot| slot.next)
+        let first = self.slot(parent).map_or(NONE, |slot| slot.child);
+        self.chain(first, |slot| slot.next)
     }
 
-    /// The name of a folder; for a root, its path.
+    /// The name of a folder; for a root, its path; empty for the top of a detached part.
     #[must_use]
     pub fn name(&self, node: Node) -> &OsStr {
-        OsStr::from_bytes(self.names.get(self.slot(node).name))
+        OsStr::from_bytes(self.slot(node).map_or(b"", |slot| self.names.get(slot.name)))
     }
 
     /// The path of a folder; none if it is in a detached part.
@@ -192,7 +200,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     #[must_use]
     pub fn location(&self, node: Node) -> Option<PathBuf> {
         let path = self.path(node)?;
-        match self.bases.get(&self.root(node)?) {
+        match self.bases.get(&self.root(node)?.slot) {
             Some(base) => Some(base.join(path)),
             None => Some(path),
         }
@@ -201,31 +209,19 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     /// The path of the entry `name` in a folder; none if the folder is in a detached part.
     #[must_use]
     pub fn entry_path(&self, folder: Node, name: &OsStr) -> Option<PathBuf> {
+        self.root(folder)?;
         // Twice up the tree, so that the path is allocated once and at its exact size.
-        let name = name.as_bytes();
-        let mut length = name.len();
-        let mut slot = self.slot(folder);
-        loop {
-            let part = self.names.get(slot.name);
-            length += part.len() + usize::from(length > 0 && needs_separator(part));
-            match slot.parent {
-                ROOT => break,
-                NONE => return None,
-                parent => slot = self.slot(Node(parent)),
-            }
-        }
+        let parts = || self.lineage(folder).map(|(_, slot)| self.names.get(slot.name));
+        let length = parts().fold(name.len(), |length, part| {
+            length + part.len() + usize::from(length > 0 && needs_separator(part))
+        });
         let mut path = vec![b'/'; length];
-        let mut end = length - name.len();
-        path[end..].copy_from_slice(name);
-        let mut slot = self.slot(folder);
-        loop {
-            let part = self.names.get(slot.name);
-            end -= part.len() + usize::from(end < length && needs_separator(part));
-            path[end..end + part.len()].copy_from_slice(part);
-            match slot.parent {
-                ROOT => break,
-                parent => slot = self.slot(Node(parent)),
-            }
+        let mut start = length - name.len();
+        path[start..].copy_from_slice(name.as_bytes());
+        for part in parts() {
+            let end = start - usize::from(start < length && needs_separator(part));
+            start = end - part.len();
+            path[start..end].copy_from_slice(part);
         }
         Some(OsString::from_vec(path).into())
     }
@@ -233,77 +229,80 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     /// Takes a folder out of its place, with all that is below it, for as long as it is not known
     /// where it goes. Does nothing to a root.
     pub fn detach(&mut self, node: Node) {
-        let Slot { parent, next, previous, name, .. } = *self.slot(node);
+        let Some(&Slot { parent, next, previous, name, .. }) = self.slot(node) else {
+            return;
+        };
         if parent == ROOT || parent == NONE {
             return;
         }
         let hash = self.hasher.hash_one((parent, self.names.get(name)));
-        if let Ok(entry) = self.by_name.find_entry(hash, |&child| child == node.0) {
+        if let Ok(entry) = self.by_name.find_entry(hash, |&child| child == node.slot) {
             entry.remove();
         }
-        if previous == NONE {
-            self.slot_mut(Node(parent)).child = next;
-        } else {
-            self.slot_mut(Node(previous)).next = next;
+        match self.slots.get_mut(previous as usize) {
+            Some(previous) => previous.next = next,
+            None => self.slots[parent as usize].child = next,
         }
-        if next != NONE {
-            self.slot_mut(Node(next)).previous = previous;
+        if let Some(next) = self.slots.get_mut(next as usize) {
+            next.previous = previous;
         }
         self.names.remove(name);
-        let slot = self.slot_mut(node);
+        let slot = &mut self.slots[node.slot as usize];
         (slot.parent, slot.next, slot.previous) = (NONE, NONE, NONE);
         slot.name = Name::default();
         self.compact();
     }
 
-    /// Puts a folder below `parent` under `name`, in the place of one that has the name already;
-    /// detaches it first where needed. Does nothing to a root.
+    /// Puts a folder below `parent` under `name`. A folder that is in that place already is
+    /// [detached](Self::detach).
+    ///
+    /// Does nothing to a root, nor where `parent` is below the folder itself or was removed.
     pub fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
-        if self.is_root(node) {
+        let Some(&Slot { parent: before, child, .. }) = self.slot(node) else {
+            return;
+        };
+        // Only what has folders below it is above any.
+        let is_above = || child != NONE && self.lineage(parent).any(|(at, _)| at == node.slot);
+        if before == ROOT || self.slot(parent).is_none() || node == parent || is_above() {
             return;
         }
         self.detach(node);
-        if let Some(previous) = self.child(parent, name) {
-            self.detach(previous);
+        if let Some(replaced) = self.child(parent, name) {
+            self.detach(replaced);
         }
         let name = name.as_bytes();
-        let first = self.slot(parent).child;
         let stored = self.names.add(name);
-        let slot = self.slot_mut(node);
-        (slot.parent, slot.next, slot.name) = (parent.0, first, stored);
-        self.slot_mut(parent).child = node.0;
-        if first != NONE {
-            self.slot_mut(Node(first)).previous = node.0;
+        let first = mem::replace(&mut self.slots[parent.slot as usize].child, node.slot);
+        if let Some(first) = self.slots.get_mut(first as usize) {
+            first.previous = node.slot;
         }
+        let slot = &mut self.slots[node.slot as usize];
+        (slot.parent, slot.next, slot.name) = (parent.slot, first, stored);
         let (slots, names, hasher) = (&self.slots, &self.names, &self.hasher);
-        let rehash = |&child: &u32| {
-            let slot = &slots[child as usize];
-            hasher.hash_one((slot.parent, names.get(slot.name)))
-        };
-        self.by_name.insert_unique(hasher.hash_one((parent.0, name)), node.0, rehash);
+        let hash = |parent: u32, name: &[u8]| hasher.hash_one((parent, name));
+        self.by_name.insert_unique(hash(parent.slot, name), node.slot, |&child| {
+            let child = &slots[child as usize];
+            hash(child.parent, names.get(child.name))
+        });
     }
 
-    /// Removes a folder and all that is below it, and yields the ids that no node has any more.
+    /// Removes a folder and all that is below it. Returns the ids that no folder has any more.
     pub fn remove(&mut self, node: Node) -> Vec<I> {
-        self.detach(node);
         let mut freed = Vec::new();
-        let mut pending = vec![node];
-        while let Some(node) = pending.pop() {
-            // Children detach from `node` one by one, so that their names are given back as well.
-            while self.slot(node).child != NONE {
-                let child = Node(self.slot(node).child);
+        self.detach(node);
+        let mut pending: Vec<Node> = self.slot(node).map(|_| node).into_iter().collect();
+        while let Some(&node) = pending.last() {
+            // Those below go first.
+            let child = self.children(node).next();
+            if let Some(child) = child {
                 self.detach(child);
                 pending.push(child);
+            } else {
+                pending.pop();
+                freed.extend(self.unlink_id(node.slot));
+                self.clear(node.slot);
             }
-            freed.extend(self.unlink_id(node));
-            self.bases.remove(&node);
-            self.names.remove(self.slot(node).name);
-            let free = self.free;
-            let slot = self.slot_mut(node);
-            (slot.parent, slot.next, slot.name) = (FREE, free, Name::default());
-            self.free = node.0;
         }
-        self.compact();
         freed
     }
 
@@ -311,89 +310,122 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<I>>()
-            // A bucket and its control byte; capacity is 7/8 of the buckets.
-            + self.by_id.capacity() * 8 / 7 * (size_of::<(I, u32)>() + 1)
+            + self.by_id.allocation_size()
             + self.by_name.allocation_size()
-            + self.names.bytes.capacity()
+            + self.names.bytes()
+            + self.bases.allocation_size()
+            + self.bases.values().map(PathBuf::capacity).sum::<usize>()
+    }
+
+    fn slot(&self, node: Node) -> Option<&Slot<I>> {
+        self.slots.get(node.slot as usize).filter(|slot| slot.generation == node.generation)
+    }
+
+    fn node(&self, slot: u32) -> Option<Node> {
+        let generation = self.slots.get(slot as usize)?.generation;
+        Some(Node { slot, generation })
     }
 
     fn chain(&self, first: u32, next: fn(&Slot<I>) -> u32) -> impl Iterator<Item = Node> {
-        let node = |number| (number != NONE).then_some(Node(number));
-        std::iter::successors(node(first), move |&at| node(next(self.slot(at))))
+        iter::successors(self.node(first), move |&at| self.node(next(self.slot(at)?)))
+    }
+
+    /// A folder and those above it, up to the root or to the top of a detached part.
+    fn lineage(&self, node: Node) -> impl Iterator<Item = (u32, &Slot<I>)> {
+        iter::successors(self.slot(node).map(|slot| (node.slot, slot)), |(_, slot)| {
+            Some((slot.parent, self.slots.get(slot.parent as usize)?))
+        })
     }
 
     fn insert(&mut self, parent: u32, name: &[u8], via: Via, id: I) -> Node {
         let name = self.names.add(name);
-        let slot =
-            Slot { id, same_id: NONE, parent, child: NONE, next: NONE, previous: NONE, name, via };
-        let node = if self.free == NONE {
-            let count = self.slots.len();
-            self.slots.push(slot);
-            // 2^32 folders would take 256 GiB before this could fail.
-            Node(u32::try_from(count).expect("fewer than 2^32 folders"))
-        } else {
-            let node = Node(self.free);
-            self.free = self.slots[node.0 as usize].next;
-            self.slots[node.0 as usize] = slot;
-            node
+        let slot = Slot {
+            id,
+            generation: 0,
+            same_id: NONE,
+            parent,
+            child: NONE,
+            next: NONE,
+            previous: NONE,
+            name,
+            via,
         };
-        self.link_id(node);
+        let at = self.free;
+        let node = if let Some(free) = self.slots.get_mut(at as usize) {
+            let generation = free.generation;
+            self.free = free.next;
+            *free = Slot { generation, ..slot };
+            Node { slot: at, generation }
+        } else {
+            // 2^32 folders would take more than 128 GiB before this could fail.
+            let at = u32::try_from(self.slots.len()).expect("fewer than 2^32 folders");
+            reserve(&mut self.slots, 1);
+            self.slots.push(slot);
+            Node { slot: at, generation: 0 }
+        };
+        self.link_id(node.slot);
         node
     }
 
-    fn link_id(&mut self, node: Node) {
-        let id = self.slot(node).id;
-        let same_id = self.by_id.insert(id, node.0).unwrap_or(NONE);
-        self.slot_mut(node).same_id = same_id;
+    /// Makes the slot of a node that nothing refers to free.
+    fn clear(&mut self, slot: u32) {
+        self.bases.remove(&slot);
+        let free = mem::replace(&mut self.free, slot);
+        let slot = &mut self.slots[slot as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        (slot.parent, slot.next) = (NONE, free);
+        self.names.remove(mem::take(&mut slot.name));
+        self.compact();
+    }
+
+    fn link_id(&mut self, at: u32) {
+        let id = self.slots[at as usize].id;
+        let id_at = |at: u32| self.slots[at as usize].id;
+        let hash = |id: I| self.hasher.hash_one(id);
+        let entry = self.by_id.entry(hash(id), |&at| id_at(at) == id, |&at| hash(id_at(at)));
+        let same_id = match entry {
+            Entry::Occupied(mut first) => mem::replace(first.get_mut(), at),
+            Entry::Vacant(vacant) => {
+                vacant.insert(at);
+                NONE
+            }
+        };
+        self.slots[at as usize].same_id = same_id;
     }
 
     /// Returns the id if no node has it any more.
-    fn unlink_id(&mut self, node: Node) -> Option<I> {
-        let Slot { id, same_id, .. } = *self.slot(node);
-        let Entry::Occupied(mut first) = self.by_id.entry(id) else {
+    fn unlink_id(&mut self, at: u32) -> Option<I> {
+        let slots = &mut self.slots;
+        let Slot { id, same_id, .. } = slots[at as usize];
+        let hash = self.hasher.hash_one(id);
+        let is_first = |&first: &u32| slots[first as usize].id == id;
+        let Ok(mut first) = self.by_id.find_entry(hash, is_first) else {
             return None;
         };
-        if *first.get() != node.0 {
+        if *first.get() != at {
             let mut before = *first.get();
-            while self.slots[before as usize].same_id != node.0 {
-                before = self.slots[before as usize].same_id;
+            while slots[before as usize].same_id != at {
+                before = slots[before as usize].same_id;
             }
-            self.slots[before as usize].same_id = same_id;
+            slots[before as usize].same_id = same_id;
             None
         } else if same_id == NONE {
             first.remove();
             Some(id)
         } else {
-            first.insert(same_id);
+            *first.get_mut() = same_id;
             None
         }
     }
 
-    fn is_named(&self, node: u32, parent: u32, name: &[u8]) -> bool {
-        let slot = &self.slots[node as usize];
-        slot.parent == parent && self.names.get(slot.name) == name
-    }
-
     fn compact(&mut self) {
-        if self.names.is_mostly_unused() {
-            let mut names = Names::default();
-            for slot in self.slots.iter_mut().filter(|slot| slot.parent != FREE) {
+        if self.names.are_worth_compacting(self.slots.len()) {
+            let mut names = self.names.with_same_room();
+            for slot in &mut self.slots {
                 slot.name = names.add(self.names.get(slot.name));
             }
             self.names = names;
         }
-    }
-
-    #[track_caller]
-    fn slot(&self, node: Node) -> &Slot<I> {
-        let slot = &self.slots[node.0 as usize];
-        debug_assert!(slot.parent != FREE, "{node:?} was removed");
-        slot
-    }
-
-    #[track_caller]
-    fn slot_mut(&mut self, node: Node) -> &mut Slot<I> {
-        &mut self.slots[node.0 as usize]
     }
 }
 
@@ -409,38 +441,9 @@ fn needs_separator(part: &[u8]) -> bool {
     !part.is_empty() && !part.ends_with(b"/")
 }
 
-/// The names of all nodes, one behind the other.
-#[derive(Debug, Default)]
-struct Names {
-    bytes: Vec<u8>,
-    unused: usize,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Name {
-    start: u32,
-    // No system call takes a longer path.
-    length: u16,
-}
-
-impl Names {
-    fn add(&mut self, name: &[u8]) -> Name {
-        // The names of tens of millions of folders fit 4 GiB.
-        let start = u32::try_from(self.bytes.len()).expect("less than 4 GiB of names");
-        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
-        self.bytes.extend_from_slice(&name[..length.into()]);
-        Name { start, length }
-    }
-
-    fn get(&self, name: Name) -> &[u8] {
-        &self.bytes[name.start as usize..][..name.length.into()]
-    }
-
-    fn remove(&mut self, name: Name) {
-        self.unused += usize::from(name.length);
-    }
-
-    fn is_mostly_unused(&self) -> bool {
-        self.unused > 4096 && self.unused > self.bytes.len() / 2
+/// Makes room for `more`, and for an eighth of what is there, where doubling would waste half.
+fn reserve<T>(vec: &mut Vec<T>, more: usize) {
+    if vec.capacity() - vec.len() < more {
+        vec.reserve_exact(more.max(vec.len() / 8));
     }
 }

@@ -213,7 +213,7 @@ impl Watched {
         for parent in parents {
             let child = self.tree.child(parent, event.name);
             // A file that takes part in an exchange of names has that of a folder for a moment.
-            let child = child.filter(|&child| self.tree.via(child) == via);
+            let child = child.filter(|&child| self.tree.via(child) == Some(via));
             match kind {
                 EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                     self.move_from(parent, event, child);

@@ -1,43 +1,8 @@
-//! What the library's structures take on the heap, measured with an allocator that counts.
-
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
+//! What a `Buffer` takes, its events' paths included.
 
 use notify_backend::prelude::*;
 
-/// The system's allocator, which counts what each thread asks for: the tests of this file run side
-/// by side.
-struct Counting;
-
-thread_local! {
-    // Below zero in a thread that frees what another one made.
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.set(HELD.get() + layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.set(HELD.get() - layout.size().cast_signed());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The bytes that what `make` returns holds on the heap.
-fn heap_bytes<T>(make: impl FnOnce() -> T) -> (usize, T) {
-    let before = HELD.get();
-    let value = make();
-    ((HELD.get() - before).cast_unsigned(), value)
-}
+use crate::heap_bytes;
 
 fn buffer_of(capacity: usize, events: usize) -> Buffer {
     let path = "/".to_owned() + &"a".repeat(79);
