@@ -1,27 +1,58 @@
 //! What can go wrong: when a backend is made or changed ([`BackendError`]), and while it runs
 //! ([`StreamError`]).
+//!
+//! A message is one line: it names the paths, says what happened to them and what to do. It
+//! includes what the operating system said, which is therefore no
+//! [`source`](std::error::Error::source) as well; the variants have it as a field.
+
+mod limit;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    fmt::{self, Write as _},
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
-use crate::capability::Capability;
+pub use limit::Limit;
+
+use crate::{
+    capability::Capability,
+    one_line::{OneLine, Paths},
+};
 
 /// Why a backend could not be made, or a watch not be added or removed.
+///
+/// A backend checks the paths it is given, and turns what the operating system says of one into an
+/// error with [`from_io`](Self::from_io).
+///
+/// ```
+/// use notify_backend::prelude::*;
+/// use std::fs;
+///
+/// let error = fs::metadata("/no/such/file").unwrap_err();
+/// let error = BackendError::from_io("/no/such/file", error);
+/// assert!(matches!(&error, BackendError::NotFound { paths } if paths == &[Path::new("/no/such/file")]));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
-    /// The paths do not exist. A frontend may retry with the others, or later.
+    /// The paths do not exist.
+    ///
+    /// Return it from [`new`](crate::Backend::new) with every missing path of the request, and from
+    /// [`watch`](crate::Backend::watch). A frontend may try again with the other paths, wait for the
+    /// missing ones by watching their parents, or tell the user.
     #[error("no such file or folder: {}; check the spelling, or create it before watching it", Paths(.paths))]
     NotFound {
         /// Every path of the request that does not exist.
         paths: Vec<PathBuf>,
     },
 
-    /// The backend lacks a capability that the request needs. A frontend may choose another
-    /// backend, or ask for less.
+    /// The backend lacks a capability that the request needs.
+    ///
+    /// Return it for a recursive watch without [`Capability::WatchRecursively`], for a file without
+    /// [`Capability::WatchFiles`], and the like, with every path concerned. A frontend may choose
+    /// another backend, or ask for less, such as one watch for each folder of a tree.
     #[error("this backend does not support {capability}, which {} would need; choose another backend, or ask for less", Paths(.paths))]
     NotSupported {
         /// What is missing.
@@ -30,15 +61,22 @@ pub enum BackendError {
         paths: Vec<PathBuf>,
     },
 
-    /// The process may not read the path.
-    #[error("permission denied: {}; run with the rights to read it, or leave it out", .path.display())]
+    /// The process may not watch the path.
+    ///
+    /// Return it for a watched path itself; below one, it is the cause of a
+    /// [`StreamError::Unwatched`]. A frontend may leave the path out, or tell the user.
+    #[error("permission denied: {}; run with the rights to read it, or leave it out", OneLine(.path))]
     PermissionDenied {
-        /// The path that may not be read.
+        /// The path that may not be watched.
         path: PathBuf,
     },
 
     /// The platform's limit on the number of watches is reached.
-    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", .path.display())]
+    ///
+    /// Return it with the setting that has to be raised, if it is known
+    /// ([`with_limit`](Self::with_limit)). A frontend may tell the user, who has to raise it or to
+    /// watch less, or fall back to a backend that polls.
+    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", OneLine(.path))]
     WatchLimit {
         /// The path whose watch was refused.
         path: PathBuf,
@@ -46,35 +84,53 @@ pub enum BackendError {
         limit: Limit,
     },
 
-    /// The platform's limit on the number of notification instances, or of open files, is reached.
-    #[error("instance limit reached; close other watchers, or raise {limit}")]
+    /// The limit on the number of notification instances, or of open files, is reached. The
+    /// operating system does not say which.
+    ///
+    /// Return it with the setting for instances, if there is one
+    /// ([`with_limit`](Self::with_limit)). A frontend may use one backend for all its paths instead
+    /// of one for each, tell the user, or fall back to a backend that polls.
+    #[error("too many watchers or open files to watch {}; close some, or raise {limit} or the number of open files", OneLine(.path))]
     InstanceLimit {
+        /// The path that was to be watched.
+        path: PathBuf,
         /// The limit, as far as the backend knows it.
         limit: Limit,
     },
 
     /// [`Backend::unwatch`](crate::Backend::unwatch) was given a path that is not watched under
     /// this spelling.
-    #[error("not watched: {}; name the path as it was given when it was added", .path.display())]
+    ///
+    /// Return it also for a path below a recursively watched one, which is no watch of its own. A
+    /// frontend may take it as done, or as a mistake in its own bookkeeping.
+    #[error("not watched: {}; name the path as it was given when it was added", OneLine(.path))]
     NotWatched {
         /// The path that was given.
         path: PathBuf,
     },
 
     /// The backend was made outside a Tokio runtime.
+    ///
+    /// Return it by way of [`require_runtime`](crate::backend::require_runtime). A frontend has to
+    /// be changed: it is a mistake in the program.
     #[error(
         "no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()"
     )]
     NoRuntime,
 
-    /// The backend is not written yet. What a new backend starts with.
+    /// The backend is not written yet: what a new backend starts with.
+    ///
+    /// Return it nowhere in a published backend. A frontend can do nothing about it.
     #[error("not implemented yet: {what}")]
     NotImplemented {
         /// What is still to be written.
         what: &'static str,
     },
 
-    /// The facility is not there on this machine. A frontend may fall back to another backend.
+    /// The facility is not there on this machine.
+    ///
+    /// Return it where the kernel is too old, a daemon does not run, or a privilege is missing
+    /// without which no path can be watched. A frontend may fall back to another backend.
     #[error("not available here: {reason}")]
     Unavailable {
         /// What is missing, and how to get it where that is possible.
@@ -82,7 +138,10 @@ pub enum BackendError {
     },
 
     /// Another error from the operating system.
-    #[error("failed to watch {}: {error}", .path.display())]
+    ///
+    /// Return it for what no other variant says. A frontend may leave the path out or try again
+    /// later; it cannot know more.
+    #[error("failed to watch {}: {error}", OneLine(.path))]
     Io {
         /// The path concerned.
         path: PathBuf,
@@ -93,6 +152,13 @@ pub enum BackendError {
 
 impl BackendError {
     /// Says that `capability` is missing for `paths`.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let error = BackendError::not_supported(Capability::WatchFiles, ["/etc/hosts"]);
+    /// assert_eq!(error.paths(), [Path::new("/etc/hosts")]);
+    /// ```
     pub fn not_supported<P: Into<PathBuf>>(
         capability: Capability,
         paths: impl IntoIterator<Item = P>,
@@ -100,26 +166,43 @@ impl BackendError {
         Self::NotSupported { capability, paths: paths.into_iter().map(Into::into).collect() }
     }
 
-    /// Says what the operating system's `source` means for `path`.
+    /// Says what the operating system's `error` means for `path`.
     ///
-    /// Recognises a missing path, missing permission, the watch limit (`ENOSPC`) and the instance
-    /// limit (`EMFILE`, `ENFILE`); everything else is [`Io`](Self::Io).
-    pub fn from_io(path: impl Into<PathBuf>, source: io::Error) -> Self {
+    /// | error | variant |
+    /// |---|---|
+    /// | not found (`ENOENT`) | [`NotFound`](Self::NotFound) |
+    /// | permission denied (`EACCES`, `EPERM`) | [`PermissionDenied`](Self::PermissionDenied) |
+    /// | storage full (`ENOSPC`): watching stores nothing else | [`WatchLimit`](Self::WatchLimit) |
+    /// | too many open files (`EMFILE`, `ENFILE`) | [`InstanceLimit`](Self::InstanceLimit) |
+    /// | any other | [`Io`](Self::Io) |
+    ///
+    /// `ENOTDIR` is among the others. It stands for a path that cannot exist, since a file is taken
+    /// for a folder in it, but also for a file where a folder was asked for.
+    pub fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         let path = path.into();
-        match source.kind() {
+        match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound { paths: vec![path] },
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { path },
             io::ErrorKind::StorageFull => Self::WatchLimit { path, limit: Limit::UNKNOWN },
-            _ if is_descriptor_limit(&source) => Self::InstanceLimit { limit: Limit::UNKNOWN },
-            _ => Self::Io { path, error: source },
+            _ if is_descriptor_limit(&error) => Self::InstanceLimit { path, limit: Limit::UNKNOWN },
+            _ => Self::Io { path, error },
         }
     }
 
     /// Names the setting behind a [`WatchLimit`](Self::WatchLimit) or an
     /// [`InstanceLimit`](Self::InstanceLimit); leaves other errors as they are.
+    ///
+    /// ```
+    /// use notify_backend::{error::Limit, prelude::*};
+    /// use std::io;
+    ///
+    /// let error = BackendError::from_io("/srv", io::ErrorKind::StorageFull.into())
+    ///     .with_limit(Limit { setting: "kern.maxfiles", value: Some(12_328) });
+    /// assert!(error.to_string().ends_with("raise kern.maxfiles (now 12328)"));
+    /// ```
     #[must_use]
     pub fn with_limit(mut self, new: Limit) -> Self {
-        if let Self::WatchLimit { limit, .. } | Self::InstanceLimit { limit } = &mut self {
+        if let Self::WatchLimit { limit, .. } | Self::InstanceLimit { limit, .. } = &mut self {
             *limit = new;
         }
         self
@@ -132,17 +215,13 @@ impl BackendError {
             Self::NotFound { paths } | Self::NotSupported { paths, .. } => paths,
             Self::PermissionDenied { path }
             | Self::WatchLimit { path, .. }
+            | Self::InstanceLimit { path, .. }
             | Self::NotWatched { path }
             | Self::Io { path, .. } => std::slice::from_ref(path),
-            Self::InstanceLimit { .. }
-            | Self::NoRuntime
-            | Self::NotImplemented { .. }
-            | Self::Unavailable { .. } => &[],
+            Self::NoRuntime | Self::NotImplemented { .. } | Self::Unavailable { .. } => &[],
         }
     }
-}
 
-impl BackendError {
     /// The bytes that its paths and texts take on the heap.
     fn heap_bytes(&self) -> usize {
         let lists = match self {
@@ -162,42 +241,19 @@ fn is_descriptor_limit(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// A platform limit: the setting to raise, and its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// The setting's name as an administrator knows it, e.g. `fs.inotify.max_user_watches`.
-    pub setting: &'static str,
-    /// Its value, where it could be read.
-    pub value: Option<u64>,
-}
-
-impl Limit {
-    /// A limit of which the backend knows nothing.
-    pub const UNKNOWN: Self = Self { setting: "the platform's limit", value: None };
-
-    /// The Linux setting `name` (as in `sysctl NAME`) and its current value.
-    #[must_use]
-    pub fn sysctl(name: &'static str) -> Self {
-        let file = Path::new("/proc/sys").join(name.replace('.', "/"));
-        let value = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
-        Self { setting: name, value }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.setting)?;
-        self.value.map_or(Ok(()), |value| write!(f, " (now {value})"))
-    }
-}
-
 /// Something that went wrong with a part of what is watched; the rest is watched all the same.
+///
+/// It is an item of the stream like an event, and says nothing of what comes next: a backend that
+/// cannot go on ends its stream.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// A file or folder could not be watched, or not any longer: what happens below it is not
-    /// reported. A frontend may tell the user, or scan that part itself.
-    #[error("{} is not watched: {cause}", .path.display())]
+    /// A file or folder could not be watched, or not any longer.
+    ///
+    /// Return it for a folder of a recursive watch that is refused by the operating system, when
+    /// the watch is made or whenever the folder appears. A frontend may tell the user, or look at
+    /// that part itself from time to time.
+    #[error("not everything is watched: {}{cause}", PathUnlessIn(.path, .cause))]
     Unwatched {
         /// The path that is not watched, with all that is below it.
         path: PathBuf,
@@ -206,7 +262,11 @@ pub enum StreamError {
     },
 
     /// The platform's event source failed.
-    #[error("reading events failed: {error}")]
+    ///
+    /// Return it where events cannot be read, and end the stream unless trying again may help. A
+    /// frontend looks at all that is watched, as after a
+    /// [`Missed`](crate::EventKind::Missed), and makes a new backend if the stream has ended.
+    #[error("reading events failed: {error}; look again at all that is watched")]
     Read {
         /// What the operating system said.
         error: io::Error,
@@ -214,10 +274,19 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// Says that `path` is not watched because of the operating system's `source`.
-    pub fn unwatched(path: impl Into<PathBuf>, source: io::Error) -> Self {
+    /// Says that `path` is not watched because of the operating system's `error`, which is
+    /// understood as by [`BackendError::from_io`].
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::io;
+    ///
+    /// let error = StreamError::unwatched("/srv/private", io::ErrorKind::PermissionDenied.into());
+    /// assert_eq!(error.path(), Some(Path::new("/srv/private")));
+    /// ```
+    pub fn unwatched(path: impl Into<PathBuf>, error: io::Error) -> Self {
         let path = path.into();
-        Self::Unwatched { cause: Box::new(BackendError::from_io(&path, source)), path }
+        Self::Unwatched { cause: Box::new(BackendError::from_io(&path, error)), path }
     }
 
     /// The path concerned, if the error is about one.
@@ -240,17 +309,12 @@ impl StreamError {
     }
 }
 
-/// Paths in a message: all of them, separated by commas.
-pub(crate) struct Paths<'a>(pub(crate) &'a [PathBuf]);
+/// A path before a message that may already name it.
+struct PathUnlessIn<'a>(&'a PathBuf, &'a BackendError);
 
-impl fmt::Display for Paths<'_> {
+impl fmt::Display for PathUnlessIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, path) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(", ")?;
-            }
-            write!(f, "{}", path.display())?;
-        }
-        if self.0.is_empty() { f.write_char('-') } else { Ok(()) }
+        let Self(path, error) = self;
+        if error.paths().contains(path) { Ok(()) } else { write!(f, "{}: ", OneLine(path)) }
     }
 }

@@ -1,6 +1,9 @@
 //! Paths in messages and logs: always on one line, and never ambiguous.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// Shows a path as it is where that is safe, and quoted with escapes where it is not: a name may
 /// hold line breaks, terminal controls or bytes that are not UTF-8, and begin or end with a space.
@@ -23,6 +26,29 @@ fn is_plain(text: &str) -> bool {
         && !text.starts_with('"')
         && text.trim() == text
         && text.escape_debug().filter(ordinary).eq(text.chars().filter(ordinary))
+}
+
+/// Paths in a message, separated by commas; of a great many, the first.
+pub(crate) struct Paths<'a>(pub(crate) &'a [PathBuf]);
+
+impl Paths<'_> {
+    const SHOWN: usize = 10;
+}
+
+impl fmt::Display for Paths<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("a path that is not named");
+        }
+        for (i, path) in self.0.iter().take(Self::SHOWN).enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", OneLine(path))?;
+        }
+        match self.0.len().saturating_sub(Self::SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ use self::{arguments::Arguments, output::Output, stop::Stop};
 use crate::{
     backend::{Backend, Watch},
     capability::Capability,
-    error::{BackendError, Paths},
+    error::BackendError,
+    one_line::Paths,
 };
 
 /// Runs the command on the arguments of this process, and returns what its `main` is to return.

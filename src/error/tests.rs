@@ -1,0 +1,247 @@
+//! What errors say, and what becomes of the operating system's.
+
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{BackendError, Limit, StreamError};
+use crate::capability::Capability;
+
+const WATCHES: Limit = Limit { setting: "fs.inotify.max_user_watches", value: Some(8192) };
+const INSTANCES: Limit = Limit { setting: "fs.inotify.max_user_instances", value: None };
+
+fn timed_out() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")
+}
+
+/// One of each variant.
+fn backend_errors(path: &Path) -> Vec<BackendError> {
+    let path = || path.to_owned();
+    vec![
+        BackendError::NotFound { paths: vec![path(), "/srv/b".into()] },
+        BackendError::NotSupported {
+            capability: Capability::WatchRecursively,
+            paths: vec![path()],
+        },
+        BackendError::PermissionDenied { path: path() },
+        BackendError::WatchLimit { path: path(), limit: WATCHES },
+        BackendError::InstanceLimit { path: path(), limit: INSTANCES },
+        BackendError::NotWatched { path: path() },
+        BackendError::NoRuntime,
+        BackendError::NotImplemented { what: "the stream" },
+        BackendError::Unavailable { reason: "needs Linux 5.17 or later".into() },
+        BackendError::Io { path: path(), error: timed_out() },
+    ]
+}
+
+/// The match has no wildcard: whoever adds a variant is sent to the list above.
+fn name(error: &BackendError) -> &'static str {
+    match error {
+        BackendError::NotFound { .. } => "NotFound",
+        BackendError::NotSupported { .. } => "NotSupported",
+        BackendError::PermissionDenied { .. } => "PermissionDenied",
+        BackendError::WatchLimit { .. } => "WatchLimit",
+        BackendError::InstanceLimit { .. } => "InstanceLimit",
+        BackendError::NotWatched { .. } => "NotWatched",
+        BackendError::NoRuntime => "NoRuntime",
+        BackendError::NotImplemented { .. } => "NotImplemented",
+        BackendError::Unavailable { .. } => "Unavailable",
+        BackendError::Io { .. } => "Io",
+    }
+}
+
+fn unwatched(cause: BackendError) -> StreamError {
+    StreamError::Unwatched { path: "/srv/a".into(), cause: Box::new(cause) }
+}
+
+mod messages {
+    use super::*;
+
+    #[test]
+    fn each_names_the_path_and_the_remedy() {
+        let lines = backend_errors(Path::new("/srv/a"));
+        let lines: Vec<_> = lines.iter().map(|error| format!("{}: {error}", name(error))).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        NotFound: no such file or folder: /srv/a, /srv/b; check the spelling, or create it before watching it
+        NotSupported: this backend does not support WatchRecursively, which /srv/a would need; choose another backend, or ask for less
+        PermissionDenied: permission denied: /srv/a; run with the rights to read it, or leave it out
+        WatchLimit: watch limit reached at /srv/a; watch fewer folders, or raise fs.inotify.max_user_watches (now 8192)
+        InstanceLimit: too many watchers or open files to watch /srv/a; close some, or raise fs.inotify.max_user_instances or the number of open files
+        NotWatched: not watched: /srv/a; name the path as it was given when it was added
+        NoRuntime: no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()
+        NotImplemented: not implemented yet: the stream
+        Unavailable: not available here: needs Linux 5.17 or later
+        Io: failed to watch /srv/a: the server does not answer
+        ");
+    }
+
+    #[test]
+    fn a_part_that_is_not_watched_is_named_once() {
+        for cause in backend_errors(Path::new("/srv/a")) {
+            let message = unwatched(cause).to_string();
+            assert_eq!(message.matches("/srv/a").count(), 1, "{message}");
+        }
+        let named = unwatched(BackendError::PermissionDenied { path: "/srv/a".into() });
+        insta::assert_snapshot!(named, @"not everything is watched: permission denied: /srv/a; run with the rights to read it, or leave it out");
+        let unnamed = unwatched(BackendError::Unavailable { reason: "no daemon".into() });
+        insta::assert_snapshot!(unnamed, @"not everything is watched: /srv/a: not available here: no daemon");
+    }
+
+    #[test]
+    fn failed_reading_says_what_to_do() {
+        let error = StreamError::Read { error: timed_out() };
+        insta::assert_snapshot!(error, @"reading events failed: the server does not answer; look again at all that is watched");
+    }
+
+    /// Whatever the file system allows in a name.
+    #[test]
+    fn each_stays_on_one_line() {
+        for error in backend_errors(Path::new("/srv/a\nb\r\u{2028}\u{1b}[2J")) {
+            assert!(!error.to_string().contains(['\n', '\r', '\u{2028}', '\u{1b}']), "{error}");
+            if !error.paths().is_empty() {
+                assert!(error.to_string().contains(r#""/srv/a\nb\r\u{2028}\u{1b}[2J""#), "{error}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_text_can_be_told_apart() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+        let path = |bytes| PathBuf::from(OsStr::from_bytes(bytes));
+        let error = BackendError::NotFound { paths: vec![path(b"/\xff"), path(b"/\xfe")] };
+        assert!(error.to_string().contains(r#""/\xFF", "/\xFE""#), "{error}");
+    }
+
+    #[test]
+    fn a_great_many_paths_are_cut_short() {
+        let paths: Vec<PathBuf> = (0..1_000).map(|n| format!("/{n}").into()).collect();
+        let error = BackendError::NotFound { paths };
+        assert!(error.to_string().contains("/8, /9 and 990 more; check"), "{error}");
+        assert_eq!(error.paths().len(), 1_000);
+    }
+
+    #[test]
+    fn no_path_at_all_is_still_a_sentence() {
+        let error = BackendError::not_supported(Capability::WatchFiles, [""; 0]);
+        assert!(error.to_string().contains("which a path that is not named would need"), "{error}");
+    }
+
+    /// A chain of causes is printed by many programs, and would say it twice.
+    #[test]
+    fn what_the_message_says_is_no_source() {
+        for error in backend_errors(Path::new("/srv/a")) {
+            assert!(error.source().is_none(), "{error}");
+            assert!(unwatched(error).source().is_none());
+        }
+    }
+}
+
+mod from_io {
+    use super::*;
+
+    fn variant_of(error: io::Error) -> &'static str {
+        let error = BackendError::from_io("/srv/a", error);
+        assert_eq!(error.paths(), [Path::new("/srv/a")]);
+        name(&error)
+    }
+
+    #[test]
+    fn kinds_are_recognised() {
+        let table = [
+            (io::ErrorKind::NotFound, "NotFound"),
+            (io::ErrorKind::PermissionDenied, "PermissionDenied"),
+            (io::ErrorKind::StorageFull, "WatchLimit"),
+            (io::ErrorKind::NotADirectory, "Io"),
+            (io::ErrorKind::InvalidInput, "Io"),
+            (io::ErrorKind::OutOfMemory, "Io"),
+            (io::ErrorKind::Other, "Io"),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(variant_of(kind.into()), expected, "{kind}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn numbers_are_recognised() {
+        let table = [
+            ("ENOENT", 2, "NotFound"),
+            ("EPERM", 1, "PermissionDenied"),
+            ("EACCES", 13, "PermissionDenied"),
+            ("ENOSPC", 28, "WatchLimit"),
+            ("ENFILE", 23, "InstanceLimit"),
+            ("EMFILE", 24, "InstanceLimit"),
+            ("ENOTDIR", 20, "Io"),
+            ("EINVAL", 22, "Io"),
+            ("ENOMEM", 12, "Io"),
+        ];
+        for (errno, number, expected) in table {
+            assert_eq!(variant_of(io::Error::from_raw_os_error(number)), expected, "{errno}");
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn numbers_are_recognised() {
+        let table = [
+            ("ERROR_FILE_NOT_FOUND", 2, "NotFound"),
+            ("ERROR_PATH_NOT_FOUND", 3, "NotFound"),
+            ("ERROR_ACCESS_DENIED", 5, "PermissionDenied"),
+            ("ERROR_INVALID_FUNCTION", 1, "Io"),
+            ("ERROR_CRC", 23, "Io"),
+        ];
+        for (code, number, expected) in table {
+            assert_eq!(variant_of(io::Error::from_raw_os_error(number)), expected, "{code}");
+        }
+    }
+
+    /// Also for numbers that no system uses.
+    #[test]
+    fn any_number_keeps_its_path_and_its_message() {
+        for number in -5..5_000 {
+            let said = io::Error::from_raw_os_error(number).to_string();
+            let error = BackendError::from_io("/srv/a", io::Error::from_raw_os_error(number));
+            assert!(error.to_string().contains("/srv/a"), "{error}");
+            assert!(name(&error) != "Io" || error.to_string().ends_with(&said), "{error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_on_disk_is_recognised() {
+        let error = std::fs::read_dir("/no/such/folder").unwrap_err();
+        assert_eq!(variant_of(error), "NotFound");
+    }
+
+    #[test]
+    fn the_stream_s_error_is_understood_alike() {
+        let error = StreamError::unwatched("/srv/a", io::ErrorKind::PermissionDenied.into());
+        assert_eq!(error.path(), Some(Path::new("/srv/a")));
+        assert!(matches!(
+            error,
+            StreamError::Unwatched { cause, .. } if name(&cause) == "PermissionDenied"
+        ));
+    }
+}
+
+#[test]
+fn a_limit_is_named_where_there_is_one() {
+    for error in backend_errors(Path::new("/srv/a")) {
+        let before = name(&error);
+        let error = error.with_limit(Limit { setting: "kern.maxfiles", value: None });
+        assert_eq!(name(&error), before);
+        let named = error.to_string().contains("raise kern.maxfiles");
+        assert_eq!(named, matches!(before, "WatchLimit" | "InstanceLimit"), "{error}");
+    }
+}
+
+#[test]
+fn errors_go_wherever_a_backend_goes() {
+    fn check<T: Error + Send + Sync + 'static>() {}
+    check::<BackendError>();
+    check::<StreamError>();
+}
