@@ -1,0 +1,94 @@
+//! What is done to the watched folders: [`Tree`] and [`churn`].
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    tally::{Mark, Seen},
+    watcher::Watcher,
+};
+
+/// After how many files to wait until the watcher has caught up. The kernel holds back at most
+/// 16 384 events (`fs.inotify.max_queued_events`), so that nobody loses any.
+pub(crate) const BATCH: usize = 2_500;
+
+/// A file that is created, written and removed: create, open, modify, close, delete.
+pub(crate) const EVENTS_PER_FILE: usize = 5;
+
+/// Whether the watcher reads events as they come, or after each batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    AsTheyCome,
+    InBursts,
+}
+
+/// Creates, writes and removes files in `folders`, some in each: one [`BATCH`] for the watcher to
+/// warm up with, then as many as it takes for `files`. Checks that the watcher sees all of it and
+/// nothing else. Returns where the watcher was after the first batch, and at the end.
+pub(crate) fn churn(
+    watcher: &mut Watcher,
+    folders: &[PathBuf],
+    files: usize,
+    pace: Pace,
+) -> Result<(Mark, Mark)> {
+    watcher.settle()?;
+    let batches = (0..=files.div_ceil(BATCH)).map(|number| batch(watcher, folders, number, pace));
+    let marks = batches.collect::<Result<Vec<_>>>()?;
+    Ok((marks[0], marks[marks.len() - 1]))
+}
+
+fn batch(watcher: &mut Watcher, folders: &[PathBuf], number: usize, pace: Pace) -> Result<Mark> {
+    if pace == Pace::InBursts {
+        watcher.halt()?;
+    }
+    let first = number * BATCH;
+    for number in first..first + BATCH {
+        // A prime number apart, so that one folder's neighbours do not follow it.
+        let folder = &folders[number * 7919 % folders.len()];
+        let path = folder.join(format!("file-{number}"));
+        File::create(&path)?.write_all(b"content")?;
+        fs::remove_file(path)?;
+    }
+    if pace == Pace::InBursts {
+        watcher.resume()?;
+    }
+    let mark = watcher.next_mark()?;
+    let done = first + BATCH;
+    let expected = Seen([done, 2 * done, done, done, 0]);
+    ensure!(mark.seen == expected, "saw {:?} instead of {expected:?}", mark.seen);
+    Ok(mark)
+}
+
+/// A tree of folders, each with ten others in it as far as they go.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// All of them, the top first.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+impl Tree {
+    pub(crate) fn make(place: &Path, count: usize) -> Result<Self> {
+        let mut folders = vec![place.join(format!("tree-{count}"))];
+        for number in 1..count {
+            folders.push(folders[(number - 1) / 10].join(format!("folder-{number}")));
+        }
+        folders.iter().try_for_each(fs::create_dir)?;
+        Ok(Self { folders })
+    }
+
+    pub(crate) fn top(&self) -> &Path {
+        &self.folders[0]
+    }
+
+    /// How many bytes the names of the folders take, on average.
+    pub(crate) fn name_bytes(&self) -> usize {
+        let name = |folder: &PathBuf| folder.file_name().map_or(0, OsStr::len);
+        self.folders.iter().map(name).sum::<usize>() / self.folders.len()
+    }
+}

@@ -1,0 +1,19 @@
+//! Where it was measured.
+
+use std::{fs, thread};
+
+use anyhow::Result;
+
+/// The processor, the cores and the kernel.
+pub(crate) fn describe() -> Result<String> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let model =
+        processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown processor", |(_, model)| model);
+    let cores = thread::available_parallelism()?;
+    let kernel = rustix::system::uname();
+    // What follows the version is the name that whoever built it gave it.
+    let version = kernel.release().to_string_lossy();
+    let version = version.split('-').next().unwrap_or_default();
+    Ok(format!("{model}, {cores} cores, Linux {version}"))
+}

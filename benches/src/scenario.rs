@@ -1,0 +1,56 @@
+//! What is measured: [`Scenario`].
+
+mod events;
+mod idle;
+mod latency;
+mod tree;
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::{
+    contender::Contender,
+    load::{Pace, Tree},
+    sheet::Sheet,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// CPU for each event in one watched folder, read as they come.
+    Events,
+    /// CPU for each event in one watched folder, read when many are waiting.
+    Bursts,
+    /// The same, with more and more folders watched.
+    Scale,
+    /// Time, CPU and memory to watch a large tree.
+    Tree,
+    /// How often a watcher wakes while nothing happens.
+    Idle,
+    /// Time from the system call to the event.
+    Latency,
+}
+
+/// A scenario, ready to be run.
+pub(crate) trait Work {
+    /// Measures `contender` once.
+    fn run(&self, contender: Contender, sheet: &mut Sheet) -> Result<()>;
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Events, Self::Bursts, Self::Scale, Self::Tree, Self::Idle, Self::Latency];
+
+    /// Makes in the folder `at` what the scenario needs; `share` divides the amount of work.
+    pub(crate) fn prepare(self, at: &Path, share: usize) -> Result<Box<dyn Work>> {
+        Ok(match self {
+            Self::Events => Box::new(events::Events::new(at, 50_000 / share, Pace::AsTheyCome)?),
+            Self::Bursts => Box::new(events::Events::new(at, 50_000 / share, Pace::InBursts)?),
+            Self::Scale => Box::new(events::Scale::new(at, 100_000 / share)?),
+            Self::Tree => Box::new(tree::Watching(Tree::make(at, 100_000 / share)?)),
+            Self::Idle => Box::new(idle::Idle(Tree::make(at, 100)?)),
+            Self::Latency => Box::new(latency::Latency::new(at, 2_000 / share)?),
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Measures what watching costs: this project's inotify backend, `notify`, and the bare system
+//! calls, on the same work in the same run. See `benches/README.md`.
+
+mod clock;
+mod contender;
+mod load;
+mod machine;
+mod scenario;
+mod sheet;
+mod tally;
+mod watcher;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::{contender::Contender, scenario::Scenario, sheet::Sheet, watcher::Assignment};
+
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Options {
+    /// What to measure; everything if not given.
+    scenarios: Vec<Scenario>,
+    /// How often to measure each.
+    #[arg(long, default_value_t = 11)]
+    runs: usize,
+    /// What the amount of work is divided by.
+    #[arg(long, default_value_t = 1)]
+    share: usize,
+    /// A hundredth of the work, once: shows that all of it runs, and measures nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Where to make the watched folders.
+    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
+    place: PathBuf,
+    // Cargo passes it to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    child: Option<Child>,
+}
+
+#[derive(Subcommand)]
+enum Child {
+    /// What a child process is started with.
+    #[command(hide = true)]
+    Watch(Assignment),
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if let Some(Child::Watch(assignment)) = options.child {
+        return assignment.carry_out();
+    }
+    let scenarios =
+        if options.scenarios.is_empty() { Scenario::ALL.to_vec() } else { options.scenarios };
+    let (runs, share) = if options.quick { (1, 100) } else { (options.runs, options.share) };
+    let place = tempfile::tempdir_in(&options.place)
+        .with_context(|| format!("no folder to work in at {}", options.place.display()))?;
+
+    let mut sheet = Sheet::default();
+    for scenario in scenarios {
+        eprintln!("{scenario:?}: {runs} runs");
+        let work = scenario.prepare(place.path(), share)?;
+        for run in 0..runs {
+            // Each in turn is the first, so that none has the better place in all runs.
+            let order = Contender::ALL.into_iter().cycle().skip(run).take(Contender::ALL.len());
+            for contender in order {
+                work.run(contender, &mut sheet)
+                    .with_context(|| format!("{scenario:?} with {contender:?}"))?;
+            }
+        }
+    }
+    println!("{}\n\n{sheet}", machine::describe()?);
+    Ok(())
+}
