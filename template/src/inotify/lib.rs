@@ -137,4 +137,4 @@ impl Stream for InotifyBackend {
         }
     }
 }
-//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_inotify", crate_name | replace: "InotifyBackend", type_name -}}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "InotifyBackend", type_name | replace: "your-namespace/inotify", backend_name -}}

@@ -27,7 +27,7 @@ impl Backend for YourBackend {
     }
 
     fn name() -> &'static str {
-        concat!("your-namespace/", env!("CARGO_PKG_NAME"))
+        "your-namespace/skeleton"
     }
 }
 
@@ -41,4 +41,4 @@ impl Stream for YourBackend {
         Poll::Ready(None)
     }
 }
-//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_skeleton", crate_name | replace: "YourBackend", type_name -}}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "YourBackend", type_name | replace: "your-namespace/skeleton", backend_name -}}

@@ -1,0 +1,115 @@
+//! Bad input gets one clear line, and leaves nothing behind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::support::{entries, fails, folder, new, repository, xtask};
+
+const NAME: &str = "notify-backend-demo";
+
+#[test]
+fn destination_is_missing() {
+    let parent = folder("missing");
+    refuses(new(NAME, &parent.join("nowhere")), &parent, &["nowhere does not exist; create it"]);
+}
+
+#[test]
+fn destination_is_a_file() {
+    let parent = folder("file");
+    fs::write(parent.join("file"), "").unwrap();
+    refuses(new(NAME, &parent.join("file")), &parent, &["file is not a folder"]);
+}
+
+#[test]
+fn destination_is_in_this_repository() {
+    let src = repository().join("src");
+    refuses(new(NAME, &src), &src, &["is a part of this repository", "--destination"]);
+}
+
+#[test]
+fn crate_is_there_already() {
+    let parent = folder("there");
+    fs::create_dir(parent.join(NAME)).unwrap();
+    refuses(new(NAME, &parent), &parent, &["notify-backend-demo exists; choose another name"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn crate_is_a_dangling_link() {
+    let parent = folder("link");
+    std::os::unix::fs::symlink("nowhere", parent.join(NAME)).unwrap();
+    refuses(new(NAME, &parent), &parent, &["notify-backend-demo exists; choose another name"]);
+}
+
+#[test]
+fn unknown_start() {
+    let parent = folder("start");
+    for arguments in [["--start", "kqueue"], ["-d", "start=kqueue"], ["--start", ""]] {
+        let mut command = new(NAME, &parent);
+        command.args(arguments);
+        refuses(command, &parent, &["start cannot be", "choose one of inotify, skeleton"]);
+    }
+}
+
+#[test]
+fn unknown_key() {
+    let parent = folder("key");
+    let mut command = new(NAME, &parent);
+    command.args(["-d", "descripton=A typo"]);
+    refuses(command, &parent, &[r#""descripton""#, "it asks for description, start"]);
+}
+
+#[test]
+fn no_value() {
+    let parent = folder("value");
+    let mut command = new(NAME, &parent);
+    command.args(["-d", "description"]);
+    refuses(command, &parent, &[r#"-d "description" is not of the form KEY=VALUE"#]);
+}
+
+#[test]
+fn description_is_no_line_of_text() {
+    let parent = folder("description");
+    for answer in ["description=", "description=one\ntwo", "description=\u{7}"] {
+        let mut command = new(NAME, &parent);
+        command.args(["-d", answer]);
+        refuses(command, &parent, &["description cannot be"]);
+    }
+}
+
+/// What is not checked beforehand fails after the folder was made.
+#[test]
+fn failed_generation() {
+    let parent = folder("failed");
+    let temporary = folder("failed-temporary");
+    let mut command = new(NAME, &parent);
+    command.env("CARGO_GENERATE_VALUE_START", "kqueue").env("TMPDIR", &temporary);
+    assert!(fails(&mut command).contains("kqueue"));
+    assert!(listing(&parent).is_empty());
+    assert!(listing(&temporary).is_empty());
+}
+
+#[test]
+fn no_name() {
+    assert!(fails(&mut xtask(["new"])).contains("<NAME>"));
+}
+
+/// The command fails with one line that says all of `parts`, and all in `parent` is as before.
+#[track_caller]
+fn refuses(mut command: Command, parent: &Path, parts: &[&str]) {
+    let before = listing(parent);
+    let said = fails(&mut command);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("error: "), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "no {part:?} in: {said}");
+    }
+    assert_eq!(listing(parent), before);
+}
+
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    entries(folder).into_iter().map(walkdir::DirEntry::into_path).collect()
+}

@@ -1,0 +1,169 @@
+//! Each starting point gives a crate that is ready for work.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::support::{
+    STARTS, cargo, entries, fails, files, folder, generate, manifest, package_list, passes, read,
+    repository,
+};
+
+pub(crate) const NAME: &str = "notify-backend-demo";
+
+/// Both crates have an example of the same name, and the place for it in their target folder is one.
+pub(crate) static EXAMPLE: Mutex<()> = Mutex::new(());
+
+/// The frame of a backend: the compliance suite says where to begin.
+#[test]
+fn skeleton() {
+    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let project = ready("skeleton");
+    let said = fails(&mut cargo(&project, &["test"]));
+    let first = "DemoBackend` says: not implemented yet: DemoBackend::new has to set up the platform's watches (src/lib.rs)";
+    assert!(said.contains(first), "{said}");
+}
+
+/// Generates a crate and does all with it that works without a word being written.
+pub(crate) fn ready(start: &str) -> PathBuf {
+    let project = generate(NAME, &folder(start), &[&format!("start={start}")]);
+    let paths: Vec<_> = files(&project).into_iter().map(|(path, _)| path).collect();
+    insta::assert_snapshot!(start, paths.join("\n"));
+    let manifest = read(&project.join("Cargo.toml"));
+    let manifest = manifest.replace(repository().to_str().unwrap(), "CHECKOUT");
+    insta::assert_snapshot!(format!("{start}-manifest"), manifest);
+
+    passes(&mut cargo(&project, &["fmt", "--check"]));
+    passes(&mut cargo(&project, &["clippy", "--all-targets", "--", "-D", "warnings"]));
+    passes(&mut cargo(&project, &["build"]));
+    passes(cargo(&project, &["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"));
+    insta::assert_snapshot!(format!("{start}-package"), package_list(&project));
+    project
+}
+
+/// Where lines break must not depend on the crate's name: not every generator formats.
+#[test]
+fn formatted_with_any_name() {
+    let long = "notify-backend-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw";
+    for start in STARTS {
+        for name in ["notify-backend-a", long] {
+            let project = generate(name, &folder("format"), &[&format!("start={start}")]);
+            passes(&mut cargo(&project, &["fmt", "--check"]));
+        }
+    }
+}
+
+/// The sources are real Rust files; the generated ones differ in nothing but names.
+#[test]
+fn sources_are_those_of_the_reference() {
+    let template = repository().join("template");
+    for start in STARTS {
+        let project = generate(NAME, &folder("sources"), &[&format!("start={start}")]);
+        let places = [
+            (format!("src/{start}"), "src"),
+            ("examples".into(), "examples"),
+            ("tests".into(), "tests"),
+        ];
+        for (from, to) in places {
+            for (path, source) in files(&template.join(from)) {
+                let generated = read(&project.join(to).join(&path));
+                assert_eq!(generated, with_names_of_demo(&source), "{start}: {to}/{path}");
+            }
+        }
+    }
+}
+
+/// A source of the template with the names that `NAME` brings.
+fn with_names_of_demo(source: &str) -> String {
+    // Files that name nothing are not marked.
+    let Some((marked, _)) = source.split_once("//~") else {
+        return source.into();
+    };
+    marked
+        .replacen(" {%- capture source %}", "", 1)
+        .replace("notify_backend_inotify", "notify_backend_demo")
+        .replace("InotifyBackend", "DemoBackend")
+        .replace("YourBackend", "DemoBackend")
+        .replace("your-namespace/inotify", "your-namespace/demo")
+        .replace("your-namespace/skeleton", "your-namespace/demo")
+}
+
+/// Nothing of the template is left over.
+#[test]
+fn no_residue() {
+    for start in STARTS {
+        let project = generate(NAME, &folder("residue"), &[&format!("start={start}")]);
+        for (path, text) in files(&project) {
+            let text = text.replace("${{", "");
+            for mark in
+                ["{{", "{%", "%}", "notify_backend_inotify", "InotifyBackend", "YourBackend"]
+            {
+                assert!(!text.contains(mark), "{start}: {mark} in {path}");
+            }
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{start}: end of {path}");
+        }
+        for entry in entries(&project) {
+            let empty =
+                entry.file_type().is_dir() && fs::read_dir(entry.path()).unwrap().next().is_none();
+            assert!(!empty, "{start}: {}", entry.path().display());
+        }
+    }
+}
+
+/// What is declared twice, here and in the template's manifest, is the same.
+#[test]
+fn manifest_agrees_with_this_repository() {
+    let library = manifest(repository());
+    let version = &library["package"]["version"];
+    for start in STARTS {
+        let project = generate(NAME, &folder("manifest"), &[&format!("start={start}")]);
+        let generated = manifest(&project);
+        let reference = |of| manifest(&repository().join("references").join(of));
+        let package = &generated["package"];
+        let metadata = &package["metadata"]["notify-backend-template"];
+        assert_eq!(package["edition"], library["workspace"]["package"]["edition"]);
+        assert_eq!(package["rust-version"], library["workspace"]["package"]["rust-version"]);
+        assert_eq!(package["license"], library["workspace"]["package"]["license"]);
+        assert_eq!(&metadata["version"], version);
+        assert_eq!(metadata["start"].as_str(), Some(start));
+        // The skeleton's tests cannot pass; its reference has none.
+        for (kind, of) in [("dependencies", start), ("dev-dependencies", "inotify")] {
+            let mut dependencies = generated[kind].clone();
+            let of_library = dependencies["notify-backend"].as_table_mut().unwrap();
+            assert_eq!(of_library.remove("version").as_ref(), Some(version));
+            of_library.insert("path".into(), "../..".into());
+            assert_eq!(dependencies, reference(of)[kind], "{kind} of {start}");
+        }
+    }
+}
+
+/// The README's program is one.
+#[test]
+fn readme() {
+    let parent = folder("readme");
+    let project = generate(NAME, &parent, &[]);
+    let text = read(&project.join("README.md"));
+    let (_, program) = text.split_once("```rust\n").unwrap();
+    let (program, _) = program.split_once("```\n").unwrap();
+
+    let user = parent.join("user");
+    fs::create_dir_all(user.join("src")).unwrap();
+    fs::write(user.join("src/main.rs"), program).unwrap();
+    let manifest = format!(
+        "[package]
+name = \"user\"
+edition = \"2024\"
+
+[dependencies]
+futures-util = \"0.3\"
+notify-backend.path = {:?}
+{NAME}.path = \"../{NAME}\"
+tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
+",
+        repository()
+    );
+    fs::write(user.join("Cargo.toml"), manifest).unwrap();
+    passes(cargo(&user, &["check"]).env("RUSTFLAGS", "-D warnings"));
+}

@@ -1,0 +1,51 @@
+//! The starting point `inotify` is a working backend.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{ChildStdout, Stdio},
+    sync::{
+        PoisonError,
+        mpsc::{self, Receiver},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    generated::{EXAMPLE, ready},
+    support::{cargo, folder, passes},
+};
+
+/// It passes the compliance suite, and its sample tells of a change.
+#[test]
+fn inotify() {
+    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let project = ready("inotify");
+    let said = passes(&mut cargo(&project, &["test"]));
+    assert!(said.contains("test [REC03]  recursion::new_folder_race"), "{said}");
+
+    let watched = folder("watched");
+    let mut sample = cargo(&project, &["run", "--quiet", "--example", "watch", "--", "--json"]);
+    let mut sample = sample.arg(&watched).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = lines_of(sample.stdout.take().unwrap());
+    let next = || lines.recv_timeout(Duration::from_mins(1)).expect("a line within a minute");
+    let first = next();
+    assert!(first.starts_with(r#"{"ready":true,"backend":"your-namespace/demo","#), "{first}");
+    fs::write(watched.join("new"), "").unwrap();
+    let change = next();
+    assert!(change.starts_with(r#"{"kind":"create/file","path":""#), "{change}");
+    // cargo has become the sample, as it does on Unix.
+    sample.kill().unwrap();
+    sample.wait().unwrap();
+}
+
+/// The lines that a program prints, as they come.
+fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.map(|line| sender.send(line)).take_while(Result::is_ok).count()
+    });
+    receiver
+}

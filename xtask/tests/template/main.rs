@@ -1,0 +1,16 @@
+//! The template: what `cargo xtask new` accepts and refuses, and the crates that it makes.
+
+// Helper functions are tests too; clippy's exception for tests does not see them.
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod bad_input;
+mod bare_machine;
+mod cargo_generate;
+mod configuration;
+mod generated;
+#[cfg(target_os = "linux")]
+mod inotify;
+mod names;
+mod package;
+mod support;
