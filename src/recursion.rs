@@ -5,11 +5,12 @@
 //! a whole tree when it starts ([`watch_below`]), and to catch up with a folder that appears,
 //! whose entries may be older than its watch ([`Scan`]).
 
+mod folder;
 mod scan;
 mod tree;
 mod walk;
 
-use std::{fmt::Debug, hash::Hash, io, path::Path};
+use std::{fmt::Debug, hash::Hash, io, os::fd::BorrowedFd};
 
 pub use scan::{Found, Scan};
 pub use tree::{Node, WatchTree};
@@ -20,13 +21,11 @@ pub trait FolderWatcher {
     /// What the platform calls a watched folder; the same for the same folder.
     type Id: Copy + Eq + Hash + Debug;
 
-    /// Watches the folder at `location`, which may be watched already.
+    /// Watches a folder, which may be watched already.
     ///
-    /// # Errors
-    ///
-    /// `NotADirectory` if it is something else, which for [`Via::Name`] includes a link to a
-    /// folder; otherwise what the platform says.
-    fn watch_folder(&self, location: &Path, via: Via) -> io::Result<Self::Id>;
+    /// It is handed over opened, not named: by the time that a path is looked up, it may lead to
+    /// another folder. A platform that wants a path can be given `/proc/self/fd/N`, on Linux.
+    fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<Self::Id>;
 
     /// Gives up a watch that the tree does not need any more.
     fn release(&self, id: Self::Id);
@@ -48,9 +47,4 @@ where
 {
     let is_linked = via == Via::Link || tree.is_linked(parent);
     is_linked && tree.nodes(id).any(|other| tree.root(other) == tree.root(parent))
-}
-
-/// Whether an error only says that something is not there any more, or is no folder any more.
-fn has_vanished(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

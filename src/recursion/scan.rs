@@ -4,13 +4,18 @@ use std::{
     collections::HashSet,
     ffi::{OsStr, OsString},
     fmt::Debug,
-    fs::{self, FileType, ReadDir},
     hash::Hash,
     io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_repeated};
+use super::{
+    FolderWatcher, Node, Via, WatchTree,
+    folder::{Entries, EntryType, has_vanished, open, open_in},
+    is_repeated,
+};
+use crate::event::CreateKind;
 
 /// Watches what is below folders that appeared, or below all of them after events were lost, in
 /// small steps.
@@ -20,15 +25,23 @@ use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_repeated};
 /// those *and* they are found, so [`is_repeated`](Self::is_repeated) says which of the platform's
 /// reports to leave out.
 ///
+/// A folder can also be renamed before its listing, with the platform's report of it still to come.
+/// Then the tree's path for it leads nowhere, or to another folder, which the scan notices; it
+/// tries again once the platform's reports have been [settled](Self::settle).
+///
 /// While a scan is [active](Self::is_active), [`step`](Self::step) through it before the next
 /// platform event is looked at; the order of events stays right then. Events wait in the kernel
 /// meanwhile.
 #[derive(Debug)]
 pub struct Scan<I> {
     follow_links: bool,
-    // Last in, first out.
-    pending: Vec<Job>,
-    listing: Option<Listing>,
+    waiting: Vec<Job>,
+    // From the topmost folder down to the one that is being listed now.
+    listings: Vec<Listing>,
+    // Links to follow once all folders are known that are reached without one.
+    links: Vec<(Job, OsString)>,
+    // What could not be found under the path that the tree has for it.
+    astray: Vec<Job>,
     // What was reported by a scan and may be reported by the platform once more.
     reported: HashSet<(I, OsString)>,
 }
@@ -36,13 +49,24 @@ pub struct Scan<I> {
 #[derive(Clone, Copy, Debug)]
 struct Job {
     folder: Node,
-    report: bool,
+    what: What,
+}
+
+/// What to say of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// All of them are new.
+    All,
+    /// Those below folders that the tree does not know yet are new.
+    BelowUnknown,
+    /// Nothing.
+    Nothing,
 }
 
 #[derive(Debug)]
 struct Listing {
     job: Job,
-    entries: ReadDir,
+    entries: Entries,
     // The folders of the tree that are still where the tree has them.
     confirmed: HashSet<Node>,
 }
@@ -50,8 +74,8 @@ struct Listing {
 /// Something that a [`Scan`] found.
 #[derive(Debug)]
 pub enum Found {
-    /// An entry that nothing has been said of yet.
-    Entry(PathBuf, FileType),
+    /// An entry that nothing has been said of yet. What is no folder counts as a file.
+    Entry(CreateKind, PathBuf),
     /// A folder that cannot be watched.
     Unwatched(PathBuf, io::Error),
 }
@@ -61,34 +85,64 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     /// so, as in [`watch_below`](super::watch_below).
     #[must_use]
     pub fn new(follow_links: bool) -> Self {
-        Self { follow_links, pending: Vec::new(), listing: None, reported: HashSet::new() }
+        Self {
+            follow_links,
+            waiting: Vec::new(),
+            listings: Vec::new(),
+            links: Vec::new(),
+            astray: Vec::new(),
+            reported: HashSet::new(),
+        }
     }
 
-    /// Watches the folder `name`, which appeared in `parent`, and has it listed and all below it.
-    /// `report` says whether its entries are new, or were only not watched so far. What is no
-    /// folder, or none any more, is left out.
+    /// Watches the folder `name` in `parent`, and has it listed and all below it. `is_new` says
+    /// whether its entries are new, or were only not watched so far. What is no folder, or none any
+    /// more, is left out.
+    ///
+    /// Returns the folder that had the name in the tree, if it was another one. It is detached, for
+    /// the caller to remove, or to attach if it turns out to have moved.
+    ///
+    /// # Errors
+    ///
+    /// The path and the reason if the folder cannot be watched.
     pub fn enter<W: FolderWatcher<Id = I>>(
         &mut self,
-        (parent, name, via): (Node, &OsStr, Via),
-        report: bool,
+        parent: Node,
+        name: &OsStr,
+        via: Via,
+        is_new: bool,
         tree: &mut WatchTree<I>,
         watcher: &W,
-    ) -> Result<(), Found> {
-        if let Some(folder) = enter((parent, name, via), tree, watcher)? {
-            self.pending.push(Job { folder, report });
+    ) -> Result<Option<Node>, (PathBuf, io::Error)> {
+        let what = if is_new { What::BelowUnknown } else { What::Nothing };
+        let job = Job { folder: parent, what };
+        match job.open(tree, watcher) {
+            Ok(Some(folder)) => {
+                let what = if is_new { What::All } else { What::Nothing };
+                let Some(entered) = enter(folder.as_fd(), parent, name, via, tree, watcher)? else {
+                    return Ok(None);
+                };
+                let replaced = entered.replaced;
+                self.listings.extend(entered.list(what));
+                Ok(replaced)
+            }
+            Ok(None) => {
+                self.astray.push(job);
+                Ok(None)
+            }
+            Err(error) => Err((tree.path(parent).unwrap_or_default(), error)),
         }
-        Ok(())
     }
 
     /// Compares `folder` and all below it with the tree, and mends the tree without a report.
     pub fn compare(&mut self, folder: Node) {
-        self.pending.push(Job { folder, report: false });
+        self.waiting.push(Job { folder, what: What::Nothing });
     }
 
     /// Whether there is something to do.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.listing.is_some() || !self.pending.is_empty()
+        !(self.waiting.is_empty() && self.listings.is_empty() && self.links.is_empty())
     }
 
     /// Whether the platform's report that `name` was created in the folder `id` is one of what a
@@ -105,16 +159,11 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         let _ = self.is_repeated(id, name);
     }
 
-    /// Notes that the platform has reported everything up to the end of the last scan.
+    /// Notes that the platform has reported everything up to the end of the last scan: the paths of
+    /// the tree are right, and nothing will be reported once more.
     pub fn settle(&mut self) {
         self.reported = HashSet::new();
-    }
-
-    /// Gives up what is to be done below `root`, which is about to be removed from the tree.
-    pub fn leave(&mut self, root: Node, tree: &WatchTree<I>) {
-        let stays = |job: &Job| tree.root(job.folder) != Some(root);
-        self.pending.retain(stays);
-        self.listing.take_if(|listing| !stays(&listing.job));
+        self.waiting.append(&mut self.astray);
     }
 
     /// Looks at up to `count` entries.
@@ -126,113 +175,221 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         mut found: impl FnMut(Found),
     ) {
         for _ in 0..count {
-            let Some(listing) = &mut self.listing else {
-                let Some(job) = self.pending.pop() else {
-                    return;
+            if let Some(listing) = self.listings.last_mut() {
+                if tree.id(listing.job.folder).is_none() {
+                    self.listings.pop();
+                    continue;
+                }
+                match listing.entries.next() {
+                    Some(Ok((name, entry_type))) => {
+                        self.look_at(name, entry_type, tree, watcher, &mut found);
+                    }
+                    Some(Err(error)) => {
+                        let path = tree.path(listing.job.folder).unwrap_or_default();
+                        found(Found::Unwatched(path, error));
+                        self.listings.pop();
+                    }
+                    None => {
+                        listing.remove_others(tree, watcher);
+                        self.listings.pop();
+                    }
+                }
+            } else if let Some(job) = self.waiting.pop() {
+                self.open(job, tree, watcher, &mut found);
+            } else if let Some((job, name)) = self.links.pop() {
+                self.follow(job, &name, tree, watcher, &mut found);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn look_at<W: FolderWatcher<Id = I>>(
+        &mut self,
+        name: OsString,
+        entry_type: EntryType,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+        found: &mut impl FnMut(Found),
+    ) {
+        let Some(Listing { job, entries, confirmed }) = self.listings.last_mut() else {
+            return;
+        };
+        let Job { folder, what } = *job;
+        if what == What::All
+            && let Some(path) = tree.entry_path(folder, &name)
+        {
+            let is_folder = entry_type == EntryType::Folder;
+            let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
+            found(Found::Entry(kind, path));
+            self.reported.extend(tree.id(folder).map(|id| (id, name.clone())));
+        }
+        match entry_type.via(self.follow_links) {
+            None => {}
+            Some(Via::Link) => {
+                confirmed.extend(tree.child(folder, &name));
+                self.links.push((*job, name));
+            }
+            Some(Via::Name) => {
+                let opened = entries.folder();
+                let known = tree.child(folder, &name);
+                let entered = match opened {
+                    Ok(opened) => enter(opened, folder, &name, Via::Name, tree, watcher),
+                    Err(error) => Err((tree.path(folder).unwrap_or_default(), error)),
                 };
-                self.listing = Listing::open(job, tree, &mut found);
-                continue;
-            };
-            match listing.entries.next() {
-                Some(Ok(entry)) => {
-                    let name = entry.file_name();
-                    // The type comes with the listing on nearly every file system.
-                    let Ok(file_type) = entry.file_type() else {
-                        continue;
-                    };
-                    let Job { folder, report, .. } = listing.job;
-                    if report && let Some(path) = tree.entry_path(folder, &name) {
-                        found(Found::Entry(path, file_type));
-                        self.reported.extend(tree.id(folder).map(|id| (id, name.clone())));
+                match entered {
+                    Ok(None) => {}
+                    Ok(Some(entered)) => {
+                        confirmed.insert(entered.node);
+                        remove(entered.replaced, tree, watcher);
+                        let is_known = known == Some(entered.node);
+                        let what = match what {
+                            What::BelowUnknown if !is_known => What::All,
+                            what => what,
+                        };
+                        self.listings.extend(entered.list(what));
                     }
-                    let via = if file_type.is_dir() {
-                        Via::Name
-                    } else if file_type.is_symlink() && self.follow_links {
-                        Via::Link
-                    } else {
-                        continue;
-                    };
-                    match enter((folder, &name, via), tree, watcher) {
-                        Ok(Some(folder)) => {
-                            listing.confirmed.insert(folder);
-                            self.pending.push(Job { folder, report });
-                        }
-                        Ok(None) => {}
-                        Err(unwatched) => found(unwatched),
-                    }
-                }
-                Some(Err(error)) => {
-                    let path = tree.path(listing.job.folder);
-                    found(Found::Unwatched(path.unwrap_or_default(), error));
-                    self.listing = None;
-                }
-                None => {
-                    listing.remove_others(tree, watcher);
-                    self.listing = None;
+                    Err((path, error)) => found(Found::Unwatched(path, error)),
                 }
             }
+        }
+    }
+
+    fn open<W: FolderWatcher<Id = I>>(
+        &mut self,
+        job: Job,
+        tree: &WatchTree<I>,
+        watcher: &W,
+        found: &mut impl FnMut(Found),
+    ) {
+        if tree.id(job.folder).is_none() {
+            return;
+        }
+        match job.open(tree, watcher) {
+            Ok(Some(folder)) => {
+                let entered = Entered { node: job.folder, folder, replaced: None };
+                self.listings.extend(entered.list(job.what));
+            }
+            Ok(None) => self.astray.push(job),
+            Err(error) => {
+                let path = tree.path(job.folder).unwrap_or_default();
+                found(Found::Unwatched(path, error));
+            }
+        }
+    }
+
+    fn follow<W: FolderWatcher<Id = I>>(
+        &mut self,
+        job: Job,
+        name: &OsStr,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+        found: &mut impl FnMut(Found),
+    ) {
+        let is_new = job.what != What::Nothing;
+        if tree.id(job.folder).is_none() {
+            return;
+        }
+        match self.enter(job.folder, name, Via::Link, is_new, tree, watcher) {
+            Ok(replaced) => remove(replaced, tree, watcher),
+            Err((path, error)) => found(Found::Unwatched(path, error)),
+        }
+    }
+}
+
+impl Job {
+    /// Opens the folder under the path that the tree has for it; none if that leads nowhere, or to
+    /// another folder.
+    fn open<W: FolderWatcher>(
+        &self,
+        tree: &WatchTree<W::Id>,
+        watcher: &W,
+    ) -> io::Result<Option<OwnedFd>> {
+        let Some(location) = tree.location(self.folder) else {
+            return Ok(None);
+        };
+        let opened = open(&location)
+            .and_then(|folder| watcher.watch_folder(folder.as_fd()).map(|id| (folder, id)));
+        match opened {
+            Ok((folder, id)) if tree.id(self.folder) == Some(id) => Ok(Some(folder)),
+            Ok((_, id)) => {
+                release_unused(id, tree, watcher);
+                Ok(None)
+            }
+            Err(error) if has_vanished(&error) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
 
 impl Listing {
-    fn open<I: Copy + Eq + Hash + Debug>(
-        job: Job,
-        tree: &WatchTree<I>,
-        found: &mut impl FnMut(Found),
-    ) -> Option<Self> {
-        let location = tree.location(job.folder)?;
-        match fs::read_dir(&location) {
-            Ok(entries) => Some(Self { job, entries, confirmed: HashSet::new() }),
-            Err(error) => {
-                if !has_vanished(&error) {
-                    found(Found::Unwatched(tree.path(job.folder)?, error));
-                }
-                None
-            }
-        }
-    }
-
     /// Removes the folders from the tree that the listing did not have.
     fn remove_others<W: FolderWatcher>(&self, tree: &mut WatchTree<W::Id>, watcher: &W) {
         let gone: Vec<Node> = tree
             .children(self.job.folder)
             .filter(|child| !self.confirmed.contains(child))
             .collect();
-        for node in gone {
-            tree.remove(node).into_iter().for_each(|id| watcher.release(id));
-        }
+        remove(gone, tree, watcher);
+    }
+}
+
+/// A folder that was watched and made a part of the tree.
+struct Entered {
+    node: Node,
+    folder: OwnedFd,
+    // Another folder that had the name in the tree; detached.
+    replaced: Option<Node>,
+}
+
+impl Entered {
+    fn list(self, what: What) -> Option<Listing> {
+        let job = Job { folder: self.node, what };
+        // Asks the kernel for nothing yet.
+        let entries = Entries::new(self.folder).ok()?;
+        Some(Listing { job, entries, confirmed: HashSet::new() })
     }
 }
 
 /// Watches a folder and makes it a part of the tree, in the place of one that is not there any
 /// more. None if there is no folder, or if a link leads to one that is watched already.
 fn enter<W: FolderWatcher>(
-    (parent, name, via): (Node, &OsStr, Via),
+    folder: BorrowedFd<'_>,
+    parent: Node,
+    name: &OsStr,
+    via: Via,
     tree: &mut WatchTree<W::Id>,
     watcher: &W,
-) -> Result<Option<Node>, Found> {
-    let Some(location) = tree.location(parent) else {
-        return Ok(None);
-    };
-    let id = match watcher.watch_folder(&location.join(name), via) {
-        Ok(id) => id,
+) -> Result<Option<Entered>, (PathBuf, io::Error)> {
+    let opened = open_in(folder, name, via)
+        .and_then(|folder| watcher.watch_folder(folder.as_fd()).map(|id| (folder, id)));
+    let (folder, id) = match opened {
+        Ok(opened) => opened,
         Err(error) if has_vanished(&error) => return Ok(None),
-        Err(error) => {
-            let path = tree.entry_path(parent, name);
-            return Err(Found::Unwatched(path.unwrap_or_default(), error));
-        }
+        Err(error) => return Err((tree.entry_path(parent, name).unwrap_or_default(), error)),
     };
     let known = tree.child(parent, name);
-    if let Some(known) = known.filter(|&known| tree.id(known) == Some(id)) {
-        return Ok(Some(known));
+    if let Some(node) = known.filter(|&known| tree.id(known) == Some(id)) {
+        return Ok(Some(Entered { node, folder, replaced: None }));
     }
     if is_repeated(tree, parent, via, id) {
         return Ok(None);
     }
-    let folder = tree.add(parent, name, via, id);
-    if let Some(replaced) = known {
-        tree.remove(replaced).into_iter().for_each(|id| watcher.release(id));
+    let node = tree.add(parent, name, via, id);
+    Ok(Some(Entered { node, folder, replaced: known }))
+}
+
+fn remove<W: FolderWatcher>(
+    nodes: impl IntoIterator<Item = Node>,
+    tree: &mut WatchTree<W::Id>,
+    watcher: &W,
+) {
+    for node in nodes {
+        tree.remove(node).into_iter().for_each(|id| watcher.release(id));
     }
-    Ok(Some(folder))
+}
+
+fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {
+    if tree.nodes(id).next().is_none() {
+        watcher.release(id);
+    }
 }

@@ -3,15 +3,19 @@
 use std::{
     ffi::OsString,
     fmt::Debug,
-    fs,
     hash::Hash,
     io,
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, has_vanished, is_repeated};
+use super::{
+    FolderWatcher, Node, Via, WatchTree,
+    folder::{Entries, has_vanished, open, open_in},
+    is_repeated,
+};
 
 /// Watches every folder below `top`, which is watched already, and adds them to the tree. Large
 /// trees are walked by as many threads as there are cores; all have ended when it returns.
@@ -31,15 +35,12 @@ pub fn watch_below<W: FolderWatcher + Sync>(
 where
     W::Id: Send,
 {
-    let Some(location) = tree.location(top) else {
-        return Vec::new();
-    };
     let walk = Walk {
         watcher,
         follow_links,
         state: Mutex::new(State {
             tree,
-            jobs: vec![Job { task: Task::List(top), location }],
+            jobs: vec![Job::List(top)],
             links: Vec::new(),
             busy: 0,
             failed: Vec::new(),
@@ -63,7 +64,7 @@ struct Walk<'a, W: FolderWatcher> {
 
 struct State<'a, I> {
     tree: &'a mut WatchTree<I>,
-    // Last in, first out: what is waiting stays small.
+    // Last in, first out: few folders are kept open.
     jobs: Vec<Job>,
     links: Vec<Job>,
     // Threads that have taken a job and may add others.
@@ -71,16 +72,27 @@ struct State<'a, I> {
     failed: Vec<(PathBuf, io::Error)>,
 }
 
-struct Job {
-    task: Task,
-    location: PathBuf,
+enum Job {
+    /// List a folder that is watched already.
+    List(Node),
+    /// Watch and list an entry of a folder.
+    Enter { parent: Parent, name: OsString, via: Via },
 }
 
-enum Task {
-    /// The folder is watched; list it.
-    List(Node),
-    /// An entry of the folder; watch and list it.
-    Enter(Node, OsString, Via),
+/// A folder some of whose entries are yet to be entered.
+#[derive(Clone)]
+struct Parent {
+    node: Node,
+    folder: Arc<OwnedFd>,
+}
+
+/// What running a job found.
+struct Outcome<I> {
+    id: Option<I>,
+    // The folder and its entries that may be folders, if it has any.
+    below: Option<(OwnedFd, Vec<(OsString, Via)>)>,
+    // Why the listing is not complete.
+    error: Option<io::Error>,
 }
 
 impl<'a, W: FolderWatcher + Sync> Walk<'a, W>
@@ -100,8 +112,12 @@ where
                         scope.spawn(|| self.work(None));
                     }
                 }
+                let top = match &job {
+                    Job::List(node) => state.tree.location(*node),
+                    Job::Enter { .. } => None,
+                };
                 drop(state);
-                let outcome = self.run(&job);
+                let outcome = self.run(&job, top);
                 state = self.lock();
                 state.record(job, outcome);
                 self.changed.notify_all();
@@ -113,39 +129,44 @@ where
         }
     }
 
-    fn run(&self, job: &Job) -> io::Result<Outcome<W::Id>> {
-        // Watched before it is listed: what is made in between is seen at least once.
-        let id = match &job.task {
-            Task::List(_) => None,
-            Task::Enter(_, _, via) => Some(self.watcher.watch_folder(&job.location, *via)?),
-        };
-        let mut entries = Vec::new();
-        let listed = fs::read_dir(&job.location).and_then(|listing| {
-            for entry in listing {
-                let entry = entry?;
-                let file_type = entry.file_type()?;
-                if file_type.is_dir() {
-                    entries.push((entry.file_name(), Via::Name));
-                } else if file_type.is_symlink() && self.follow_links {
-                    entries.push((entry.file_name(), Via::Link));
-                }
+    /// `top` is where the folder is that is only to be listed.
+    fn run(&self, job: &Job, top: Option<PathBuf>) -> io::Result<Outcome<W::Id>> {
+        let (folder, id) = match job {
+            Job::List(_) => (open(&top.unwrap_or_default())?, None),
+            Job::Enter { parent, name, via } => {
+                let folder = open_in(parent.folder.as_fd(), name, *via)?;
+                // Watched before it is listed: what is made in between is seen at least once.
+                let id = self.watcher.watch_folder(folder.as_fd())?;
+                (folder, Some(id))
             }
+        };
+        let mut outcome = Outcome { id, below: None, error: None };
+        outcome.error = self.list(folder, &mut outcome.below).err();
+        Ok(outcome)
+    }
+
+    fn list(
+        &self,
+        folder: OwnedFd,
+        below: &mut Option<(OwnedFd, Vec<(OsString, Via)>)>,
+    ) -> io::Result<()> {
+        let mut entries = Entries::new(folder)?;
+        let mut names = Vec::new();
+        let listed = entries.try_for_each(|entry| {
+            let (name, entry_type) = entry?;
+            names.extend(entry_type.via(self.follow_links).map(|via| (name, via)));
             Ok(())
         });
-        Ok(Outcome { id, entries, listed })
+        if !names.is_empty() {
+            *below = Some((entries.folder()?.try_clone_to_owned()?, names));
+        }
+        listed
     }
 
     fn lock(&self) -> MutexGuard<'_, State<'a, W::Id>> {
         // Nothing panics while it holds the lock; the state would be whole if it did.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What running a job found.
-struct Outcome<I> {
-    id: Option<I>,
-    entries: Vec<(OsString, Via)>,
-    listed: io::Result<()>,
 }
 
 impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
@@ -164,30 +185,38 @@ impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
         self.busy -= 1;
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(error) => return self.fail(&job, error),
+            Err(error) => {
+                let path = match &job {
+                    Job::List(node) => self.tree.path(*node),
+                    Job::Enter { parent, name, .. } => self.tree.entry_path(parent.node, name),
+                };
+                return self.fail(path, error);
+            }
         };
-        if let Err(error) = outcome.listed {
-            self.fail(&job, error);
-        }
-        let node = match (job.task, outcome.id) {
-            (Task::Enter(parent, _, via), Some(id)) if is_repeated(self.tree, parent, via, id) => {
+        let node = match (job, outcome.id) {
+            (Job::Enter { parent, via, .. }, Some(id))
+                if is_repeated(self.tree, parent.node, via, id) =>
+            {
                 return;
             }
-            (Task::Enter(parent, name, via), Some(id)) => self.tree.add(parent, &name, via, id),
-            (Task::List(node) | Task::Enter(node, ..), _) => node,
+            (Job::Enter { parent, name, via }, Some(id)) => {
+                self.tree.add(parent.node, &name, via, id)
+            }
+            (Job::List(node) | Job::Enter { parent: Parent { node, .. }, .. }, _) => node,
         };
-        for (name, via) in outcome.entries {
-            let location = job.location.join(&name);
-            let job = Job { task: Task::Enter(node, name, via), location };
-            if via == Via::Link { &mut self.links } else { &mut self.jobs }.push(job);
+        if let Some(error) = outcome.error {
+            self.fail(self.tree.path(node), error);
+        }
+        if let Some((folder, names)) = outcome.below {
+            let parent = Parent { node, folder: Arc::new(folder) };
+            for (name, via) in names {
+                let jobs = if via == Via::Link { &mut self.links } else { &mut self.jobs };
+                jobs.push(Job::Enter { parent: parent.clone(), name, via });
+            }
         }
     }
 
-    fn fail(&mut self, job: &Job, error: io::Error) {
-        let path = match &job.task {
-            Task::List(node) => self.tree.path(*node),
-            Task::Enter(parent, name, _) => self.tree.entry_path(*parent, name),
-        };
+    fn fail(&mut self, path: Option<PathBuf>, error: io::Error) {
         if !has_vanished(&error) {
             self.failed.extend(path.map(|path| (path, error)));
         }

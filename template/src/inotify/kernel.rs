@@ -1,16 +1,17 @@
 //! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
 
-use std::{ffi::OsStr, io, ops::Range, os::unix::ffi::OsStrExt};
+use std::{
+    ffi::OsStr,
+    io,
+    ops::Range,
+    os::{
+        fd::{AsRawFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+};
 
-use notify_backend::{
-    descriptor::Descriptor,
-    prelude::*,
-    recursion::{FolderWatcher, Via},
-};
-use rustix::{
-    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
-    io::Errno,
-};
+use notify_backend::{descriptor::Descriptor, prelude::*, recursion::FolderWatcher};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::files::Files;
 
@@ -102,16 +103,10 @@ fn watch_root(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
 impl FolderWatcher for Kernel {
     type Id = i32;
 
-    fn watch_folder(&self, location: &Path, via: Via) -> io::Result<i32> {
-        let flags = match via {
-            Via::Name => FOLDER.union(WatchFlags::DONT_FOLLOW),
-            Via::Link => FOLDER,
-        };
-        match inotify::add_watch(&self.descriptor, location, flags) {
-            // A link that leads to itself leads to no folder.
-            Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
-            result => Ok(result?),
-        }
+    fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
+        // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
+        let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        Ok(inotify::add_watch(&self.descriptor, path, FOLDER)?)
     }
 
     fn release(&self, wd: i32) {

@@ -63,6 +63,10 @@ impl Backend for InotifyBackend {
         if !paths.is_empty() {
             return Err(BackendError::NotFound { paths });
         }
+        if !Path::new("/proc/self/fd").exists() {
+            let reason = "the inotify backend needs the proc file system at /proc".into();
+            return Err(BackendError::Unavailable { reason });
+        }
         let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
@@ -128,6 +132,7 @@ impl Stream for InotifyBackend {
             } else {
                 if std::mem::take(is_drained) {
                     watched.settle();
+                    continue;
                 }
                 match ready!(watched.poll_read(cx, buffer)) {
                     Ok(reading) => (*unread, *is_drained) = (0..reading.bytes, reading.is_drained),

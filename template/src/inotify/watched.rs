@@ -222,7 +222,11 @@ impl Watched {
                     self.move_to(parent, event, via);
                 }
                 EventKind::Create(_) if via == Via::Link && event.is_opened_next() => {}
-                EventKind::Create(_) => self.enter((parent, event.name, via), true),
+                EventKind::Create(_) => {
+                    if let Some(replaced) = self.enter(parent, event.name, via, true) {
+                        self.remove_folder(replaced);
+                    }
+                }
                 EventKind::Remove(_) => {
                     if let Some(child) = child {
                         self.remove_folder(child);
@@ -230,7 +234,7 @@ impl Watched {
                 }
                 // It may have become readable.
                 EventKind::Modify(_) if child.is_none() => {
-                    self.enter((parent, event.name, via), false);
+                    self.enter(parent, event.name, via, false);
                 }
                 _ => {}
             }
@@ -250,23 +254,28 @@ impl Watched {
 
     fn move_to(&mut self, parent: Node, event: &RawEvent<'_>, via: Via) {
         let moved = Reason::Moved(event.cookie);
-        let Some(moved) = self.displaced.iter().position(|it| it.reason == moved) else {
-            return self.enter((parent, event.name, via), true);
+        let replaced = match self.displaced.iter().position(|it| it.reason == moved) {
+            Some(moved) => {
+                let moved = self.displaced.remove(moved).folder;
+                let replaced = self.tree.child(parent, event.name);
+                self.tree.attach(moved, parent, event.name);
+                replaced
+            }
+            None => self.enter(parent, event.name, via, true),
         };
-        let moved = self.displaced.remove(moved).folder;
-        if let Some(folder) = self.tree.child(parent, event.name) {
-            self.tree.detach(folder);
+        if let Some(folder) = replaced {
             let reason = Reason::Replaced(parent, event.name.into());
             self.displaced.push(Displaced { folder, reason, is_old: false });
         }
-        self.tree.attach(moved, parent, event.name);
     }
 
-    /// Watches a folder that appeared, and what is below it.
-    fn enter(&mut self, place: (Node, &OsStr, Via), report: bool) {
-        if let Err(found) = self.scan.enter(place, report, &mut self.tree, &self.kernel) {
-            self.ready.push_back(said(found));
-        }
+    /// Watches a folder that appeared, and what is below it. Returns the one that had its name.
+    fn enter(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) -> Option<Node> {
+        let Self { scan, tree, kernel, ready, .. } = self;
+        scan.enter(parent, name, via, is_new, tree, kernel).unwrap_or_else(|(path, error)| {
+            ready.push_back(Err(unwatched(path, error)));
+            None
+        })
     }
 
     fn apply_to_root(&mut self, wd: i32, kind: EventKind) {
@@ -358,7 +367,6 @@ impl Watched {
     }
 
     fn remove_root(&mut self, root: Node) {
-        self.scan.leave(root, &self.tree);
         self.roots.remove(&root);
         for wd in self.tree.remove(root) {
             self.kernel.release(wd);
@@ -396,10 +404,7 @@ impl Watched {
 
 fn said(found: Found) -> StreamItem {
     match found {
-        Found::Entry(path, file_type) if file_type.is_dir() => {
-            Ok(Event::create(CreateKind::Folder, path))
-        }
-        Found::Entry(path, _) => Ok(Event::create(CreateKind::File, path)),
+        Found::Entry(kind, path) => Ok(Event::create(kind, path)),
         Found::Unwatched(path, error) => Err(unwatched(path, error)),
     }
 }

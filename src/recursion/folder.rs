@@ -1,0 +1,105 @@
+//! Opening and listing folders, each by the descriptor of the one above it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat},
+    io::Errno,
+};
+
+use super::Via;
+
+/// Opens the folder at `location`.
+pub(super) fn open(location: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(openat(CWD, location, flags, Mode::empty())?)
+}
+
+/// Opens the folder `name` in `parent`; through a link only if that is how it is to be reached.
+pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Result<OwnedFd> {
+    let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if via == Via::Name {
+        flags |= OFlags::NOFOLLOW;
+    }
+    Ok(openat(parent, name, flags, Mode::empty())?)
+}
+
+/// Whether an error only says that a folder is not there any more, or that something else is.
+pub(super) fn has_vanished(error: &io::Error) -> bool {
+    let vanished = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
+    Errno::from_io_error(error).is_some_and(|error| vanished.contains(&error))
+}
+
+/// The entries of an open folder, without `.` and `..`.
+#[derive(Debug)]
+pub(super) struct Entries(Dir);
+
+/// What an entry is, as far as watching goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EntryType {
+    Folder,
+    Link,
+    Other,
+}
+
+impl Entries {
+    pub(super) fn new(folder: OwnedFd) -> io::Result<Self> {
+        Ok(Self(Dir::new(folder)?))
+    }
+
+    pub(super) fn folder(&self) -> io::Result<BorrowedFd<'_>> {
+        Ok(self.0.fd()?)
+    }
+
+    fn entry_type(&self, name: &OsStr, listed: FileType) -> FileType {
+        // A few file systems leave the type out of the listing.
+        if listed != FileType::Unknown {
+            return listed;
+        }
+        let stat = self.0.fd().and_then(|dir| statat(dir, name, AtFlags::SYMLINK_NOFOLLOW));
+        stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+    }
+}
+
+impl Iterator for Entries {
+    type Item = io::Result<(OsString, EntryType)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = match self.0.read()? {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let name = OsString::from_vec(name.to_owned());
+            let entry_type = match self.entry_type(&name, entry.file_type()) {
+                FileType::Directory => EntryType::Folder,
+                FileType::Symlink => EntryType::Link,
+                _ => EntryType::Other,
+            };
+            return Some(Ok((name, entry_type)));
+        }
+    }
+}
+
+impl EntryType {
+    /// How a folder is reached through such an entry.
+    pub(super) fn via(self, follow_links: bool) -> Option<Via> {
+        match self {
+            Self::Folder => Some(Via::Name),
+            Self::Link if follow_links => Some(Via::Link),
+            Self::Link | Self::Other => None,
+        }
+    }
+}
