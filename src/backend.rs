@@ -72,7 +72,19 @@ impl Watch {
 ///
 /// The order of events between unrelated folders, whether equal changes that were not yet read are
 /// merged, and how long after the change an event arrives.
-pub trait Backend: Stream<Item = StreamItem> + Send + Unpin + Debug + 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a backend",
+    label = "`impl Backend for {Self}` is missing",
+    note = "the guide \"Writing a Backend\" shows what to write: section \"Base code explainer\", (3)"
+)]
+// The compiler shows authors the line that their type does not meet, so the lines tell the remedy.
+pub trait Backend:
+    Stream<Item = StreamItem> // implement it, with this `Item`: guide, "Base code explainer" (4)
+    + Send // keep what may go to another thread, `Arc` rather than `Rc`: guide, "The details"
+    + Unpin // keep what must stay in place in a `Pin<Box<_>>`: guide, "The details"
+    + Debug // derive it: guide, "Base code explainer" (2)
+    + 'static
+{
     /// Watches `watches`, with all resources set up before it returns.
     ///
     /// # Errors
