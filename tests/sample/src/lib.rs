@@ -83,14 +83,21 @@ impl Scripted {
                 let Watch { path, recursive } = &self.watches[number];
                 Ok(Event::other(if *recursive { "recursive" } else { "not recursive" }, path))
             }
-            Item::Unwatched(path) => {
-                Err(StreamError::unwatched(path, io::ErrorKind::PermissionDenied.into()))
-            }
-            Item::Unreadable => {
-                Err(StreamError::Read { error: io::Error::other("the platform is gone") })
-            }
+            Item::Unwatched(path) => Err(unwatched(path)),
+            Item::Unreadable => Err(unreadable()),
         }
     }
+}
+
+/// The error of [`Item::Unwatched`].
+pub fn unwatched(path: impl Into<PathBuf>) -> StreamError {
+    StreamError::unwatched(path, io::ErrorKind::PermissionDenied.into())
+}
+
+/// The error of [`Item::Unreadable`].
+#[must_use]
+pub fn unreadable() -> StreamError {
+    StreamError::Read { error: io::Error::other("the platform is gone") }
 }
 
 impl Stream for Scripted {
