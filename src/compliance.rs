@@ -36,22 +36,29 @@
 //! reads events until that one is reported, so that everything before it must have been reported
 //! too. Every event of every case is checked against the invariants of the contract.
 
+mod alarm;
 mod case;
 mod cases;
+mod child;
 mod environment;
 mod expect;
 mod failure;
+mod holdings;
 mod invariants;
 mod lab;
 mod mode;
+mod panics;
+mod platform;
 mod process;
 mod profile;
+mod report;
 mod subject;
 mod suite;
 mod timeline;
 mod tree;
 mod watcher;
 
+pub use process::Verdict;
 pub use profile::Profile;
 pub use suite::Suite;
 

@@ -16,13 +16,18 @@ pub(super) enum Level {
     Must,
     /// Users expect it: a failure is a warning in the score card.
     Should,
+    /// Facilities differ: the outcome is recorded.
+    May,
 }
 
 impl Level {
+    pub(super) const ALL: [Self; 3] = [Self::Must, Self::Should, Self::May];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Must => "MUST",
             Self::Should => "SHOULD",
+            Self::May => "MAY",
         }
     }
 }
@@ -69,6 +74,9 @@ impl Case {
     };
     /// As [`MUST`](Self::MUST), for what users expect.
     pub(super) const SHOULD: Self = Self { level: Level::Should, ..Self::MUST };
+
+    /// As [`MUST`](Self::MUST), for what is recorded only.
+    pub(super) const MAY: Self = Self { level: Level::May, ..Self::MUST };
 
     /// Why the case cannot be held against a backend with these capabilities, if so.
     pub(super) fn gate(&self, capabilities: Capabilities) -> Option<String> {

@@ -1,15 +1,21 @@
 //! Every case, by group.
 
+mod access;
 mod construction;
 mod files;
 mod folders;
+mod hardlinks;
+mod metadata;
 mod names;
 mod overflow;
+mod permissions;
 mod recursion;
 mod renames;
 mod resources;
 mod roots;
+mod saves;
 mod stream;
+mod symlinks;
 
 use super::case::{Group, Listed};
 
@@ -22,7 +28,13 @@ pub(super) const GROUPS: &[Group] = &[
     recursion::GROUP,
     renames::GROUP,
     roots::GROUP,
+    saves::GROUP,
+    symlinks::GROUP,
+    hardlinks::GROUP,
+    metadata::GROUP,
+    access::GROUP,
     names::GROUP,
+    permissions::GROUP,
     overflow::GROUP,
     resources::GROUP,
 ];

@@ -1,19 +1,32 @@
 //! What this machine offers: probed once, printed, and given as the reason where a case is ignored.
 
-use std::fmt;
+use std::{fmt, fs, process::Command, sync::OnceLock};
 
 /// Something that a case may need and that not every machine offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Environment {
-    /// A Unix system: modes, hard links, pipes.
+    /// Linux, for cases that ask its `/proc` or use operations of its own.
+    Linux,
+    /// A Unix system: links, modes, names of any bytes.
     Unix,
+    /// An ordinary user to run the case as, since root may read everything.
+    OrdinaryUser,
+    /// Root, for changes of ownership.
+    Root,
+    /// User and mount namespaces to run the case in, where limits can be set and file systems be
+    /// mounted.
+    Namespaces,
 }
 
 impl Environment {
     /// Why it is not there, if so.
     pub(super) fn missing(self) -> Option<String> {
         let there = match self {
-            Self::Unix => cfg!(unix),
+            Self::Linux => cfg!(target_os = "linux"),
+            // Root can become an ordinary user.
+            Self::Unix | Self::OrdinaryUser => cfg!(unix),
+            Self::Root => is_root(),
+            Self::Namespaces => has_namespaces(),
         };
         (!there).then(|| self.to_string())
     }
@@ -23,9 +36,26 @@ impl Environment {
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unix => "needs a Unix system",
+            Self::Linux => "needs Linux",
+            Self::Unix | Self::OrdinaryUser => "needs a Unix system",
+            Self::Root => "needs to be root",
+            Self::Namespaces => {
+                "needs user and mount namespaces, which `unshare` does not get here"
+            }
         })
     }
+}
+
+/// The arguments that make `unshare` start a program as root of its own namespaces.
+pub(super) const UNSHARE: [&str; 3] = ["--user", "--map-root-user", "--mount"];
+
+/// Whether `unshare` gives a process its own user and mount namespace.
+fn has_namespaces() -> bool {
+    static PROBED: OnceLock<bool> = OnceLock::new();
+    *PROBED.get_or_init(|| {
+        let probe = Command::new("unshare").args(UNSHARE).arg("true").output();
+        cfg!(target_os = "linux") && probe.is_ok_and(|output| output.status.success())
+    })
 }
 
 /// Whether this process runs as root, to whom permissions mean nothing.
@@ -40,8 +70,41 @@ pub(super) fn is_root() -> bool {
     false
 }
 
-/// A line on the machine, for the head of a run.
-pub(super) fn summary() -> String {
-    let user = if is_root() { "root" } else { "ordinary user" };
-    format!("{} {}, {user}", std::env::consts::OS, std::env::consts::ARCH)
+/// Facts about this machine, for the head of a run and the score card: a name and a value each.
+pub(super) fn facts() -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("suite", format!("notify-backend {}", env!("CARGO_PKG_VERSION"))),
+        ("platform", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+    ];
+    let read = |file: &str| fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
+    if let Some(kernel) = read("/proc/sys/kernel/osrelease") {
+        facts.push(("kernel", kernel));
+    }
+    if let Some(name) = file_system() {
+        facts.push(("file system", name));
+    }
+    facts.push(("user", if is_root() { "root" } else { "ordinary" }.into()));
+    if cfg!(target_os = "linux") {
+        facts.push(("namespaces", if has_namespaces() { "yes" } else { "no" }.into()));
+        let limits = ["max_user_instances", "max_user_watches", "max_queued_events"];
+        let limits = limits.map(|limit| {
+            let value = read(&format!("/proc/sys/fs/inotify/{limit}"));
+            format!("{limit} {}", value.as_deref().unwrap_or("unknown"))
+        });
+        facts.push(("inotify", limits.join(", ")));
+    }
+    facts
+}
+
+/// The type of the file system that the cases' folders are on: that of the longest mount point above
+/// them.
+fn file_system() -> Option<String> {
+    let folder = std::env::temp_dir().canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        Some((fields.next()?, fields.next()?))
+    });
+    let above = mounts.filter(|(point, _)| folder.starts_with(point));
+    above.max_by_key(|(point, _)| point.len()).map(|(_, kind)| kind.to_owned())
 }

@@ -20,6 +20,8 @@ pub(super) struct Expected {
 enum Fact {
     Created(CreateKind),
     Written,
+    MetadataChanged,
+    Modified,
     Removed(RemoveKind),
     MovedFrom,
     MovedTo,
@@ -37,12 +39,20 @@ macro_rules! facts {
 }
 
 facts! {
+    /// It came to be, of whatever kind.
+    created => Fact::Created(CreateKind::Any);
     /// It came to be, as a file.
     created_file => Fact::Created(CreateKind::File);
     /// It came to be, as a folder.
     created_folder => Fact::Created(CreateKind::Folder);
     /// Its content changed.
     written => Fact::Written;
+    /// Its content or its metadata changed.
+    modified => Fact::Modified;
+    /// Its metadata changed.
+    metadata_changed => Fact::MetadataChanged;
+    /// It was removed, of whatever kind.
+    removed => Fact::Removed(RemoveKind::Any);
     /// It was removed, and was a file.
     removed_file => Fact::Removed(RemoveKind::File);
     /// It was removed, and was a folder.
@@ -72,9 +82,18 @@ impl Expected {
             (Fact::Touched, _)
             | (_, EventKind::Any)
             | (Fact::Written, EventKind::Modify(ModifyKind::Any | ModifyKind::Data(_)))
+            | (
+                Fact::MetadataChanged,
+                EventKind::Modify(ModifyKind::Any | ModifyKind::Metadata(_)),
+            )
+            | (
+                Fact::Modified,
+                EventKind::Modify(ModifyKind::Any | ModifyKind::Data(_) | ModifyKind::Metadata(_)),
+            )
             | (Fact::Appeared, EventKind::Create(_))
             | (Fact::Gone, EventKind::Remove(_)) => true,
-            (Fact::Written, EventKind::Modify(ModifyKind::Metadata(_))) => {
+            (Fact::Written, EventKind::Modify(ModifyKind::Metadata(_)))
+            | (Fact::MetadataChanged, EventKind::Modify(ModifyKind::Data(_))) => {
                 !profile.distinguishes_metadata
             }
             (Fact::Created(wanted), EventKind::Create(kind)) => {
@@ -103,6 +122,8 @@ impl Expected {
             Fact::Created(CreateKind::Folder) => "created (create/folder or create/any)",
             Fact::Created(_) => "created (create/…)",
             Fact::Written => "written (modify/data/…)",
+            Fact::Modified => "changed (modify/data/… or modify/metadata/…)",
+            Fact::MetadataChanged => "changed in its metadata (modify/metadata/…)",
             Fact::Removed(RemoveKind::File) => "removed (remove/file or remove/any)",
             Fact::Removed(RemoveKind::Folder) => "removed (remove/folder or remove/any)",
             Fact::Removed(_) => "removed (remove/…)",

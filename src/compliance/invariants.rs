@@ -119,6 +119,11 @@ impl Guard {
         self.watches.retain(|guarded| guarded.watch.path.as_os_str() != path.as_os_str());
     }
 
+    /// Forgets the trackers so far.
+    pub(super) fn forget_trackers(&mut self) {
+        self.trackers.clear();
+    }
+
     /// Checks an event.
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Stop> {
         let shown = || format!("the backend reported {}", self.show(event));

@@ -1,6 +1,7 @@
 //! The scene of a case: folders, a runtime, and the backend under test: [`Lab`].
 
 use std::{
+    cell::RefCell,
     fs,
     path::{Path, PathBuf},
     rc::Rc,
@@ -39,7 +40,18 @@ pub(super) struct Lab {
     pub(super) timeline: Timeline,
     subject: Subject,
     history: History,
+    figures: Figures,
     runtime: Rc<Runtime>,
+}
+
+/// What a case has measured.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Figures(Rc<RefCell<Vec<(String, String)>>>);
+
+impl Figures {
+    pub(super) fn take(&self) -> Vec<(String, String)> {
+        self.0.take()
+    }
 }
 
 impl Lab {
@@ -50,6 +62,7 @@ impl Lab {
         profile: Profile,
         mode: Mode,
         timeline: &Timeline,
+        figures: &Figures,
     ) -> Check<Self> {
         let history = History::default();
         let tree = |name| Tree::new(folder.join(name), timeline.clone(), history.clone());
@@ -64,6 +77,7 @@ impl Lab {
             timeline: timeline.clone(),
             subject,
             history: history.clone(),
+            figures: figures.clone(),
             runtime: Rc::new(runtime),
         })
     }
@@ -71,6 +85,11 @@ impl Lab {
     /// What the backend declares.
     pub(super) fn capabilities(&self) -> Capabilities {
         (self.subject.capabilities)()
+    }
+
+    /// The backend's type, for cases that make it in their own way.
+    pub(super) fn subject(&self) -> Subject {
+        self.subject
     }
 
     /// What the backend is called.
@@ -173,6 +192,16 @@ impl Lab {
     /// A path of the case's folder, absolute.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.tree.path(path)
+    }
+
+    /// The runtime, for cases that use the backend in their own way.
+    pub(super) fn runtime(&self) -> Rc<Runtime> {
+        self.runtime.clone()
+    }
+
+    /// Notes something that was measured, with its unit, for the score card.
+    pub(super) fn measured(&self, name: &str, value: impl Into<String>) {
+        self.figures.0.borrow_mut().push((name.into(), value.into()));
     }
 
     /// Ends the runtime, in bounded time. What the backend left in it ends with it.

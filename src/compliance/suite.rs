@@ -1,21 +1,28 @@
 //! A run of the suite for one backend: [`Suite`].
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{
-    case::Listed,
-    cases, environment,
+    case::{Level, Listed},
+    cases, child, environment,
     failure::{Check, Stop},
-    lab::Lab,
+    lab::{Figures, Lab},
     mode::Mode,
-    process::{self, Outcome},
+    process::{self, Outcome, Verdict},
     profile::Profile,
+    report::{Entry, ScoreCard},
     subject::Subject,
     timeline::Timeline,
 };
-use crate::{backend::Backend, error::BackendError};
+use crate::{backend::Backend, capability::Capability, error::BackendError};
 
 /// The suite for one backend. [`test_compliance!`](crate::test_compliance) is its short form.
 ///
@@ -43,17 +50,21 @@ use crate::{backend::Backend, error::BackendError};
 ///         .main()
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a suite does nothing until `main` is called"]
 pub struct Suite {
     subject: Subject,
     profile: Profile,
+    deviations: Vec<(&'static str, &'static str)>,
 }
+
+/// The environment variable that does what `--report` does.
+const REPORT: &str = "NOTIFY_BACKEND_COMPLIANCE_REPORT";
 
 impl Suite {
     /// The suite for the backend `B`, as a kernel facility without deviations.
     pub fn of<B: Backend>() -> Self {
-        Self { subject: Subject::of::<B>(), profile: Profile::default() }
+        Self { subject: Subject::of::<B>(), profile: Profile::default(), deviations: Vec::new() }
     }
 
     /// Says what the backend may honestly differ in.
@@ -62,34 +73,86 @@ impl Suite {
         self
     }
 
+    /// Says that the backend is known not to pass the case with this number, e.g. `REN05`, and why.
+    ///
+    /// The case is run all the same: when it passes, that is an error, so that the list stays true.
+    pub fn deviation(mut self, id: &'static str, reason: &'static str) -> Self {
+        self.deviations.push((id, reason));
+        self
+    }
+
     /// Runs the cases that the program's arguments ask for, as a test program does.
+    ///
+    /// Beyond the arguments of a test program there is `--report FILE`: it writes the score card as
+    /// `FILE.md` and `FILE.json`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
+    /// the same.
     #[must_use]
     pub fn main(self) -> ExitCode {
-        let limit = self.limit();
-        let all: Vec<_> = cases::all().collect();
-        if process::answer(self.subject, &all, self.profile, limit) {
+        if self.answer() {
             return ExitCode::SUCCESS;
         }
-        let arguments = Arguments::from_args();
-        let trials = match self.first_steps() {
-            Ok(()) => all.into_iter().map(|listed| self.trial(listed, limit)).collect(),
-            Err(text) => vec![Trial::test("implement_new_first", || Err(Failed::from(text)))],
+        let (arguments, report) = arguments(std::env::args_os());
+        let arguments = Arguments::from_iter(arguments);
+        let card = Arc::new(ScoreCard::default());
+        let trials = match self.check() {
+            Ok(()) => cases::all().map(|listed| self.trial(listed, &card)).collect(),
+            Err((name, text)) => vec![Trial::test(name, || Err(Failed::from(text)))],
         };
         if !arguments.list {
-            println!("backend:  {} ({})", (self.subject.name)(), (self.subject.capabilities)());
-            println!("machine:  {}", environment::summary());
+            println!("backend: {} ({})", (self.subject.name)(), (self.subject.capabilities)());
+            let facts = environment::facts();
+            let facts: Vec<_> =
+                facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            println!("{}", facts.join("; "));
         }
-        let filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
+        let is_filtered = arguments.filter.is_some() || !arguments.skip.is_empty();
         let conclusion = libtest_mimic::run(&arguments, trials);
-        let ran = conclusion.num_passed + conclusion.num_failed;
-        if ran == 0 && !filtered && !arguments.list && !arguments.ignored {
+        if arguments.list {
+            return ExitCode::SUCCESS;
+        }
+        let entries = card.entries();
+        let is_run = |entry: &Entry| !matches!(entry.verdict, Verdict::Ignored(_));
+        let is_asked = !is_filtered && !arguments.ignored && !conclusion.has_failed();
+        if is_asked && !entries.iter().any(is_run) {
             println!(
-                "no case could be run: a backend that declares no capability to watch something is \
-                 not tested by anything; declare WatchFolders or WatchFiles"
+                "no case could be run, so nothing is proven: declare WatchFolders or WatchFiles, or \
+                 see above what this machine lacks"
             );
             return ExitCode::FAILURE;
         }
+        let advice = if is_filtered { Vec::new() } else { self.advice() };
+        if entries.len() > 1 {
+            println!("{}", card.text(&advice));
+        }
+        if let Some(file) = report
+            && let Err(error) = card.write(&file, self.subject, &advice)
+        {
+            println!("failed to write the report {}: {error}", file.display());
+            return ExitCode::FAILURE;
+        }
         conclusion.exit_code()
+    }
+
+    /// Runs the case with this number and answers what came out, whether or not the backend declares
+    /// what it needs. For programs that judge backends by other rules than a test program.
+    ///
+    /// The program's `main` function has to call [`answer`](Self::answer) first.
+    #[must_use]
+    pub fn judge(&self, id: &str) -> Verdict {
+        match cases::all().find(|listed| listed.case.id == id) {
+            None => Verdict::Failed(format!("there is no case {id}")),
+            Some(listed) => match listed.case.environment_gate() {
+                Some(reason) => Verdict::Ignored(reason),
+                None => process::run(listed, self.subject, self.limit()).verdict,
+            },
+        }
+    }
+
+    /// If this process was started to run one case for this suite's backend, runs it, and answers
+    /// that it did; the process has nothing more to do then.
+    #[must_use]
+    pub fn answer(&self) -> bool {
+        child::answer(self.subject, self.profile, self.limit())
     }
 
     /// How long a case may take before its process is ended.
@@ -97,26 +160,69 @@ impl Suite {
         Duration::from_secs(20) + self.profile.deadline() * 4
     }
 
-    fn trial(&self, listed: Listed, limit: Duration) -> Trial {
-        let subject = self.subject;
+    fn trial(&self, listed: Listed, card: &Arc<ScoreCard>) -> Trial {
+        let (subject, limit, card) = (self.subject, self.limit(), card.clone());
         let gate = listed.case.gate((subject.capabilities)());
         let gate = gate.or_else(|| listed.case.environment_gate());
         // nextest knows a test to be ignored only from the list; it shows no reason.
-        let ignored = gate.is_some() && std::env::var_os("NEXTEST").is_some();
+        let is_ignored = gate.is_some() && std::env::var_os("NEXTEST").is_some();
+        let deviation = self.deviations.iter().find(|(id, _)| *id == listed.case.id);
+        let deviation = deviation.map(|(_, reason)| (*reason).to_owned());
         let run = move || {
-            let outcome = match gate {
-                Some(reason) => Outcome::Ignored(reason),
+            let start = Instant::now();
+            let Outcome { verdict, figures } = match gate {
+                Some(reason) => Verdict::Ignored(reason).into(),
                 None => process::run(listed, subject, limit),
             };
-            match outcome {
-                Outcome::Passed => Ok(Completion::Completed),
-                Outcome::Ignored(reason) => Ok(Completion::ignored_with(reason)),
-                Outcome::Failed(text) => Err(Failed::from(text)),
-            }
+            let took = start.elapsed();
+            card.add(Entry {
+                listed,
+                verdict: verdict.clone(),
+                deviation: deviation.clone(),
+                figures,
+                took,
+            });
+            conclude(listed, verdict, deviation)
         };
         Trial::ignorable_test(listed.full_name(), run)
             .with_kind(listed.case.id)
-            .with_ignored_flag(ignored)
+            .with_ignored_flag(is_ignored)
+    }
+
+    /// Capabilities that are not declared although everything that needs them works.
+    fn advice(&self) -> Vec<String> {
+        let declared = (self.subject.capabilities)();
+        let missing =
+            Capability::ALL.into_iter().filter(|&capability| !declared.contains(capability));
+        let works = missing.filter(|&capability| {
+            let with = declared.with(capability);
+            let mut cases = cases::all()
+                .filter(|listed| listed.case.level == Level::Must)
+                .filter(|listed| listed.case.needs.contains(&capability))
+                .filter(|listed| listed.case.gate(with).is_none())
+                .filter(|listed| listed.case.environment_gate().is_none())
+                .peekable();
+            cases.peek().is_some()
+                && cases.all(|listed| {
+                    process::run(listed, self.subject, self.limit()).verdict == Verdict::Passed
+                })
+        });
+        works
+            .map(|capability| format!("{capability} is not declared, but every case of it passes"))
+            .collect()
+    }
+
+    /// Checks what would make every case fail: the name of the one failing test, and its text.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let unknown =
+            self.deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
+        if let Some((id, _)) = unknown {
+            return Err((
+                "deviations",
+                format!("there is no case {id}, for which there is a deviation"),
+            ));
+        }
+        self.first_steps().map_err(|text| ("implement_new_first", text))
     }
 
     /// Makes the backend once, so that one that cannot be made yet is told so once and not by every
@@ -135,7 +241,8 @@ impl Suite {
         let folder =
             folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
         let timeline = Timeline::new(folder.path().into());
-        let lab = Lab::new(folder.path(), self.subject, self.profile, Mode::Stepped, &timeline)?;
+        let (mode, figures) = (Mode::Stepped, Figures::default());
+        let lab = Lab::new(folder.path(), self.subject, self.profile, mode, &timeline, &figures)?;
         let error = lab.make(vec![lab.anything()?]).err();
         let advice = match error {
             Some(BackendError::NotImplemented { .. }) => {
@@ -153,4 +260,42 @@ impl Suite {
         let backend = (self.subject.type_name)();
         Err(Stop::Broken(format!("`{backend}` says: {error}\n\n{advice}\n")))
     }
+}
+
+/// What a verdict means for the test, given the case's level and what is known of the backend.
+fn conclude(
+    listed: Listed,
+    verdict: Verdict,
+    deviation: Option<String>,
+) -> Result<Completion, Failed> {
+    match (verdict, deviation, listed.case.level) {
+        (Verdict::Ignored(reason), ..) => Ok(Completion::ignored_with(reason)),
+        (Verdict::Passed, None, _) => Ok(Completion::Completed),
+        (Verdict::Passed, Some(reason), _) => Err(Failed::from(format!(
+            "the case passes, but is listed as a deviation ({reason}); remove that"
+        ))),
+        (Verdict::Failed(_), Some(reason), _) => {
+            Ok(Completion::ignored_with(format!("known deviation: {reason}")))
+        }
+        (Verdict::Failed(text), None, Level::Must) => Err(Failed::from(text)),
+        (Verdict::Failed(_), None, Level::Should) => {
+            Ok(Completion::ignored_with("SHOULD, and does not: see the warning below"))
+        }
+        (Verdict::Failed(_), None, Level::May) => Ok(Completion::ignored_with("MAY, and does not")),
+    }
+}
+
+/// The program's arguments without `--report FILE`, and that file.
+fn arguments(given: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<PathBuf>) {
+    let mut report = std::env::var_os(REPORT).map(PathBuf::from);
+    let mut others = Vec::new();
+    let mut given = given.peekable();
+    while let Some(argument) = given.next() {
+        if argument == "--report" {
+            report = given.next().map(PathBuf::from).or(report);
+        } else {
+            others.push(argument);
+        }
+    }
+    (others, report)
 }

@@ -54,6 +54,11 @@ impl Timeline {
         self.add("event", text);
     }
 
+    /// Forgets what happened so far, for cases in which very much happens.
+    pub(super) fn forget(&self) {
+        self.lock().entries.clear();
+    }
+
     /// Runs a call into the backend, and remembers while it lasts which one it is.
     pub(super) fn during<T>(&self, call: &'static str, body: impl FnOnce() -> T) -> T {
         self.lock().call = Some((call, Instant::now()));

@@ -3,15 +3,17 @@
 use std::{
     collections::HashSet,
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, FileTimes, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use super::{
     failure::{Check, Stop},
     mode::Mode,
+    platform,
     timeline::Timeline,
     watcher::Pace,
 };
@@ -123,6 +125,43 @@ impl Tree {
         // Once more, for what another thread made inside meanwhile.
         self.history.note_rename(&from, &to);
         renamed
+    }
+
+    /// Makes a symbolic link at `path` that leads to `target`, which is taken as it is.
+    pub(super) fn symlink(&self, target: impl AsRef<Path>, path: impl AsRef<Path>) -> Check {
+        let target = target.as_ref();
+        let what = format!("link to {} from", self.timeline.show(target));
+        self.make(&what, path, |path| platform::symlink(target, path))
+    }
+
+    /// Gives a file a second name.
+    pub(super) fn hard_link(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Check {
+        let from = self.path(from);
+        let what = format!("hard link {} as", self.timeline.show(&from));
+        self.make(&what, to, |to| fs::hard_link(&from, to))
+    }
+
+    /// Sets the permission bits.
+    pub(super) fn chmod(&self, path: impl AsRef<Path>, mode: u32) -> Check {
+        self.make(&format!("chmod {mode:o}"), path, |path| platform::chmod(path, mode))
+    }
+
+    /// Sets the times of the last access and modification; both, since Linux takes the setting of
+    /// one of them for a write.
+    pub(super) fn set_times(&self, path: impl AsRef<Path>, time: SystemTime) -> Check {
+        self.make("set the times of", path, |path| {
+            let times = FileTimes::new().set_accessed(time).set_modified(time);
+            OpenOptions::new().write(true).open(path)?.set_times(times)
+        })
+    }
+
+    /// Exchanges two entries in one step.
+    pub(super) fn exchange(&self, one: impl AsRef<Path>, other: impl AsRef<Path>) -> Check {
+        let (one, other) = (self.path(one), self.path(other));
+        self.history.note_rename(&one, &other);
+        self.history.note_rename(&other, &one);
+        let what = format!("exchange {} with", self.timeline.show(&one));
+        self.make(&what, &other, |other| platform::exchange(&one, other))
     }
 
     /// Tells of a change that is made by other means, and makes it.

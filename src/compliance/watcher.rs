@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, StreamItem, Watch},
+    error::StreamError,
     event::{Event, EventKind, ModifyKind},
 };
 
@@ -44,10 +45,11 @@ pub(super) struct Watcher {
     tree: Tree,
     pub(super) guard: Guard,
     anchors: Vec<Anchor>,
-    barriers: usize,
     seen: Vec<Seen>,
     /// Where in `seen` the current step begins.
     step: usize,
+    errors: Vec<StreamError>,
+    may_fail: bool,
     /// What was reported as created, for cases with very many files.
     created: HashSet<PathBuf>,
     missed: bool,
@@ -96,9 +98,10 @@ impl Watcher {
             tree,
             guard,
             anchors: Vec::new(),
-            barriers: 0,
             seen: Vec::new(),
             step: 0,
+            errors: Vec::new(),
+            may_fail: false,
             created: HashSet::new(),
             missed: false,
             ended: false,
@@ -110,6 +113,7 @@ impl Watcher {
     /// Notes that `watch` is there, and that barriers can be set up in it.
     pub(super) fn added(&mut self, watch: &Watch) -> Check {
         self.guard.added(watch);
+        self.forget(&watch.path);
         if watch.path.is_dir() {
             self.anchors.push(Anchor::Folder(watch.path.clone()));
         } else if is_sentinel(&watch.path) {
@@ -125,6 +129,30 @@ impl Watcher {
         self.anchors.retain(|anchor| match anchor {
             Anchor::Folder(anchor) | Anchor::File(anchor, _) => anchor != path,
         });
+    }
+
+    /// Errors on the stream are part of this case.
+    pub(super) fn allow_errors(&mut self) {
+        self.may_fail = true;
+    }
+
+    /// The errors that were reported.
+    pub(super) fn errors(&self) -> &[StreamError] {
+        &self.errors
+    }
+
+    /// Forgets all events, for cases with very many of them.
+    pub(super) fn forget_events(&mut self) {
+        self.seen.clear();
+        self.created.clear();
+        self.step = 0;
+        self.guard.forget_trackers();
+        self.timeline.forget();
+    }
+
+    /// Whether the stream has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The events of the current step.
@@ -165,11 +193,13 @@ impl Watcher {
     /// Makes a file in each of `folders`, writes to each watched sentinel file, and reads until all
     /// of them are reported.
     fn barrier(&mut self, folders: &[PathBuf]) -> Check {
-        self.barriers += 1;
+        // Never the same twice in a process: backends of one case may share a folder.
+        static BARRIERS: AtomicUsize = AtomicUsize::new(0);
+        let number = BARRIERS.fetch_add(1, Ordering::Relaxed);
         let broken = |error| Stop::Broken(format!("could not set up a barrier: {error}"));
         let mut waited: Vec<PathBuf> = Vec::new();
         for folder in folders {
-            let path = folder.join(format!("{SENTINEL}{}", self.barriers));
+            let path = folder.join(format!("{SENTINEL}{number}"));
             fs::File::create_new(&path).map_err(broken)?;
             waited.push(path);
         }
@@ -263,6 +293,12 @@ impl Watcher {
         })
     }
 
+    /// How often the case has been told this.
+    pub(super) fn count(&self, expected: &Expected) -> usize {
+        let expected = expected.within(&self.tree);
+        self.events().filter(|event| tells(&expected, event, &self.profile)).count()
+    }
+
     /// Fails if something was reported in this step that no check has asked for.
     ///
     /// Left aside are accesses, and modifications of folders and of paths that were asked for:
@@ -335,6 +371,19 @@ impl Watcher {
             self.timeline.note("call", "dropped the backend");
         }
         start.elapsed()
+    }
+
+    /// The backend itself, inside its runtime.
+    pub(super) fn call<T>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&mut dyn Backend) -> T,
+    ) -> Check<T> {
+        let gone = || Stop::Broken("the case uses a backend that it has dropped".into());
+        let runtime = self.runtime.clone();
+        let _entered = runtime.enter();
+        let backend = self.backend.as_mut().ok_or_else(gone)?;
+        Ok(self.timeline.during(name, || call(&mut **backend)))
     }
 
     /// Makes the changes in `mode`, on another thread where that is part of it, and settles.
@@ -509,7 +558,9 @@ impl Watcher {
             Err(error) => {
                 let text = error.to_string();
                 self.timeline.note("error", text.clone());
-                Err(violates(invariants::NO_ERROR, format!("it yielded: {text}")))
+                self.errors.push(error);
+                let stop = || violates(invariants::NO_ERROR, format!("it yielded: {text}"));
+                if self.may_fail { Ok(()) } else { Err(stop()) }
             }
         }
     }
@@ -565,18 +616,29 @@ impl WakeFlag {
         (flag, waker)
     }
 
-    fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// How often it was woken.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Notes a wake-up.
+    pub(super) fn note(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        if let Some(waker) = lock(&self.waiting).take() {
+            waker.wake();
+        }
+    }
+
+    /// Is ready once it was woken.
+    pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
         *lock(&self.waiting) = Some(cx.waker().clone());
-        if self.count.load(Ordering::SeqCst) > 0 { Poll::Ready(()) } else { Poll::Pending }
+        if self.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        if let Some(waker) = lock(&self.waiting).take() {
-            waker.wake();
-        }
+        self.note();
     }
 }
 

@@ -1,17 +1,20 @@
 //! Construction and errors (CON).
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, future::poll_fn, path::Path, pin::Pin, time::Duration};
 
 use crate::{
     backend::Watch,
     capability::{Capabilities, Capability},
     compliance::{
         case::{Case, Group},
+        environment::Environment,
         expect::{created_file, touched},
-        failure::{Check, ensure, fail},
+        failure::{Check, Stop, ensure, fail},
         lab::Lab,
+        platform,
+        watcher::{WakeFlag, Watcher},
     },
-    error::BackendError,
+    error::{BackendError, StreamError},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -21,10 +24,27 @@ pub(super) const GROUP: Group = Group {
     cases: &[
         MISSING_PATH,
         MISSING_PATH_AMONG_OTHERS,
+        FILE_WITHOUT_WATCH_FILES,
+        FOLDER_WITHOUT_WATCH_FOLDERS,
+        NO_PATHS,
+        UNREADABLE_PATH,
+        IMPOSSIBLE_PATHS,
+        DANGLING_LINK,
+        FOLDER_OF_ODD_ENTRIES,
+        SAME_FOLDER_TWICE,
+        ODD_SPELLING,
         CHANGE_RIGHT_AFTER_NEW,
         CHANGE_BEFORE_NEW,
         CAPABILITIES,
         NAME,
+        DEBUG,
+        MOVED_BETWEEN_THREADS,
+        RUNTIMES,
+        SEVERAL_BACKENDS,
+        INSTANCE_LIMIT,
+        WATCH_LIMIT,
+        WATCH_LIMIT_LATER,
+        SYSTEM_FOLDERS,
     ],
 };
 
@@ -73,6 +93,220 @@ fn refuses_missing(lab: &Lab, watches: &[Watch], missing: &Path) -> Check {
         Err(error) => fail(expected, format!("it answered {error:?}")),
     }
 }
+
+const FILE_WITHOUT_WATCH_FILES: Case = Case {
+    id: "CON03",
+    name: "file_without_watch_files",
+    without: &[Capability::WatchFiles],
+    checks: "A backend that watches no files refuses one with `NotSupported`, which names the \
+             capability and the path.",
+    why: "parcel-bundler/watcher and gradle test for it; silence looks like a file that nobody \
+          changes.",
+    usual_cause: "The platform accepts the file and reports something else about it.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        is_not_supported(lab, "file", Capability::WatchFiles)
+    },
+    ..Case::MUST
+};
+
+const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
+    id: "CON23",
+    name: "folder_without_watch_folders",
+    without: &[Capability::WatchFolders],
+    checks: "A backend that watches no folders refuses one with `NotSupported`, which names the \
+             capability and the path.",
+    why: "The counterpart of CON03.",
+    usual_cause: "The platform accepts the folder and reports the folder alone.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        is_not_supported(lab, "folder", Capability::WatchFolders)
+    },
+    ..Case::MUST
+};
+
+fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
+    let expected = format!("`new` answers NotSupported({needed}) for {path}");
+    match lab.try_watch([Watch::non_recursive(lab.path(path))])? {
+        Ok(_) => fail(expected, "it made a backend"),
+        Err(BackendError::NotSupported { capability, paths }) => {
+            let right = capability == needed && paths == [lab.path(path)];
+            ensure(right, expected, || format!("it answered {capability} for {paths:?}"))
+        }
+        Err(error) => fail(expected, format!("it answered {error:?}")),
+    }
+}
+
+const NO_PATHS: Case = Case {
+    id: "CON04",
+    name: "no_paths",
+    checks: "No paths at all make an idle or ended stream, or an error, but no panic and no busy \
+             loop.",
+    why: "notify#718.",
+    usual_cause: "The first path is taken without looking whether there is one.",
+    run: |lab| {
+        if let Ok(mut watcher) = lab.try_watch([])? {
+            watcher.drain()?;
+            let (flag, waker) = WakeFlag::new();
+            if watcher.poll_once(&waker)?.is_pending() {
+                let woken = watcher.wait_for_wake(&flag, Duration::from_millis(50));
+                ensure(!woken, "nobody is woken where there is nothing", || {
+                    "the waker was woken".into()
+                })?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const UNREADABLE_PATH: Case = Case {
+    id: "CON05",
+    name: "unreadable_path",
+    needs: &[Capability::WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder that may not be read is refused with `PermissionDenied`, which names it.",
+    why: "fsnotify's TestAdd/permission denied; watchman's test_permDeniedRoot.",
+    usual_cause: "The platform's error is passed on as it is; use `BackendError::from_io`.",
+    run: |lab| {
+        lab.tree.mkdir("locked")?;
+        lab.tree.chmod("locked", 0o000)?;
+        let locked = lab.path("locked");
+        let answer = lab.try_watch([Watch::non_recursive(&locked)])?;
+        lab.tree.chmod("locked", 0o700)?;
+        let expected = "`new` answers PermissionDenied for tree/locked";
+        match answer {
+            Ok(_) => fail(expected, "it made a backend"),
+            Err(BackendError::PermissionDenied { path }) if path == locked => Ok(()),
+            Err(error) => fail(expected, format!("it answered {error:?}")),
+        }
+    },
+    ..Case::MUST
+};
+
+const IMPOSSIBLE_PATHS: Case = Case {
+    id: "CON06",
+    name: "impossible_paths",
+    checks: "Paths that cannot exist (below a file, with a zero byte, too long, empty) are errors, \
+             not panics.",
+    why: "JetBrains' testIncorrectPath; a path comes from whoever uses the program.",
+    usual_cause: "An `unwrap` on the conversion to a C string.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        let long = "x".repeat(300);
+        let very_long = vec!["folder"; 2000].join("/");
+        for path in ["file/below", "zero\0byte", long.as_str(), very_long.as_str()] {
+            let answer = lab.try_watch([Watch::non_recursive(lab.path(path))])?;
+            let shown = &path[..path.len().min(20)];
+            ensure(answer.is_err(), format!("`new` answers an error for {shown:?}…"), || {
+                "it made a backend".into()
+            })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const DANGLING_LINK: Case = Case {
+    id: "CON07",
+    name: "dangling_link",
+    needs: &[Capability::FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "A link that leads nowhere is refused with `NotFound` where links are followed.",
+    why: "notify#255.",
+    usual_cause: "Whether the path exists is asked of the link and not of its target.",
+    run: |lab| {
+        lab.tree.symlink("nowhere", "link")?;
+        let link = lab.path("link");
+        refuses_missing(lab, &[Watch::non_recursive(&link)], &link)
+    },
+    ..Case::MUST
+};
+
+const FOLDER_OF_ODD_ENTRIES: Case = Case {
+    id: "CON08",
+    name: "folder_of_odd_entries",
+    needs: &[Capability::WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "A folder with a dangling link, a named pipe, a socket and a locked file is watched like \
+             any other, and nothing in it is opened.",
+    why: "fsnotify#98, fsnotify#479, fsnotify#748: opening a pipe blocks, a dangling link ended the \
+          scan.",
+    usual_cause: "Entries are opened to find out what they are.",
+    run: |lab| {
+        lab.tree.symlink("nowhere", "dangling")?;
+        lab.tree.make("mkfifo", "pipe", platform::mkfifo)?;
+        lab.tree.make("make the socket", "socket", platform::socket)?;
+        lab.tree.create("locked")?;
+        lab.tree.chmod("locked", 0o000)?;
+        let recursive = lab.has(Capability::WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        lab.tree.create("new")?;
+        watcher.settle()?;
+        watcher.saw(created_file("new"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const SAME_FOLDER_TWICE: Case = Case {
+    id: "CON09",
+    name: "same_folder_twice",
+    needs: &[Capability::WatchFolders],
+    checks: "A folder that is named twice is watched once: one creation is one event.",
+    why: "fsnotify#679; fsnotify's script watch-twice.",
+    usual_cause: "The platform gives both the same number, and the books keep it twice.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat(), lab.flat()])?;
+        lab.tree.create("new")?;
+        watcher.settle()?;
+        watcher.saw(created_file("new"))?;
+        let count = watcher.count(&created_file("new"));
+        ensure(count == 1, "one event for one creation", || format!("there were {count}"))
+    },
+    ..Case::MUST
+};
+
+const ODD_SPELLING: Case = Case {
+    id: "CON10",
+    name: "odd_spelling",
+    needs: &[Capability::WatchFolders],
+    checks: "Relative paths, `.`, `..` and a separator at the end are kept as they are in events, \
+             and survive a change of the current folder.",
+    why: "notify#453, notify#740; libuv's fs_event_watch_file_current_dir.",
+    usual_cause: "The path is made absolute or canonical when it is watched, or later, when the \
+                  current folder is another one.",
+    run: |lab| {
+        lab.tree.mkdir_all("a/b")?;
+        let change_to = |folder| {
+            let changed = std::env::set_current_dir(folder);
+            changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))
+        };
+        let trailing = format!("{}/a/", lab.path("").display());
+        for given in ["a", ".", "./a", "a/../a", "../tree/a", &trailing] {
+            change_to(lab.path(""))?;
+            let given = Path::new(given);
+            let real = if given == Path::new(".") { lab.path("") } else { lab.path("a") };
+            let mut watcher = lab.watch([Watch::non_recursive(given)])?;
+            change_to(lab.outside.path(""))?;
+            // No barrier: it would be made under the given path, which now leads elsewhere.
+            watcher.forget(given);
+            let name = "new-file";
+            lab.tree.create(real.join(name))?;
+            let expected = given.join(name);
+            watcher.read_until_told(|watcher| watcher.created_paths().contains(&expected))?;
+            let spelled: Vec<_> = watcher.created_paths().iter().collect();
+            let right = spelled.iter().any(|path| path.as_os_str() == expected.as_os_str());
+            ensure(right, format!("create of {}", expected.display()), || {
+                format!("created was reported of {spelled:?}")
+            })?;
+            drop(watcher);
+            lab.tree.remove(real.join(name))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
 
 const CHANGE_RIGHT_AFTER_NEW: Case = Case {
     id: "CON11",
@@ -156,4 +390,254 @@ const NAME: Case = Case {
         ensure(ours == theirs, format!("trait_version() is {ours}"), || format!("it is {theirs}"))
     },
     ..Case::SHOULD
+};
+
+const DEBUG: Case = Case {
+    id: "CON15",
+    name: "debug",
+    checks: "A backend can be printed for debugging, idle and with events, and loses none by it.",
+    why: "notify's test_debug_impl; a log line must not change what happens.",
+    usual_cause: "The output takes a lock that is held elsewhere, or drains a channel.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.anything()?])?;
+        for _ in 0..2 {
+            let text = watcher.call("fmt", |backend| format!("{backend:?}"))?;
+            ensure(!text.is_empty(), "text", || "it is empty".into())?;
+            if lab.has(Capability::WatchFolders) {
+                lab.tree.create("file")?;
+            }
+        }
+        watcher.settle()?;
+        if lab.has(Capability::WatchFolders) {
+            watcher.saw(created_file("file"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const MOVED_BETWEEN_THREADS: Case = Case {
+    id: "CON16",
+    name: "moved_between_threads",
+    checks: "A backend made on one thread is polled on a second and dropped on a third.",
+    why: "notify's inotify_watcher_is_send_and_sync; parcel's worker threads.",
+    usual_cause: "State is kept per thread.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        let expected =
+            if lab.has(Capability::WatchFolders) { lab.path("file") } else { watch.path.clone() };
+        let runtime = multi_thread_runtime()?;
+        let subject = lab.subject();
+        let handle = runtime.handle();
+        let panicked = |_| Stop::Broken("a thread of the case panicked".into());
+        let outcome = std::thread::scope(|scope| {
+            let make = || {
+                let _entered = handle.enter();
+                (subject.new)(vec![watch])
+            };
+            let made = scope.spawn(make).join().map_err(panicked)?;
+            let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
+            if expected == lab.path("file") {
+                lab.tree.create("file")?;
+            } else {
+                lab.tree.append(&expected, "more")?;
+            }
+            let deadline = lab.profile.deadline();
+            let poll = move || {
+                let found = handle.block_on(async {
+                    let next = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
+                    tokio::time::timeout(deadline, next).await
+                });
+                (found, backend)
+            };
+            let (found, backend) = scope.spawn(poll).join().map_err(panicked)?;
+            let close = || {
+                let _entered = handle.enter();
+                drop(backend);
+            };
+            scope.spawn(close).join().map_err(panicked)?;
+            Ok(found)
+        });
+        runtime.shutdown_timeout(Duration::from_secs(2));
+        let found = outcome?;
+        let right = matches!(&found, Ok(Some(Ok(event))) if event.path == expected);
+        ensure(right, "an event of the change", || format!("the second thread found {found:?}"))
+    },
+    ..Case::MUST
+};
+
+fn multi_thread_runtime() -> Check<tokio::runtime::Runtime> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))
+}
+
+const RUNTIMES: Case = Case {
+    id: "CON17",
+    name: "outside_a_runtime",
+    checks: "Outside a Tokio runtime `new` answers `NoRuntime`, and does not panic.",
+    why: "inotify-rs#99, inotify-rs#101: what a stream needs to live was left to be found out.",
+    usual_cause: "`require_runtime` is not called first.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        let made = (lab.subject().new)(vec![watch]);
+        match made {
+            Err(BackendError::NoRuntime) => Ok(()),
+            Ok(_) => fail("`new` answers NoRuntime", "it made a backend"),
+            Err(error) => fail("`new` answers NoRuntime", format!("it answered {error:?}")),
+        }
+    },
+    ..Case::MUST
+};
+
+const SEVERAL_BACKENDS: Case = Case {
+    id: "CON18",
+    name: "several_backends",
+    needs: &[Capability::WatchFolders],
+    checks: "Ten backends on one folder each report everything; dropping some leaves the others.",
+    why: "gradle's can start multiple watchers; .NET's MultipleWatchers.",
+    usual_cause: "State is kept in a static.",
+    run: |lab| {
+        let watchers: Check<Vec<_>> = (0..10).map(|_| lab.watch([lab.flat()])).collect();
+        let mut watchers = watchers?;
+        for name in ["first", "second"] {
+            lab.tree.create(name)?;
+            for watcher in &mut watchers {
+                watcher.saw(created_file(name))?;
+            }
+            watchers.truncate(5);
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Where a limit of this namespace is set.
+const NAMESPACE_LIMITS: &str = "/proc/sys/user";
+
+fn set_limit(lab: &Lab, limit: &str, value: u32) -> Check {
+    let file = Path::new(NAMESPACE_LIMITS).join(limit);
+    lab.timeline.did(format!("set {limit} to {value}"));
+    let written = std::fs::write(&file, value.to_string());
+    // Where there is no such limit, the platform has none that could be reached.
+    written.map_err(|error| Stop::Ignored(format!("{} cannot be set: {error}", file.display())))
+}
+
+const INSTANCE_LIMIT: Case = Case {
+    id: "CON19",
+    name: "instance_limit",
+    environment: &[Environment::Namespaces],
+    checks: "At the limit of instances `new` answers `InstanceLimit` or `Unavailable`; what is there \
+             goes on, and after a drop there is room again.",
+    why: "watchexec#251.",
+    usual_cause: "`EMFILE` is passed on as it is; use `BackendError::from_io`.",
+    run: |lab| {
+        const LIMIT: u32 = 4;
+
+        set_limit(lab, "max_inotify_instances", LIMIT)?;
+        let watch = lab.anything()?;
+        let mut watchers = Vec::new();
+        let refusal = loop {
+            match lab.try_watch([watch.clone()])? {
+                Ok(watcher) => watchers.push(watcher),
+                Err(error) => break error,
+            }
+            if watchers.len() > LIMIT as usize {
+                return Err(Stop::Ignored("the limit of inotify does not concern it".into()));
+            }
+        };
+        let said = matches!(
+            refusal,
+            BackendError::InstanceLimit { .. } | BackendError::Unavailable { .. }
+        );
+        ensure(said, "`new` answers InstanceLimit", || format!("it answered {refusal:?}"))?;
+        let Some(mut last) = watchers.pop() else {
+            return Err(Stop::Ignored("not a single instance can be made".into()));
+        };
+        last.settle()?;
+        drop(last);
+        lab.watch([watch])?.settle()
+    },
+    ..Case::MUST
+};
+
+const WATCH_LIMIT: Case = Case {
+    id: "CON20",
+    name: "watch_limit",
+    needs: &[Capability::WatchRecursively],
+    environment: &[Environment::Namespaces],
+    checks: "Where a tree needs more watches than the limit allows, that is said with the path: as \
+             the answer `WatchLimit`, or as error items for the folders beyond it.",
+    why: "notify#69, nodejs/node#1666, gatsby#11406: No space left on device, with a disk half empty.",
+    usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
+    run: |lab| {
+        set_limit(lab, "max_inotify_watches", 5)?;
+        for i in 0..10 {
+            lab.tree.mkdir(format!("{i}"))?;
+        }
+        match lab.try_watch([lab.deep()])? {
+            Err(BackendError::WatchLimit { .. }) => Ok(()),
+            Err(error) => fail("`new` answers WatchLimit", format!("it answered {error:?}")),
+            Ok(mut watcher) => {
+                watcher.allow_errors();
+                watcher.read_until_told(|watcher| !watcher.errors().is_empty())?;
+                is_watch_limit(&watcher, &lab.path(""))
+            }
+        }
+    },
+    ..Case::MUST
+};
+
+/// An error item says that something below `root` is not watched because of the limit.
+fn is_watch_limit(watcher: &Watcher, root: &Path) -> Check {
+    let said = watcher.errors().iter().any(|error| match error {
+        StreamError::Unwatched { path, cause } => {
+            path.starts_with(root) && matches!(**cause, BackendError::WatchLimit { .. })
+        }
+        StreamError::Read { .. } => false,
+    });
+    ensure(said, "an error item Unwatched with the cause WatchLimit, naming the folder", || {
+        format!("the stream yielded the errors {:?}", watcher.errors())
+    })
+}
+
+const WATCH_LIMIT_LATER: Case = Case {
+    id: "CON21",
+    name: "watch_limit_later",
+    needs: &[Capability::WatchNewFolders],
+    environment: &[Environment::Namespaces],
+    checks: "A new folder that cannot be watched because of the limit is an error item that names it.",
+    why: "notify#698, syncthing#5731: from then on there was silence.",
+    usual_cause: "The result of adding a watch for a new folder is ignored.",
+    run: |lab| {
+        set_limit(lab, "max_inotify_watches", 5)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        for i in 0..10 {
+            lab.tree.mkdir(format!("{i}"))?;
+        }
+        let told = |watcher: &Watcher| !watcher.errors().is_empty() || watcher.has_missed();
+        watcher.read_until_told(told)?;
+        is_watch_limit(&watcher, &lab.path(""))
+    },
+    ..Case::MUST
+};
+
+const SYSTEM_FOLDERS: Case = Case {
+    id: "CON22",
+    name: "system_folders",
+    needs: &[Capability::WatchRecursively],
+    environment: &[Environment::Linux],
+    checks: "Folders of the system that lead back to themselves (`/proc/self`) are watched or \
+             refused in bounded time.",
+    why: "notify#396; rb-inotify#21.",
+    usual_cause: "Links are followed without remembering where one has been.",
+    // That it ends at all is checked: a case has a bounded time.
+    run: |lab| {
+        // Where links are followed, `/proc/self/root` leads to everything there is.
+        let recursive = !lab.has(Capability::FollowSymlinks);
+        _ = lab.make(vec![Watch { path: "/proc/self".into(), recursive }]);
+        Ok(())
+    },
+    ..Case::MUST
 };

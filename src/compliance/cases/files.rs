@@ -1,19 +1,49 @@
 //! Files in a watched folder (FIL).
 
+use std::{fs::OpenOptions, io::Write as _, path::Path, time::SystemTime};
+
 use crate::{
-    capability::Capability::WatchFolders,
+    backend::Watch,
+    capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
-        expect::{created_file, removed_file, written},
+        environment::Environment,
+        expect::{
+            created, created_file, created_folder, gone, modified, removed, removed_file,
+            removed_folder, touched, written,
+        },
+        failure::{Check, ensure},
+        lab::Lab,
         mode::Mode,
+        platform,
+        tree::Tree,
     },
+    event::{Event, EventKind},
 };
 
 pub(super) const GROUP: Group = Group {
     name: "files",
     title: "Files in a watched folder",
     guide: "Reporting events",
-    cases: &[CREATED, WRITTEN, REMOVED],
+    cases: &[
+        CREATED,
+        WRITTEN,
+        REWRITTEN_WITH_THE_SAME,
+        WRITTEN_TWICE_IN_A_MOMENT,
+        WRITTEN_THROUGH_OLD_DESCRIPTOR,
+        REMOVED,
+        REPLACED_BY_NAME,
+        TRANSIENT,
+        FILE_BECOMES_FOLDER,
+        REMOVED_WHILE_OPEN,
+        SPECIAL_FILES,
+        LOOKED_AT_ONLY,
+        OLD_AND_NEW_ALIKE,
+        WATCHED_FILE_WRITTEN,
+        WATCHED_FILE_REMOVED,
+        WATCHED_FILE_RENAMED,
+        SEVERAL_WATCHED_FILES,
+    ],
 };
 
 const CREATED: Case = Case {
@@ -52,7 +82,7 @@ const WRITTEN: Case = Case {
     run: |lab| {
         lab.tree.write("file", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
-        let changes: [fn(&crate::compliance::tree::Tree) -> _; 4] = [
+        let changes: [fn(&Tree) -> _; 4] = [
             |tree| tree.append("file", " and more"),
             |tree| tree.write("file", "another, longer content"),
             |tree| tree.truncate("file", 3),
@@ -85,6 +115,381 @@ const REMOVED: Case = Case {
         watcher.perform(lab.mode, |tree| tree.remove("file"))?;
         watcher.saw(removed_file("file"))?;
         watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const REWRITTEN_WITH_THE_SAME: Case = Case {
+    id: "FIL03",
+    name: "rewritten_with_the_same",
+    needs: &[WatchFolders],
+    checks: "Writing the same content again is reported as a change.",
+    why: "dart's notifies even if the file contents are unchanged; build tools go by it.",
+    usual_cause: "Contents are compared, where the time of modification would do.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        later(lab, "file")?;
+        lab.tree.write("file", "content")?;
+        watcher.settle()?;
+        watcher.saw(modified("file"))
+    },
+    ..Case::MUST
+};
+
+/// Sets the time of modification back, where the backend goes by it and might not tell what comes.
+fn later(lab: &Lab, path: &str) -> Check {
+    if lab.profile.mtime_granularity.is_zero() {
+        return Ok(());
+    }
+    lab.tree.set_times(path, SystemTime::now() - lab.profile.mtime_granularity * 2)
+}
+
+const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
+    id: "FIL04",
+    name: "written_twice_in_a_moment",
+    needs: &[WatchFolders],
+    checks: "A second change of a file is reported though it comes in the same second and leaves the \
+             size as it was.",
+    why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the commonest mistake of pollers.",
+    usual_cause: "Times are compared in whole seconds, or the size alone.",
+    run: |lab| {
+        lab.tree.write("file", "one")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for content in ["two", "six", "ten"] {
+            watcher.next_step();
+            lab.tree.write("file", content)?;
+            watcher.settle()?;
+            watcher.saw(modified("file"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
+    id: "FIL05",
+    name: "written_through_old_descriptor",
+    needs: &[WatchFolders],
+    checks: "What is written through a descriptor from before the watch is reported.",
+    why: "fsnotify's TestWatchMultipleWrite; log files are held open for days.",
+    usual_cause: "Only files that are opened or closed meanwhile are looked at.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        let open = |path: &Path| OpenOptions::new().append(true).open(path);
+        let mut file = lab.tree.make("open", "file", open)?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for _ in 0..2 {
+            watcher.next_step();
+            lab.tree.make("write through the open", "file", |_| file.write_all(b"more"))?;
+            watcher.settle()?;
+            watcher.saw(written("file"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const REPLACED_BY_NAME: Case = Case {
+    id: "FIL08",
+    name: "replaced_by_name",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "When a file is removed and made again under its name, however often, the last word is \
+             that it is there.",
+    why: "fsnotify#111, fsnotify#260, fsnotify#470; chokidar: add, not change, when previously \
+          deleted.",
+    usual_cause: "Events of files that are gone by now are left out, or merged in the wrong order.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let times = if lab.mode == Mode::Stepped { 5 } else { 50 };
+        watcher.perform(lab.mode, |tree| {
+            (0..times).try_for_each(|_| {
+                tree.remove("file")?;
+                tree.write("file", "again")
+            })
+        })?;
+        watcher.saw(touched("file"))?;
+        let path = lab.path("file");
+        let gone_or_there = |event: &&Event| {
+            matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_)) && event.path == path
+        };
+        let last = watcher.events().filter(gone_or_there).last().map(|event| event.kind);
+        ensure(
+            !matches!(last, Some(EventKind::Remove(_))),
+            "the last of the creations and removals is a creation",
+            || "it is a removal".into(),
+        )?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const TRANSIENT: Case = Case {
+    id: "FIL09",
+    name: "transient",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "For a file that is gone again at once, a creation is followed by a removal, and nothing \
+             is an error.",
+    why: "chokidar#133, chokidar#136, dart-lang/tools#1693, tailwindcss#14613.",
+    usual_cause: "The file is looked at when its creation is told, and is not there any more.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        let times = if lab.mode == Mode::Stepped { 5 } else { 100 };
+        watcher.perform(lab.mode, |tree| {
+            (0..times).try_for_each(|i| {
+                tree.create(format!("file-{i}"))?;
+                tree.remove(format!("file-{i}"))
+            })
+        })?;
+        for i in 0..times {
+            let file = format!("file-{i}");
+            if watcher.count(&created_file(&file)) > 0 {
+                watcher.saw_in_order([created_file(&file), removed_file(&file)])?;
+            }
+            let seen = watcher.count(&touched(&file)) > 0;
+            ensure(seen || lab.profile.sampled, format!("{file} is reported"), || {
+                "it is not".into()
+            })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const FILE_BECOMES_FOLDER: Case = Case {
+    id: "FIL10",
+    name: "file_becomes_folder",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "When a file gives way to a folder of its name, and a folder to a file, both are told \
+             with their kinds.",
+    why: "chokidar's dir is replaced by file; git's t7527 file_to_directory; JDK's \
+          testMoveFileToDirectory.",
+    usual_cause: "The kind is remembered by the path.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        lab.tree.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.remove("file")?;
+            tree.mkdir("file")?;
+            tree.rmdir("folder")?;
+            tree.create("folder")
+        })?;
+        if lab.profile.sampled && lab.mode != Mode::Stepped {
+            watcher.saw(touched("file"))?;
+            return watcher.saw(touched("folder"));
+        }
+        watcher.saw_in_order([removed_file("file"), created_folder("file")])?;
+        watcher.saw_in_order([removed_folder("folder"), created_file("folder")])?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const REMOVED_WHILE_OPEN: Case = Case {
+    id: "FIL11",
+    name: "removed_while_open",
+    needs: &[WatchFolders],
+    checks: "A file that is removed while someone has it open is reported as removed at once.",
+    why: "fsnotify's TestInotifyDeleteOpenFile.",
+    usual_cause: "The end of the file itself is waited for, and not that of its name.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let held = lab.tree.make("open", "file", |path| std::fs::File::open(path))?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.remove("file")?;
+        watcher.settle()?;
+        watcher.saw(removed_file("file"))?;
+        drop(held);
+        watcher.settle()?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const SPECIAL_FILES: Case = Case {
+    id: "FIL12",
+    name: "special_files",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    checks: "Named pipes, sockets and links are reported as created and removed, and are not opened.",
+    why: "fsnotify#98; fsnotify's scripts create-fifo and create-dev.",
+    usual_cause: "A new entry is opened to find out what it is, which blocks for a pipe.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("mkfifo", "pipe", platform::mkfifo)?;
+            tree.make("make the socket", "socket", platform::socket)?;
+            tree.symlink("pipe", "link")
+        })?;
+        for name in ["pipe", "socket", "link"] {
+            watcher.saw(created(name))?;
+        }
+        watcher.next_step();
+        watcher.perform(lab.mode, |tree| {
+            ["pipe", "socket", "link"].iter().try_for_each(|name| tree.remove(name))
+        })?;
+        for name in ["pipe", "socket", "link"] {
+            watcher.saw(removed(name))?;
+        }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const LOOKED_AT_ONLY: Case = Case {
+    id: "FIL14",
+    name: "looked_at_only",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Reading, listing and asking for metadata is no change.",
+    why: "dart's doesn't notify if the file isn't modified.",
+    usual_cause: "The time of access is taken for one of modification.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        lab.tree.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("read", "file", |path| std::fs::read(path).map(drop))?;
+            tree.make("look at", "file", |path| path.metadata().map(drop))?;
+            tree.make("list", "folder", |path| path.read_dir().map(drop))?;
+            tree.make("list", "", |path| path.read_dir().map(drop))
+        })?;
+        watcher.never_saw(&touched("file"))?;
+        watcher.never_saw(&touched("folder"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const OLD_AND_NEW_ALIKE: Case = Case {
+    id: "FIL15",
+    name: "old_and_new_alike",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Files from before the watch and files made since are treated alike, all 33 of them.",
+    why: "fsnotify's script dir-only; chokidar's thirty-three files.",
+    usual_cause: "Files are watched one by one, and new ones are left out or limited in number.",
+    run: |lab| {
+        for i in 0..33 {
+            lab.tree.create(format!("old-{i}"))?;
+        }
+        let mut watcher = lab.watch([lab.flat()])?;
+        for i in 0..33 {
+            lab.tree.create(format!("new-{i}"))?;
+        }
+        watcher.settle()?;
+        watcher.next_step();
+        let all = || (0..33).flat_map(|i| [format!("old-{i}"), format!("new-{i}")]);
+        let stride = if lab.mode == Mode::Stepped { 11 } else { 1 };
+        watcher.perform(lab.mode, |tree| {
+            all().step_by(stride).try_for_each(|file| tree.append(file, "more"))
+        })?;
+        all().step_by(stride).try_for_each(|file| watcher.saw(written(file)))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WATCHED_FILE_WRITTEN: Case = Case {
+    id: "FIL16",
+    name: "watched_file_written",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "Of a watched file, changes are reported under its path, and those of its neighbours are \
+             not.",
+    why: "libuv's watch_file_exact_path; chokidar's ignore unwatched siblings.",
+    usual_cause: "The folder is watched for the file's sake, and all of it is passed on.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        lab.tree.write("file-2", "content")?;
+        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
+        let mut watcher = lab.watch(watches)?;
+        watcher.perform(lab.mode, |tree| {
+            tree.append("file-2", "more")?;
+            tree.append("file", "more")?;
+            tree.create("fil")?;
+            tree.rename("file-2", "file-3")
+        })?;
+        watcher.saw(written("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WATCHED_FILE_REMOVED: Case = Case {
+    id: "FIL17",
+    name: "watched_file_removed",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "A watched file that is removed is reported as removed.",
+    why: "notify's delete_self_file; fsnotify's script remove-watched-file.",
+    usual_cause: "The platform's word for the watched file itself has no name, and is left out.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
+        let mut watcher = lab.watch(watches)?;
+        watcher.perform(lab.mode, |tree| tree.remove("file"))?;
+        watcher.saw(removed_file("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WATCHED_FILE_RENAMED: Case = Case {
+    id: "FIL18",
+    name: "watched_file_renamed",
+    needs: &[WatchFiles],
+    checks: "A watched file that is renamed is gone; what is written to it under its new name is not \
+             reported under the old one.",
+    why: "fsnotify#518, notify#555.",
+    usual_cause: "The watch is on the file and not on the name, and stays when the name has gone.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
+        let mut watcher = lab.watch(watches)?;
+        lab.tree.rename("file", "renamed")?;
+        watcher.settle()?;
+        watcher.saw(gone("file"))?;
+        watcher.next_step();
+        lab.tree.append("renamed", "more")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const SEVERAL_WATCHED_FILES: Case = Case {
+    id: "FIL19",
+    name: "several_watched_files",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "Of several watched files in one folder and in several, each change is reported for its \
+             own file alone.",
+    why: "JetBrains' testFileRoot.",
+    usual_cause: "The platform's number of a folder is taken for that of a file.",
+    run: |lab| {
+        let files = ["one", "two", "sub/one", "sub/two"];
+        lab.tree.mkdir("sub")?;
+        let mut watches = vec![lab.beacon()?];
+        for file in files {
+            lab.tree.write(file, "content")?;
+            watches.push(Watch::non_recursive(lab.path(file)));
+        }
+        let mut watcher = lab.watch(watches)?;
+        for file in files {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.append(file, "more"))?;
+            watcher.saw(written(file))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

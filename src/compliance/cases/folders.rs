@@ -1,19 +1,30 @@
 //! Folders in a watched folder (DIR).
 
 use crate::{
-    capability::Capability::WatchFolders,
+    backend::Watch,
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{created_folder, removed_folder},
+        environment::Environment,
+        expect::{appeared, created_folder, metadata_changed, removed_folder, written},
+        failure::{Stop, ensure},
         mode::Mode,
     },
+    event::{Event, EventKind},
 };
 
 pub(super) const GROUP: Group = Group {
     name: "folders",
     title: "Folders in a watched folder",
     guide: "Reporting events",
-    cases: &[MADE_AND_REMOVED],
+    cases: &[
+        MADE_AND_REMOVED,
+        REMOVED_WITH_CONTENT,
+        REMOVED_TREE,
+        MADE_AGAIN,
+        METADATA,
+        BELOW_IS_NOT_WATCHED,
+    ],
 };
 
 const MADE_AND_REMOVED: Case = Case {
@@ -34,6 +45,144 @@ const MADE_AND_REMOVED: Case = Case {
         })?;
         watcher.saw(created_folder("new"))?;
         watcher.saw(removed_folder("old"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const REMOVED_WITH_CONTENT: Case = Case {
+    id: "DIR02",
+    name: "removed_with_content",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "When a folder with content is removed below a watch without recursion, the folder is \
+             reported and its content is not.",
+    why: "fsnotify's script subdir.",
+    usual_cause: "Subfolders are watched also when recursion was not asked for.",
+    run: |lab| {
+        lab.tree.mkdir_all("folder/sub")?;
+        lab.tree.create("folder/file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.remove_all("folder"))?;
+        watcher.saw(removed_folder("folder"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const REMOVED_TREE: Case = Case {
+    id: "DIR03",
+    name: "removed_tree",
+    needs: &[WatchRecursively],
+    modes: Mode::ALL,
+    checks: "When a tree is removed, its top is reported as removed, after whatever is reported of \
+             its content, and nothing follows.",
+    why: "notify#747, notify#709, notify#720, notify#960: removals were told that were not the last \
+          word.",
+    usual_cause: "The end of a folder's own watch is told a second time, after the parent has told \
+                  it.",
+    run: |lab| {
+        lab.tree.mkdir_all("top/a/b")?;
+        for file in ["top/1", "top/a/2", "top/a/b/3"] {
+            lab.tree.create(file)?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| tree.remove_all("top"))?;
+        watcher.saw(removed_folder("top"))?;
+        watcher.settle()?;
+        if lab.profile.sampled {
+            return Ok(());
+        }
+        let top = lab.path("top");
+        let changes = |event: &&Event| {
+            event.path.starts_with(&top) && !matches!(event.kind, EventKind::Access(_))
+        };
+        let events: Vec<_> = watcher.events().filter(changes).collect();
+        let removal = events
+            .iter()
+            .position(|event| event.path == top && matches!(event.kind, EventKind::Remove(_)));
+        let after = removal.map_or(0, |at| events.len() - at - 1);
+        ensure(after == 0, "the removal of the top is the last word on the tree", || {
+            format!("{after} events followed it, the last of them {}", events[events.len() - 1])
+        })
+    },
+    ..Case::MUST
+};
+
+const MADE_AGAIN: Case = Case {
+    id: "DIR04",
+    name: "made_again",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "A folder that is removed and made again under its name is watched like the first one.",
+    why: "chokidar#379, chokidar#917, chokidar#1059: three times the same mistake.",
+    usual_cause: "The books still have the old folder, and no new watch is added.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        for i in 0..3 {
+            watcher.next_step();
+            let file = format!("folder/file-{i}");
+            watcher.perform(lab.mode, |tree| {
+                tree.remove_all("folder")?;
+                tree.mkdir("folder")?;
+                tree.create(&file)
+            })?;
+            watcher.saw(appeared(&file))?;
+            watcher.next_step();
+            lab.tree.append(&file, "more")?;
+            watcher.settle_in(&["folder"])?;
+            watcher.saw(written(&file))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const METADATA: Case = Case {
+    id: "DIR05",
+    name: "metadata",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A change of a folder's permissions is reported for the folder, once.",
+    why: "notify's chmod_dir.",
+    usual_cause: "The folder's own watch and that of its parent both tell it.",
+    run: |lab| {
+        if !lab.profile.distinguishes_metadata {
+            return Err(Stop::Ignored("the profile does not tell metadata apart".into()));
+        }
+        lab.tree.mkdir("folder")?;
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        watcher.perform(lab.mode, |tree| tree.chmod("folder", 0o700))?;
+        watcher.saw(metadata_changed("folder"))?;
+        let count = watcher.count(&metadata_changed("folder"));
+        ensure(count == 1, "one event for one change", || format!("there were {count}"))?;
+        watcher.nothing_else()
+    },
+    ..Case::SHOULD
+};
+
+const BELOW_IS_NOT_WATCHED: Case = Case {
+    id: "DIR06",
+    name: "below_is_not_watched",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Below a watch without recursion, what happens in subfolders, old and new, is not \
+             reported.",
+    why: "watchdog#73; fsnotify's script create-file-in-subdir.",
+    usual_cause: "`Watch::recursive` is not looked at.",
+    // That nothing below is reported is an invariant; here is the occasion to break it.
+    run: |lab| {
+        lab.tree.mkdir("old")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.create("old/file")?;
+            tree.mkdir("new")?;
+            tree.write("new/file", "content")
+        })?;
+        watcher.saw(created_folder("new"))?;
         watcher.nothing_else()
     },
     ..Case::MUST

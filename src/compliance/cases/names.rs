@@ -1,45 +1,217 @@
 //! Names of every sort (NAME).
 
-use crate::compliance::case::{Case, Group};
+use std::path::Path;
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{WatchFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::{created_file, removed_file},
+        failure::{Check, Stop},
+        lab::Lab,
+        mode::Mode,
+    },
+};
 
 pub(super) const GROUP: Group = Group {
     name: "names",
     title: "Names",
     guide: "Paths",
-    cases: &[
-        #[cfg(unix)]
-        NOT_UTF8,
-    ],
+    cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
 };
 
+/// Files of these names are reported as created and as removed.
+fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
+    let mut watcher = lab.watch([lab.flat()])?;
+    watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.create(name)))?;
+    names.iter().try_for_each(|name| watcher.saw(created_file(name)))?;
+    watcher.next_step();
+    watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.remove(name)))?;
+    names.iter().try_for_each(|name| watcher.saw(removed_file(name)))?;
+    watcher.nothing_else()
+}
+
 #[cfg(unix)]
+fn not_utf8() -> Vec<std::ffi::OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let names: [&[u8]; 3] = [b"\xff\xfe", b"caf\xe9", b"\xf0\x28\x8c\x28"];
+    names.into_iter().map(|name| std::ffi::OsString::from_vec(name.into())).collect()
+}
+
+#[cfg(not(unix))]
+fn not_utf8() -> Vec<std::ffi::OsString> {
+    Vec::new()
+}
+
 const NOT_UTF8: Case = Case {
     id: "NAME01",
     name: "not_utf8",
-    needs: &[crate::capability::Capability::WatchFolders],
-    environment: &[crate::compliance::environment::Environment::Unix],
-    modes: crate::compliance::mode::Mode::ALL,
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
     checks: "A name that is not UTF-8 is reported byte for byte.",
     why: "notify#790 aborted its application; rust-analyzer#1416, watchdog#811, syncthing#9369.",
     usual_cause: "The name goes through `String`; use `OsStr::from_bytes`.",
+    run: |lab| survive(lab, &not_utf8()),
+    ..Case::MUST
+};
+
+const ODD_CHARACTERS: Case = Case {
+    id: "NAME02",
+    name: "odd_characters",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: &[Mode::Batched],
+    checks: "Line breaks, spaces, signs with a meaning to shells, writing from right to left and \
+             letters of four bytes are reported as they are.",
+    why: "JetBrains' testLineBreaksInName; gradle's table of characters; chokidar's glob-like \
+          filenames.",
+    usual_cause: "A name is parsed, quoted or taken for a pattern.",
     run: |lab| {
-        use std::os::unix::ffi::OsStrExt as _;
+        survive(
+            lab,
+            &[
+                "line\nbreak",
+                "tab\there",
+                " before",
+                "after ",
+                "-dash",
+                "dot.",
+                "#hash",
+                "*?[a-z]",
+                "{a,b}",
+                "$HOME",
+                "quo\"te",
+                "back\\slash",
+                "\u{202e}right-to-left",
+                "\u{1f980}",
+                "\u{20000}",
+                "zero\u{200d}width",
+                "%20",
+                "~",
+                "a:b",
+                "\u{7f}",
+            ],
+        )
+    },
+    ..Case::MUST
+};
 
-        use crate::compliance::expect::{created_file, removed_file};
-
-        let names: [&[u8]; 3] = [b"\xff\xfe", b"caf\xe9", b"\xf0\x28\x8c\x28"];
-        let names = names.map(std::ffi::OsStr::from_bytes);
+const LONG: Case = Case {
+    id: "NAME03",
+    name: "long",
+    needs: &[WatchFolders],
+    modes: &[Mode::Batched],
+    checks: "Names of the greatest length (255 bytes) are reported, one and 2000 of them.",
+    why: "inotify-rs#208: a buffer that is too small for one event is an error; a small one makes \
+          one system call for each.",
+    usual_cause: "The buffer for the platform's events is smaller than the largest of them.",
+    run: |lab| {
+        let name = |i: usize| format!("{i:04}{}", "x".repeat(251));
         let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.create(name)))?;
-        for name in names {
-            watcher.saw(created_file(name))?;
+        lab.tree.create(name(0))?;
+        watcher.settle()?;
+        watcher.saw(created_file(name(0)))?;
+        for i in 1..2000 {
+            lab.tree.create(name(i))?;
         }
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.remove(name)))?;
-        for name in names {
-            watcher.saw(removed_file(name))?;
+        watcher.settle()?;
+        for i in 1..2000 {
+            let path = lab.path(name(i));
+            if !watcher.created_paths().contains(&path) {
+                return watcher.saw(created_file(path));
+            }
         }
-        watcher.nothing_else()
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const UNICODE_FORMS: Case = Case {
+    id: "NAME04",
+    name: "unicode_forms",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A name with an accent is reported in the form that it has on disk, composed or not.",
+    why: "vscode#29765, atom/watcher#12.",
+    usual_cause: "Names are normalised.",
+    run: |lab| {
+        let composed = "caf\u{e9}-1";
+        let decomposed = "cafe\u{301}-2";
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.create(composed)?;
+            tree.create(decomposed)
+        })?;
+        let listed = lab.path("").read_dir();
+        let listed = listed.map_err(|error| Stop::Broken(format!("no listing: {error}")))?;
+        for entry in listed.flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b"caf") {
+                watcher.saw(created_file(entry.path()))?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const LONG_PATH: Case = Case {
+    id: "NAME05",
+    name: "long_path",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Linux],
+    checks: "A change is reported at a path of nearly the greatest length (4095 bytes).",
+    why: "gradle's can watch directory with long path.",
+    usual_cause: "A buffer of fixed length for the path.",
+    run: |lab| {
+        let base = lab.path("").as_os_str().len();
+        let parts = (4095 - base - 10) / 201;
+        let folder = vec!["x".repeat(200); parts].join("/");
+        lab.tree.mkdir_all(&folder)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        let file = format!("{folder}/file");
+        lab.tree.create(&file)?;
+        watcher.settle()?;
+        watcher.saw(created_file(&file))
+    },
+    ..Case::MUST
+};
+
+const HIDDEN: Case = Case {
+    id: "NAME07",
+    name: "hidden",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Names that programs like to pass over (`.git`, `.hidden`, `file~`, `node_modules`) are \
+             reported like any other.",
+    why: "What to leave out is for the consumer to say.",
+    usual_cause: "A list of names to ignore.",
+    run: |lab| survive(lab, &[".git", ".hidden", "file~", "node_modules", ".DS_Store", "file.swp"]),
+    ..Case::MUST
+};
+
+const OF_WATCHED_FOLDER: Case = Case {
+    id: "NAME08",
+    name: "of_watched_folder",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "The watched folder itself may have a name of every sort.",
+    why: "The counterpart of NAME01 and NAME02.",
+    usual_cause: "The path of the watch goes through `String`.",
+    run: |lab| {
+        let names = not_utf8().into_iter().chain(["line\nbreak", "*", " "].map(Into::into));
+        for name in names {
+            lab.tree.mkdir(&name)?;
+            let folder = lab.path(&name);
+            let mut watcher = lab.watch([Watch::non_recursive(&folder)])?;
+            watcher.perform(lab.mode, |tree| tree.create(folder.join("file")))?;
+            watcher.saw(created_file(folder.join("file")))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

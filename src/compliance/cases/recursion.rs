@@ -1,19 +1,49 @@
 //! Watching below folders, and folders that appear (REC).
 
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
 use crate::{
+    backend::Watch,
     capability::Capability::{WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{appeared, created_file, touched},
+        environment::Environment,
+        expect::{appeared, created_file, gone, touched, written},
+        failure::{Check, ensure},
+        lab::Lab,
         mode::Mode,
+        watcher::Watcher,
     },
+    error::StreamError,
 };
 
 pub(super) const GROUP: Group = Group {
     name: "recursion",
     title: "Recursion and new folders",
     guide: "Watching recursively",
-    cases: &[EXISTING_TREE, NEW_FOLDER, NEW_FOLDER_RACE],
+    cases: &[
+        EXISTING_TREE,
+        NEW_FOLDER,
+        NEW_FOLDER_RACE,
+        NEW_FOLDERS_AMID_READING,
+        MOVED_IN,
+        MOVED_OUT,
+        RENAMED_INSIDE,
+        RENAMED_TWICE,
+        NAMES_THAT_BEGIN_ALIKE,
+        FOLDER_COMES_AND_GOES,
+        UNREADABLE_FOLDER,
+        FOLDER_BECOMES_READABLE,
+        LARGE_TREE,
+        LARGE_TREE_OVERFLOWS_NOTHING,
+        OVERLAPPING_ROOTS,
+        EXCHANGED_FOLDERS,
+        DISPLACED_BY_COPY,
+        CHANGED_AFTER_MOVE,
+    ],
 };
 
 const EXISTING_TREE: Case = Case {
@@ -86,6 +116,422 @@ const NEW_FOLDER_RACE: Case = Case {
         lab.tree.append("a/b/c/d/file", "later")?;
         watcher.settle_in(&["a/b/c/d"])?;
         watcher.saw(touched("a/b/c/d/file"))
+    },
+    ..Case::MUST
+};
+
+const NEW_FOLDERS_AMID_READING: Case = Case {
+    id: "REC04",
+    name: "new_folders_amid_reading",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Concurrent, Mode::Batched],
+    checks: "Of 200 folders that each get a file at once, every file is reported.",
+    why: "fswatch#330, fswatch#354 (`git add`), AnyEvent-Filesys-Notify#11.",
+    usual_cause: "A folder is listed before its watch is in place, or the list is not compared with \
+                  what was told meanwhile.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            (0..200).try_for_each(|i| {
+                tree.mkdir(format!("{i}"))?;
+                tree.create(format!("{i}/file"))
+            })
+        })?;
+        (0..200).try_for_each(|i| watcher.saw(appeared(format!("{i}/file"))))
+    },
+    ..Case::MUST
+};
+
+/// A write at each of these files is reported.
+fn are_watched(lab: &Lab, watcher: &mut Watcher, files: &[&str]) -> Check {
+    for file in files {
+        watcher.next_step();
+        lab.tree.append(file, "more")?;
+        watcher.settle()?;
+        watcher.saw(written(file))?;
+    }
+    Ok(())
+}
+
+const MOVED_IN: Case = Case {
+    id: "REC05",
+    name: "moved_in",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "A folder that is moved in from outside is reported, and everything in it is watched.",
+    why: "watchdog#4, watchdog#1094, watchdog#1278, notify#491, osquery#1969.",
+    usual_cause: "The second half of a rename without a first one is not taken for a new folder.",
+    run: |lab| {
+        lab.outside.mkdir_all("top/a/b")?;
+        for file in ["top/1", "top/a/2", "top/a/b/3"] {
+            lab.outside.write(file, "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        let from = lab.outside.path("top");
+        watcher.perform(lab.mode, |tree| tree.rename(&from, "top"))?;
+        watcher.saw(appeared("top"))?;
+        watcher.settle_in(&["top/a/b"])?;
+        are_watched(lab, &mut watcher, &["top/1", "top/a/2", "top/a/b/3"])
+    },
+    ..Case::MUST
+};
+
+const MOVED_OUT: Case = Case {
+    id: "REC06",
+    name: "moved_out",
+    needs: &[WatchRecursively],
+    modes: Mode::ALL,
+    checks: "A folder that is moved out is reported as gone, and what happens in it outside is not \
+             reported.",
+    why: "fsnotify's script rename-to-unwatched; watchdog#363.",
+    usual_cause: "The watch moves along with the folder, and its old path is still in the books.",
+    run: |lab| {
+        lab.tree.mkdir_all("top/a")?;
+        lab.tree.write("top/a/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        let to = lab.outside.path("top");
+        watcher.perform(lab.mode, |tree| tree.rename("top", &to))?;
+        watcher.saw(gone("top"))?;
+        watcher.next_step();
+        lab.outside.append("top/a/file", "more")?;
+        lab.outside.create("top/new")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("top/a/file"))?;
+        watcher.never_saw(&touched("top/new"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const RENAMED_INSIDE: Case = Case {
+    id: "REC07",
+    name: "renamed_inside",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "In a folder that was renamed within the tree, changes at every depth are reported under \
+             the new path, and none under the old one.",
+    why: "inotify-tools#4, inotify-tools#59, rjeczalik/notify#195, PyInotify#19, e-dant/watcher#109.",
+    usual_cause: "The path of the folder itself is brought up to date, those below it are not.",
+    run: |lab| {
+        lab.tree.mkdir_all("old/a/b")?;
+        lab.tree.mkdir("other")?;
+        lab.tree.write("old/a/b/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        for (from, to) in [("old", "new"), ("new", "other/newer")] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.rename(from, to))?;
+            watcher.saw(gone(from))?;
+            watcher.saw(appeared(to))?;
+            watcher.next_step();
+            let file = format!("{to}/a/b/file");
+            lab.tree.append(&file, "more")?;
+            watcher.settle_in(&[format!("{to}/a/b")])?;
+            watcher.saw(written(&file))?;
+            watcher.never_saw(&touched(format!("{from}/a/b/file")))?;
+        }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const RENAMED_TWICE: Case = Case {
+    id: "REC08",
+    name: "renamed_twice",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "After a folder and the one above it were renamed, and renamed again, changes are \
+             reported under the last path.",
+    why: "inotify-tools#130; notify's rename_dir_twice.",
+    usual_cause: "The new path is put together from a parent's path that is not up to date.",
+    run: |lab| {
+        lab.tree.mkdir_all("a/x")?;
+        lab.tree.write("a/x/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("a/x", "a/y")?;
+            tree.rename("a", "b")?;
+            tree.rename("b", "c")?;
+            tree.rename("c/y", "c/z")
+        })?;
+        watcher.saw(appeared("c"))?;
+        watcher.next_step();
+        lab.tree.append("c/z/file", "more")?;
+        watcher.settle_in(&["c/z"])?;
+        watcher.saw(written("c/z/file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const NAMES_THAT_BEGIN_ALIKE: Case = Case {
+    id: "REC09",
+    name: "names_that_begin_alike",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "Renaming or removing a folder `a` does not concern its neighbour `ab`.",
+    why: "fsnotify#754, fsnotify#755.",
+    usual_cause: "Paths below a folder are found by the letters they begin with.",
+    run: |lab| {
+        for folder in ["a", "ab", "a-c"] {
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/sub/file"), "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| tree.rename("a", "b"))?;
+        are_watched(lab, &mut watcher, &["ab/sub/file", "a-c/sub/file", "b/sub/file"])?;
+        watcher.perform(lab.mode, |tree| tree.remove_all("b"))?;
+        are_watched(lab, &mut watcher, &["ab/sub/file", "a-c/sub/file"])
+    },
+    ..Case::MUST
+};
+
+const FOLDER_COMES_AND_GOES: Case = Case {
+    id: "REC10",
+    name: "folder_comes_and_goes",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Concurrent, Mode::Batched],
+    checks: "A folder that was made and removed 300 times is still watched when it stays.",
+    why: "inotify-tools#29, inotify-tools#120, notify#61.",
+    usual_cause: "A watch could not be added for a folder that was gone, and its name was remembered \
+                  as watched.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            (0..300).try_for_each(|_| {
+                tree.mkdir("folder")?;
+                tree.rmdir("folder")
+            })?;
+            tree.mkdir("folder")?;
+            tree.create("folder/file")
+        })?;
+        watcher.saw(appeared("folder/file"))?;
+        are_watched(lab, &mut watcher, &["folder/file"])
+    },
+    ..Case::MUST
+};
+
+const UNREADABLE_FOLDER: Case = Case {
+    id: "REC11",
+    name: "unreadable_folder",
+    needs: &[WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder that may not be read does not keep the rest of the tree from being watched, \
+             and is named by an error item.",
+    why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
+          nothing could be watched.",
+    usual_cause: "The first error of the scan is the answer of `new`; push it to the stream instead.",
+    run: |lab| {
+        lab.tree.mkdir_all("locked/below")?;
+        lab.tree.mkdir("open")?;
+        lab.tree.chmod("locked", 0o000)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        lab.tree.create("open/file")?;
+        watcher.settle_in(&["open"])?;
+        watcher.saw(created_file("open/file"))?;
+        let locked = lab.path("locked");
+        let named = watcher.errors().iter().any(|error| match error {
+            StreamError::Unwatched { path, .. } => *path == locked,
+            StreamError::Read { .. } => false,
+        });
+        ensure(named, "an error item Unwatched for tree/locked", || {
+            format!("the stream yielded the errors {:?}", watcher.errors())
+        })
+    },
+    ..Case::MUST
+};
+
+const FOLDER_BECOMES_READABLE: Case = Case {
+    id: "REC12",
+    name: "folder_becomes_readable",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder that could not be read is watched once it can.",
+    why: "MetPX/sarracenia#289.",
+    usual_cause: "What failed once is not tried again when the folder's permissions change.",
+    run: |lab| {
+        lab.tree.mkdir("locked")?;
+        lab.tree.chmod("locked", 0o000)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        watcher.settle()?;
+        lab.tree.chmod("locked", 0o755)?;
+        watcher.settle()?;
+        lab.tree.create("locked/file")?;
+        watcher.settle()?;
+        watcher.saw(appeared("locked/file"))
+    },
+    ..Case::SHOULD
+};
+
+const LARGE_TREE: Case = Case {
+    id: "REC13",
+    name: "large_tree",
+    needs: &[WatchRecursively],
+    checks: "A tree of 2000 folders, and one 200 folders deep, is watched in reasonable time, and a \
+             change at the far end is reported.",
+    why: "gradle tests with 10 000 folders; JDK's LotsOfEntries.",
+    usual_cause: "Each new folder is compared with all others, or the scan recurses on the stack.",
+    run: |lab| {
+        let deep = make_large_tree(lab)?;
+        let start = Instant::now();
+        let mut watcher = lab.watch([lab.deep()])?;
+        // That the scan itself loses nothing is another case.
+        watcher.guard.may_miss = true;
+        let took = start.elapsed();
+        lab.measured("time of `new` for 2241 folders", format!("{took:.0?}"));
+        watcher.drain()?;
+        for folder in ["wide/39/49", deep.as_str()] {
+            let file = format!("{folder}/file");
+            lab.tree.create(&file)?;
+            watcher.saw(created_file(&file))?;
+        }
+        let limit = Duration::from_secs(10);
+        ensure(took < limit, format!("`new` takes less than {limit:?}"), || {
+            format!("it took {took:?}")
+        })
+    },
+    ..Case::MUST
+};
+
+/// Makes 2241 folders; answers the deepest.
+fn make_large_tree(lab: &Lab) -> Check<String> {
+    lab.tree.make("make 2040 folders in", "wide", |wide| {
+        (0..2000).try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
+    })?;
+    let deep = vec!["d"; 200].join("/");
+    lab.tree.mkdir_all(&deep)?;
+    Ok(deep)
+}
+
+const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
+    id: "REC19",
+    name: "large_tree_overflows_nothing",
+    needs: &[WatchRecursively],
+    checks: "Watching a tree of 2000 folders does not by itself fill the platform's queue.",
+    why: "The accesses of a backend's own scan are events like others, and a fifth of 10 000 folders \
+          overflows the queue of Linux.",
+    usual_cause: "The platform is asked for accesses before the folders are listed.",
+    run: |lab| {
+        make_large_tree(lab)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.settle()
+    },
+    ..Case::SHOULD
+};
+
+const OVERLAPPING_ROOTS: Case = Case {
+    id: "REC14",
+    name: "overlapping_roots",
+    needs: &[WatchRecursively],
+    modes: Mode::ALL,
+    checks: "When a folder and one inside it are both watched, in whatever order they are given, \
+             changes in the inner one are reported.",
+    why: "rjeczalik/notify#208, rjeczalik/notify#230, efsw#128, notify#708.",
+    usual_cause: "The platform gives both the same number, and the second entry replaces the first.",
+    run: |lab| {
+        lab.tree.mkdir_all("outer/inner/deep")?;
+        let (outer, inner) = (lab.path("outer"), lab.path("outer/inner"));
+        let outer = [Watch::recursive(&outer), Watch::non_recursive(&outer)];
+        let inner = [Watch::recursive(&inner), Watch::non_recursive(&inner)];
+        let mut name = 0;
+        for outer in &outer {
+            for inner in &inner {
+                for watches in [[outer, inner], [inner, outer]] {
+                    let mut watcher = lab.watch(watches.map(Clone::clone))?;
+                    name += 1;
+                    let file = format!("outer/inner/file-{name}");
+                    watcher.perform(lab.mode, |tree| tree.create(&file))?;
+                    watcher.saw(created_file(&file))?;
+                    let file = format!("outer/file-{name}");
+                    watcher.perform(lab.mode, |tree| tree.create(&file))?;
+                    watcher.saw(created_file(&file))?;
+                    if outer.recursive || inner.recursive {
+                        let file = format!("outer/inner/deep/file-{name}");
+                        watcher.perform(lab.mode, |tree| tree.create(&file))?;
+                        watcher.saw(created_file(&file))?;
+                    }
+                    watcher.nothing_else()?;
+                }
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const EXCHANGED_FOLDERS: Case = Case {
+    id: "REC15",
+    name: "exchanged_folders",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    checks: "After two folders were exchanged in one step, changes in each are reported under the \
+             path that it has now.",
+    why: "watchman's test_fishy; the platform tells it as four halves of renames.",
+    usual_cause: "The second half of the first rename replaces the folder that is still there.",
+    run: |lab| {
+        for folder in ["a", "b"] {
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/sub/of-{folder}"), "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
+        watcher.saw(touched("a"))?;
+        watcher.saw(touched("b"))?;
+        are_watched(lab, &mut watcher, &["a/sub/of-b", "b/sub/of-a"])?;
+        watcher.never_saw(&touched("a/sub/of-a"))?;
+        watcher.never_saw(&touched("b/sub/of-b"))
+    },
+    ..Case::MUST
+};
+
+const DISPLACED_BY_COPY: Case = Case {
+    id: "REC18",
+    name: "displaced_by_copy",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
+    why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
+    usual_cause: "The books find the new folder under the old path and take it for watched.",
+    run: |lab| {
+        for folder in ["tree-a", "copy"] {
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/sub/file"), "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("tree-a", "backup")?;
+            tree.rename("copy", "tree-a")
+        })?;
+        watcher.saw(appeared("backup"))?;
+        watcher.saw(appeared("tree-a"))?;
+        are_watched(lab, &mut watcher, &["tree-a/sub/file", "backup/sub/file"])
+    },
+    ..Case::MUST
+};
+
+const CHANGED_AFTER_MOVE: Case = Case {
+    id: "REC16",
+    name: "changed_after_move",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "A change made in a folder right after it was renamed is reported, or something above it \
+             is, later than the rename.",
+    why: "The README of dart's watcher calls it the example of a data race.",
+    usual_cause: "The old path is looked up when the change is told, and is not there any more.",
+    run: |lab| {
+        lab.tree.mkdir_all("old/sub")?;
+        lab.tree.write("old/sub/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("old", "new")?;
+            tree.append("new/sub/file", "more")?;
+            tree.create("new/sub/fresh")
+        })?;
+        watcher.saw(appeared("new"))?;
+        watcher.saw(touched("new/sub/file"))?;
+        watcher.saw(appeared("new/sub/fresh"))
     },
     ..Case::MUST
 };

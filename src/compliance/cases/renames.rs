@@ -1,23 +1,43 @@
 //! Renames, and what relates their halves (REN).
 
+use std::{collections::HashMap, path::PathBuf};
+
 use crate::{
-    capability::Capability::{TrackRelated, WatchFolders},
+    backend::Watch,
+    capability::Capability::{TrackRelated, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{gone, moved_from, moved_to},
-        failure::{Check, fail},
+        environment::Environment,
+        expect::{appeared, gone, moved_from, moved_to, touched},
+        failure::{Check, ensure, fail},
+        holdings::Holdings,
         lab::Lab,
         mode::Mode,
+        platform,
         watcher::Watcher,
     },
-    event::{EventKind, ModifyKind, RenameMode},
+    event::{EventKind, ModifyKind, RenameMode, Tracker},
 };
 
 pub(super) const GROUP: Group = Group {
     name: "renames",
     title: "Renames and tracking",
     guide: "Renames",
-    cases: &[WITHIN_FOLDER, MOVED_OUT],
+    cases: &[
+        WITHIN_FOLDER,
+        BETWEEN_FOLDERS,
+        MOVED_IN,
+        MOVED_OUT,
+        OVER_EXISTING,
+        CHAIN,
+        EXCHANGED,
+        ONTO_ITSELF,
+        MANY_AT_ONCE,
+        ACROSS_READS,
+        MANY_MOVED_OUT,
+        SPECIAL_FILES,
+        FOLDER,
+    ],
 };
 
 const WITHIN_FOLDER: Case = Case {
@@ -80,6 +100,355 @@ const MOVED_OUT: Case = Case {
         watcher.saw(gone("file"))?;
         watcher.settle()?;
         watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const BETWEEN_FOLDERS: Case = Case {
+    id: "REN02",
+    name: "between_folders",
+    needs: &[WatchRecursively],
+    modes: Mode::ALL,
+    checks: "A rename from one folder of a tree to another, and from one watched tree to another, is \
+             a pair with one tracker.",
+    why: "fsnotify's scripts rename-to-different-dir and rename-from-other-watch; notify#491.",
+    usual_cause: "Halves are matched within one folder only.",
+    run: |lab| {
+        for folder in ["one/a", "one/b", "other"] {
+            lab.tree.mkdir_all(folder)?;
+        }
+        lab.tree.write("one/a/file", "content")?;
+        let roots = [Watch::recursive(lab.path("one")), Watch::recursive(lab.path("other"))];
+        let mut watcher = lab.watch(roots)?;
+        for (from, to) in [("one/a/file", "one/b/file"), ("one/b/file", "other/file")] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.rename(from, to))?;
+            watcher.saw(moved_from(from))?;
+            watcher.saw(moved_to(to))?;
+            watcher.nothing_else()?;
+            is_pair(lab, &watcher, from, to)?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const MOVED_IN: Case = Case {
+    id: "REN03",
+    name: "moved_in",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "What is moved in from a place that is not watched is reported as there.",
+    why: "fsnotify's script rename-from-unwatched; watchdog's test_move_to.",
+    usual_cause: "The second half of a rename is dropped for want of the first.",
+    run: |lab| {
+        lab.outside.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let from = lab.outside.path("file");
+        watcher.perform(lab.mode, |tree| tree.rename(&from, "file"))?;
+        watcher.saw(appeared("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const OVER_EXISTING: Case = Case {
+    id: "REN05",
+    name: "over_existing",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A rename over an existing file, from inside and from outside, is reported for the \
+             target, and not as its removal alone.",
+    why: "fsnotify's script rename-overwrite; notify's create_write_overwrite.",
+    usual_cause: "The removal of the replaced file is told last.",
+    run: |lab| {
+        lab.tree.write("source", "new")?;
+        lab.tree.write("target", "old")?;
+        lab.outside.write("source", "newer")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let outside = lab.outside.path("source");
+        let inside = lab.path("source");
+        for source in [inside, outside] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.rename(&source, "target"))?;
+            watcher.saw(touched("target"))?;
+            let target = lab.path("target");
+            let last = watcher
+                .events()
+                .filter(|event| event.path == target)
+                .filter(|event| !matches!(event.kind, EventKind::Access(_)))
+                .last()
+                .map(|event| event.kind);
+            ensure(
+                !matches!(last, Some(EventKind::Remove(_))),
+                "the last word on the target is that it is there",
+                || "it is its removal".into(),
+            )?;
+            if source.starts_with(lab.path("")) {
+                watcher.saw(gone("source"))?;
+            }
+            watcher.nothing_else()?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const CHAIN: Case = Case {
+    id: "REN06",
+    name: "chain",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Each step of a chain of renames, and of an exchange through a third name, is a pair \
+             with a tracker of its own.",
+    why: "notify's rename_twice; parcel's coalese multiple rename events.",
+    usual_cause: "Halves are matched by path, and the second rename finds the first one's.",
+    run: |lab| {
+        lab.tree.write("a", "content")?;
+        lab.tree.write("x", "content")?;
+        lab.tree.write("y", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let steps = [("a", "b"), ("b", "c"), ("x", "tmp"), ("y", "x"), ("tmp", "y")];
+        watcher.perform(lab.mode, |tree| {
+            steps.iter().try_for_each(|(from, to)| tree.rename(from, to))
+        })?;
+        if lab.profile.sampled && lab.mode != Mode::Stepped {
+            watcher.saw(gone("a"))?;
+            return watcher.saw(appeared("c"));
+        }
+        for (from, to) in steps {
+            watcher.saw(moved_from(from))?;
+            watcher.saw(moved_to(to))?;
+        }
+        watcher.nothing_else()?;
+        let steps = steps.map(|(from, to)| (lab.path(from), lab.path(to)));
+        are_pairs(lab, &watcher, &steps)
+    },
+    ..Case::MUST
+};
+
+/// Each of the renames is a pair, with a tracker of its own, if the backend promises that.
+fn are_pairs(lab: &Lab, watcher: &Watcher, renames: &[(PathBuf, PathBuf)]) -> Check {
+    if !lab.has(TrackRelated) {
+        return Ok(());
+    }
+    let mut told: HashMap<Tracker, (Option<PathBuf>, Option<PathBuf>)> = HashMap::new();
+    for event in watcher.events() {
+        let Some(tracker) = event.attrs.tracker() else { continue };
+        let (from, to) = told.entry(tracker).or_default();
+        match event.kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                *from = Some(event.path.clone());
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => *to = Some(event.path.clone()),
+            _ => {}
+        }
+    }
+    let told: Vec<_> = told.into_values().filter_map(|(from, to)| Some((from?, to?))).collect();
+    let missing = renames.iter().find(|rename| !told.contains(rename));
+    ensure(missing.is_none(), "each rename is a pair with a tracker of its own", || {
+        format!("there is no pair for {missing:?}; there are {} pairs", told.len())
+    })
+}
+
+const EXCHANGED: Case = Case {
+    id: "REN07",
+    name: "exchanged",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    checks: "Two files that are exchanged in one step are both reported.",
+    why: "The platform tells it as two renames, of which the first seems to overwrite.",
+    usual_cause: "A rename to a name that is taken is left out.",
+    run: |lab| {
+        lab.tree.write("a", "one")?;
+        lab.tree.write("b", "other")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
+        watcher.saw(touched("a"))?;
+        watcher.saw(touched("b"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const ONTO_ITSELF: Case = Case {
+    id: "REN08",
+    name: "onto_itself",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Renaming a file onto another name of the same file changes nothing, and no name is \
+             reported as gone.",
+    why: "POSIX rename(2): the call does nothing and succeeds.",
+    usual_cause: "The change is guessed from the call and not taken from the platform.",
+    run: |lab| {
+        lab.tree.write("a", "content")?;
+        lab.tree.hard_link("a", "b")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.rename("a", "b"))?;
+        watcher.never_saw(&gone("a"))?;
+        watcher.never_saw(&gone("b"))
+    },
+    ..Case::MUST
+};
+
+const MANY_AT_ONCE: Case = Case {
+    id: "REN09",
+    name: "many_at_once",
+    needs: &[WatchFolders],
+    modes: &[Mode::Batched],
+    checks: "Renames by eight threads at once are each a pair with a tracker of its own.",
+    why: "fsnotify keeps ten open renames; arcbox#582 pairs only what was read together.",
+    usual_cause: "Open halves are kept in a small ring, or only the last one is.",
+    run: |lab| {
+        const THREADS: usize = 8;
+        const RENAMES: usize = 200;
+
+        for thread in 0..THREADS {
+            lab.tree.create(format!("{thread}-0"))?;
+        }
+        let mut watcher = lab.watch([lab.flat()])?;
+        let name = |thread, i| format!("{thread}-{i}");
+        let tree = lab.tree.clone();
+        watcher.perform(lab.mode, |_| {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..THREADS)
+                    .map(|thread| {
+                        let tree = &tree;
+                        scope.spawn(move || {
+                            (0..RENAMES)
+                                .try_for_each(|i| tree.rename(name(thread, i), name(thread, i + 1)))
+                        })
+                    })
+                    .collect();
+                threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Ok(())))
+            })
+        })?;
+        for thread in 0..THREADS {
+            watcher.saw(appeared(name(thread, RENAMES)))?;
+        }
+        let renames = (0..THREADS)
+            .flat_map(|thread| (0..RENAMES).map(move |i| (name(thread, i), name(thread, i + 1))));
+        let renames: Vec<_> = renames.map(|(from, to)| (lab.path(from), lab.path(to))).collect();
+        if lab.profile.sampled { Ok(()) } else { are_pairs(lab, &watcher, &renames) }
+    },
+    ..Case::MUST
+};
+
+const ACROSS_READS: Case = Case {
+    id: "REN10",
+    name: "across_reads",
+    needs: &[WatchFolders],
+    modes: &[Mode::Batched],
+    checks: "The halves of a rename are a pair also when the platform hands them over in two goes.",
+    why: "watchdog's test_move_internal_batch; arcbox#582.",
+    usual_cause: "Open halves are forgotten when a buffer has been read to its end.",
+    // Names of any length, so that some pair straddles the end of any buffer.
+    run: |lab| {
+        const RENAMES: usize = 600;
+
+        let name = |i: usize| format!("{i}-{}", "x".repeat(i * 7 % 230));
+        lab.tree.create(name(0))?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            (0..RENAMES).try_for_each(|i| tree.rename(name(i), name(i + 1)))
+        })?;
+        watcher.saw(appeared(name(RENAMES)))?;
+        let renames: Vec<_> =
+            (0..RENAMES).map(|i| (lab.path(name(i)), lab.path(name(i + 1)))).collect();
+        if lab.profile.sampled { Ok(()) } else { are_pairs(lab, &watcher, &renames) }
+    },
+    ..Case::MUST
+};
+
+const MANY_MOVED_OUT: Case = Case {
+    id: "REN11",
+    name: "many_moved_out",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "First halves whose second never comes are not kept: 20 000 of them cost no memory.",
+    why: "watchdog#1041, watchdog#587.",
+    usual_cause: "Open renames are kept until their other half arrives.",
+    run: |lab| {
+        const ROUNDS: usize = 20;
+        const RENAMES: usize = 1000;
+
+        lab.tree.create("file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let (inside, outside) = (lab.path("file"), lab.outside.path("file"));
+        let mut first = 0;
+        for round in 0..ROUNDS {
+            lab.tree.make(&format!("move out and in {RENAMES} times"), "file", |_| {
+                (0..RENAMES).try_for_each(|_| {
+                    std::fs::rename(&inside, &outside)?;
+                    std::fs::rename(&outside, &inside)
+                })
+            })?;
+            watcher.settle()?;
+            watcher.forget_events();
+            if round == 1 {
+                first = Holdings::memory();
+            }
+        }
+        let grown = Holdings::memory().saturating_sub(first);
+        let limit = 1_000_000;
+        ensure(grown < limit, format!("memory grows by less than {limit} bytes"), || {
+            format!("it grew by {grown} bytes")
+        })
+    },
+    ..Case::MUST
+};
+
+const SPECIAL_FILES: Case = Case {
+    id: "REN13",
+    name: "special_files",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    checks: "Renames of links and named pipes are reported like those of files.",
+    why: "fsnotify's script rename-symlink.",
+    usual_cause: "A link is resolved, and its target reported.",
+    run: |lab| {
+        lab.tree.symlink("nowhere", "link")?;
+        lab.tree.make("mkfifo", "pipe", platform::mkfifo)?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("link", "link-2")?;
+            tree.rename("pipe", "pipe-2")
+        })?;
+        for (from, to) in [("link", "link-2"), ("pipe", "pipe-2")] {
+            watcher.saw(moved_from(from))?;
+            watcher.saw(moved_to(to))?;
+            is_pair(lab, &watcher, from, to)?;
+        }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const FOLDER: Case = Case {
+    id: "REN14",
+    name: "folder",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A rename of a folder is one pair, with recursion and without.",
+    why: "notify 9 tells the first half once more, after the second.",
+    usual_cause: "The folder's own watch tells its move, and the parent's does too.",
+    run: |lab| {
+        lab.tree.mkdir("old")?;
+        lab.tree.create("old/file")?;
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        watcher.perform(lab.mode, |tree| tree.rename("old", "new"))?;
+        watcher.saw(moved_from("old"))?;
+        watcher.saw(moved_to("new"))?;
+        is_pair(lab, &watcher, "old", "new")?;
+        for half in [moved_from("old"), moved_to("new")] {
+            let count = watcher.count(&half);
+            ensure(count == 1, "each half once", || format!("one of them came {count} times"))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

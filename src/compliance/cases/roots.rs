@@ -2,18 +2,33 @@
 
 use crate::{
     backend::Watch,
-    capability::Capability::WatchFolders,
+    capability::Capability::{FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{created_file, gone, removed_folder},
+        environment::Environment,
+        expect::{created_file, gone, removed_folder, touched},
+        failure::{Stop, ensure, fail},
+        mode::Mode,
     },
+    event::EventKind,
 };
 
 pub(super) const GROUP: Group = Group {
     name: "roots",
     title: "Watched paths that go",
     guide: "When a watched path goes",
-    cases: &[REMOVED, ONE_OF_SEVERAL_REMOVED, ALL_REMOVED],
+    cases: &[
+        REMOVED,
+        ONE_OF_SEVERAL_REMOVED,
+        RENAMED,
+        MADE_AGAIN,
+        FILE_REPLACED,
+        ALL_REMOVED,
+        UNMOUNTED,
+        PARENT_RENAMED,
+        BECOMES_FILE,
+        REACHED_THROUGH_LINK,
+    ],
 };
 
 const REMOVED: Case = Case {
@@ -84,6 +99,207 @@ const ALL_REMOVED: Case = Case {
         watcher.forget(&root);
         watcher.saw(removed_folder("root"))?;
         watcher.drain()
+    },
+    ..Case::MUST
+};
+
+const RENAMED: Case = Case {
+    id: "ROOT03",
+    name: "renamed",
+    needs: &[WatchFolders],
+    checks: "A watched folder that is renamed is reported as gone; what happens in it under its new \
+             name is not reported under the old one.",
+    why: "fsnotify#518, notify#165, notify#555, atom/watcher#87, inotify-tools#41.",
+    usual_cause: "The watch moves along with the folder, and its old path is still in the books.",
+    run: |lab| {
+        lab.tree.mkdir_all("root/sub")?;
+        let root = lab.path("root");
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: root.clone(), recursive }, lab.beacon()?])?;
+        watcher.forget(&root);
+        lab.tree.rename("root", "renamed")?;
+        watcher.settle()?;
+        watcher.saw(gone("root"))?;
+        watcher.next_step();
+        lab.tree.create("renamed/file")?;
+        lab.tree.create("renamed/sub/file")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("root/file"))?;
+        watcher.never_saw(&touched("root/sub/file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const MADE_AGAIN: Case = Case {
+    id: "ROOT04",
+    name: "made_again",
+    needs: &[WatchFolders],
+    checks: "When a watched folder is removed and made again, its removal is reported, and either \
+             the new one is watched or there is silence, without errors.",
+    why: "chokidar#1059, JetBrains' testWatchRootRecreation, ttilley/fssm#6.",
+    usual_cause: "A watch on something that is gone is added again and again.",
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
+        watcher.forget(&root);
+        lab.tree.rmdir("root")?;
+        watcher.settle()?;
+        watcher.saw(removed_folder("root"))?;
+        lab.tree.mkdir("root")?;
+        lab.tree.create("root/file")?;
+        watcher.settle()?;
+        watcher.settle()
+    },
+    ..Case::MUST
+};
+
+const FILE_REPLACED: Case = Case {
+    id: "ROOT05",
+    name: "file_replaced",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "A watched file that is replaced by a rename is reported each time, not only the first.",
+    why: "notify#531, watchexec#179: editors save like that.",
+    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
+                  is in.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
+        let mut watcher = lab.watch(watches)?;
+        for i in 0..4 {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| {
+                tree.write("temporary", &format!("content {i}"))?;
+                tree.rename("temporary", "file")
+            })?;
+            watcher.saw(touched("file"))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const UNMOUNTED: Case = Case {
+    id: "ROOT07",
+    name: "unmounted",
+    needs: &[WatchFolders],
+    environment: &[Environment::Namespaces],
+    checks: "When the watched file system is unmounted, that is reported for the watched folder, and \
+             the backend neither keeps it busy nor goes wild.",
+    why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
+    usual_cause: "The platform's word for it is not known to the backend.",
+    run: |lab| {
+        lab.tree.mkdir("mount")?;
+        let mount = lab.path("mount");
+        let call = |program: &str, arguments: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            let output = command.args(arguments).arg(&mount).output();
+            lab.timeline.did(format!("{program} {} tree/mount", arguments.join(" ")));
+            match output {
+                Ok(output) if output.status.success() => Ok(()),
+                Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let mounted = call("mount", &["-t", "tmpfs", "none"]);
+        mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))?;
+        let mut watcher = lab.watch([Watch::non_recursive(&mount), lab.beacon()?])?;
+        lab.tree.create("mount/file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("mount/file"))?;
+        watcher.forget(&mount);
+        watcher.allow_errors();
+        watcher.next_step();
+        if let Err(error) = call("umount", &[]) {
+            let expected = "the backend does not keep the file system busy";
+            return fail(expected, format!("umount said: {error}"));
+        }
+        watcher.settle()?;
+        let named = |error: &crate::error::StreamError| error.path() == Some(mount.as_path());
+        if watcher.errors().iter().any(named) {
+            return Ok(());
+        }
+        watcher.saw(gone("mount"))
+    },
+    ..Case::MUST
+};
+
+const PARENT_RENAMED: Case = Case {
+    id: "ROOT08",
+    name: "parent_renamed",
+    needs: &[WatchFolders],
+    checks: "When a folder above the watched one is renamed, what happens inside is not reported \
+             under the path that is not there any more.",
+    why: "gradle stops watching when parent of watched directory is moved; directory-watcher#77.",
+    usual_cause: "The platform does not tell it, and nobody looks.",
+    run: |lab| {
+        lab.tree.mkdir_all("above/root")?;
+        let root = lab.path("above/root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
+        watcher.forget(&root);
+        lab.tree.rename("above", "renamed")?;
+        watcher.settle()?;
+        lab.tree.create("renamed/root/file")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("above/root/file"))
+    },
+    ..Case::MAY
+};
+
+const BECOMES_FILE: Case = Case {
+    id: "ROOT09",
+    name: "becomes_file",
+    needs: &[WatchFolders],
+    checks: "A watched folder that gives way to a file of its name is reported as removed, and there \
+             is no junk.",
+    why: "chokidar's dir is replaced by file.",
+    usual_cause: "The kind is remembered by the path.",
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
+        watcher.forget(&root);
+        lab.tree.rmdir("root")?;
+        lab.tree.write("root", "content")?;
+        watcher.settle()?;
+        watcher.saw(removed_folder("root"))?;
+        let root_events = watcher.events().filter(|event| event.path != root).count();
+        ensure(root_events == 0, "no events but those of the root", || {
+            format!("there were {root_events}")
+        })
+    },
+    ..Case::MUST
+};
+
+const REACHED_THROUGH_LINK: Case = Case {
+    id: "ROOT10",
+    name: "reached_through_link",
+    needs: &[WatchFolders, FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "When the link that the watched folder is reached through is made to lead elsewhere, \
+             events keep the spelling of the link.",
+    why: "fsnotify's script to-dir; dotnet's FileSystemWatcher.SymbolicLink.",
+    usual_cause: "The path is resolved when it is watched.",
+    run: |lab| {
+        lab.tree.mkdir("one")?;
+        lab.tree.mkdir("other")?;
+        lab.tree.symlink("one", "link")?;
+        let link = lab.path("link");
+        let mut watcher = lab.watch([Watch::non_recursive(&link), lab.beacon()?])?;
+        lab.tree.create("one/file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("link/file"))?;
+        watcher.forget(&link);
+        lab.tree.symlink("other", "link-2")?;
+        lab.tree.rename("link-2", "link")?;
+        watcher.settle()?;
+        let spelled = |kind| !matches!(kind, EventKind::Missed(_));
+        let strange =
+            watcher.events().find(|event| spelled(event.kind) && !event.path.starts_with(&link));
+        ensure(strange.is_none(), "every path begins with tree/link", || format!("{strange:?}"))
     },
     ..Case::MUST
 };

@@ -1,14 +1,29 @@
 //! The stream's contract (STR).
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    process::Command,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::{Duration, Instant},
+};
 
 use crate::{
-    capability::Capability::WatchFolders,
+    backend::{Backend, Watch},
+    capability::Capability::{WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::created_file,
-        failure::{ensure, fail},
-        watcher::WakeFlag,
+        environment::Environment,
+        expect::{created_file, removed_folder},
+        failure::{Check, Stop, ensure, fail},
+        holdings::Holdings,
+        lab::Lab,
+        mode::Mode,
+        watcher::{WakeFlag, Watcher},
     },
 };
 
@@ -16,7 +31,25 @@ pub(super) const GROUP: Group = Group {
     name: "stream",
     title: "The stream",
     guide: "Being a stream",
-    cases: &[PENDING_WHEN_IDLE, WAKES, BURST_WITHOUT_POLLING, DROP_IN_ANY_STATE],
+    cases: &[
+        PENDING_WHEN_IDLE,
+        WAKES,
+        LAST_WAKER,
+        BURST_WITHOUT_POLLING,
+        ITEM_BY_ITEM,
+        IDLE_COSTS_NOTHING,
+        QUIET_AFTER_STORM,
+        PROMPT_UNDER_LOAD,
+        ENDS_FOR_EVER,
+        DROP_IN_ANY_STATE,
+        DROP_AMID_CHANGES,
+        NOT_WOKEN_AFTER_DROP,
+        DROP_INSIDE_WAKER,
+        INTERRUPTED,
+        CLOSED_ON_EXEC,
+        SIZE_HINT,
+        MANY_AT_ONCE,
+    ],
 };
 
 const PENDING_WHEN_IDLE: Case = Case {
@@ -61,6 +94,32 @@ const WAKES: Case = Case {
             watcher.saw(created_file(name))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const LAST_WAKER: Case = Case {
+    id: "STR03",
+    name: "last_waker",
+    needs: &[WatchFolders],
+    checks: "Of several polls that answered `Pending`, the waker of the last one is woken.",
+    why: "The contract of streams; a stream that moves to another task gets another waker.",
+    usual_cause: "The first waker is kept; store the waker anew at each poll.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.drain()?;
+        let (_, first) = WakeFlag::new();
+        let (last, waker) = WakeFlag::new();
+        for waker in [&first, &waker] {
+            if watcher.poll_once(waker)?.is_ready() {
+                return fail("Poll::Pending", "an item, while nothing happened");
+            }
+        }
+        lab.tree.create("new")?;
+        let limit = lab.profile.deadline();
+        ensure(watcher.wait_for_wake(&last, limit), "the last waker is woken", || {
+            format!("it was not, within {limit:?}")
+        })
     },
     ..Case::MUST
 };
@@ -115,6 +174,382 @@ const DROP_IN_ANY_STATE: Case = Case {
             })?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const ITEM_BY_ITEM: Case = Case {
+    id: "STR05",
+    name: "item_by_item",
+    needs: &[WatchFolders],
+    checks: "A consumer that takes one item and comes back later finds the next one without having \
+             been woken.",
+    why: "The same family as STR04: what was read from the source is not lost for want of a wake-up.",
+    usual_cause: "`Pending` is answered although there are items in a buffer.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.create_many(10)?;
+        watcher.saw(created_file("0"))?;
+        // The change has been made long ago; whatever the platform hands over in one go is there.
+        for i in 1..10 {
+            watcher.saw(created_file(i.to_string()))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const IDLE_COSTS_NOTHING: Case = Case {
+    id: "STR06",
+    name: "idle_costs_nothing",
+    environment: &[Environment::Linux],
+    checks: "While nothing happens for a second, nobody is woken more than twice and hardly any \
+             processor time is used.",
+    why: "fsnotify#480 (woke every 100 ms), notify#566, bun#27667, rust-analyzer#1780.",
+    usual_cause: "The source is asked again and again, or the waker is woken at each poll.",
+    // A second of rest is what is measured.
+    run: |lab| {
+        let mut watcher = lab.watch([lab.anything()?])?;
+        watcher.settle()?;
+        watcher.drain()?;
+        is_quiet(lab, &mut watcher)
+    },
+    ..Case::MUST
+};
+
+/// Looks at a second in which nothing happens.
+fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
+    let second = Duration::from_secs(1);
+    // A backend that looks from time to time may wake up for each look.
+    let looks = if lab.profile.sampled {
+        second.as_micros() / lab.profile.latency.as_micros().max(1) * 2
+    } else {
+        0
+    };
+    let (before, start) = (Holdings::cpu_time(), Instant::now());
+    let mut count = 0;
+    while let Some(left) = second.checked_sub(start.elapsed()) {
+        let (flag, waker) = WakeFlag::new();
+        while watcher.poll_once(&waker)?.is_ready() && !watcher.has_ended() {}
+        if !watcher.wait_for_wake(&flag, left) {
+            break;
+        }
+        count += 1;
+    }
+    let used = Holdings::cpu_time().saturating_sub(before);
+    ensure(count <= 2 + looks, format!("at most {} wake-ups in a second", 2 + looks), || {
+        format!("there were {count}")
+    })?;
+    let limit = Duration::from_millis(if lab.profile.sampled { 300 } else { 100 });
+    ensure(used < limit, format!("less than {limit:?} of processor time in a second"), || {
+        format!("it used {used:?}")
+    })
+}
+
+const QUIET_AFTER_STORM: Case = Case {
+    id: "STR07",
+    name: "quiet_after_storm",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "After a storm of events that have all been read, the backend is as quiet as before.",
+    why: "zed#55829: a thread was busy for minutes after a `git fetch`.",
+    usual_cause: "The backend's own looking around causes the events that it reacts to.",
+    run: |lab| {
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        watcher.guard.may_miss = true;
+        for i in 0..100 {
+            lab.tree.mkdir(format!("folder-{i}"))?;
+            lab.tree.write(format!("folder-{i}/file"), "content")?;
+        }
+        lab.tree.create_many(500)?;
+        watcher.settle()?;
+        watcher.drain()?;
+        is_quiet(lab, &mut watcher)
+    },
+    ..Case::MUST
+};
+
+const PROMPT_UNDER_LOAD: Case = Case {
+    id: "STR08",
+    name: "prompt_under_load",
+    needs: &[WatchFolders],
+    modes: &[Mode::Concurrent],
+    checks: "Each poll returns within 100 ms, also while folders come and go.",
+    why: "A kqueue backend blocked in its poll for the next native event.",
+    usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
+    // Every poll of every case is timed; this one has many of them.
+    run: |lab| {
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        watcher.guard.may_miss = true;
+        watcher.perform(lab.mode, |tree| {
+            (0..200).try_for_each(|i| {
+                tree.mkdir_all(format!("{}/{i}", i % 7))?;
+                tree.write(format!("{}/{i}/file", i % 7), "content")
+            })
+        })
+    },
+    ..Case::MUST
+};
+
+const ENDS_FOR_EVER: Case = Case {
+    id: "STR09",
+    name: "ends_for_ever",
+    needs: &[WatchFolders],
+    checks: "A stream that has ended answers `None` at every further poll.",
+    why: "A consumer that polls once more must not wait for ever or see ghosts.",
+    usual_cause: "`poll_next` forgets that it has ended.",
+    // The suite polls on after every `None`.
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
+        lab.tree.remove_all("root")?;
+        watcher.forget(&root);
+        watcher.saw(removed_folder("root"))?;
+        watcher.drain()?;
+        if watcher.has_ended() {
+            return Ok(());
+        }
+        Err(Stop::Ignored("the stream does not end when all watched paths are gone".into()))
+    },
+    ..Case::MUST
+};
+
+const DROP_AMID_CHANGES: Case = Case {
+    id: "STR11",
+    name: "drop_amid_changes",
+    needs: &[WatchFolders],
+    checks: "Dropping the backend while another thread makes and removes files and folders neither \
+             hangs nor panics.",
+    why: "fsnotify's TestRace; gradle's can close watcher for directory hierarchy while it is being \
+          deleted.",
+    usual_cause: "A lock is held while waiting for a thread that wants it.",
+    run: |lab| {
+        let recursive = lab.has(WatchRecursively);
+        let stop = AtomicBool::new(false);
+        let tree = lab.tree.clone();
+        std::thread::scope(|scope| {
+            let churn = scope.spawn(|| {
+                let mut i = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    i += 1;
+                    tree.mkdir(format!("d{i}"))?;
+                    tree.create(format!("d{i}/file"))?;
+                    tree.remove_all(format!("d{i}"))?;
+                }
+                Ok(())
+            });
+            let dropping = (0..50).try_for_each(|i| {
+                let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+                watcher.allow_errors();
+                watcher.guard.may_miss = true;
+                if i % 2 == 0 {
+                    _ = watcher.poll_once(Waker::noop())?;
+                }
+                let took = watcher.close();
+                let limit = Duration::from_secs(1);
+                ensure(took < limit, format!("`drop` takes less than {limit:?}"), || {
+                    format!("it took {took:?}")
+                })
+            });
+            stop.store(true, Ordering::Relaxed);
+            let panicked = |_| Err(Stop::Broken("the thread that makes changes panicked".into()));
+            dropping.and(churn.join().unwrap_or_else(panicked))
+        })
+    },
+    ..Case::MUST
+};
+
+const NOT_WOKEN_AFTER_DROP: Case = Case {
+    id: "STR12",
+    name: "not_woken_after_drop",
+    needs: &[WatchFolders],
+    checks: "A dropped backend wakes nobody any more, and has let go of the waker.",
+    why: "libuv's no_callback_after_close.",
+    usual_cause: "A thread or task lives on with a clone of the waker.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.drain()?;
+        let (flag, waker) = WakeFlag::new();
+        _ = watcher.poll_once(&waker)?;
+        watcher.close();
+        let woken = flag.count();
+        lab.tree.create("new")?;
+        // Another backend's report of the change tells that the platform has handed it out.
+        let mut other = lab.watch([lab.flat()])?;
+        other.settle()?;
+        ensure(flag.count() == woken, "no wake-up after `drop`", || {
+            format!("there were {}", flag.count() - woken)
+        })?;
+        drop(waker);
+        // One for this function's own.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Arc::strong_count(&flag) > 1 && Instant::now() < deadline {
+            other.settle()?;
+        }
+        let holders = Arc::strong_count(&flag) - 1;
+        ensure(holders == 0, "no clone of the waker is left", || format!("{holders} are left"))
+    },
+    ..Case::MUST
+};
+
+const DROP_INSIDE_WAKER: Case = Case {
+    id: "STR13",
+    name: "drop_inside_waker",
+    needs: &[WatchFolders],
+    checks: "The backend can be dropped from inside the waker that it wakes.",
+    why: "rolldown#9462, notify#410, notify#463: closing from a callback was a deadlock.",
+    usual_cause: "The waker is woken while a lock is held that `drop` takes.",
+    run: |lab| {
+        let watch = lab.flat();
+        let runtime = lab.runtime();
+        let made = lab.make(vec![watch]);
+        let Ok(backend) = made else { return fail("`new` makes a backend", "it did not") };
+        let dropper =
+            Arc::new(Dropper { backend: Mutex::new(Some(backend)), ..Dropper::default() });
+        let waker = Waker::from(dropper.clone());
+        {
+            let _entered = runtime.enter();
+            let mut held = dropper.lock();
+            if let Some(backend) = &mut *held {
+                _ = Pin::new(&mut **backend).poll_next(&mut Context::from_waker(&waker));
+            }
+        }
+        lab.tree.create("new")?;
+        let limit = lab.profile.deadline();
+        let woken = runtime.block_on(async {
+            let dropped = poll_fn(|cx| dropper.dropped.poll_woken(cx));
+            tokio::time::timeout(limit, dropped).await.is_ok()
+        });
+        ensure(woken, "the waker is woken, and drops the backend", || {
+            format!("it was not, within {limit:?}")
+        })
+    },
+    ..Case::MUST
+};
+
+/// A waker that drops the backend.
+#[derive(Default)]
+struct Dropper {
+    backend: Mutex<Option<Box<dyn Backend>>>,
+    dropped: WakeFlag,
+}
+
+impl Dropper {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<dyn Backend>>> {
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Dropper {
+    fn wake(self: Arc<Self>) {
+        let backend = self.lock().take();
+        drop(backend);
+        self.dropped.note();
+    }
+}
+
+const INTERRUPTED: Case = Case {
+    id: "STR14",
+    name: "interrupted",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    modes: &[Mode::Concurrent],
+    checks: "System calls that are interrupted again and again are neither errors nor losses.",
+    why: "fsnotify#61, fsnotify#475.",
+    usual_cause: "`EINTR` is passed on as an error; try again.",
+    // Being stopped and continued interrupts the calls that wait for events, see signal(7).
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        let process = std::process::id().to_string();
+        let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
+                      kill -STOP $0; kill -CONT $0; done";
+        let mut storm = Command::new("sh");
+        storm.args(["-c", script, &process]);
+        let spawned = storm.spawn();
+        let mut storm = spawned.map_err(|error| Stop::Broken(format!("no `sh`: {error}")))?;
+        let outcome =
+            watcher.perform(lab.mode, |tree| (0..200).try_for_each(|i| tree.create(i.to_string())));
+        _ = storm.wait();
+        outcome?;
+        (0..200).try_for_each(|i| watcher.saw(created_file(i.to_string())))
+    },
+    ..Case::MUST
+};
+
+const CLOSED_ON_EXEC: Case = Case {
+    id: "STR15",
+    name: "closed_on_exec",
+    environment: &[Environment::Linux],
+    checks: "A program that is started meanwhile inherits none of the backend's descriptors.",
+    why: "fsnotify#178, fsnotify#273, fsnotify#617.",
+    usual_cause: "A descriptor is made without `CLOEXEC`.",
+    run: |lab| {
+        let list = || {
+            let listed = Command::new("ls").arg("/proc/self/fd").output();
+            let listed = listed.map_err(|error| Stop::Broken(format!("no `ls`: {error}")))?;
+            Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
+        };
+        let before = list()?;
+        let watcher = lab.watch([lab.anything()?])?;
+        let with = list()?;
+        drop(watcher);
+        ensure(
+            with <= before,
+            "a started program has as many descriptors as without the backend",
+            || format!("it has {} more", with - before),
+        )
+    },
+    ..Case::MUST
+};
+
+const SIZE_HINT: Case = Case {
+    id: "STR16",
+    name: "size_hint",
+    needs: &[WatchFolders],
+    checks: "`size_hint` never promises more items than come.",
+    why: "The contract of streams; `collect` reserves room by it.",
+    usual_cause: "The number of raw events is given, some of which become no item.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.create_many(20)?;
+        watcher.saw(created_file("0"))?;
+        let (promised, _) = watcher.call("size_hint", |backend| backend.size_hint())?;
+        let before = watcher.events().count();
+        watcher.settle()?;
+        let came = watcher.events().count() - before;
+        ensure(promised <= came + 1, format!("{promised} further items, as promised"), || {
+            format!("there were {came}")
+        })
+    },
+    ..Case::MUST
+};
+
+const MANY_AT_ONCE: Case = Case {
+    id: "STR17",
+    name: "many_at_once",
+    checks: "Backends can be made and dropped by several threads at once.",
+    why: "fsnotify's TestClose/double close.",
+    usual_cause: "A static that is set up without care for a second thread.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        let subject = lab.subject();
+        let runtime = lab.runtime();
+        let handle = runtime.handle();
+        let made = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let _entered = handle.enter();
+                        (0..10).all(|_| (subject.new)(vec![watch.clone()]).is_ok())
+                    })
+                })
+                .collect();
+            threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+        });
+        ensure(made, "every `new` makes a backend", || "some did not".into())
     },
     ..Case::MUST
 };

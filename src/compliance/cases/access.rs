@@ -1,0 +1,204 @@
+//! Access events (ACC).
+
+use std::{fs, io::Read as _};
+
+use crate::{
+    capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        failure::{Check, ensure},
+        lab::Lab,
+        mode::Mode,
+        watcher::Watcher,
+    },
+    event::{AccessKind, AccessMode, EventKind, ModifyKind},
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "access",
+    title: "Access events",
+    guide: "Access events",
+    cases: &[READ, WRITTEN, EMPTY_FILE_READ, NOT_DECLARED, NO_FEEDBACK, OWN_SCANS],
+};
+
+/// The kinds of the access events of `path`.
+fn accesses(lab: &Lab, watcher: &Watcher, path: &str) -> Vec<AccessKind> {
+    let path = lab.path(path);
+    let accesses = watcher.events().filter(|event| event.path == path);
+    accesses
+        .filter_map(|event| match event.kind {
+            EventKind::Access(kind) => Some(kind),
+            _ => None,
+        })
+        .collect()
+}
+
+fn is_open(kind: AccessKind) -> bool {
+    matches!(kind, AccessKind::Open(_) | AccessKind::Any)
+}
+
+fn is_close(kind: AccessKind) -> bool {
+    matches!(kind, AccessKind::Close(_) | AccessKind::Any)
+}
+
+const READ: Case = Case {
+    id: "ACC01",
+    name: "read",
+    needs: &[EmitOnAccess, WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that is opened, read and closed is reported so, in this order.",
+    why: "fsnotify's scripts op-open, op-read and op-closeread.",
+    usual_cause: "The platform is asked for some of the access events only.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher
+            .perform(lab.mode, |tree| tree.make("read", "file", |path| fs::read(path).map(drop)))?;
+        let kinds = accesses(lab, &watcher, "file");
+        let open = kinds.iter().copied().position(is_open);
+        let close = kinds.iter().copied().rposition(is_close);
+        let read = kinds.iter().position(|kind| matches!(kind, AccessKind::Read | AccessKind::Any));
+        let ordered = open.is_some() && open <= read && read <= close && close.is_some();
+        ensure(ordered, "access/open, access/read, access/close, in this order", || {
+            format!("{kinds:?}")
+        })?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WRITTEN: Case = Case {
+    id: "ACC02",
+    name: "written",
+    needs: &[EmitOnAccess, WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that was written is reported as closed after writing, later than the last change \
+             of its data.",
+    why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
+    usual_cause: "The two kinds of closing are not told apart.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.write("file", "content"))?;
+        let path = lab.path("file");
+        let kinds: Vec<_> =
+            watcher.events().filter(|event| event.path == path).map(|event| event.kind).collect();
+        let closed = kinds.iter().rposition(|kind| {
+            matches!(kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
+        });
+        let data =
+            kinds.iter().rposition(|kind| matches!(kind, EventKind::Modify(ModifyKind::Data(_))));
+        ensure(
+            closed.is_some() && data < closed,
+            "access/close/write, after the last modify/data",
+            || format!("the kinds were {kinds:?}"),
+        )
+    },
+    ..Case::MUST
+};
+
+const EMPTY_FILE_READ: Case = Case {
+    id: "ACC03",
+    name: "empty_file_read",
+    needs: &[EmitOnAccess, WatchFolders],
+    checks: "Reading an empty file is reported as opening and closing, and not as a change.",
+    why: "fsnotify's script op-all.",
+    usual_cause: "An access is taken for a change.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.make("read", "file", |path| fs::read(path).map(drop))?;
+        watcher.settle()?;
+        let kinds = accesses(lab, &watcher, "file");
+        let both = kinds.iter().copied().any(is_open) && kinds.iter().copied().any(is_close);
+        ensure(both, "access/open and access/close", || format!("{kinds:?}"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const NOT_DECLARED: Case = Case {
+    id: "ACC04",
+    name: "not_declared",
+    needs: &[WatchFolders],
+    without: &[EmitOnAccess],
+    modes: Mode::ALL,
+    checks: "Without EmitOnAccess, opening, reading, writing and closing make no access events.",
+    why: "notify's event_kind_mask_core_config_no_access_events.",
+    usual_cause: "The platform is asked for all that it has.",
+    // That there are none is an invariant; here is the occasion to break it.
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("read", "file", |path| fs::read(path).map(drop))?;
+            tree.append("file", "more")?;
+            tree.make("list", "", |path| path.read_dir().map(drop))
+        })
+    },
+    ..Case::MUST
+};
+
+const NO_FEEDBACK: Case = Case {
+    id: "ACC05",
+    name: "no_feedback",
+    needs: &[WatchFolders],
+    checks: "A consumer that reads every file that is reported as changed comes to rest.",
+    why: "superfsmon#5, graphify#3070 (26 minutes of processor time in an hour), baalda#156, \
+          pushpin#48212.",
+    usual_cause: "An access is reported as a change.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        for i in 0..10 {
+            lab.tree.write(format!("{i}"), "content")?;
+        }
+        for round in 0..5 {
+            watcher.settle()?;
+            let changed: Vec<_> = watcher
+                .events()
+                .filter(|event| !matches!(event.kind, EventKind::Access(_)))
+                .map(|event| event.path.clone())
+                .filter(|path| path.is_file())
+                .collect();
+            if changed.is_empty() {
+                return Ok(());
+            }
+            lab.timeline.did(format!("read {} files, round {round}", changed.len()));
+            watcher.next_step();
+            for path in changed {
+                // Whatever it holds; opening and reading is what matters.
+                _ = fs::File::open(path).map(|mut file| file.read(&mut [0; 16]));
+            }
+        }
+        ensure(false, "no more changes", || "there were some after each of 5 rounds".into())
+    },
+    ..Case::MUST
+};
+
+const OWN_SCANS: Case = Case {
+    id: "ACC06",
+    name: "own_scans",
+    needs: &[EmitOnAccess, WatchRecursively],
+    checks: "The backend's own looking into folders is not reported as access.",
+    why: "notify 8 reports 20 accesses for 20 new folders, all its own.",
+    usual_cause: "The platform does not tell who accesses; leave out accesses of folders.",
+    run: |lab| {
+        for i in 0..20 {
+            lab.tree.mkdir_all(format!("old-{i}/sub"))?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        if lab.has(WatchNewFolders) {
+            for i in 0..20 {
+                lab.tree.mkdir_all(format!("new-{i}/sub"))?;
+            }
+        }
+        watcher.settle()?;
+        no_accesses(&watcher)
+    },
+    ..Case::SHOULD
+};
+
+fn no_accesses(watcher: &Watcher) -> Check {
+    let accesses =
+        watcher.events().filter(|event| matches!(event.kind, EventKind::Access(_))).count();
+    ensure(accesses == 0, "no access events", || format!("there were {accesses}"))
+}

@@ -1,0 +1,108 @@
+//! Files with more than one name (HARD).
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{WatchFiles, WatchFolders},
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::{created, modified, removed, touched, written},
+        mode::Mode,
+    },
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "hardlinks",
+    title: "Hard links",
+    guide: "Paths",
+    cases: &[SECOND_NAME, TWO_WATCHED_NAMES, WRITTEN_FROM_OUTSIDE, ONE_NAME_REMOVED],
+};
+
+const SECOND_NAME: Case = Case {
+    id: "HARD01",
+    name: "second_name",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A file that gets a second name is reported as created under it.",
+    why: "gradle's tests of hard links.",
+    usual_cause: "New names are recognised by new files.",
+    run: |lab| {
+        lab.tree.write("one", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.hard_link("one", "other"))?;
+        watcher.saw(created("other"))
+    },
+    ..Case::MUST
+};
+
+const TWO_WATCHED_NAMES: Case = Case {
+    id: "HARD02",
+    name: "two_watched_names",
+    needs: &[WatchFiles],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "When both names of a file are watched and it is written through one, that one is \
+             reported.",
+    why: "notify#245: the other one was.",
+    usual_cause: "The platform gives both the same number, and the second replaces the first.",
+    run: |lab| {
+        lab.tree.mkdir("a")?;
+        lab.tree.mkdir("b")?;
+        lab.tree.write("a/one", "content")?;
+        lab.tree.hard_link("a/one", "b/other")?;
+        let watches = ["a/one", "b/other"].map(|name| Watch::non_recursive(lab.path(name)));
+        let [one, other] = watches;
+        let mut watcher = lab.watch([one, other, lab.beacon()?])?;
+        for name in ["a/one", "b/other"] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.append(name, "more"))?;
+            watcher.saw(written(name))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const WRITTEN_FROM_OUTSIDE: Case = Case {
+    id: "HARD03",
+    name: "written_from_outside",
+    needs: &[WatchFiles],
+    environment: &[Environment::Unix],
+    checks: "A watched file that is written through another name, somewhere else, is reported.",
+    why: "watchman#858, hubblestack/pulsar#60.",
+    usual_cause: "The folder is watched for the file's sake, and sees only what is done through it.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        lab.outside.hard_link(lab.path("file"), "other")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("file")), lab.beacon()?])?;
+        lab.outside.append("other", "more")?;
+        watcher.settle()?;
+        watcher.saw(modified("file"))
+    },
+    ..Case::MAY
+};
+
+const ONE_NAME_REMOVED: Case = Case {
+    id: "HARD04",
+    name: "one_name_removed",
+    needs: &[WatchFiles],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A watched name that is removed is reported as removed though the file lives on under \
+             another name.",
+    why: "The platform tells a change of metadata only.",
+    usual_cause: "The end of the file itself is waited for, and not that of its name.",
+    run: |lab| {
+        lab.tree.write("one", "content")?;
+        lab.tree.hard_link("one", "other")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("one")), lab.beacon()?])?;
+        watcher.perform(lab.mode, |tree| tree.remove("one"))?;
+        watcher.saw(removed("one"))?;
+        watcher.next_step();
+        lab.tree.append("other", "more")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("one"))
+    },
+    ..Case::MUST
+};

@@ -1,0 +1,65 @@
+//! Permissions that change (PERM), as an ordinary user.
+
+use crate::{
+    backend::Watch,
+    capability::Capability::WatchFolders,
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::{removed_file, touched},
+    },
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "permissions",
+    title: "Permissions",
+    guide: "Errors",
+    cases: &[FILE_LOCKED, ROOT_LOCKED],
+};
+
+const FILE_LOCKED: Case = Case {
+    id: "PERM01",
+    name: "file_locked",
+    needs: &[WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A file that becomes unreadable is reported as changed, and later as removed.",
+    why: "fsnotify's scripts make-file-unreadable and unreadable-file.",
+    usual_cause: "The file is opened to find out what became of it.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.chmod("file", 0o000)?;
+        watcher.settle()?;
+        watcher.saw(touched("file"))?;
+        lab.tree.remove("file")?;
+        watcher.settle()?;
+        watcher.saw(removed_file("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const ROOT_LOCKED: Case = Case {
+    id: "PERM03",
+    name: "root_locked",
+    needs: &[WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A watched folder that may not be read any more neither ends the stream nor makes a busy \
+             loop, and is watched again when it may.",
+    why: "A change of permissions for a moment is no reason to stop.",
+    usual_cause: "The folder is listed at each event, and the error ends it.",
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
+        watcher.allow_errors();
+        watcher.forget(&root);
+        lab.tree.chmod("root", 0o000)?;
+        watcher.settle()?;
+        lab.tree.chmod("root", 0o700)?;
+        watcher.settle()?;
+        lab.tree.create("root/file")?;
+        watcher.saw(touched("root/file"))
+    },
+    ..Case::MUST
+};

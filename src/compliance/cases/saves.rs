@@ -1,0 +1,247 @@
+//! How programs save files (SAVE): patterns of editors and tools.
+
+use std::path::Path;
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{WatchFiles, WatchFolders},
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::touched,
+        failure::{Check, ensure},
+        lab::Lab,
+        mode::Mode,
+        tree::Tree,
+        watcher::Watcher,
+    },
+    event::EventKind,
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "saves",
+    title: "Saving by editors and tools",
+    guide: "Reporting events",
+    cases: &[
+        IN_FOLDER_EDITORS,
+        IN_FOLDER_TOOLS,
+        OF_FILE_EDITORS,
+        OF_FILE_TOOLS,
+        LINK_SWAPPED,
+        LOG_ROTATED,
+    ],
+};
+
+/// A way to give `file` a new content.
+type Pattern = (&'static str, fn(&Tree, &str) -> Check);
+
+const EDITORS: &[Pattern] = &[
+    ("vim", |tree, content| {
+        tree.create("4913")?;
+        tree.remove("4913")?;
+        tree.rename("file", "file~")?;
+        tree.write("file", content)?;
+        tree.remove("file~")
+    }),
+    ("vim with backupcopy", |tree, content| {
+        tree.write("file~", "a copy")?;
+        tree.write("file", content)?;
+        tree.remove("file~")
+    }),
+    ("emacs", |tree, content| {
+        tree.write(".#file", "the lock")?;
+        tree.rename("file", "file~")?;
+        tree.write("file", content)?;
+        tree.remove(".#file")
+    }),
+    ("VS Code", |tree, content| {
+        tree.truncate("file", 0)?;
+        tree.append("file", content)
+    }),
+    ("JetBrains", |tree, content| {
+        tree.write("file___jb_tmp___", content)?;
+        tree.rename("file", "file___jb_old___")?;
+        tree.rename("file___jb_tmp___", "file")?;
+        tree.remove("file___jb_old___")
+    }),
+    ("gedit", |tree, content| {
+        tree.write(".goutputstream-ABCDEF", content)?;
+        tree.rename(".goutputstream-ABCDEF", "file")
+    }),
+];
+
+const TOOLS: &[Pattern] = &[
+    ("sed -i", |tree, content| {
+        tree.write("sedABCDEF", content)?;
+        tree.rename("sedABCDEF", "file")
+    }),
+    ("rsync", |tree, content| {
+        tree.write(".file.ABCDEF", content)?;
+        tree.rename(".file.ABCDEF", "file")
+    }),
+    ("git checkout", |tree, content| {
+        tree.remove("file")?;
+        tree.write("file", content)
+    }),
+    ("a download", |tree, content| {
+        tree.write("file.part", "")?;
+        tree.append("file.part", content)?;
+        tree.rename("file.part", "file")
+    }),
+    ("cargo's uplift", |tree, content| {
+        tree.write("built", content)?;
+        tree.remove("file")?;
+        tree.hard_link("built", "file")?;
+        tree.remove("built")
+    }),
+];
+
+/// Saves three times with each pattern, and each time the file is reported after it had its new
+/// content.
+fn saves_are_seen(lab: &Lab, watcher: &mut Watcher, patterns: &[Pattern]) -> Check {
+    let file = lab.path("file");
+    for (name, save) in patterns {
+        for i in 0..3 {
+            lab.timeline.did(format!("save like {name}, for the {}. time", i + 1));
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| save(tree, &format!("content {i} of {name}")))?;
+            watcher.saw(touched("file"))?;
+            let changes = |kind| !matches!(kind, EventKind::Access(_));
+            let last = watcher
+                .events()
+                .filter(|event| event.path == file && changes(event.kind))
+                .last()
+                .map(|event| event.kind);
+            ensure(
+                !matches!(last, Some(EventKind::Remove(_))),
+                format!("saving like {name}: the last word on tree/file is not its removal"),
+                || "it is".into(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn in_folder(lab: &Lab, patterns: &[Pattern]) -> Check {
+    lab.tree.write("file", "content")?;
+    let mut watcher = lab.watch([lab.flat()])?;
+    saves_are_seen(lab, &mut watcher, patterns)
+}
+
+fn of_file(lab: &Lab, patterns: &[Pattern]) -> Check {
+    lab.tree.write("file", "content")?;
+    let mut watcher = lab.watch([Watch::non_recursive(lab.path("file")), lab.beacon()?])?;
+    saves_are_seen(lab, &mut watcher, patterns)
+}
+
+const IN_FOLDER_EDITORS: Case = Case {
+    id: "SAVE01",
+    name: "in_folder_editors",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "In a watched folder, a file that an editor saves (vim, emacs, VS Code, JetBrains, gedit) \
+             is reported at each save, after it has its new content.",
+    why: "fsnotify#17, vscode#15111, atom#7519, pug#1854, macdown3000#354.",
+    usual_cause: "A rename over the file is reported as its removal.",
+    run: |lab| in_folder(lab, EDITORS),
+    ..Case::MUST
+};
+
+const IN_FOLDER_TOOLS: Case = Case {
+    id: "SAVE02",
+    name: "in_folder_tools",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "In a watched folder, a file that a tool replaces (sed, rsync, git, a download, cargo) is \
+             reported each time, after it has its new content.",
+    why: "fsnotify#372, file-watcher#14, file-watcher#19.",
+    usual_cause: "Links and renames are not listened to.",
+    run: |lab| in_folder(lab, TOOLS),
+    ..Case::MUST
+};
+
+const OF_FILE_EDITORS: Case = Case {
+    id: "SAVE03",
+    name: "of_file_editors",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "A watched file that an editor saves is reported at each save, not only at the first.",
+    why: "notify#531, watchexec#179, mdterm#33.",
+    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
+                  is in.",
+    run: |lab| of_file(lab, EDITORS),
+    ..Case::MUST
+};
+
+const OF_FILE_TOOLS: Case = Case {
+    id: "SAVE04",
+    name: "of_file_tools",
+    needs: &[WatchFiles],
+    modes: Mode::ALL,
+    checks: "A watched file that a tool replaces is reported each time, not only the first.",
+    why: "notify#531; fsnotify#372.",
+    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
+                  is in.",
+    run: |lab| of_file(lab, TOOLS),
+    ..Case::MUST
+};
+
+const LINK_SWAPPED: Case = Case {
+    id: "SAVE05",
+    name: "link_swapped",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A link that is replaced by another one, as Kubernetes does for a new configuration, is \
+             reported each time.",
+    why: "fsnotify#372; configuration that is mounted into a container changes like that.",
+    usual_cause: "Links are resolved, and only their targets are looked at.",
+    run: |lab| {
+        for version in ["..1", "..2", "..3"] {
+            lab.tree.mkdir(version)?;
+            lab.tree.write(format!("{version}/config"), version)?;
+        }
+        lab.tree.symlink("..1", "..data")?;
+        lab.tree.symlink("..data/config", "config")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for version in ["..2", "..3", "..1"] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| {
+                tree.symlink(Path::new(version), "..data_tmp")?;
+                tree.rename("..data_tmp", "..data")
+            })?;
+            watcher.saw(touched("..data"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const LOG_ROTATED: Case = Case {
+    id: "SAVE06",
+    name: "log_rotated",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "When a log file is rotated, by rename or by copying and truncating, the old and the new \
+             one are reported.",
+    why: "Programs that follow logs lose lines otherwise.",
+    usual_cause: "A truncation is not taken for a change.",
+    run: |lab| {
+        lab.tree.write("log", "lines")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("log", "log.1")?;
+            tree.write("log", "more lines")
+        })?;
+        watcher.saw(touched("log.1"))?;
+        watcher.saw(touched("log"))?;
+        watcher.next_step();
+        watcher.perform(lab.mode, |tree| {
+            tree.write("log.2", "more lines")?;
+            tree.truncate("log", 0)
+        })?;
+        watcher.saw(touched("log.2"))?;
+        watcher.saw(touched("log"))
+    },
+    ..Case::MUST
+};

@@ -1,0 +1,260 @@
+//! Symbolic links (SYM).
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{
+        FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+    },
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::{appeared, created, gone, moved_from, moved_to, removed, touched, written},
+        failure::ensure,
+        mode::Mode,
+    },
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "symlinks",
+    title: "Symbolic links",
+    guide: "Symbolic links",
+    cases: &[
+        TARGET_OF_WATCHED_LINK,
+        WATCHED_LINK_ITSELF,
+        LINK_IN_FOLDER,
+        CYCLES,
+        TARGET_IN_THE_SAME_TREE,
+        OUTSIDE_TARGET_NOT_FOLLOWED,
+        LINK_IS_NO_FOLDER,
+        TWO_LINKS_TO_ONE,
+        NEW_LINK_TO_FOLDER,
+    ],
+};
+
+const TARGET_OF_WATCHED_LINK: Case = Case {
+    id: "SYM01",
+    name: "target_of_watched_link",
+    needs: &[FollowSymlinks, WatchFiles],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Of a watched link, changes of its target are reported under the path of the link.",
+    why: "fsnotify's scripts to-file and to-dir.",
+    usual_cause: "The link is resolved, and the target's path reported.",
+    run: |lab| {
+        lab.tree.mkdir("real")?;
+        lab.tree.write("real/file", "content")?;
+        lab.tree.symlink("real/file", "link")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("link")), lab.beacon()?])?;
+        watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
+        watcher.saw(written("link"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WATCHED_LINK_ITSELF: Case = Case {
+    id: "SYM02",
+    name: "watched_link_itself",
+    needs: &[WatchFiles],
+    without: &[FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "Where links are not followed, a watched link is reported as removed, and what happens \
+             to its target is not reported.",
+    why: "notify#255; notify's watch_with_dereference_disabled.",
+    usual_cause: "The platform follows links unless it is told not to.",
+    run: |lab| {
+        lab.tree.write("target", "content")?;
+        lab.tree.symlink("target", "link")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("link")), lab.beacon()?])?;
+        lab.tree.append("target", "more")?;
+        watcher.settle()?;
+        watcher.never_saw(&touched("link"))?;
+        lab.tree.remove("link")?;
+        watcher.settle()?;
+        watcher.saw(gone("link"))
+    },
+    ..Case::MUST
+};
+
+const LINK_IN_FOLDER: Case = Case {
+    id: "SYM03",
+    name: "link_in_folder",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A link that is made, renamed and removed in a watched folder is reported as itself.",
+    why: "fsnotify's scripts symlink-file, rename-symlink and remove-symlink.",
+    usual_cause: "The link is resolved; a dangling one is not reported at all.",
+    run: |lab| {
+        lab.tree.write("target", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for target in ["target", "nowhere"] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| {
+                tree.symlink(target, "link")?;
+                tree.rename("link", "renamed")?;
+                tree.remove("renamed")
+            })?;
+            if lab.profile.sampled && lab.mode != Mode::Stepped {
+                continue;
+            }
+            watcher.saw(created("link"))?;
+            watcher.saw(moved_from("link"))?;
+            watcher.saw(moved_to("renamed"))?;
+            watcher.saw(removed("renamed"))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const CYCLES: Case = Case {
+    id: "SYM04",
+    name: "cycles",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Unix],
+    checks: "Links that lead back into the tree, to each other, or fan out to 2^20 paths are watched \
+             in bounded time.",
+    why: "chokidar#56, listen#259, rb-inotify#21, node-watch#3, efsw#64, fsnotify#101.",
+    usual_cause: "Links are followed without remembering where one has been.",
+    run: |lab| {
+        lab.tree.mkdir_all("a/b")?;
+        lab.tree.symlink(".", "a/self")?;
+        lab.tree.symlink("..", "a/b/up")?;
+        lab.tree.symlink(lab.path("a/b"), "to-b")?;
+        lab.tree.symlink("two", "one")?;
+        lab.tree.symlink("one", "two")?;
+        for i in 0..20 {
+            let next = format!("fan-{}", i + 1);
+            lab.tree.mkdir(format!("fan-{i}"))?;
+            for side in ["left", "right"] {
+                lab.tree.symlink(format!("../{next}"), format!("fan-{i}/{side}"))?;
+            }
+        }
+        lab.tree.mkdir("fan-20")?;
+        let start = Instant::now();
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        lab.tree.create("a/b/file")?;
+        watcher.saw(appeared("a/b/file"))?;
+        let (took, limit) = (start.elapsed(), Duration::from_secs(5));
+        ensure(took < limit, format!("that takes less than {limit:?}"), || {
+            format!("it took {took:?}")
+        })
+    },
+    ..Case::MUST
+};
+
+const TARGET_IN_THE_SAME_TREE: Case = Case {
+    id: "SYM05",
+    name: "target_in_the_same_tree",
+    needs: &[WatchRecursively, FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "What happens in a folder that is both in the tree and the target of a link in it is \
+             reported under its real path, at least.",
+    why: "notify#572, dart-lang/sdk#24815: only the path of the link was reported.",
+    usual_cause: "The platform gives both the same number, and the link replaces the folder.",
+    run: |lab| {
+        lab.tree.mkdir("real")?;
+        lab.tree.symlink("real", "a-link")?;
+        lab.tree.symlink("real", "z-link")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| tree.create("real/file"))?;
+        watcher.saw(created("real/file"))
+    },
+    ..Case::MUST
+};
+
+const OUTSIDE_TARGET_NOT_FOLLOWED: Case = Case {
+    id: "SYM06",
+    name: "outside_target_not_followed",
+    needs: &[WatchRecursively],
+    without: &[FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Where links are not followed, the content of a linked folder is not reported.",
+    why: "dotnet's IncludeSubdirectories_DoNotDereferenceChildLink.",
+    usual_cause: "The scan asks for the target's kind and not for the link's.",
+    run: |lab| {
+        lab.outside.mkdir("folder")?;
+        lab.tree.symlink(lab.outside.path("folder"), "link")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        let file = lab.outside.path("folder/file");
+        watcher.perform(lab.mode, |tree| tree.create(&file))?;
+        watcher.never_saw(&touched("link/file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const LINK_IS_NO_FOLDER: Case = Case {
+    id: "SYM07",
+    name: "link_is_no_folder",
+    needs: &[WatchFolders],
+    without: &[FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Where links are not followed, a new link to a folder is not reported as a folder.",
+    why: "dart's watcher 1.2.0.",
+    usual_cause: "The kind is asked of the target.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.symlink("folder", "link"))?;
+        watcher.saw(created("link"))?;
+        let folder = crate::event::EventKind::Create(crate::event::CreateKind::Folder);
+        let typed = watcher.events().any(|event| event.kind == folder);
+        ensure(!typed, "no create/folder", || "there was one".into())
+    },
+    ..Case::MUST
+};
+
+const TWO_LINKS_TO_ONE: Case = Case {
+    id: "SYM09",
+    name: "two_links_to_one",
+    needs: &[WatchFiles, FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "When two links to one file are watched, a change is reported under both.",
+    why: "JetBrains' testMultipleSymbolicLinkPathsToFile.",
+    usual_cause: "The platform gives both the same number, and the second replaces the first.",
+    run: |lab| {
+        lab.tree.mkdir("real")?;
+        lab.tree.write("real/file", "content")?;
+        lab.tree.symlink("real/file", "one")?;
+        lab.tree.symlink("real/file", "other")?;
+        let watches = ["one", "other"].map(|link| Watch::non_recursive(lab.path(link)));
+        let [one, other] = watches;
+        let mut watcher = lab.watch([one, other, lab.beacon()?])?;
+        watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
+        watcher.saw(written("one"))?;
+        watcher.saw(written("other"))
+    },
+    ..Case::MUST
+};
+
+const NEW_LINK_TO_FOLDER: Case = Case {
+    id: "SYM10",
+    name: "new_link_to_folder",
+    needs: &[WatchNewFolders, FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Where links are followed, the folder that a new link leads to is watched.",
+    why: "chokidar's follow newly created symlinks.",
+    usual_cause: "A new entry is watched only if the platform calls it a folder.",
+    run: |lab| {
+        lab.outside.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        let folder = lab.outside.path("folder");
+        watcher.perform(lab.mode, |tree| tree.symlink(&folder, "link"))?;
+        watcher.saw(appeared("link"))?;
+        lab.outside.create("folder/file")?;
+        watcher.settle()?;
+        watcher.saw(appeared("link/file"))
+    },
+    ..Case::SHOULD
+};

@@ -1,0 +1,97 @@
+//! The process of one case: what it does, and how it answers.
+
+use std::{
+    env, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    alarm::Alarm,
+    case::Listed,
+    cases,
+    failure::{Check, Stop, violates},
+    holdings::Holdings,
+    invariants,
+    lab::{Figures, Lab},
+    panics::Panics,
+    process::{ANSWER, CASE, FOLDER, Outcome, TYPE, Verdict},
+    profile::Profile,
+    subject::Subject,
+    timeline::Timeline,
+};
+
+/// If this process was started to run a case with `subject`, runs it; answers whether it was.
+pub(super) fn answer(subject: Subject, profile: Profile, limit: Duration) -> bool {
+    let (Some(id), Some(folder)) = (env::var_os(CASE), env::var_os(FOLDER)) else { return false };
+    if env::var_os(TYPE).is_none_or(|name| name != (subject.type_name)()) {
+        return false;
+    }
+    let folder = PathBuf::from(folder);
+    let Some(listed) = cases::all().find(|listed| id == listed.case.id) else { return false };
+    let figures = Figures::default();
+    let verdict = run_here(listed, subject, profile, &folder, limit, &figures);
+    write_answer(&folder, &Outcome { verdict, figures: figures.take() });
+    true
+}
+
+pub(super) fn write_answer(folder: &Path, outcome: &Outcome) {
+    // If there is no answer, whoever started this process says so.
+    if let Ok(text) = serde_json::to_vec(outcome) {
+        _ = fs::write(folder.join(ANSWER), text);
+    }
+}
+
+/// Runs a case in this process, once for each of its modes.
+fn run_here(
+    listed: Listed,
+    subject: Subject,
+    profile: Profile,
+    folder: &Path,
+    limit: Duration,
+    figures: &Figures,
+) -> Verdict {
+    let panics = Panics::install();
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.into());
+    for &mode in listed.case.modes {
+        let folder = folder.join(mode.name());
+        if let Err(error) = fs::create_dir(&folder) {
+            return Verdict::Failed(format!("could not make {}: {error}", folder.display()));
+        }
+        let timeline = Timeline::new(folder.clone());
+        let alarm = Alarm::set(listed, mode, &timeline, &folder, limit);
+        let scene = || Lab::new(&folder, subject, profile, mode, &timeline, figures);
+        let stop = run_mode(listed, &scene, &panics);
+        drop(alarm);
+        match stop {
+            Ok(()) => {}
+            Err(Stop::Ignored(reason)) => return Verdict::Ignored(reason),
+            Err(Stop::Failed(failure)) => {
+                return Verdict::Failed(failure.explain(listed, mode, &timeline));
+            }
+            Err(Stop::Broken(text)) => {
+                let name = listed.full_name();
+                return Verdict::Failed(format!(
+                    "{name}: the scene could not be set, which is not the backend's fault\n{text}\n\n\
+                     what happened:\n{timeline}"
+                ));
+            }
+        }
+    }
+    Verdict::Passed
+}
+
+fn run_mode(listed: Listed, scene: &dyn Fn() -> Check<Lab>, panics: &Panics) -> Check {
+    // A first runtime sets up what Tokio keeps for the whole process.
+    scene()?.close();
+    let before = Holdings::count();
+    let mut lab = scene()?;
+    let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut lab)));
+    lab.close();
+    if let Some(text) = panics.first() {
+        return Err(violates(invariants::NO_PANIC, text));
+    }
+    ran.unwrap_or_else(|_| Err(Stop::Broken("the case panicked".into())))?;
+    before.expect_same()
+}

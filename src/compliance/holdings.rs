@@ -1,0 +1,76 @@
+//! What a process holds, where the system tells it: [`Holdings`].
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    failure::{Check, violates},
+    invariants,
+};
+
+/// The descriptors and threads of this process, where the system tells them.
+#[derive(Debug)]
+pub(super) struct Holdings {
+    /// What each descriptor leads to, sorted.
+    pub(super) descriptors: Vec<String>,
+    pub(super) threads: usize,
+}
+
+impl Holdings {
+    pub(super) fn count() -> Self {
+        let list = |folder| fs::read_dir(folder).into_iter().flatten().flatten();
+        let target = |entry: &fs::DirEntry| fs::read_link(entry.path()).ok();
+        // The descriptor of the listing itself is gone by the time it is looked at.
+        let descriptors = list("/proc/self/fd").filter_map(|entry| target(&entry));
+        let mut descriptors: Vec<_> =
+            descriptors.map(|target| target.display().to_string()).collect();
+        descriptors.retain(|target| !target.ends_with("/fd"));
+        descriptors.sort();
+        Self { descriptors, threads: list("/proc/self/task").count() }
+    }
+
+    /// The memory that this process has in use, in bytes; zero where the system does not tell.
+    pub(super) fn memory() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.and_then(|number| number.parse::<u64>().ok()).unwrap_or_default() * 1024
+    }
+
+    /// The processor time that this process has used, all threads that live together; zero where the
+    /// system does not tell.
+    pub(super) fn cpu_time() -> Duration {
+        let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let nanos = threads.filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
+    /// Waits until no more is there than at this count, and fails if that does not come.
+    pub(super) fn expect_same(&self) -> Check {
+        // A thread that has been told to end takes a moment.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let now = Self::count();
+            if now.threads <= self.threads && now.descriptors.len() <= self.descriptors.len() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let mut new = now.descriptors;
+                for old in &self.descriptors {
+                    if let Some(at) = new.iter().position(|new| new == old) {
+                        new.remove(at);
+                    }
+                }
+                let threads = now.threads.saturating_sub(self.threads);
+                let left = format!("left were {threads} threads and the descriptors {new:?}");
+                return Err(violates(invariants::NO_LEAK, left));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! File operations that the standard library lacks or has for some systems only.
+//!
+//! Where a system has none of them, they answer `Unsupported`; the cases that use them need an
+//! [`Environment`](super::environment::Environment) that has.
+
+use std::{io, path::Path};
+
+#[cfg(unix)]
+pub(super) use unix::*;
+
+#[cfg(unix)]
+mod unix {
+    use std::{
+        fs,
+        os::unix::{self, fs::PermissionsExt as _},
+    };
+
+    use super::{Path, io};
+
+    /// Makes a symbolic link at `path` that leads to `target`.
+    pub(in super::super) fn symlink(target: &Path, path: &Path) -> io::Result<()> {
+        unix::fs::symlink(target, path)
+    }
+
+    /// Sets the permission bits.
+    pub(in super::super) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    }
+
+    /// Lets the owner enter, list and change a folder.
+    pub(in super::super) fn unlock(folder: &Path) {
+        // What cannot be unlocked stays behind in the temporary folder.
+        _ = chmod(folder, 0o700);
+    }
+
+    /// Gives a file to user and group 65534.
+    pub(in super::super) fn chown(path: &Path) -> io::Result<()> {
+        unix::fs::chown(path, Some(65534), Some(65534))
+    }
+
+    /// Makes a socket.
+    pub(in super::super) fn socket(path: &Path) -> io::Result<()> {
+        unix::net::UnixListener::bind(path).map(drop)
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::{Path, io};
+
+    pub(in super::super) fn symlink(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn chmod(_: &Path, _: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn unlock(_: &Path) {}
+
+    pub(in super::super) fn chown(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn socket(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) use other::*;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use rustix::fs::{CWD, FileType, Mode, RenameFlags, XattrFlags};
+
+    use super::{Path, io};
+
+    /// Makes a named pipe.
+    pub(in super::super) fn mkfifo(path: &Path) -> io::Result<()> {
+        let mode = Mode::RUSR | Mode::WUSR;
+        Ok(rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0)?)
+    }
+
+    /// Exchanges two entries in one step.
+    pub(in super::super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+        Ok(rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+    }
+
+    /// Sets an extended attribute.
+    pub(in super::super) fn setxattr(path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::setxattr(path, "user.suite", b"value", XattrFlags::empty())?)
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod not_linux {
+    use super::{Path, io};
+
+    pub(in super::super) fn mkfifo(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn setxattr(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) use not_linux::*;
