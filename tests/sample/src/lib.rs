@@ -1,8 +1,11 @@
 //! A backend that watches nothing and plays a script: whatever a test wants the command to get.
 
+mod running;
+
 use std::{collections::VecDeque, env, ffi::OsString, io};
 
 use notify_backend::prelude::*;
+pub use running::{DEADLINE, Ended, Running};
 use serde::{Deserialize, Serialize};
 
 /// The environment variable that holds the script as JSON.

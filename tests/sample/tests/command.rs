@@ -1,15 +1,12 @@
 //! The sample command as its users see it: what it prints, and how it ends.
 
-mod running;
-
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, process::Command};
 
 use notify_backend::{
     BackendError, Capabilities, Capability, Event,
     event::{CreateKind, RenameMode, Tracker},
 };
-use running::{Ended, Running, command};
-use sample_tests::{Item, Script, Then, unreadable, unwatched};
+use sample_tests::{Ended, Item, Running, Script, Then, VARIABLE, unreadable, unwatched};
 
 const RECURSIVE: Capabilities =
     Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
@@ -17,6 +14,18 @@ const READY: &str = concat!(
     r#"{"ready":true,"backend":"tests/scripted","#,
     r#""capabilities":["WatchFolders","WatchRecursively"]}"#
 );
+
+/// The command on `script`.
+fn command<'a>(script: &Script, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
+    let script = serde_json::to_string(script).expect("a script can be written");
+    command.env(VARIABLE, script).args(arguments);
+    command
+}
+
+fn start<'a>(script: &Script, arguments: impl IntoIterator<Item = &'a str>) -> Running {
+    Running::start(&mut command(script, arguments))
+}
 
 /// Yields `items`, and then nothing more.
 fn waiting(items: impl IntoIterator<Item = Item>) -> Script {
@@ -40,7 +49,7 @@ fn success() -> Ended {
 
 #[test]
 fn ready_line_comes_first() {
-    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    let mut command = start(&waiting([]), ["--json", "."]);
     assert_eq!(command.line(), READY);
 }
 
@@ -54,7 +63,7 @@ fn events_as_objects() {
         Item::Event(Event::missed(None)),
         Item::Event(Event::missed(NonZeroU32::new(3))),
     ]);
-    let ended = Running::start(&script, ["--json", "."]).end();
+    let ended = start(&script, ["--json", "."]).end();
     assert_eq!(
         ended.stdout,
         [
@@ -75,7 +84,7 @@ fn events_for_a_person() {
         Item::Unwatched("/abs/locked".into()),
         Item::Event(Event::missed(NonZeroU32::new(3))),
     ]);
-    let ended = Running::start(&script, ["."]).end();
+    let ended = start(&script, ["."]).end();
     assert_eq!(ended.stdout, [r#"create/file "/abs/new\nline""#, "missed count=3"]);
     assert_eq!(
         ended.stderr,
@@ -90,7 +99,7 @@ fn events_for_a_person() {
 #[test]
 fn each_line_arrives_while_the_command_waits() {
     let script = waiting([Item::Event(Event::create(CreateKind::File, "/abs/new"))]);
-    let mut command = Running::start(&script, ["."]);
+    let mut command = start(&script, ["."]);
     assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
     assert_eq!(command.line(), "create/file /abs/new");
 }
@@ -98,7 +107,7 @@ fn each_line_arrives_while_the_command_waits() {
 #[test]
 fn errors_as_objects() {
     let script = ending([Item::Unwatched("/abs/locked".into()), Item::Unreadable]);
-    let ended = Running::start(&script, ["--json", "."]).end();
+    let ended = start(&script, ["--json", "."]).end();
     assert_eq!(
         ended.stdout[1..],
         [
@@ -116,7 +125,7 @@ fn names_that_are_not_unicode() {
     let path = Path::new(OsStr::from_bytes(b"/caf\xe9"));
     let script =
         ending([Item::Event(Event::create(CreateKind::File, path)), Item::Unwatched(path.into())]);
-    let ended = Running::start(&script, ["--json", "."]).end();
+    let ended = start(&script, ["--json", "."]).end();
     let bytes = r#""path":"/caf�","path_bytes":[47,99,97,102,233]}"#;
     assert_eq!(ended.stdout[1], format!(r#"{{"kind":"create/file",{bytes}"#));
     assert!(ended.stdout[2].ends_with(bytes), "{}", ended.stdout[2]);
@@ -126,17 +135,16 @@ fn names_that_are_not_unicode() {
 fn paths_are_watched_as_they_are_spelled() {
     let folder = tempfile::tempdir().unwrap();
     let absolute = folder.path().to_str().unwrap();
-    let ended =
-        Running::start(&ending([Item::Watch(0), Item::Watch(1)]), ["./src/..", absolute]).end();
+    let ended = start(&ending([Item::Watch(0), Item::Watch(1)]), ["./.", absolute]).end();
     assert_eq!(
         ended.stdout,
-        [r#"other ./src/.. info="recursive""#, &format!(r#"other {absolute} info="recursive""#)]
+        [r#"other ./. info="recursive""#, &format!(r#"other {absolute} info="recursive""#)]
     );
 }
 
 #[test]
 fn folder_alone() {
-    let ended = Running::start(&ending([Item::Watch(0)]), ["--no-recursive", "."]).end();
+    let ended = start(&ending([Item::Watch(0)]), ["--no-recursive", "."]).end();
     assert_eq!(ended.stdout, [r#"other . info="not recursive""#]);
     assert_eq!(ended.stderr[0], "tests/scripted watches . and nothing below; Ctrl-C ends it");
 }
@@ -145,22 +153,22 @@ fn folder_alone() {
 fn backend_without_recursion() {
     let capabilities = Capabilities::declare(&[Capability::WatchFolders]);
     let script = Script { capabilities, ..ending([Item::Watch(0)]) };
-    let ended = Running::start(&script, ["."]).end();
+    let ended = start(&script, ["."]).end();
     assert_eq!(ended.stdout, [r#"other . info="not recursive""#]);
     assert_eq!(ended.stderr[0], "tests/scripted watches . and nothing below; Ctrl-C ends it");
 }
 
 #[test]
 fn end_of_the_stream() {
-    let ended = Running::start(&ending([]), ["--json", "."]).end();
+    let ended = start(&ending([]), ["--json", "."]).end();
     let stderr = vec!["nothing is left to watch".into()];
     assert_eq!(ended, Ended { code: Some(0), stdout: vec![READY.into()], stderr });
 }
 
 #[test]
 fn path_that_does_not_exist() {
-    for form in [&["--json", "src", "no/such"][..], &["no/such"]] {
-        let ended = Running::start(&waiting([]), form).end();
+    for form in [&["--json", ".", "no/such"][..], &["no/such"]] {
+        let ended = start(&waiting([]), form.iter().copied()).end();
         let refusal = BackendError::NotFound { paths: vec!["no/such".into()] };
         let stderr = vec![format!("error: {refusal}")];
         assert_eq!(ended, Ended { code: Some(1), stdout: vec![], stderr });
@@ -169,26 +177,26 @@ fn path_that_does_not_exist() {
 
 #[test]
 fn refusal_that_nobody_reads() {
-    let mut command = Running::start(&waiting([]), ["no/such"]);
+    let mut command = start(&waiting([]), ["no/such"]);
     command.close_stderr();
     assert_eq!(command.end().code, Some(1));
 }
 
 #[test]
 fn wrong_arguments() {
-    let ended = Running::start(&waiting([]), ["--recursive", "."]).end();
+    let ended = start(&waiting([]), ["--recursive", "."]).end();
     assert_eq!(ended.code, Some(2));
     assert_eq!(ended.stdout, [""; 0]);
     assert_eq!(ended.stderr[0], "error: unexpected argument '--recursive' found");
 
-    let ended = Running::start(&waiting([]), ["--json"]).end();
+    let ended = start(&waiting([]), ["--json"]).end();
     assert_eq!(ended.code, Some(2));
     assert_eq!(ended.stderr.last().unwrap(), "For more information, try '--help'.");
 }
 
 #[test]
 fn help() {
-    let ended = Running::start(&waiting([]), ["--help"]).end();
+    let ended = start(&waiting([]), ["--help"]).end();
     assert_eq!(ended.code, Some(0));
     let text = ended.stdout.join("\n").replace(std::env::consts::EXE_SUFFIX, "");
     insta::assert_snapshot!(text, @r"
@@ -208,7 +216,7 @@ fn help() {
 
 #[test]
 fn reader_that_goes_away_while_nothing_happens() {
-    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    let mut command = start(&waiting([]), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.close_stdout();
     // Windows tells only whoever writes.
@@ -218,7 +226,7 @@ fn reader_that_goes_away_while_nothing_happens() {
 
 #[test]
 fn reader_that_goes_away_while_much_happens() {
-    let mut command = Running::start(&without_pause(), ["--json", "."]);
+    let mut command = start(&without_pause(), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.close_stdout();
     assert_eq!(command.end(), success());
@@ -227,7 +235,7 @@ fn reader_that_goes_away_while_much_happens() {
 #[cfg(unix)]
 #[test]
 fn interrupt_while_nothing_happens() {
-    let mut command = Running::start(&waiting([]), ["--json", "."]);
+    let mut command = start(&waiting([]), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.interrupt();
     assert_eq!(command.end(), success());
@@ -236,7 +244,7 @@ fn interrupt_while_nothing_happens() {
 #[cfg(unix)]
 #[test]
 fn interrupt_while_much_happens() {
-    let mut command = Running::start(&without_pause(), ["--json", "."]);
+    let mut command = start(&without_pause(), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.interrupt();
     let ended = command.end();
@@ -246,7 +254,7 @@ fn interrupt_while_much_happens() {
 #[cfg(unix)]
 #[test]
 fn interrupt_as_soon_as_a_person_is_told_of_it() {
-    let mut command = Running::start(&waiting([]), ["."]);
+    let mut command = start(&waiting([]), ["."]);
     assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
     command.interrupt();
     assert_eq!(command.end(), success());
@@ -260,10 +268,10 @@ fn interrupt_while_the_reader_is_slow() {
 
     let path = "x".repeat(80_000);
     let script = waiting([Item::Event(Event::create(CreateKind::File, path))]);
-    let (command, stdout) = Running::start_unread(&script, ["."]);
+    let (command, stdout) = Running::start_unread(&mut command(&script, ["."]));
     let start = Instant::now();
     while rustix::io::ioctl_fionread(&stdout).unwrap() < 65_536 {
-        assert!(start.elapsed() < running::DEADLINE, "the pipe is never full");
+        assert!(start.elapsed() < sample_tests::DEADLINE, "the pipe is never full");
         thread::yield_now();
     }
     command.interrupt();
@@ -275,8 +283,8 @@ fn interrupt_while_the_reader_is_slow() {
 fn output_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lines");
-    let mut command = command(&ending([]));
-    command.args(["--json", "."]).stdout(std::fs::File::create(&file).unwrap());
+    let mut command = command(&ending([]), ["--json", "."]);
+    command.stdout(std::fs::File::create(&file).unwrap());
     command.stderr(std::process::Stdio::null());
     assert!(command.status().unwrap().success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{READY}\n"));
@@ -286,7 +294,7 @@ fn output_to_a_file() {
 #[test]
 fn output_that_takes_nothing() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = command(&waiting([])).args(["--json", "."]).stdout(full).output().unwrap();
+    let output = command(&waiting([]), ["--json", "."]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),

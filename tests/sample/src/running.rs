@@ -1,7 +1,8 @@
-//! A running sample command whose output is read line by line, never waiting for ever.
+//! A running command whose output is read line by line, never waiting for ever.
+
+#![allow(clippy::missing_panics_doc, reason = "a test panics where it fails")]
 
 use std::{
-    ffi::OsStr,
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
@@ -9,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use sample_tests::{Script, VARIABLE};
-
 /// Long enough for the busiest machine; only a failing test waits for it.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Running {
+/// A command that runs, and that is ended when this is dropped.
+#[derive(Debug)]
+pub struct Running {
     child: Child,
     stdout: Option<Lines>,
     stderr: Option<Lines>,
@@ -22,38 +23,26 @@ pub(crate) struct Running {
 
 /// How the command ended, and what it printed that was not read before.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: Vec<String>,
-    pub(crate) stderr: Vec<String>,
-}
-
-/// The command on `script`, not started.
-pub(crate) fn command(script: &Script) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
-    let script = serde_json::to_string(script).expect("a script can be written");
-    command.env(VARIABLE, script).stdin(Stdio::null());
-    command
+pub struct Ended {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// The rest of its standard output.
+    pub stdout: Vec<String>,
+    /// The rest of its standard error.
+    pub stderr: Vec<String>,
 }
 
 impl Running {
-    /// Starts the command with `arguments` on `script`.
-    pub(crate) fn start<A: AsRef<OsStr>>(
-        script: &Script,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Self {
-        let (mut running, stdout) = Self::start_unread(script, arguments);
+    /// Starts `command`.
+    pub fn start(command: &mut Command) -> Self {
+        let (mut running, stdout) = Self::start_unread(command);
         running.stdout = Some(Lines::of(stdout));
         running
     }
 
-    /// Starts the command and returns its standard output as it is.
-    pub(crate) fn start_unread<A: AsRef<OsStr>>(
-        script: &Script,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> (Self, ChildStdout) {
-        let mut command = command(script);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    /// Starts `command` and returns its standard output as it is.
+    pub fn start_unread(command: &mut Command) -> (Self, ChildStdout) {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command starts");
         let stdout = child.stdout.take().expect("it is piped");
         let stderr = child.stderr.take().map(Lines::of);
@@ -62,38 +51,39 @@ impl Running {
 
     /// The next line of the standard output.
     #[track_caller]
-    pub(crate) fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let lines = self.stdout.as_mut().expect("the test still reads");
         lines.next().expect("the command goes on")
     }
 
     /// The next line of the standard error.
     #[track_caller]
-    pub(crate) fn note(&mut self) -> String {
+    pub fn note(&mut self) -> String {
         let lines = self.stderr.as_mut().expect("the test still reads");
         lines.next().expect("the command goes on")
     }
 
     /// Closes the reading end of the standard output.
-    pub(crate) fn close_stdout(&mut self) {
+    pub fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
     /// Closes the reading end of the standard error.
-    pub(crate) fn close_stderr(&mut self) {
+    pub fn close_stderr(&mut self) {
         self.stderr = None;
     }
 
     /// Does what Ctrl-C does.
     #[cfg(unix)]
-    pub(crate) fn interrupt(&self) {
+    pub fn interrupt(&self) {
         use rustix::process::{Pid, Signal, kill_process};
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("the command runs");
     }
 
     /// Waits for the end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Ended {
+    #[must_use]
+    pub fn end(mut self) -> Ended {
         let rest = |lines: Option<Lines>| lines.map(Vec::from_iter).unwrap_or_default();
         assert!(self.stdout.is_some() || self.stderr.is_some(), "only their end tells in time");
         let (stdout, stderr) = (rest(self.stdout.take()), rest(self.stderr.take()));
@@ -113,6 +103,7 @@ impl Drop for Running {
 
 /// Reads lines on another thread, and only those that are asked for: once this is dropped, nobody
 /// reads the stream any more.
+#[derive(Debug)]
 struct Lines {
     ask: Sender<()>,
     answer: Receiver<Option<String>>,
