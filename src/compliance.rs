@@ -46,6 +46,7 @@ mod failure;
 mod holdings;
 mod invariants;
 mod lab;
+mod mirror;
 mod mode;
 mod panics;
 mod platform;

@@ -1,12 +1,14 @@
 //! Every case, by group.
 
 mod access;
+mod changing;
 mod construction;
 mod files;
 mod folders;
 mod hardlinks;
 mod metadata;
 mod names;
+mod ordering;
 mod overflow;
 mod permissions;
 mod recursion;
@@ -36,7 +38,9 @@ pub(super) const GROUPS: &[Group] = &[
     names::GROUP,
     permissions::GROUP,
     overflow::GROUP,
+    ordering::GROUP,
     resources::GROUP,
+    changing::GROUP,
 ];
 
 /// Every case, in the order of the groups.

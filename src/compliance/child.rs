@@ -65,7 +65,7 @@ fn run_here(
         let stop = run_mode(listed, &scene, &panics);
         drop(alarm);
         match stop {
-            Ok(()) => {}
+            Ok(()) | Err(Stop::Passed) => {}
             Err(Stop::Ignored(reason)) => return Verdict::Ignored(reason),
             Err(Stop::Failed(failure)) => {
                 return Verdict::Failed(failure.explain(listed, mode, &timeline));

@@ -14,6 +14,8 @@ pub(super) enum Stop {
     Failed(Box<Failure>),
     /// The case cannot be run here.
     Ignored(String),
+    /// The case has passed, and what it leaves behind on purpose is not to be looked at.
+    Passed,
     /// The scene could not be set: the machine, not the backend, is at fault.
     Broken(String),
 }

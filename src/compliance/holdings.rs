@@ -31,6 +31,13 @@ impl Holdings {
         Self { descriptors, threads: list("/proc/self/task").count() }
     }
 
+    /// How many watches of inotify this process has; zero where the system does not tell.
+    pub(super) fn watches() -> usize {
+        let descriptors = fs::read_dir("/proc/self/fdinfo").into_iter().flatten().flatten();
+        let texts = descriptors.filter_map(|file| fs::read_to_string(file.path()).ok());
+        texts.map(|text| text.lines().filter(|line| line.starts_with("inotify wd:")).count()).sum()
+    }
+
     /// The memory that this process has in use, in bytes; zero where the system does not tell.
     pub(super) fn memory() -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

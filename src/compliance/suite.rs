@@ -229,7 +229,7 @@ impl Suite {
     /// case.
     fn first_steps(&self) -> Result<(), String> {
         let error = match self.make_once() {
-            Ok(()) => return Ok(()),
+            Ok(()) | Err(Stop::Passed) => return Ok(()),
             Err(Stop::Ignored(error) | Stop::Broken(error)) => error,
             Err(Stop::Failed(failure)) => failure.but,
         };

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, StreamItem, Watch},
-    error::StreamError,
+    error::{BackendError, StreamError},
     event::{Event, EventKind, ModifyKind},
 };
 
@@ -211,14 +211,20 @@ impl Watcher {
             }
         }
         let all = waited.clone();
+        let mut lost = false;
         let arrived = self.read_until(self.profile.deadline(), |_, item| {
             if let Some(Ok(event)) = item
                 && !matches!(event.kind, EventKind::Access(_))
             {
                 waited.retain(|path| path.as_os_str() != event.path.as_os_str());
             }
-            waited.is_empty()
+            lost |= matches!(item, Some(Ok(Event { kind: EventKind::Missed(_), .. })));
+            waited.is_empty() || lost
         })?;
+        if lost && !waited.is_empty() {
+            // The file's event may be among what was lost.
+            return self.barrier(folders);
+        }
         if arrived {
             self.timeline.note("settled", "everything before this has been reported");
             return Ok(());
@@ -371,6 +377,30 @@ impl Watcher {
             self.timeline.note("call", "dropped the backend");
         }
         start.elapsed()
+    }
+
+    /// Adds a watch.
+    pub(super) fn watch(&mut self, watch: Watch) -> Check<Result<(), BackendError>> {
+        let shown = self.timeline.show(&watch.path);
+        let added = watch.clone();
+        let answer = self.call("watch", |backend| backend.watch(watch))?;
+        self.timeline.note("call", format!("watch({shown}): {answer:?}"));
+        if answer.is_ok() {
+            self.added(&added)?;
+        }
+        Ok(answer)
+    }
+
+    /// Removes a watch.
+    pub(super) fn unwatch(&mut self, path: &Path) -> Check<Result<(), BackendError>> {
+        let shown = self.timeline.show(path);
+        let answer = self.call("unwatch", |backend| backend.unwatch(path))?;
+        self.timeline.note("call", format!("unwatch({shown}): {answer:?}"));
+        if answer.is_ok() {
+            self.guard.removed(path);
+            self.forget(path);
+        }
+        Ok(answer)
     }
 
     /// The backend itself, inside its runtime.
@@ -593,7 +623,7 @@ impl Drop for Watcher {
     }
 }
 
-fn is_sentinel(path: &Path) -> bool {
+pub(super) fn is_sentinel(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(SENTINEL.as_bytes()))
 }
 

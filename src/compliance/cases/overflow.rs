@@ -1,18 +1,34 @@
 //! Overflow, and what is said of it (OVF).
 
+use std::fs;
+
 use crate::{
-    capability::Capability::WatchFolders,
+    capability::Capability::{WatchFolders, WatchNewFolders},
     compliance::{
         case::{Case, Group},
-        failure::{Stop, ensure},
+        environment::Environment,
+        expect::created_file,
+        failure::{Check, Stop, ensure},
+        holdings::Holdings,
+        lab::Lab,
+        mirror::Mirror,
+        watcher::{WakeFlag, Watcher},
     },
+    event::EventKind,
 };
 
 pub(super) const GROUP: Group = Group {
     name: "overflow",
     title: "Overflow",
     guide: "When events are lost",
-    cases: &[LOSS_IS_SAID],
+    cases: &[
+        LOSS_IS_SAID,
+        ALIVE_AFTER_LOSS,
+        FOLDERS_AFTER_LOSS,
+        PICTURE_AFTER_LOSS,
+        SLOW_CONSUMER,
+        MISSED_IS_RARE,
+    ],
 };
 
 const LOSS_IS_SAID: Case = Case {
@@ -37,13 +53,186 @@ const LOSS_IS_SAID: Case = Case {
         }
         ensure(watcher.has_missed(), format!("{files} names, or Missed"), || {
             format!("{told} names were reported, and no Missed")
-        })
+        })?;
+        let named = watcher.events().find(|event| {
+            matches!(event.kind, EventKind::Missed(_)) && !event.path.as_os_str().is_empty()
+        });
+        ensure(named.is_none(), "Missed names no path", || format!("there was {named:?}"))
     },
     ..Case::MUST
 };
 
 /// How many events the platform's queue holds, or a number that is commonly more.
 fn queue_limit() -> usize {
-    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
     limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(16_384)
 }
+
+/// Makes more changes than the queue holds, and reads until the loss was said; ignores the case if
+/// nothing was lost.
+fn overflow(lab: &Lab, watcher: &mut Watcher) -> Check {
+    watcher.guard.may_miss = true;
+    let rounds = queue_limit();
+    let (one, other) = (lab.path("one"), lab.path("other"));
+    lab.tree.create("one")?;
+    // Renames are never merged, and each is two events.
+    lab.tree.make(&format!("rename to and fro {rounds} times"), "other", |_| {
+        (0..rounds).try_for_each(|_| {
+            fs::rename(&one, &other)?;
+            fs::rename(&other, &one)
+        })
+    })?;
+    watcher.settle()?;
+    if watcher.has_missed() {
+        return Ok(());
+    }
+    Err(Stop::Ignored(format!("{rounds} renames do not overflow this backend")))
+}
+
+const ALIVE_AFTER_LOSS: Case = Case {
+    id: "OVF02",
+    name: "alive_after_loss",
+    needs: &[WatchFolders],
+    checks: "After a loss was reported, changes are reported as before.",
+    why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
+    usual_cause: "The overflow is taken for an error, and ends the reading.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        overflow(lab, &mut watcher)?;
+        watcher.forget_events();
+        lab.tree.create("new")?;
+        watcher.settle()?;
+        watcher.saw(created_file("new"))
+    },
+    ..Case::MUST
+};
+
+const FOLDERS_AFTER_LOSS: Case = Case {
+    id: "OVF03",
+    name: "folders_after_loss",
+    needs: &[WatchNewFolders],
+    checks: "Folders that were made and moved while events were lost are watched afterwards.",
+    why: "wazuh#6299, wazuh#6445; watchman crawls again, git flushes and starts anew.",
+    usual_cause: "After an overflow the backend tells others to look again and does not look itself.",
+    run: |lab| {
+        lab.tree.mkdir_all("moved/sub")?;
+        lab.tree.mkdir_all("removed/sub")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.guard.may_miss = true;
+        let rounds = queue_limit();
+        let (one, other) = (lab.path("one"), lab.path("other"));
+        lab.tree.create("one")?;
+        lab.tree.make(&format!("rename to and fro {rounds} times"), "other", |_| {
+            (0..rounds).try_for_each(|_| {
+                fs::rename(&one, &other)?;
+                fs::rename(&other, &one)
+            })
+        })?;
+        for i in 0..50 {
+            lab.tree.mkdir_all(format!("new-{i}/sub"))?;
+        }
+        lab.tree.rename("moved", "new-0/moved")?;
+        lab.tree.remove_all("removed")?;
+        lab.tree.mkdir_all("removed/again")?;
+        watcher.settle()?;
+        if !watcher.has_missed() {
+            return Err(Stop::Ignored(format!("{rounds} renames do not overflow this backend")));
+        }
+        watcher.forget_events();
+        let folders: Vec<_> = (0..50)
+            .map(|i| format!("new-{i}/sub"))
+            .chain(["new-0/moved/sub".into(), "removed/again".into()])
+            .collect();
+        for folder in &folders {
+            lab.tree.create(format!("{folder}/file"))?;
+        }
+        for folder in &folders {
+            watcher.saw(created_file(format!("{folder}/file")))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const PICTURE_AFTER_LOSS: Case = Case {
+    id: "OVF04",
+    name: "picture_after_loss",
+    needs: &[WatchFolders],
+    checks: "A consumer that looks at the folder again when it is told of a loss has the right \
+             picture in the end.",
+    why: "watchman's test_force_recrawl; that is all that `Missed` is good for.",
+    usual_cause: "`Missed` is reported before events that belong in front of it.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        overflow(lab, &mut watcher)?;
+        let mut mirror = Mirror::of(&lab.path(""), false);
+        watcher.forget_events();
+        for i in 0..100 {
+            lab.tree.create(format!("file-{i}"))?;
+        }
+        lab.tree.remove("one")?;
+        watcher.settle()?;
+        for event in watcher.events() {
+            mirror.apply(event);
+        }
+        mirror.matches_disk()
+    },
+    ..Case::MUST
+};
+
+const SLOW_CONSUMER: Case = Case {
+    id: "OVF05",
+    name: "slow_consumer",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "A consumer that hardly reads does not make the backend's memory grow without bound.",
+    why: "gradle's handles Java-side event queue overflowing; dotnet's InternalBufferSize.",
+    usual_cause: "A channel or queue without a capacity between the platform and the stream; use \
+                  `Buffer`.",
+    // 50 MB is far more than any sensible queue, and far less than what 300 000 events with their
+    // paths take.
+    run: |lab| {
+        const LIMIT: u64 = 50_000_000;
+
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.guard.may_miss = true;
+        let (one, other) = (lab.path("x".repeat(200)), lab.path("y".repeat(200)));
+        lab.tree.create(&one)?;
+        let before = Holdings::memory();
+        let mut most = 0;
+        for _ in 0..30 {
+            lab.tree.make("rename to and fro 5000 times", &other, |_| {
+                (0..2500).try_for_each(|_| {
+                    fs::rename(&one, &other)?;
+                    fs::rename(&other, &one)
+                })
+            })?;
+            let (_, waker) = WakeFlag::new();
+            _ = watcher.poll_once(&waker)?;
+            most = most.max(Holdings::memory().saturating_sub(before));
+        }
+        lab.measured("memory behind a slow consumer", format!("{} kB", most / 1000));
+        ensure(most < LIMIT, format!("memory grows by less than {LIMIT} bytes"), || {
+            format!("it grew by {most} bytes")
+        })
+    },
+    ..Case::MUST
+};
+
+const MISSED_IS_RARE: Case = Case {
+    id: "OVF08",
+    name: "missed_is_rare",
+    needs: &[WatchFolders],
+    checks: "A loss is said once or a few times, not once for each event that was lost.",
+    why: "The reaction to it is to look at everything again.",
+    usual_cause: "Each event that finds the queue full makes a `Missed`.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        overflow(lab, &mut watcher)?;
+        watcher.settle()?;
+        let count =
+            watcher.events().filter(|event| matches!(event.kind, EventKind::Missed(_))).count();
+        ensure(count <= 10, "at most 10 times `Missed`", || format!("there were {count}"))
+    },
+    ..Case::SHOULD
+};

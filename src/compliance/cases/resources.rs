@@ -1,12 +1,30 @@
 //! What a backend holds, and gives back (RES).
 
-use crate::compliance::{
-    case::{Case, Group},
-    watcher::WakeFlag,
+use crate::{
+    backend::Watch,
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        failure::{Stop, ensure, fail},
+        holdings::Holdings,
+        watcher::WakeFlag,
+    },
 };
 
-pub(super) const GROUP: Group =
-    Group { name: "resources", title: "Resources", guide: "Cleaning up", cases: &[NOTHING_LEFT] };
+pub(super) const GROUP: Group = Group {
+    name: "resources",
+    title: "Resources",
+    guide: "Cleaning up",
+    cases: &[
+        NOTHING_LEFT,
+        NOTHING_LEFT_AFTER_ERRORS,
+        FOLDERS_COME_AND_GO,
+        REMOVED_FOLDER_IS_FREED,
+        PROCESS_ENDS,
+        TREE_IS_UNTOUCHED,
+    ],
+};
 
 const NOTHING_LEFT: Case = Case {
     id: "RES01",
@@ -23,6 +41,140 @@ const NOTHING_LEFT: Case = Case {
             _ = watcher.poll_once(&waker)?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
+    id: "RES02",
+    name: "nothing_left_after_errors",
+    checks: "Backends that could not be made, for the sake of a missing path, leave nothing behind.",
+    why: "A frontend may try again every second until the path is there.",
+    usual_cause: "The descriptor is opened before the paths are looked at, and is not owned by \
+                  anything that closes it.",
+    run: |lab| {
+        let good = lab.anything()?;
+        let missing = Watch::non_recursive(lab.path("missing"));
+        for _ in 0..50 {
+            let made = lab.try_watch([good.clone(), missing.clone()])?;
+            ensure(made.is_err(), "`new` answers an error", || "it made a backend".into())?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const FOLDERS_COME_AND_GO: Case = Case {
+    id: "RES03",
+    name: "folders_come_and_go",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::Linux],
+    checks: "5000 folders that come and go leave neither watches nor memory behind.",
+    why: "inotify-tools#29, inotify-tools#120, notify#61, fsnotify#73, cadvisor#1339.",
+    usual_cause: "The books keep folders that are gone.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.deep()])?;
+        let (mut watches, mut memory) = (0, 0);
+        for round in 0..10 {
+            for i in 0..500 {
+                let folder = lab.path(format!("folder-{round}-{i}"));
+                lab.tree.make("make and remove", &folder, |folder| {
+                    std::fs::create_dir(folder)?;
+                    std::fs::remove_dir(folder)
+                })?;
+            }
+            watcher.settle()?;
+            watcher.forget_events();
+            if round == 1 {
+                (watches, memory) = (Holdings::watches(), Holdings::memory());
+            }
+        }
+        let now = Holdings::watches();
+        ensure(now <= watches + 10, format!("about {watches} watches, as before"), || {
+            format!("there are {now}")
+        })?;
+        let grown = Holdings::memory().saturating_sub(memory);
+        let limit = 2_000_000;
+        ensure(grown < limit, format!("memory grows by less than {limit} bytes"), || {
+            format!("it grew by {grown} bytes")
+        })
+    },
+    ..Case::MUST
+};
+
+const REMOVED_FOLDER_IS_FREED: Case = Case {
+    id: "RES05",
+    name: "removed_folder_is_freed",
+    needs: &[WatchFolders],
+    checks: "A watched folder can be removed, and one of its name be made at once.",
+    why: "fsnotify#42: handles that were held kept folders from being removed on Windows.",
+    usual_cause: "A handle of the folder is held until the end.",
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: root.clone(), recursive }, lab.beacon()?])?;
+        watcher.forget(&root);
+        lab.tree.rmdir("root")?;
+        lab.tree.mkdir("root")?;
+        lab.tree.rmdir("root")?;
+        watcher.settle()
+    },
+    ..Case::MUST
+};
+
+const PROCESS_ENDS: Case = Case {
+    id: "RES06",
+    name: "process_ends",
+    checks: "A process in which a backend still lives can end.",
+    why: "chokidar's should not prevent the process from exiting.",
+    usual_cause: "A thread that is joined when the process ends.",
+    // The backend is forgotten, and the process of the case ends.
+    run: |lab| {
+        let watch = lab.anything()?;
+        let made = lab.make(vec![watch]);
+        let Ok(backend) = made else { return fail("`new` makes a backend", "it did not") };
+        std::mem::forget(backend);
+        Err(Stop::Passed)
+    },
+    ..Case::MUST
+};
+
+const TREE_IS_UNTOUCHED: Case = Case {
+    id: "RES08",
+    name: "tree_is_untouched",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "Watching a tree changes nothing in it: no entries, sizes, modes or times.",
+    why: "An observer that leaves files behind is reported by every other one.",
+    usual_cause: "A file is made to find out whether events arrive.",
+    run: |lab| {
+        lab.tree.mkdir_all("a/b")?;
+        for file in ["file", "a/file", "a/b/file"] {
+            lab.tree.write(file, "content")?;
+        }
+        let look = || {
+            let mut seen = Vec::new();
+            for path in ["", "file", "a", "a/file", "a/b", "a/b/file"] {
+                let metadata = lab.path(path).metadata();
+                let metadata = metadata.map_err(|error| Stop::Broken(error.to_string()))?;
+                let modified = metadata.modified().ok();
+                seen.push((path, modified, metadata.len(), metadata.permissions()));
+            }
+            Ok(seen)
+        };
+        let before = look()?;
+        let recursive = lab.has(WatchRecursively);
+        let watches = [Watch { path: lab.path(""), recursive }, lab.beacon()?];
+        let mut watcher = lab.watch(watches)?;
+        watcher.forget(&lab.path(""));
+        watcher.settle()?;
+        drop(watcher);
+        let after = look()?;
+        ensure(before == after, "everything is as it was", || {
+            let changed = before.iter().zip(&after).find(|(before, after)| before != after);
+            format!("the first difference: {changed:?}")
+        })
     },
     ..Case::MUST
 };

@@ -1,0 +1,248 @@
+//! Adding and removing watches while the backend runs (CHG).
+
+use std::time::Duration;
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{ChangeWatches, WatchFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        expect::{created_file, touched},
+        failure::{Check, ensure, fail},
+        watcher::Watcher,
+    },
+    error::BackendError,
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "changing",
+    title: "Changing what is watched",
+    guide: "Changing watches",
+    cases: &[
+        ADDED,
+        REMOVED,
+        WITHOUT_GAP,
+        NOT_WATCHED,
+        MISSING_PATH,
+        OTHER_DEPTH,
+        ALL_REMOVED,
+        UNSUPPORTED,
+    ],
+};
+
+fn add(watcher: &mut Watcher, watch: Watch) -> Check {
+    match watcher.watch(watch)? {
+        Ok(()) => Ok(()),
+        Err(error) => fail("`watch` adds a folder", format!("it answered: {error}")),
+    }
+}
+
+fn remove(watcher: &mut Watcher, path: &std::path::Path) -> Check {
+    match watcher.unwatch(path)? {
+        Ok(()) => Ok(()),
+        Err(error) => fail("`unwatch` removes a folder", format!("it answered: {error}")),
+    }
+}
+
+const ADDED: Case = Case {
+    id: "CHG01",
+    name: "added",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A folder that is added is watched from the moment `watch` has returned, and not before.",
+    why: "The counterpart of CON11 and CON12.",
+    usual_cause: "Watches are added by a thread or task that `watch` does not wait for.",
+    run: |lab| {
+        lab.tree.mkdir("one")?;
+        lab.tree.mkdir("other")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("one"))])?;
+        lab.tree.create("other/before")?;
+        add(&mut watcher, Watch::non_recursive(lab.path("other")))?;
+        lab.tree.create("other/after")?;
+        watcher.settle()?;
+        watcher.saw(created_file("other/after"))?;
+        watcher.never_saw(&touched("other/before"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const REMOVED: Case = Case {
+    id: "CHG02",
+    name: "removed",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "Of a folder that was removed from what is watched nothing is reported any more, not even \
+             what happened before and was not read yet.",
+    why: "A consumer that has forgotten the path does not know what to do with its events.",
+    usual_cause: "Events are already in a queue when the watch goes.",
+    run: |lab| {
+        lab.tree.mkdir("one")?;
+        lab.tree.mkdir("other")?;
+        let watches = ["one", "other"].map(|folder| Watch::non_recursive(lab.path(folder)));
+        let mut watcher = lab.watch(watches)?;
+        lab.tree.create("other/unread")?;
+        remove(&mut watcher, &lab.path("other"))?;
+        lab.tree.create("other/after")?;
+        lab.tree.create("one/file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("one/file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WITHOUT_GAP: Case = Case {
+    id: "CHG03",
+    name: "without_gap",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "Adding and removing watches loses nothing of the others.",
+    why: "Backends that start anew for each change have a gap.",
+    usual_cause: "The platform's instance is made anew.",
+    run: |lab| {
+        lab.tree.mkdir("kept")?;
+        lab.tree.mkdir("other")?;
+        let mut watcher = lab.watch([Watch::non_recursive(lab.path("kept"))])?;
+        let other = lab.path("other");
+        for i in 0..20 {
+            lab.tree.create(format!("kept/before-{i}"))?;
+            add(&mut watcher, Watch::non_recursive(&other))?;
+            lab.tree.create(format!("kept/between-{i}"))?;
+            remove(&mut watcher, &other)?;
+            lab.tree.create(format!("kept/after-{i}"))?;
+        }
+        watcher.settle()?;
+        for i in 0..20 {
+            for when in ["before", "between", "after"] {
+                watcher.saw(created_file(format!("kept/{when}-{i}")))?;
+            }
+        }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const NOT_WATCHED: Case = Case {
+    id: "CHG04",
+    name: "not_watched",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "`unwatch` of a path that is not watched under this spelling answers `NotWatched`, which \
+             names it, and changes nothing.",
+    why: "notify and fsnotify answer an error; silence hides a misspelling.",
+    usual_cause: "Paths are compared by their parts, where `a/` and `a` are the same.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for path in [lab.path("folder"), lab.path("missing")] {
+            let expected = format!("`unwatch` answers NotWatched for {}", lab.timeline.show(&path));
+            match watcher.unwatch(&path)? {
+                Err(BackendError::NotWatched { path: named }) if named == path => {}
+                answer => return fail(expected, format!("it answered {answer:?}")),
+            }
+        }
+        lab.tree.create("file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("file"))
+    },
+    ..Case::MUST
+};
+
+const MISSING_PATH: Case = Case {
+    id: "CHG05",
+    name: "missing_path",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "`watch` of a path that does not exist answers `NotFound`, which names it, and changes \
+             nothing.",
+    why: "fsnotify's TestRemoveState: an error must not change internal state.",
+    usual_cause: "The path is put into the books before the platform accepts it.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        let missing = lab.path("missing");
+        match watcher.watch(Watch::non_recursive(&missing))? {
+            Err(BackendError::NotFound { paths }) if paths == [missing.clone()] => {}
+            answer => {
+                let expected = "`watch` answers NotFound for tree/missing";
+                return fail(expected, format!("it answered {answer:?}"));
+            }
+        }
+        let unwatched = watcher.unwatch(&missing)?;
+        ensure(unwatched.is_err(), "it is not watched now", || "it is".into())?;
+        lab.tree.create("file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("file"))
+    },
+    ..Case::MUST
+};
+
+const OTHER_DEPTH: Case = Case {
+    id: "CHG06",
+    name: "other_depth",
+    needs: &[ChangeWatches, WatchRecursively],
+    checks: "A folder that is added once more takes the new value of `recursive`, both ways.",
+    why: "The contract says so.",
+    usual_cause: "A path that is known already is left as it is.",
+    run: |lab| {
+        lab.tree.mkdir_all("sub/deep")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for (i, recursive) in [true, false, true].into_iter().enumerate() {
+            watcher.next_step();
+            add(&mut watcher, Watch { path: lab.path(""), recursive })?;
+            let (near, far) = (format!("near-{i}"), format!("sub/deep/far-{i}"));
+            lab.tree.create(&near)?;
+            lab.tree.create(&far)?;
+            watcher.settle()?;
+            watcher.saw(created_file(&near))?;
+            if recursive {
+                watcher.saw(created_file(&far))?;
+            }
+            watcher.nothing_else()?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const ALL_REMOVED: Case = Case {
+    id: "CHG07",
+    name: "all_removed",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A backend that watches nothing for a while, because all was removed, lives on and can be \
+             given new watches.",
+    why: "A frontend that moves from one folder to another removes the old one first.",
+    usual_cause: "The stream ends with the last watch.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.flat()])?;
+        remove(&mut watcher, &lab.path(""))?;
+        lab.tree.create("unwatched")?;
+        watcher.drain()?;
+        watcher.is_pending()?;
+        let (flag, waker) = crate::compliance::watcher::WakeFlag::new();
+        _ = watcher.poll_once(&waker)?;
+        watcher.wait_for_wake(&flag, Duration::from_millis(20));
+        add(&mut watcher, lab.flat())?;
+        lab.tree.create("watched")?;
+        watcher.settle()?;
+        watcher.saw(created_file("watched"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const UNSUPPORTED: Case = Case {
+    id: "CHG08",
+    name: "unsupported",
+    without: &[ChangeWatches],
+    checks: "Without ChangeWatches, `watch` and `unwatch` answer `NotSupported(ChangeWatches)`.",
+    why: "A frontend goes by it, and makes the backend anew.",
+    usual_cause: "The provided methods were replaced.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        let mut watcher = lab.watch([watch.clone()])?;
+        let answers = [watcher.watch(watch.clone())?, watcher.unwatch(&watch.path)?];
+        for answer in answers {
+            let right =
+                matches!(answer, Err(BackendError::NotSupported { capability: ChangeWatches, .. }));
+            ensure(right, "NotSupported(ChangeWatches)", || format!("it answered {answer:?}"))?;
+        }
+        watcher.settle()
+    },
+    ..Case::MUST
+};

@@ -1,0 +1,238 @@
+//! Order, and events that come twice (ORD).
+
+use crate::{
+    capability::Capability::{WatchFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        expect::{created, created_file, created_folder, removed, removed_file, touched, written},
+        failure::{Stop, ensure},
+        lab::Lab,
+        mode::Mode,
+    },
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "ordering",
+    title: "Order and duplicates",
+    guide: "Reporting events",
+    cases: &[
+        OF_ONE_PATH,
+        IN_ONE_FOLDER,
+        ACROSS_FOLDERS,
+        NOTHING_TWICE,
+        MERGED_WRITES,
+        LAST_WORD,
+        BETWEEN_BARRIERS,
+    ],
+};
+
+/// Ignores the case for backends that see states and not changes.
+fn sees_changes(lab: &Lab) -> Result<(), Stop> {
+    if lab.profile.sampled {
+        return Err(Stop::Ignored("the profile says that states are compared".into()));
+    }
+    Ok(())
+}
+
+const OF_ONE_PATH: Case = Case {
+    id: "ORD01",
+    name: "of_one_path",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "What happens to one path is reported in its order: created, written, removed, created.",
+    why: "fsnotify's own tests sort both sides before they compare.",
+    usual_cause: "Events are collected in a set, or two threads deliver them.",
+    run: |lab| {
+        sees_changes(lab)?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.write("file", "content")?;
+            tree.append("file", "more")?;
+            tree.remove("file")?;
+            tree.mkdir("file")
+        })?;
+        watcher.saw_in_order([
+            created_file("file"),
+            written("file"),
+            removed_file("file"),
+            created_folder("file"),
+        ])?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const IN_ONE_FOLDER: Case = Case {
+    id: "ORD02",
+    name: "in_one_folder",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Files that are made one after the other in a folder are reported in that order.",
+    why: "Logs and spools are read in the order in which they were written.",
+    usual_cause: "Events are collected in a map.",
+    run: |lab| {
+        sees_changes(lab)?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let count = if lab.mode == Mode::Stepped { 5 } else { 200 };
+        watcher.perform(lab.mode, |tree| {
+            // Not in the order of their names.
+            (0..count).try_for_each(|i| tree.create(format!("{}-{i}", i * 7 % 10)))
+        })?;
+        let expected: Vec<_> =
+            (0..count).map(|i| lab.path(format!("{}-{i}", i * 7 % 10))).collect();
+        let told: Vec<_> = watcher
+            .events()
+            .filter(|event| matches!(event.kind, crate::event::EventKind::Create(_)))
+            .map(|event| event.path.clone())
+            .collect();
+        let first = expected.iter().zip(&told).find(|(expected, told)| expected != told);
+        ensure(told == expected, format!("{count} creations in their order"), || {
+            format!("{} creations were reported, first out of order: {first:?}", told.len())
+        })
+    },
+    ..Case::MUST
+};
+
+const ACROSS_FOLDERS: Case = Case {
+    id: "ORD03",
+    name: "across_folders",
+    needs: &[WatchRecursively],
+    modes: &[Mode::Batched],
+    checks: "What happens in several folders of one tree is reported in the order in which it \
+             happened.",
+    why: "The contract leaves it open; some facilities have one queue for all.",
+    usual_cause: "There is a queue for each folder.",
+    run: |lab| {
+        sees_changes(lab)?;
+        for i in 0..10 {
+            lab.tree.mkdir(format!("folder-{i}"))?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        let files: Vec<_> = (0..100).map(|i| format!("folder-{}/{i}", i * 7 % 10)).collect();
+        watcher.perform(lab.mode, |tree| files.iter().try_for_each(|file| tree.create(file)))?;
+        let expected: Vec<_> = files.iter().map(|file| lab.path(file)).collect();
+        let told: Vec<_> = watcher
+            .events()
+            .filter(|event| matches!(event.kind, crate::event::EventKind::Create(_)))
+            .map(|event| event.path.clone())
+            .collect();
+        ensure(told == expected, "100 creations in their order", || "the order is another".into())
+    },
+    ..Case::MAY
+};
+
+const NOTHING_TWICE: Case = Case {
+    id: "ORD04",
+    name: "nothing_twice",
+    needs: &[WatchFolders],
+    checks: "Where no race is possible, one creation is one event, and so is one removal, of files \
+             and of folders.",
+    why: "howeyc/fsnotify#16, notify#708, fsnotify#524.",
+    usual_cause: "What a scan of a new folder finds is reported although the platform told it too; \
+                  or a folder is watched by itself and by its parent.",
+    run: |lab| {
+        let recursive = lab.has(WatchRecursively);
+        let root = crate::backend::Watch { path: lab.path(""), recursive };
+        let mut watcher = lab.watch([root])?;
+        lab.tree.create("file")?;
+        watcher.settle()?;
+        lab.tree.mkdir("folder")?;
+        watcher.settle()?;
+        if recursive {
+            lab.tree.create("folder/file")?;
+            watcher.settle_in(&["folder"])?;
+            lab.tree.remove("folder/file")?;
+            watcher.settle()?;
+        }
+        lab.tree.remove("file")?;
+        watcher.settle()?;
+        lab.tree.make("remove all of", "folder", |path| std::fs::remove_dir_all(path))?;
+        watcher.settle()?;
+        let below: &[&str] = if recursive { &["folder/file"] } else { &[] };
+        for path in ["file", "folder"].iter().chain(below) {
+            for (word, expected) in [("created", created(path)), ("removed", removed(path))] {
+                let count = watcher.count(&expected);
+                ensure(count == 1, format!("{path} is reported as {word} once"), || {
+                    format!("it was reported so {count} times")
+                })?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const MERGED_WRITES: Case = Case {
+    id: "ORD05",
+    name: "merged_writes",
+    needs: &[WatchFolders],
+    modes: &[Mode::Batched],
+    checks: "Of several equal writes that nobody has read about, at least one is reported, and not \
+             more than there were.",
+    why: "Linux merges them; five writes may be one event.",
+    usual_cause: "Equal events are taken for duplicates, all of them.",
+    run: |lab| {
+        lab.tree.create("file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| (0..5).try_for_each(|_| tree.append("file", "x")))?;
+        watcher.saw(written("file"))?;
+        let count = watcher.count(&written("file"));
+        ensure(count <= 5, "at most 5 events", || format!("there were {count}"))
+    },
+    ..Case::MUST
+};
+
+const LAST_WORD: Case = Case {
+    id: "ORD06",
+    name: "last_word",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "After the removal of a path nothing is reported for it, until it is there again.",
+    why: "notify#747: a removal that was not the last word.",
+    usual_cause: "The removal is told by two sources, of which one is late.",
+    run: |lab| {
+        sees_changes(lab)?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.write("file", "content")?;
+            tree.append("file", "more")?;
+            tree.remove("file")
+        })?;
+        watcher.saw(removed_file("file"))?;
+        let path = lab.path("file");
+        let last = watcher.events().filter(|event| event.path == path).last();
+        let is_removal =
+            last.is_some_and(|event| matches!(event.kind, crate::event::EventKind::Remove(_)));
+        ensure(is_removal, "the removal is the last event of tree/file", || {
+            format!("it is {last:?}")
+        })
+    },
+    ..Case::MUST
+};
+
+const BETWEEN_BARRIERS: Case = Case {
+    id: "ORD07",
+    name: "between_barriers",
+    needs: &[WatchFolders],
+    checks: "A change is reported after what was before it and before what comes after it, in one \
+             folder.",
+    why: "The suite's own barriers rest on it.",
+    usual_cause: "Events of one folder come from two sources.",
+    run: |lab| {
+        sees_changes(lab)?;
+        lab.tree.create("file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for _ in 0..20 {
+            watcher.settle()?;
+            watcher.next_step();
+            lab.tree.append("file", "more")?;
+            watcher.settle()?;
+            ensure(watcher.count(&touched("file")) > 0, "an event of tree/file", || {
+                "the file that was made after the change was reported, and the change was not"
+                    .into()
+            })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
