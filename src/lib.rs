@@ -12,6 +12,16 @@
 //! impl Stream for YourBackend { /* ... */ }            // (4)
 //! ```
 //!
+//! # Features
+//!
+//! Each adds something and changes nothing else; none is on by default.
+//!
+//! - `compliance`: the compliance suite that a backend's tests run.
+//! - `descriptor`: reading from a file descriptor on Tokio (Unix).
+//! - `recursion`: what watches folder by folder needs in order to watch recursively (Unix).
+//! - `sample`: the command that shows what a backend reports.
+//! - `serde`: `Serialize` and `Deserialize` for events, kinds and capabilities.
+//!
 //! [`Stream`]: futures_core::Stream
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -32,6 +42,11 @@ pub mod prelude;
 pub mod recursion;
 #[cfg(feature = "sample")]
 pub mod sample;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use backend::{Backend, StreamItem, Watch};
 pub use buffer::Buffer;

@@ -1,0 +1,146 @@
+//! The rules of this repository that no other tool checks.
+#![allow(clippy::unwrap_used, reason = "a rule that cannot be checked has to fail")]
+
+use std::{fmt::Write as _, fs, path::Path};
+
+/// A text file of the repository.
+struct File {
+    /// From the repository's root, with `/` between the parts.
+    name: String,
+    text: String,
+}
+
+impl File {
+    fn is_rust(&self) -> bool {
+        Path::new(&self.name).extension().is_some_and(|extension| extension == "rs")
+    }
+
+    fn is_test(&self) -> bool {
+        self.name.split('/').any(|part| part == "tests" || part == "tests.rs")
+    }
+}
+
+/// Every text file, without what is made from others.
+fn files() -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![];
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            let name = entry.file_name();
+            if entry.file_type().unwrap().is_dir() {
+                if name != "target" && name != ".git" {
+                    folders.push(path);
+                }
+            } else if is_text(&path) {
+                let text = fs::read_to_string(&path).unwrap();
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+                files.push(File { name, text });
+            }
+        }
+    }
+    assert!(files.iter().any(|file| file.name == "tests/tidy.rs"), "the walk went astray");
+    files
+}
+
+fn is_text(path: &Path) -> bool {
+    let kinds = ["liquid", "md", "rhai", "rs", "sh", "toml", "yml"];
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| kinds.contains(&extension)) || path.ends_with(".ci/run")
+}
+
+/// Fails with every line for which `wrong` says so, under the rule's name.
+#[track_caller]
+fn check(rule: &str, wrong: impl Fn(&File, &str) -> bool) {
+    let mut found = String::new();
+    for file in files() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            if wrong(&file, line) {
+                write!(found, "\n{}:{number}: {line}", file.name).unwrap();
+            }
+        }
+    }
+    assert!(found.is_empty(), "{rule}:{found}");
+}
+
+/// Whether `line` calls the macro or function of that name: the words in two parts, so that this
+/// file does not find itself.
+fn calls(line: &str, first: &str, second: &str) -> bool {
+    line.contains(&format!("{first}{second}"))
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    // The mistakes are an author's code as it might be, named for what is wrong with it.
+    let bare = |file: &File| {
+        file.is_rust()
+            && !file.text.starts_with("//! ")
+            && !file.name.starts_with("tests/ui/mistakes/")
+    };
+    let bare: Vec<_> = files().into_iter().filter(bare).map(|file| file.name).collect();
+    assert!(bare.is_empty(), "the first line has to be a `//!` sentence in {bare:?}");
+}
+
+#[test]
+fn no_line_ends_in_white_space() {
+    check("white space at the end of a line", |_, line| line.trim_end() != line);
+}
+
+#[test]
+fn every_file_ends_in_one_line_break() {
+    let wrong = |file: &File| !file.text.ends_with('\n') || file.text.ends_with("\n\n");
+    let wrong: Vec<_> = files().into_iter().filter(wrong).map(|file| file.name).collect();
+    assert!(wrong.is_empty(), "no line break, or an empty line, at the end of {wrong:?}");
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    check("a place holder or a trace of debugging", |file, line| {
+        let words = [("todo", "!("), ("unimplemented", "!("), ("dbg", "!(")];
+        file.is_rust() && words.into_iter().any(|(first, second)| calls(line, first, second))
+    });
+}
+
+#[test]
+fn tests_wait_for_something_and_not_for_time() {
+    check("a test that sleeps: wait for an event, with a deadline", |file, line| {
+        let words = [("thread::", "sleep"), ("time::", "sleep")];
+        file.is_rust()
+            && file.is_test()
+            && words.into_iter().any(|(first, second)| calls(line, first, second))
+    });
+}
+
+/// The lines of the root manifest's tables whose name ends in `table`, each with the line before.
+fn entries(table: &str) -> Vec<(&'static str, &'static str)> {
+    let lines: Vec<_> = include_str!("../Cargo.toml").lines().collect();
+    let mut inside = false;
+    let mut entries = vec![];
+    for pair in lines.windows(2) {
+        if let Some(head) = pair[1].strip_prefix('[') {
+            inside = head.trim_end_matches(']').ends_with(table);
+        } else if inside && pair[1].starts_with(|c: char| c.is_ascii_lowercase()) {
+            entries.push((pair[0], pair[1]));
+        }
+    }
+    assert!(!entries.is_empty(), "no table is named {table}");
+    entries
+}
+
+#[test]
+fn every_dependency_and_feature_has_its_reason_above_it() {
+    for (before, entry) in entries("dependencies").into_iter().chain(entries("features")) {
+        assert!(before.starts_with("# "), "Cargo.toml: say above it what it is for: {entry}");
+    }
+}
+
+#[test]
+fn every_feature_is_on_the_front_page() {
+    for (_, entry) in entries("features") {
+        let (name, _) = entry.split_once(' ').unwrap();
+        let row = format!("//! - `{name}`: ");
+        assert!(include_str!("../src/lib.rs").contains(&row), "src/lib.rs: no line {row:?}");
+    }
+}
