@@ -24,18 +24,22 @@ pub(crate) struct Files {
 pub(crate) struct WatchedFile {
     /// The path as it was given.
     pub(crate) path: PathBuf,
+    /// The same, but absolute: holds also after the process has changed its current folder.
+    pub(crate) location: PathBuf,
     /// Whether the entry is what the path names, and not what a link there leads to.
     pub(crate) is_direct: bool,
 }
 
 impl Files {
-    /// Adds all places that make the file what it is; `watch` watches the folder of each.
+    /// Adds all places that make the file at `location` what it is; `watch` watches the folder of
+    /// each.
     pub(crate) fn add(
         &mut self,
         path: &Path,
+        location: &Path,
         watch: impl Fn(&Path) -> io::Result<i32>,
     ) -> io::Result<()> {
-        for (i, place) in places(path).into_iter().enumerate() {
+        for (i, place) in places(location).into_iter().enumerate() {
             let folder = place.parent().unwrap_or(Path::new(""));
             let wd = match watch(folder) {
                 Ok(wd) => wd,
@@ -45,7 +49,8 @@ impl Files {
             };
             let name = place.file_name().unwrap_or_default().to_owned();
             let files = self.places.entry(wd).or_default().entry(name).or_default();
-            let file = WatchedFile { path: path.to_owned(), is_direct: i == 0 };
+            let file =
+                WatchedFile { path: path.into(), location: location.into(), is_direct: i == 0 };
             if !files.contains(&file) {
                 files.push(file);
             }
@@ -90,13 +95,13 @@ impl Files {
     }
 
     pub(crate) fn contains(&self, path: &Path) -> bool {
-        self.paths().any(|other| other == path)
+        self.iter().any(|file| file.path == path)
     }
 
-    /// The paths as they were given.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+    /// Every watched file, once.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &WatchedFile> {
         let files = self.places.values().flat_map(HashMap::values).flatten();
-        files.filter(|file| file.is_direct).map(|file| file.path.as_path())
+        files.filter(|file| file.is_direct)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -88,10 +88,11 @@ impl Kernel {
         watch_root(&self.descriptor, folder)
     }
 
-    /// Watches a file, in all places that make it what it is.
-    pub(crate) fn watch_file(&mut self, path: &Path) -> io::Result<()> {
+    /// Watches the file at `location`, which was given as `path`, in all places that make it what
+    /// it is.
+    pub(crate) fn watch_file(&mut self, path: &Path, location: &Path) -> io::Result<()> {
         let descriptor = &self.descriptor;
-        self.files.add(path, |folder| watch_root(descriptor, folder))
+        self.files.add(path, location, |folder| watch_root(descriptor, folder))
     }
 }
 

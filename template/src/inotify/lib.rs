@@ -90,12 +90,11 @@ impl Backend for InotifyBackend {
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         let Watch { path, recursive } = watch;
-        let watched = match fs::metadata(&path) {
+        match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => self.watched.add_folder(&path, recursive),
             Ok(_) => self.watched.add_file(&path),
-            Err(error) => Err(error),
-        };
-        watched.map_err(|error| explain(path, error))
+            Err(error) => Err(explain(path, error)),
+        }
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {

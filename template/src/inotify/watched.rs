@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     ffi::OsStr,
     io, mem,
+    path::absolute,
 };
 
 use notify_backend::{
@@ -15,7 +16,10 @@ use notify_backend::{
 };
 use rustix::fs::inotify::ReadFlags;
 
-use crate::kernel::{Kernel, RawEvent, entry_kind, root_kind};
+use crate::{
+    files::WatchedFile,
+    kernel::{Kernel, RawEvent, entry_kind, root_kind},
+};
 
 /// How many entries of new folders are looked at before another task gets its turn.
 const SCAN_STEP: usize = 256;
@@ -85,14 +89,21 @@ impl Watched {
         self.has_lost && self.roots.is_empty() && self.kernel.files.is_empty()
     }
 
-    pub(crate) fn add_folder(&mut self, path: &Path, recursive: bool) -> io::Result<()> {
-        let wd = self.kernel.watch_root(path)?;
+    pub(crate) fn add_folder(&mut self, path: &Path, recursive: bool) -> Result<(), BackendError> {
+        let wd = self.kernel.watch_root(path).map_err(|error| explain(path.into(), error))?;
         let previous = self.root_at(path);
         let root = self.tree.add_root(path, wd);
         self.roots.insert(root, recursive);
         if recursive {
-            let failed = watch_below(&mut self.tree, root, FOLLOW_LINKS, &self.kernel);
-            self.ready.extend(failed.into_iter().map(|(path, error)| Err(unwatched(path, error))));
+            for (path, error) in watch_below(&mut self.tree, root, FOLLOW_LINKS, &self.kernel) {
+                let cause = explain(path.clone(), error);
+                if is_limit(&cause) {
+                    // It concerns all further folders as well, and not this one in particular.
+                    self.remove_root(root);
+                    return Err(cause);
+                }
+                self.ready.push_back(Err(StreamError::Unwatched { path, cause: cause.into() }));
+            }
         }
         // Last, so that what both cover is watched all the time.
         if let Some(previous) = previous {
@@ -101,11 +112,12 @@ impl Watched {
         Ok(())
     }
 
-    pub(crate) fn add_file(&mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.kernel.files.contains(path) {
             return Ok(());
         }
-        self.kernel.watch_file(path)
+        let watched = absolute(path).and_then(|location| self.kernel.watch_file(path, &location));
+        watched.map_err(|error| explain(path.into(), error))
     }
 
     /// Returns whether `path` was watched.
@@ -172,22 +184,28 @@ impl Watched {
                 said = said.with_tracker(Tracker::new(event.cookie as usize));
             } else if is_structural {
                 // Something on the way from the link to its target is another one now.
-                said.kind = if file.path.exists() {
+                said.kind = if file.location.exists() {
                     EventKind::Modify(ModifyKind::Any)
                 } else {
                     EventKind::Remove(RemoveKind::File)
                 };
             }
             self.ready.push_back(Ok(said));
-            if is_structural && (!file.is_direct || file.path.is_symlink()) {
-                // What is watched before and after stays so in between.
-                let before = self.kernel.files.remove(&file.path);
-                if let Err(error) = self.kernel.watch_file(&file.path) {
-                    self.ready.push_back(Err(unwatched(file.path, error)));
-                }
-                self.release_unused(before);
+            if is_structural && (!file.is_direct || file.location.is_symlink()) {
+                self.watch_again(&file);
             }
         }
+    }
+
+    /// Finds the places anew that make a file what it is.
+    fn watch_again(&mut self, file: &WatchedFile) {
+        // What is watched before and after stays so in between.
+        let before = self.kernel.files.remove(&file.path);
+        if let Err(error) = self.kernel.watch_file(&file.path, &file.location) {
+            self.ready.push_back(Err(unwatched(file.path.clone(), error)));
+            self.has_lost = true;
+        }
+        self.release_unused(before);
     }
 
     /// Where roots overlap, an entry has the same path in several of them: says so only once.
@@ -328,6 +346,9 @@ impl Watched {
                 self.remove_folder(root);
             }
         }
+        for file in self.kernel.files.iter().cloned().collect::<Vec<_>>() {
+            self.watch_again(&file);
+        }
     }
 
     pub(crate) fn is_scanning(&self) -> bool {
@@ -411,6 +432,10 @@ fn said(found: Found) -> StreamItem {
 
 fn unwatched(path: PathBuf, error: io::Error) -> StreamError {
     StreamError::Unwatched { cause: Box::new(explain(path.clone(), error)), path }
+}
+
+fn is_limit(error: &BackendError) -> bool {
+    matches!(error, BackendError::WatchLimit { .. } | BackendError::InstanceLimit { .. })
 }
 
 /// What an error of the kernel means for a path.
