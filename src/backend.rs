@@ -147,6 +147,10 @@ pub trait Backend:
 /// use notify_backend::{BackendError, backend::require_runtime};
 ///
 /// assert!(matches!(require_runtime(), Err(BackendError::NoRuntime)));
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// runtime.block_on(async { require_runtime() })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn require_runtime() -> Result<(), BackendError> {
     match tokio::runtime::Handle::try_current() {

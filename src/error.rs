@@ -18,7 +18,7 @@ pub use limit::Limit;
 
 use crate::{
     capability::Capability,
-    one_line::{OneLine, Paths},
+    one_line::{OneLine, Paths, Said},
 };
 
 /// Why a backend could not be made, or a watch not be added or removed.
@@ -121,7 +121,7 @@ pub enum BackendError {
     /// The backend is not written yet: what a new backend starts with.
     ///
     /// Return it nowhere in a published backend. A frontend can do nothing about it.
-    #[error("not implemented yet: {what}")]
+    #[error("not implemented yet: {}", Said(.what))]
     NotImplemented {
         /// What is still to be written.
         what: &'static str,
@@ -131,7 +131,7 @@ pub enum BackendError {
     ///
     /// Return it where the kernel is too old, a daemon does not run, or a privilege is missing
     /// without which no path can be watched. A frontend may fall back to another backend.
-    #[error("not available here: {reason}")]
+    #[error("not available here: {}", Said(.reason))]
     Unavailable {
         /// What is missing, and how to get it where that is possible.
         reason: String,
@@ -141,7 +141,7 @@ pub enum BackendError {
     ///
     /// Return it for what no other variant says. A frontend may leave the path out or try again
     /// later; it cannot know more.
-    #[error("failed to watch {}: {error}", OneLine(.path))]
+    #[error("failed to watch {}: {}", OneLine(.path), Said(.error))]
     Io {
         /// The path concerned.
         path: PathBuf,
@@ -266,7 +266,7 @@ pub enum StreamError {
     /// Return it where events cannot be read, and end the stream unless trying again may help. A
     /// frontend looks at all that is watched, as after a
     /// [`Missed`](crate::EventKind::Missed), and makes a new backend if the stream has ended.
-    #[error("reading events failed: {error}; look again at all that is watched")]
+    #[error("reading events failed: {}; look again at all that is watched", Said(.error))]
     Read {
         /// What the operating system said.
         error: io::Error,

@@ -1,7 +1,7 @@
-//! Paths in messages and logs: always on one line, and never ambiguous.
+//! Paths and texts in messages and logs: always on one line, and never ambiguous.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -51,6 +51,36 @@ impl fmt::Display for Paths<'_> {
     }
 }
 
+/// What others say, e.g. the operating system: Windows has messages of several lines.
+pub(crate) struct Said<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Said<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Joined { out: f, gap: false }, "{}", self.0)
+    }
+}
+
+/// Writes a space in place of each run of control characters, line breaks among them.
+struct Joined<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    gap: bool,
+}
+
+impl fmt::Write for Joined<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (i, part) in text.split(char::is_control).enumerate() {
+            self.gap |= i > 0;
+            if !part.is_empty() {
+                if std::mem::take(&mut self.gap) {
+                    self.out.write_char(' ')?;
+                }
+                self.out.write_str(part)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +107,16 @@ mod tests {
         assert_eq!(shown(" /a"), r#"" /a""#);
         assert_eq!(shown("/a "), r#""/a ""#);
         assert_eq!(shown("\"a\""), r#""\"a\"""#);
+    }
+
+    #[test]
+    fn lines_are_joined() {
+        let said = |text: &str| Said(text).to_string();
+        assert_eq!(said("the wrong disk\r\nis in the drive"), "the wrong disk is in the drive");
+        assert_eq!(said("done\n"), "done");
+        assert_eq!(said("\u{1b}[31mred"), " [31mred");
+        assert_eq!(said("as it is"), "as it is");
+        assert_eq!(Said(format_args!("one{}{}", "\n", "two")).to_string(), "one two");
     }
 
     #[cfg(unix)]

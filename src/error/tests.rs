@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{BackendError, Limit, StreamError};
-use crate::capability::Capability;
+use crate::{capability::Capability, one_line::Said};
 
 const WATCHES: Limit = Limit { setting: "fs.inotify.max_user_watches", value: Some(8192) };
 const INSTANCES: Limit = Limit { setting: "fs.inotify.max_user_instances", value: None };
@@ -103,6 +103,21 @@ mod messages {
             if !error.paths().is_empty() {
                 assert!(error.to_string().contains(r#""/srv/a\nb\r\u{2028}\u{1b}[2J""#), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn what_others_say_is_put_on_one_line() {
+        let said = "the wrong disk\r\nis in the drive";
+        let error = || io::Error::other(said);
+        for message in [
+            BackendError::from_io("/srv/a", error()).to_string(),
+            BackendError::Unavailable { reason: said.into() }.to_string(),
+            BackendError::NotImplemented { what: said }.to_string(),
+            StreamError::unwatched("/srv/a", error()).to_string(),
+            StreamError::Read { error: error() }.to_string(),
+        ] {
+            assert!(message.contains("the wrong disk is in the drive"), "{message}");
         }
     }
 
@@ -203,7 +218,7 @@ mod from_io {
     #[test]
     fn any_number_keeps_its_path_and_its_message() {
         for number in -5..5_000 {
-            let said = io::Error::from_raw_os_error(number).to_string();
+            let said = Said(io::Error::from_raw_os_error(number)).to_string();
             let error = BackendError::from_io("/srv/a", io::Error::from_raw_os_error(number));
             assert!(error.to_string().contains("/srv/a"), "{error}");
             assert!(name(&error) != "Io" || error.to_string().ends_with(&said), "{error}");
