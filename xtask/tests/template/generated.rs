@@ -65,6 +65,7 @@ fn sources_are_those_of_the_reference() {
             (format!("src/{start}"), "src"),
             ("examples".into(), "examples"),
             ("tests".into(), "tests"),
+            (".github".into(), ".github"),
         ];
         for (from, to) in places {
             for (path, source) in files(&template.join(from)) {

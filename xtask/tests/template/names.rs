@@ -40,7 +40,7 @@ const BAD: [&str; 18] = [
 fn good_names() {
     for name in GOOD {
         passes(&mut new(name, &folder("names-good")));
-        assert_eq!(hook(Some(name)), Ok(name.into()));
+        assert_eq!(hook(Some(name), ""), Ok(name.into()));
     }
 }
 
@@ -55,7 +55,7 @@ fn bad_names() {
         assert_eq!(command, "cargo xtask new notify-backend-demo");
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "{name:?} left something behind");
 
-        let hook = hook(Some(name)).unwrap_err();
+        let hook = hook(Some(name), "").unwrap_err();
         let (hook_rule, option) = hook.split_once(" Try again with: ").unwrap();
         assert_eq!((hook_rule, option), (rule, "--name notify-backend-demo"));
     }
@@ -63,12 +63,14 @@ fn bad_names() {
 
 #[test]
 fn the_hook_asks_for_the_platform() {
-    assert_eq!(hook(None), Ok("notify-backend-kqueue".into()));
+    assert_eq!(hook(None, "kqueue"), Ok("notify-backend-kqueue".into()));
+    assert_eq!(hook(None, "notify-backend-kqueue"), Ok("notify-backend-kqueue".into()));
+    assert!(hook(None, "").unwrap_err().starts_with(r#""notify-backend-" is not a name"#));
 }
 
 /// Runs the init hook as cargo-generate does. Returns the crate's name, or why it was refused.
-/// Who is asked for the platform answers "kqueue".
-fn hook(name: Option<&str>) -> Result<String, String> {
+/// Who is asked for the platform gives `answer`.
+fn hook(name: Option<&str>, answer: &str) -> Result<String, String> {
     let name = Arc::new(Mutex::new(name.map(String::from)));
     let mut variable = Module::new();
     let of = Arc::clone(&name);
@@ -80,7 +82,8 @@ fn hook(name: Option<&str>) -> Result<String, String> {
         *of.lock().unwrap() = Some(value.into());
         Ok(())
     });
-    variable.set_native_fn("prompt", |_: &str| Ok(String::from("kqueue")));
+    let answer = answer.to_owned();
+    variable.set_native_fn("prompt", move |_: &str| Ok(answer.clone()));
 
     let mut engine = Engine::new();
     engine.register_static_module("variable", variable.into());
