@@ -5,7 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt::Debug,
     hash::Hash,
-    io,
+    io, mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
 };
@@ -42,8 +42,9 @@ pub struct Scan<I> {
     links: Vec<(Job, OsString)>,
     // What could not be found under the path that the tree has for it.
     astray: Vec<Job>,
-    // What was reported by a scan and may be reported by the platform once more.
-    reported: HashSet<(I, OsString)>,
+    // What was reported by a scan and may be reported by the platform once more: since the last
+    // settling, and since the one before.
+    reported: [HashSet<(I, OsString)>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             listings: Vec::new(),
             links: Vec::new(),
             astray: Vec::new(),
-            reported: HashSet::new(),
+            reported: [HashSet::new(), HashSet::new()],
         }
     }
 
@@ -150,7 +151,10 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     #[must_use]
     pub fn is_repeated(&mut self, id: I, name: &OsStr) -> bool {
         // Most of the time there is nothing, and then the name is not copied.
-        !self.reported.is_empty() && self.reported.remove(&(id, name.to_owned()))
+        !self.reported.iter().all(HashSet::is_empty) && {
+            let entry = (id, name.to_owned());
+            self.reported.iter_mut().any(|reported| reported.remove(&entry))
+        }
     }
 
     /// Notes that the platform has reported that `name` went away from the folder `id`: its next
@@ -159,11 +163,18 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         let _ = self.is_repeated(id, name);
     }
 
-    /// Notes that the platform has reported everything up to the end of the last scan: the paths of
-    /// the tree are right, and nothing will be reported once more.
+    /// Notes that everything has been looked at that the platform had reported at some moment after
+    /// the last call of this method. What was scanned before that call will not be reported once
+    /// more, and what was renamed before it is where the tree has it.
     pub fn settle(&mut self) {
-        self.reported = HashSet::new();
+        let [recent, older] = &mut self.reported;
+        *older = mem::take(recent);
         self.waiting.append(&mut self.astray);
+    }
+
+    /// Notes that the platform has lost reports: none of those to come can be told to be repeated.
+    pub fn lose(&mut self) {
+        self.reported = [HashSet::new(), HashSet::new()];
     }
 
     /// Looks at up to `count` entries.
@@ -222,7 +233,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             let is_folder = entry_type == EntryType::Folder;
             let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
             found(Found::Entry(kind, path));
-            self.reported.extend(tree.id(folder).map(|id| (id, name.clone())));
+            self.reported[0].extend(tree.id(folder).map(|id| (id, name.clone())));
         }
         match entry_type.via(self.follow_links) {
             None => {}

@@ -330,7 +330,7 @@ impl Watched {
 
     /// Compares all that is watched with what is there, since the kernel has lost events.
     fn compare_all(&mut self) {
-        self.scan.settle();
+        self.scan.lose();
         self.has_overflown = true;
         for (root, recursive) in self.roots.clone() {
             let location = self.tree.location(root).unwrap_or_default();
