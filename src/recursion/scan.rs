@@ -120,12 +120,16 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         match job.open(tree, watcher) {
             Ok(Some(folder)) => {
                 let what = if is_new { What::All } else { What::Nothing };
-                let Some(entered) = enter(folder.as_fd(), parent, name, via, tree, watcher)? else {
-                    return Ok(None);
-                };
-                let replaced = entered.replaced;
-                self.listings.extend(entered.list(what));
-                Ok(replaced)
+                match enter(folder.as_fd(), parent, name, via, tree, watcher)? {
+                    Entry::Folder(entered) => {
+                        let replaced = entered.replaced;
+                        self.listings.extend(entered.list(what));
+                        return Ok(replaced);
+                    }
+                    Entry::Astray => self.astray.push(job),
+                    Entry::Other => {}
+                }
+                Ok(None)
             }
             Ok(None) => {
                 self.astray.push(job);
@@ -249,8 +253,13 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                     Err(error) => Err((tree.path(folder).unwrap_or_default(), error)),
                 };
                 match entered {
-                    Ok(None) => {}
-                    Ok(Some(entered)) => {
+                    Ok(Entry::Other) => {}
+                    Ok(Entry::Astray) => {
+                        confirmed.extend(known);
+                        let what = if what == What::Nothing { what } else { What::BelowUnknown };
+                        self.astray.push(Job { folder, what });
+                    }
+                    Ok(Entry::Folder(entered)) => {
                         confirmed.insert(entered.node);
                         remove(entered.replaced, tree, watcher);
                         let is_known = known == Some(entered.node);
@@ -344,7 +353,17 @@ impl Listing {
     }
 }
 
-/// A folder that was watched and made a part of the tree.
+/// What an entry turned out to be.
+enum Entry {
+    Folder(Entered),
+    /// A folder that the tree has at another place still: a rename is yet to be reported, and what
+    /// has the name now may not be what it is reported for.
+    Astray,
+    /// No folder, or none any more, or one that a link leads to and that is watched already.
+    Other,
+}
+
+/// A folder that is watched and a part of the tree.
 struct Entered {
     node: Node,
     folder: OwnedFd,
@@ -362,7 +381,7 @@ impl Entered {
 }
 
 /// Watches a folder and makes it a part of the tree, in the place of one that is not there any
-/// more. None if there is no folder, or if a link leads to one that is watched already.
+/// more.
 fn enter<W: FolderWatcher>(
     folder: BorrowedFd<'_>,
     parent: Node,
@@ -370,23 +389,33 @@ fn enter<W: FolderWatcher>(
     via: Via,
     tree: &mut WatchTree<W::Id>,
     watcher: &W,
-) -> Result<Option<Entered>, (PathBuf, io::Error)> {
+) -> Result<Entry, (PathBuf, io::Error)> {
     let opened = open_in(folder, name, via)
         .and_then(|folder| watcher.watch_folder(folder.as_fd()).map(|id| (folder, id)));
     let (folder, id) = match opened {
         Ok(opened) => opened,
-        Err(error) if has_vanished(&error) => return Ok(None),
+        Err(error) if has_vanished(&error) => return Ok(Entry::Other),
         Err(error) => return Err((tree.entry_path(parent, name).unwrap_or_default(), error)),
     };
     let known = tree.child(parent, name);
     if let Some(node) = known.filter(|&known| tree.id(known) == Some(id)) {
-        return Ok(Some(Entered { node, folder, replaced: None }));
+        return Ok(Entry::Folder(Entered { node, folder, replaced: None }));
     }
     if is_repeated(tree, parent, via, id) {
-        return Ok(None);
+        return Ok(Entry::Other);
+    }
+    let root = tree.root(parent);
+    let has_moved = |node| tree.root(node) == root && !is_at_its_place(node, tree, watcher);
+    if tree.nodes(id).any(has_moved) {
+        return Ok(Entry::Astray);
     }
     let node = tree.add(parent, name, via, id);
-    Ok(Some(Entered { node, folder, replaced: known }))
+    Ok(Entry::Folder(Entered { node, folder, replaced: known }))
+}
+
+/// Whether the path that the tree has for a folder leads there.
+fn is_at_its_place<W: FolderWatcher>(folder: Node, tree: &WatchTree<W::Id>, watcher: &W) -> bool {
+    matches!(Job { folder, what: What::Nothing }.open(tree, watcher), Ok(Some(_)))
 }
 
 fn remove<W: FolderWatcher>(

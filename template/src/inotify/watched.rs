@@ -277,7 +277,12 @@ impl Watched {
                 let moved = self.displaced.remove(moved).folder;
                 let replaced = self.tree.child(parent, event.name);
                 self.tree.attach(moved, parent, event.name);
-                replaced
+                // A scan may have found it here already.
+                let is_same = |&it: &Node| self.tree.id(it) == self.tree.id(moved);
+                if let Some(found) = replaced.filter(is_same) {
+                    self.remove_folder(found);
+                }
+                replaced.filter(|&it| self.tree.id(it).is_some())
             }
             None => self.enter(parent, event.name, via, true),
         };
