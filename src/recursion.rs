@@ -7,14 +7,24 @@
 
 mod folder;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 
-use std::{fmt::Debug, hash::Hash, io, os::fd::BorrowedFd};
+use std::{
+    ffi::OsStr,
+    fmt::Debug,
+    hash::Hash,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 pub use scan::{Found, Scan};
 pub use tree::{Node, WatchTree};
 pub use walk::watch_below;
+
+use folder::{has_vanished, open};
 
 /// The platform's part: how one folder is watched.
 pub trait FolderWatcher {
@@ -40,11 +50,48 @@ pub enum Via {
     Link,
 }
 
-/// Whether a folder is reached through a link and its root watches it already, at whichever place.
-fn is_repeated<I>(tree: &WatchTree<I>, parent: Node, via: Via, id: I) -> bool
-where
-    I: Copy + Eq + Hash + Debug,
-{
+/// Opens a folder of the tree; none if its path leads nowhere, or to another folder: it is being
+/// renamed or removed, and the platform is about to report so.
+fn open_known<W: FolderWatcher>(
+    node: Node,
+    tree: &WatchTree<W::Id>,
+    watcher: &W,
+) -> io::Result<Option<OwnedFd>> {
+    let Some(location) = tree.location(node) else {
+        return Ok(None);
+    };
+    let opened =
+        open(&location).and_then(|folder| Ok((watcher.watch_folder(folder.as_fd())?, folder)));
+    match opened {
+        Ok((id, folder)) if tree.id(node) == Some(id) => Ok(Some(folder)),
+        Ok((id, _)) => {
+            if tree.nodes(id).next().is_none() {
+                watcher.release(id);
+            }
+            Ok(None)
+        }
+        Err(error) if has_vanished(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a watched folder a part of the tree, unless a link leads to it and its root watches it
+/// already, at whichever place. Returns it, and the folder that was in its place, now detached.
+fn place<I: Copy + Eq + Hash + Debug>(
+    tree: &mut WatchTree<I>,
+    (parent, name, via): (Node, &OsStr, Via),
+    id: I,
+) -> (Option<Node>, Option<Node>) {
+    let known = tree.child(parent, name);
+    if let Some(known) = known {
+        if tree.id(known) == Some(id) && tree.via(known) == Some(via) {
+            return (Some(known), None);
+        }
+        tree.detach(known);
+    }
     let is_linked = via == Via::Link || tree.is_linked(parent);
-    is_linked && tree.nodes(id).any(|other| tree.root(other) == tree.root(parent))
+    if is_linked && tree.nodes(id).any(|other| tree.root(other) == tree.root(parent)) {
+        return (None, known);
+    }
+    (Some(tree.add(parent, name, via, id)), known)
 }

@@ -29,13 +29,16 @@ pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Res
     if via == Via::Name {
         flags |= OFlags::NOFOLLOW;
     }
-    Ok(openat(parent, name, flags, Mode::empty())?)
+    openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
+        // A link that leads in a circle leads to no folder.
+        Errno::LOOP => Errno::NOTDIR.into(),
+        error => error.into(),
+    })
 }
 
 /// Whether an error only says that a folder is not there any more, or that something else is.
 pub(super) fn has_vanished(error: &io::Error) -> bool {
-    let vanished = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
-    Errno::from_io_error(error).is_some_and(|error| vanished.contains(&error))
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The entries of an open folder, without `.` and `..`.
@@ -84,7 +87,8 @@ impl Iterator for Entries {
             }
             let name = OsString::from_vec(name.to_owned());
             let entry_type = match self.entry_type(&name, entry.file_type()) {
-                FileType::Directory => EntryType::Folder,
+                // To open what is unknown tells.
+                FileType::Directory | FileType::Unknown => EntryType::Folder,
                 FileType::Symlink => EntryType::Link,
                 _ => EntryType::Other,
             };

@@ -12,8 +12,8 @@ use std::{
 
 use super::{
     FolderWatcher, Node, Via, WatchTree,
-    folder::{Entries, EntryType, has_vanished, open, open_in},
-    is_repeated,
+    folder::{Entries, EntryType, has_vanished, open_in},
+    open_known, place,
 };
 use crate::event::CreateKind;
 
@@ -117,7 +117,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     ) -> Result<Option<Node>, (PathBuf, io::Error)> {
         let what = if is_new { What::BelowUnknown } else { What::Nothing };
         let job = Job { folder: parent, what };
-        match job.open(tree, watcher) {
+        match open_known(job.folder, tree, watcher) {
             Ok(Some(folder)) => {
                 let what = if is_new { What::All } else { What::Nothing };
                 match enter(folder.as_fd(), parent, name, via, tree, watcher)? {
@@ -285,7 +285,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         if tree.id(job.folder).is_none() {
             return;
         }
-        match job.open(tree, watcher) {
+        match open_known(job.folder, tree, watcher) {
             Ok(Some(folder)) => {
                 let entered = Entered { node: job.folder, folder, replaced: None };
                 self.listings.extend(entered.list(job.what));
@@ -313,31 +313,6 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         match self.enter(job.folder, name, Via::Link, is_new, tree, watcher) {
             Ok(replaced) => remove(replaced, tree, watcher),
             Err((path, error)) => found(Found::Unwatched(path, error)),
-        }
-    }
-}
-
-impl Job {
-    /// Opens the folder under the path that the tree has for it; none if that leads nowhere, or to
-    /// another folder.
-    fn open<W: FolderWatcher>(
-        &self,
-        tree: &WatchTree<W::Id>,
-        watcher: &W,
-    ) -> io::Result<Option<OwnedFd>> {
-        let Some(location) = tree.location(self.folder) else {
-            return Ok(None);
-        };
-        let opened = open(&location)
-            .and_then(|folder| watcher.watch_folder(folder.as_fd()).map(|id| (folder, id)));
-        match opened {
-            Ok((folder, id)) if tree.id(self.folder) == Some(id) => Ok(Some(folder)),
-            Ok((_, id)) => {
-                release_unused(id, tree, watcher);
-                Ok(None)
-            }
-            Err(error) if has_vanished(&error) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 }
@@ -397,25 +372,21 @@ fn enter<W: FolderWatcher>(
         Err(error) if has_vanished(&error) => return Ok(Entry::Other),
         Err(error) => return Err((tree.entry_path(parent, name).unwrap_or_default(), error)),
     };
-    let known = tree.child(parent, name);
-    if let Some(node) = known.filter(|&known| tree.id(known) == Some(id)) {
-        return Ok(Entry::Folder(Entered { node, folder, replaced: None }));
-    }
-    if is_repeated(tree, parent, via, id) {
-        return Ok(Entry::Other);
-    }
     let root = tree.root(parent);
-    let has_moved = |node| tree.root(node) == root && !is_at_its_place(node, tree, watcher);
-    if tree.nodes(id).any(has_moved) {
+    let is_known = tree.child(parent, name).is_some_and(|known| tree.id(known) == Some(id));
+    let has_moved = |node| {
+        tree.root(node) == root && matches!(open_known(node, tree, watcher), Ok(None))
+    };
+    if via == Via::Name && !is_known && tree.nodes(id).any(has_moved) {
         return Ok(Entry::Astray);
     }
-    let node = tree.add(parent, name, via, id);
-    Ok(Entry::Folder(Entered { node, folder, replaced: known }))
-}
-
-/// Whether the path that the tree has for a folder leads there.
-fn is_at_its_place<W: FolderWatcher>(folder: Node, tree: &WatchTree<W::Id>, watcher: &W) -> bool {
-    matches!(Job { folder, what: What::Nothing }.open(tree, watcher), Ok(Some(_)))
+    Ok(match place(tree, (parent, name, via), id) {
+        (Some(node), replaced) => Entry::Folder(Entered { node, folder, replaced }),
+        (None, replaced) => {
+            remove(replaced, tree, watcher);
+            Entry::Other
+        }
+    })
 }
 
 fn remove<W: FolderWatcher>(
@@ -425,11 +396,5 @@ fn remove<W: FolderWatcher>(
 ) {
     for node in nodes {
         tree.remove(node).into_iter().for_each(|id| watcher.release(id));
-    }
-}
-
-fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {
-    if tree.nodes(id).next().is_none() {
-        watcher.release(id);
     }
 }

@@ -1,11 +1,14 @@
 //! Watching a whole tree at the start: [`watch_below`].
 
+#[cfg(test)]
+mod tests;
+
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
-    fmt::Debug,
-    hash::Hash,
     io,
     os::fd::{AsFd, OwnedFd},
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -13,16 +16,16 @@ use std::{
 
 use super::{
     FolderWatcher, Node, Via, WatchTree,
-    folder::{Entries, has_vanished, open, open_in},
-    is_repeated,
+    folder::{Entries, has_vanished, open_in},
+    open_known, place,
 };
 
 /// Watches every folder below `top`, which is watched already, and adds them to the tree. Large
 /// trees are walked by as many threads as there are cores; all have ended when it returns.
 ///
-/// Links that lead to folders are followed where `follow_links` says so, after everything else, and
-/// each only if it leads to a folder that the same root does not watch yet: no chain of links makes
-/// the walk longer than the number of folders.
+/// Links that lead to folders are followed where `follow_links` says so, after everything else and
+/// in the order of their paths, and each only if it leads to a folder that the same root does not
+/// watch yet: no chain of links makes the walk longer than the number of folders.
 ///
 /// Returns the folders that could not be watched, with the reason. A folder that vanishes meanwhile
 /// is none.
@@ -35,187 +38,179 @@ pub fn watch_below<W: FolderWatcher + Sync>(
 where
     W::Id: Send,
 {
-    let walk = Walk {
-        watcher,
-        follow_links,
-        state: Mutex::new(State {
-            tree,
-            jobs: vec![Job::List(top)],
-            links: Vec::new(),
-            busy: 0,
-            failed: Vec::new(),
-        }),
-        changed: Condvar::new(),
+    let state = State {
+        tree,
+        folders: Vec::new(),
+        links: BTreeMap::new(),
+        busy: 0,
+        replaced: Vec::new(),
+        failed: Vec::new(),
     };
-    thread::scope(|scope| walk.work(Some(scope)));
-    walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed
+    let (state, changed) = (Mutex::new(state), Condvar::new());
+    let walk = Walk { watcher, follow_links, state, changed };
+    let folder = walk.open_known(top, &mut walk.lock());
+    if let Some(folder) = folder {
+        walk.list(top, folder);
+    }
+    if !walk.work(FEW) {
+        walk.work_with_helpers();
+    }
+    let state = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for folder in state.replaced {
+        state.tree.remove(folder).into_iter().for_each(|id| watcher.release(id));
+    }
+    state.failed
 }
 
-/// From this many waiting folders on, starting threads pays.
-const MANY: usize = 64;
+/// For so many folders, starting threads does not pay.
+const FEW: usize = 64;
 
 struct Walk<'a, W: FolderWatcher> {
     watcher: &'a W,
     follow_links: bool,
     state: Mutex<State<'a, W::Id>>,
-    // Signalled when there are new jobs, and when the last one is done.
+    // Signalled when there is something to do, and when everything is done.
     changed: Condvar,
 }
 
 struct State<'a, I> {
     tree: &'a mut WatchTree<I>,
-    // Last in, first out: few folders are kept open.
-    jobs: Vec<Job>,
-    links: Vec<Job>,
-    // Threads that have taken a job and may add others.
+    // What is to be watched and listed. Last in, first out: few folders are open at a time.
+    folders: Vec<Entry>,
+    // By path, in folders that are not kept open, since these may be many.
+    links: BTreeMap<PathBuf, (Node, OsString)>,
+    // Threads that may find more to do.
     busy: usize,
+    // Folders of the tree whose place is another one's. Watched to the end, by which they may have
+    // been found elsewhere.
+    replaced: Vec<Node>,
     failed: Vec<(PathBuf, io::Error)>,
 }
 
-enum Job {
-    /// List a folder that is watched already.
-    List(Node),
-    /// Watch and list an entry of a folder.
-    Enter { parent: Parent, name: OsString, via: Via },
-}
-
-/// A folder some of whose entries are yet to be entered.
-#[derive(Clone)]
-struct Parent {
-    node: Node,
+struct Entry {
+    parent: Node,
     folder: Arc<OwnedFd>,
-}
-
-/// What running a job found.
-struct Outcome<I> {
-    id: Option<I>,
-    // The folder and its entries that may be folders, if it has any.
-    below: Option<(OwnedFd, Vec<(OsString, Via)>)>,
-    // Why the listing is not complete.
-    error: Option<io::Error>,
+    name: OsString,
+    via: Via,
 }
 
 impl<'a, W: FolderWatcher + Sync> Walk<'a, W>
 where
     W::Id: Send,
 {
-    /// Takes jobs until none are left. Starts helpers once many are waiting, if given the scope.
-    fn work<'scope>(&'scope self, mut scope: Option<&'scope thread::Scope<'scope, '_>>) {
+    fn work_with_helpers(&self) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let helper = |_| {
+                // Where there can be no more threads, those that there are do it.
+                thread::Builder::new().spawn_scoped(scope, || self.work(usize::MAX)).ok()
+            };
+            let helpers: Vec<_> = (1..cores).map_while(helper).collect();
+            self.work(usize::MAX);
+            for helper in helpers {
+                // The scope alone would wait for their work, but not for their end.
+                helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            }
+        });
+    }
+
+    /// Watches and lists up to `most` folders. Returns whether none are left.
+    fn work(&self, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(entry) = self.next() else {
+                return true;
+            };
+            let entered = panic::catch_unwind(AssertUnwindSafe(|| self.enter(entry)));
+            // Or the other threads would wait for what this one might have found.
+            self.lock().busy -= 1;
+            self.changed.notify_all();
+            entered.unwrap_or_else(|panic| panic::resume_unwind(panic));
+        }
+        false
+    }
+
+    /// Waits until there is something to enter, or everything is done.
+    fn next(&self) -> Option<Entry> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.next_job() {
-                if state.jobs.len() >= MANY
-                    && let Some(scope) = scope.take()
-                {
-                    let count = thread::available_parallelism().map_or(1, usize::from);
-                    for _ in 1..count {
-                        scope.spawn(|| self.work(None));
-                    }
-                }
-                let top = match &job {
-                    Job::List(node) => state.tree.location(*node),
-                    Job::Enter { .. } => None,
-                };
-                drop(state);
-                let outcome = self.run(&job, top);
-                state = self.lock();
-                state.record(job, outcome);
-                self.changed.notify_all();
-            } else if state.busy == 0 {
-                return;
-            } else {
+            if let Some(entry) = state.folders.pop() {
+                state.busy += 1;
+                return Some(entry);
+            }
+            if state.busy > 0 {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // Links one at a time and last, so that what is reached without them is known by then.
+            let (_, (parent, name)) = state.links.pop_first()?;
+            if let Some(folder) = self.open_known(parent, &mut state) {
+                state.busy += 1;
+                return Some(Entry { parent, folder: folder.into(), name, via: Via::Link });
             }
         }
     }
 
-    /// `top` is where the folder is that is only to be listed.
-    fn run(&self, job: &Job, top: Option<PathBuf>) -> io::Result<Outcome<W::Id>> {
-        let (folder, id) = match job {
-            Job::List(_) => (open(&top.unwrap_or_default())?, None),
-            Job::Enter { parent, name, via } => {
-                let folder = open_in(parent.folder.as_fd(), name, *via)?;
-                // Watched before it is listed: what is made in between is seen at least once.
-                let id = self.watcher.watch_folder(folder.as_fd())?;
-                (folder, Some(id))
-            }
-        };
-        let mut outcome = Outcome { id, below: None, error: None };
-        outcome.error = self.list(folder, &mut outcome.below).err();
-        Ok(outcome)
+    fn open_known(&self, node: Node, state: &mut State<'a, W::Id>) -> Option<OwnedFd> {
+        open_known(node, state.tree, self.watcher).unwrap_or_else(|error| {
+            state.fail(state.tree.path(node), error);
+            None
+        })
     }
 
-    fn list(
-        &self,
-        folder: OwnedFd,
-        below: &mut Option<(OwnedFd, Vec<(OsString, Via)>)>,
-    ) -> io::Result<()> {
-        let mut entries = Entries::new(folder)?;
-        let mut names = Vec::new();
-        let listed = entries.try_for_each(|entry| {
-            let (name, entry_type) = entry?;
-            names.extend(entry_type.via(self.follow_links).map(|via| (name, via)));
-            Ok(())
+    fn enter(&self, Entry { parent, folder, name, via }: Entry) {
+        // Watched before it is listed: what is made in between is seen at least once.
+        let watched = open_in(folder.as_fd(), &name, via)
+            .and_then(|folder| Ok((self.watcher.watch_folder(folder.as_fd())?, folder)));
+        let mut state = self.lock();
+        match watched {
+            Ok((id, folder)) => {
+                let (node, replaced) = place(state.tree, (parent, &name, via), id);
+                state.replaced.extend(replaced);
+                drop(state);
+                if let Some(node) = node {
+                    self.list(node, folder);
+                }
+            }
+            Err(error) => {
+                let path = state.tree.entry_path(parent, &name);
+                state.fail(path, error);
+            }
+        }
+    }
+
+    fn list(&self, node: Node, folder: OwnedFd) {
+        let mut found = Vec::new();
+        let listed = folder.try_clone().and_then(Entries::new).and_then(|mut entries| {
+            entries.try_for_each(|entry| {
+                let (name, entry_type) = entry?;
+                found.extend(entry_type.via(self.follow_links).map(|via| (name, via)));
+                Ok(())
+            })
         });
-        if !names.is_empty() {
-            *below = Some((entries.folder()?.try_clone_to_owned()?, names));
+        let folder = Arc::new(folder);
+        let mut state = self.lock();
+        for (name, via) in found {
+            if via == Via::Name {
+                let folder = Arc::clone(&folder);
+                state.folders.push(Entry { parent: node, folder, name, via });
+            } else if let Some(path) = state.tree.entry_path(node, &name) {
+                state.links.insert(path, (node, name));
+            }
         }
-        listed
+        if let Err(error) = listed {
+            let path = state.tree.path(node);
+            state.fail(path, error);
+        }
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State<'a, W::Id>> {
-        // Nothing panics while it holds the lock; the state would be whole if it did.
+        // Whoever panicked has left it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
-    fn next_job(&mut self) -> Option<Job> {
-        let job = match self.jobs.pop() {
-            Some(job) => job,
-            // Links one at a time and last, so that what is reached without them is known by then.
-            None if self.busy == 0 => self.links.pop()?,
-            None => return None,
-        };
-        self.busy += 1;
-        Some(job)
-    }
-
-    fn record(&mut self, job: Job, outcome: io::Result<Outcome<I>>) {
-        self.busy -= 1;
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let path = match &job {
-                    Job::List(node) => self.tree.path(*node),
-                    Job::Enter { parent, name, .. } => self.tree.entry_path(parent.node, name),
-                };
-                return self.fail(path, error);
-            }
-        };
-        let node = match (job, outcome.id) {
-            (Job::Enter { parent, via, .. }, Some(id))
-                if is_repeated(self.tree, parent.node, via, id) =>
-            {
-                return;
-            }
-            (Job::Enter { parent, name, via }, Some(id)) => {
-                self.tree.add(parent.node, &name, via, id)
-            }
-            (Job::List(node) | Job::Enter { parent: Parent { node, .. }, .. }, _) => node,
-        };
-        if let Some(error) = outcome.error {
-            self.fail(self.tree.path(node), error);
-        }
-        if let Some((folder, names)) = outcome.below {
-            let parent = Parent { node, folder: Arc::new(folder) };
-            for (name, via) in names {
-                let jobs = if via == Via::Link { &mut self.links } else { &mut self.jobs };
-                jobs.push(Job::Enter { parent: parent.clone(), name, via });
-            }
-        }
-    }
-
+impl<I> State<'_, I> {
     fn fail(&mut self, path: Option<PathBuf>, error: io::Error) {
         if !has_vanished(&error) {
             self.failed.extend(path.map(|path| (path, error)));
