@@ -77,7 +77,7 @@ fn every_source_file_says_what_it_is_for() {
     let bare = |file: &File| {
         file.is_rust()
             && !file.text.starts_with("//! ")
-            && !file.name.starts_with("tests/ui/mistakes/")
+            && !file.name.starts_with("tests/compiler/tests/mistakes/")
     };
     let bare: Vec<_> = files().into_iter().filter(bare).map(|file| file.name).collect();
     assert!(bare.is_empty(), "the first line has to be a `//!` sentence in {bare:?}");

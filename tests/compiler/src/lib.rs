@@ -1,0 +1,30 @@
+//! Tests whose outcome depends on the version of the compiler. They run with the one that they were
+//! written for, and show as ignored with any other.
+
+use std::{
+    env,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// The compiler that the tests are written for.
+const RUSTC: &str = "rustc 1.95.";
+
+/// Is the `main` of a test program with the one test `name`.
+pub fn main(name: &str, test: fn()) -> ExitCode {
+    let test = Trial::ignorable_test(name, move || with_the_compiler(test));
+    libtest_mimic::run(&Arguments::from_args(), vec![test]).exit_code()
+}
+
+fn with_the_compiler(test: fn()) -> Result<Completion, Failed> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = Command::new(rustc).arg("--version").output()?.stdout;
+    let version = String::from_utf8(version)?;
+    if !version.starts_with(RUSTC) {
+        let reason = format!("needs {RUSTC}x, this is {}", version.trim());
+        return Ok(Completion::ignored_with(reason));
+    }
+    test();
+    Ok(Completion::Completed)
+}
