@@ -18,6 +18,7 @@
 //!
 //! - `compliance`: the compliance suite that a backend's tests run.
 //! - `descriptor`: reading from a file descriptor on Tokio (Unix).
+//! - `notify`: any backend as a watcher of the `notify` crate.
 //! - `recursion`: what watches folder by folder needs in order to watch recursively (Unix).
 //! - `sample`: the command that shows what a backend reports.
 //! - `serde`: `Serialize` and `Deserialize` for events, kinds and capabilities.
@@ -26,6 +27,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "notify")]
+pub mod adapter;
 pub mod backend;
 pub mod buffer;
 pub mod capability;

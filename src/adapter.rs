@@ -1,0 +1,203 @@
+//! Any backend as a watcher of the `notify` crate: feature `notify`.
+//!
+//! A program that is written against [`notify::Watcher`] takes a backend by naming it, and so does
+//! what is built on that trait, such as the debouncers:
+//!
+//! ```no_run
+//! # use notify_backend::prelude::*;
+//! # #[derive(Debug)]
+//! # struct Acme;
+//! # impl Backend for Acme {
+//! #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Acme) }
+//! #     fn capabilities() -> Capabilities { Capabilities::NONE }
+//! #     fn name() -> &'static str { "acme/acme" }
+//! # }
+//! # impl Stream for Acme {
+//! #     type Item = StreamItem;
+//! #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+//! #         Poll::Ready(None)
+//! #     }
+//! # }
+//! use notify::{Config, RecursiveMode, Watcher};
+//! use notify_backend::adapter::NotifyWatcher;
+//!
+//! # fn main() -> notify::Result<()> {
+//! let (sender, events) = std::sync::mpsc::channel();
+//! let mut watcher = NotifyWatcher::<Acme>::new(sender, Config::default())?;
+//! watcher.watch(Path::new("/srv/www"), RecursiveMode::Recursive)?;
+//! for event in events {
+//!     println!("{:?}", event?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod instance;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use notify::{Config, EventHandler, RecursiveMode, Watcher, WatcherKind};
+use tokio::runtime::Handle;
+
+use self::{instance::Instance, shared::Shared};
+use crate::{
+    backend::{Backend, Watch},
+    capability::Capability,
+    error::BackendError,
+};
+
+/// A [`notify::Watcher`] that gets its events from the backend `B`.
+///
+/// # Paths
+///
+/// A relative path is taken below the current folder and reported as an absolute one, as notify's
+/// own watchers do. Several paths share one instance of a backend that declares
+/// [`Capability::ChangeWatches`], and have one each of any other. Instances are made when the first
+/// path is watched, and again after all paths of one are gone.
+///
+/// - A recursive watch of a folder is an error where the backend does not declare
+///   [`Capability::WatchRecursively`].
+/// - Where it is not asked for recursion, a backend that reports more than the folder's direct
+///   entries all the same is not heard.
+/// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
+/// - The watch of a path that is removed ends with that. To watch it again once it is there, call
+///   [`watch`](Watcher::watch) again.
+///
+/// # Events
+///
+/// As from notify's inotify watcher: a rename is the event of the old name, that of the new name,
+/// and a third one, [`Both`](crate::event::RenameMode::Both), with both names, where the backend
+/// relates the two ([`Capability::TrackRelated`]). Each instance relates its own events only.
+/// [`EventKind::Missed`](crate::EventKind::Missed) is a rescan event, the source of an event is part
+/// of its info, and errors have the paths that they are about.
+///
+/// # Threads
+///
+/// Each watcher has one thread, with a Tokio runtime for the backend, which calls the handler
+/// outside of that runtime. Nothing waits for the handler: it may call the watcher's methods, wait
+/// for a thread that calls them, or drop the watcher. While it runs, events wait in the backend.
+///
+/// Once [`unwatch`](Watcher::unwatch) or the drop has returned, the backend has freed what they
+/// are about. The thread ends, and drops the handler, as soon as the handler returns; an event that
+/// it was about to get at that very moment may still reach it.
+///
+/// If the handler panics, it is not called again, all is freed, and the watcher's methods answer
+/// with an error that says so.
+///
+/// # Configuration
+///
+/// Backends are not configured this way: [`configure`](Watcher::configure) changes nothing and
+/// answers `Ok(false)`. A configuration that says not to follow symbolic links is an error where
+/// the backend declares [`Capability::FollowSymlinks`].
+#[derive(Debug)]
+pub struct NotifyWatcher<B: Backend> {
+    shared: Arc<Shared<B>>,
+    runtime: Handle,
+}
+
+impl<B: Backend> NotifyWatcher<B> {
+    /// Whether all paths are watched by the same instance.
+    fn has_one_instance() -> bool {
+        B::capabilities().contains(Capability::ChangeWatches)
+    }
+
+    fn add(&self, watch: Watch) -> notify::Result<()> {
+        let _inside = self.runtime.enter();
+        if Self::has_one_instance()
+            && let Some(instance) = self.shared.lock()?.instances.first_mut()
+        {
+            return Ok(instance.watch(watch)?);
+        }
+        // Without the lock, so that the other instances go on meanwhile.
+        let path = watch.path.clone();
+        let instance = Instance::new(B::new(vec![watch.clone()])?, watch);
+        // Dropped after the lock.
+        let _replaced = self.shared.lock()?.replace(&path, instance);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> notify::Result<()> {
+        let _inside = self.runtime.enter();
+        let mut state = self.shared.lock()?;
+        let not_watched = || BackendError::NotWatched { path: path.to_owned() };
+        if Self::has_one_instance() {
+            let instance = state.instances.first_mut().ok_or_else(not_watched)?;
+            return Ok(instance.unwatch(path)?);
+        }
+        let instance = state.take(path).ok_or_else(not_watched)?;
+        drop(state);
+        drop(instance);
+        Ok(())
+    }
+}
+
+impl<B: Backend> Watcher for NotifyWatcher<B> {
+    fn new<F: EventHandler>(event_handler: F, config: Config) -> notify::Result<Self> {
+        if !config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks) {
+            return Err(notify::Error::invalid_config(&config));
+        }
+        let shared = Arc::new(Shared::new());
+        let runtime = thread::start(shared.clone(), event_handler)?;
+        Ok(Self { shared, runtime })
+    }
+
+    fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
+        let path = absolute(path)?;
+        let mut recursive = recursive_mode == RecursiveMode::Recursive;
+        if recursive && !B::capabilities().contains(Capability::WatchRecursively) {
+            if path.is_dir() {
+                return Err(
+                    BackendError::not_supported(Capability::WatchRecursively, [path]).into()
+                );
+            }
+            // For a file the mode means nothing.
+            recursive = false;
+        }
+        self.add(Watch { path, recursive })?;
+        self.shared.wake();
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> notify::Result<()> {
+        self.remove(&absolute(path)?)
+    }
+
+    fn configure(&mut self, _option: Config) -> notify::Result<bool> {
+        Ok(false)
+    }
+
+    /// The kind of the facility that the backend's name names. Notify has no kind for others: these
+    /// are told as [`WatcherKind::NullWatcher`].
+    fn kind() -> WatcherKind {
+        match B::name().rsplit('/').next() {
+            Some("inotify") => WatcherKind::Inotify,
+            Some("fsevents" | "fsevent") => WatcherKind::Fsevent,
+            Some("kqueue") => WatcherKind::Kqueue,
+            Some("poll") => WatcherKind::PollWatcher,
+            Some("windows") => WatcherKind::ReadDirectoryChangesWatcher,
+            _ => WatcherKind::NullWatcher,
+        }
+    }
+}
+
+impl<B: Backend> Drop for NotifyWatcher<B> {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        drop(self.shared.end(shared::End::Dropped));
+        self.shared.wake();
+    }
+}
+
+/// The path as notify's watchers report it.
+fn absolute(path: &Path) -> notify::Result<PathBuf> {
+    if path.is_absolute() { Ok(path.to_owned()) } else { Ok(env::current_dir()?.join(path)) }
+}

@@ -1,0 +1,183 @@
+//! What a watcher and its thread have in common: [`Shared`].
+
+use std::{
+    collections::VecDeque,
+    mem,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use super::instance::{Instance, Said};
+use crate::{
+    backend::{Backend, Watch},
+    error::BackendError,
+    event::Event,
+};
+
+#[derive(Debug)]
+pub(super) struct Shared<B> {
+    state: Mutex<State<B>>,
+    // Held while waiting for `state`, so that a thread that always takes that again at once cannot
+    // keep others from it.
+    queue: Mutex<()>,
+}
+
+/// Why nothing is watched any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Dropped,
+    Panicked,
+}
+
+#[derive(Debug)]
+pub(super) struct State<B> {
+    pub(super) instances: Vec<Instance<B>>,
+    // Whose turn it is, if there are as many.
+    next: usize,
+    // How many instances there have been.
+    made: usize,
+    // What is said before the instances are asked again.
+    ready: VecDeque<Said>,
+    // The watching thread's, while it waits.
+    waker: Option<Waker>,
+    end: Option<End>,
+}
+
+impl<B: Backend> Shared<B> {
+    pub(super) fn new() -> Self {
+        let state = State {
+            instances: vec![],
+            next: 0,
+            made: 0,
+            ready: VecDeque::new(),
+            waker: None,
+            end: None,
+        };
+        Self { state: Mutex::new(state), queue: Mutex::new(()) }
+    }
+
+    /// The state, for the watcher: an error if its thread has panicked.
+    pub(super) fn lock(&self) -> notify::Result<MutexGuard<'_, State<B>>> {
+        let state = self.state();
+        match state.end {
+            Some(End::Panicked) => Err(notify::Error::generic(
+                "the watcher's thread has panicked, in the event handler or in the backend; see \
+                 what it printed, and make a new watcher",
+            )),
+            _ => Ok(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<B>> {
+        // A panic of the backend leaves nothing here half changed.
+        let _first_in_line = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the watching, and returns what is to be dropped without the lock.
+    pub(super) fn end(&self, end: End) -> Vec<Instance<B>> {
+        let mut state = self.state();
+        state.end.get_or_insert(end);
+        state.ready.clear();
+        mem::take(&mut state.instances)
+    }
+
+    /// Lets the watching thread look again.
+    pub(super) fn wake(&self) {
+        let waker = self.state().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What the handler is to be told next; `None` once there is nobody to watch for.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
+        let mut state = self.state();
+        if state.end.is_some() {
+            return Poll::Ready(None);
+        }
+        if let Some(said) = state.ready.pop_front() {
+            return Poll::Ready(Some(said));
+        }
+        // The waker of an earlier wait is dropped after the lock.
+        let _earlier = state.waker.take();
+        let polled = state.poll(cx);
+        if polled.is_pending() {
+            state.waker = Some(cx.waker().clone());
+        }
+        drop(state);
+        polled.map(Some)
+    }
+}
+
+impl<B: Backend> State<B> {
+    /// Adds an instance, and returns the one that watched `path` before.
+    pub(super) fn replace(&mut self, path: &Path, instance: Instance<B>) -> Option<Instance<B>> {
+        let replaced = self.take(path);
+        self.push(instance);
+        replaced
+    }
+
+    /// Removes the instance that watches `path`.
+    pub(super) fn take(&mut self, path: &Path) -> Option<Instance<B>> {
+        let at = self.instances.iter().position(|instance| instance.watches(path))?;
+        Some(self.instances.swap_remove(at))
+    }
+
+    fn push(&mut self, mut instance: Instance<B>) {
+        instance.number = self.made;
+        self.made += 1;
+        self.instances.push(instance);
+    }
+
+    /// Asks each instance once, until one has something to say.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Said> {
+        let mut left = self.instances.len();
+        while left > 0 {
+            left -= 1;
+            let at = self.next % self.instances.len();
+            self.next = at + 1;
+            match self.instances[at].poll(cx) {
+                Poll::Ready(Some((said, same))) => {
+                    self.ready.extend(same);
+                    return Poll::Ready(said);
+                }
+                Poll::Ready(None) => {
+                    // The last takes this place, and has not had its turn.
+                    self.next = at;
+                    let ended = self.instances.swap_remove(at);
+                    left += self.renew(ended.into_fresh());
+                    if let Some(said) = self.ready.pop_front() {
+                        return Poll::Ready(said);
+                    }
+                }
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Watches what was added to a backend that had nothing left to watch, but had not said so yet.
+    /// Returns how many instances were made.
+    fn renew(&mut self, fresh: Vec<Watch>) -> usize {
+        let before = self.instances.len();
+        for watch in fresh {
+            match self.add_to_first(watch) {
+                // Nobody has watched it for a moment.
+                Ok(()) => self.ready.push_back(Ok(Event::missed(None).into())),
+                Err(error) => self.ready.push_back(Err(error.into())),
+            }
+        }
+        self.instances.len() - before
+    }
+
+    fn add_to_first(&mut self, watch: Watch) -> Result<(), BackendError> {
+        if let Some(instance) = self.instances.first_mut() {
+            return instance.watch(watch);
+        }
+        let backend = B::new(vec![watch.clone()])?;
+        self.push(Instance::new(backend, watch));
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! What is watched, and what is said of it.
+
+use std::{io, path::Path, sync::mpsc::TryRecvError};
+
+use notify::{
+    ErrorKind, EventKind,
+    event::{Flag, ModifyKind, RenameMode},
+};
+
+use super::*;
+use crate::{
+    StreamError,
+    error::BackendError,
+    event::{Event as Ours, Tracker},
+};
+
+#[test]
+fn one_instance_for_all_paths() {
+    let stage = Stage::new("one_instance_for_all_paths");
+    let (mut watcher, events) = watcher::<Able>();
+    watcher.watch(&stage.path("a"), Recursive).unwrap();
+    watcher.watch(&stage.path("b"), NonRecursive).unwrap();
+    assert_eq!((stage.alive(), stage.watches(0)), (1, vec!["a/...".into(), "b".into()]));
+    for path in ["a/new", "b/new"] {
+        stage.say(0, created(stage.path(path)));
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    }
+    watcher.unwatch(&stage.path("a")).unwrap();
+    assert_eq!(stage.watches(0), ["b"]);
+}
+
+#[test]
+fn an_instance_for_each_path() {
+    let stage = Stage::new("an_instance_for_each_path");
+    let (mut watcher, events) = watcher::<Fixed>();
+    watcher.watch(&stage.path("a"), Recursive).unwrap();
+    watcher.watch(&stage.path("b"), NonRecursive).unwrap();
+    assert_eq!((stage.watches(0), stage.watches(1)), (vec!["a/...".into()], vec!["b".into()]));
+    for (number, path) in [(1, "b/new"), (0, "a/new"), (1, "b/more")] {
+        stage.say(number, created(stage.path(path)));
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    }
+    watcher.unwatch(&stage.path("a")).unwrap();
+    assert_eq!(stage.alive(), 1);
+    stage.say(1, created(stage.path("b/last")));
+    assert_eq!(next_paths(&events), [stage.path("b/last")]);
+}
+
+#[test]
+fn the_busy_do_not_hush_the_others() {
+    let stage = Stage::new("the_busy_do_not_hush_the_others");
+    let (mut watcher, events) = watcher::<Fixed>();
+    for name in ["a", "b"] {
+        watcher.watch(&stage.path(name), Recursive).unwrap();
+    }
+    let (a, b) = (stage.sender(0), stage.sender(1));
+    thread::scope(|scope| {
+        let (stop, stopped) = channel::<()>();
+        let path = stage.path("a/new");
+        scope.spawn(move || {
+            while stopped.try_recv() == Err(TryRecvError::Empty) {
+                a.send(created(&path));
+            }
+        });
+        next(&events).unwrap();
+        b.send(created(stage.path("b/new")));
+        while next_paths(&events) != [stage.path("b/new")] {}
+        // Neither do they keep the watcher from its own.
+        watcher.unwatch(&stage.path("b")).unwrap();
+        drop(stop);
+    });
+}
+
+#[test]
+fn watched_again() {
+    fn check<B: Backend>(name: &str, made: usize) {
+        let stage = Stage::new(name);
+        let (mut watcher, _events) = watcher::<B>();
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+        watcher.watch(&stage.path("a/."), NonRecursive).unwrap();
+        assert_eq!((stage.alive(), stage.made()), (1, made));
+        watcher.unwatch(&stage.path("a")).unwrap();
+        let error = watcher.unwatch(&stage.path("a")).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
+        assert_eq!(error.paths, [stage.path("a")]);
+    }
+
+    check::<Able>("watched_again", 1);
+    check::<Fixed>("watched_again_fixed", 3);
+}
+
+#[test]
+fn never_watched() {
+    let stage = Stage::new("never_watched");
+    let (mut watcher, _events) = watcher::<Able>();
+    for _ in 0..2 {
+        let error = watcher.unwatch(&stage.path("b")).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
+        assert_eq!(error.paths, [stage.path("b")]);
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+    }
+}
+
+#[test]
+fn refused() {
+    fn check<B: Backend>(name: &str) {
+        let stage = Stage::new(name);
+        let (mut watcher, events) = watcher::<B>();
+        for _ in 0..2 {
+            let error = watcher.watch(&stage.path("missing"), Recursive).unwrap_err();
+            assert!(matches!(error.kind, ErrorKind::PathNotFound), "{error}");
+            assert_eq!(error.paths, [stage.path("missing")]);
+            let error = watcher.watch(&stage.path("limit"), Recursive).unwrap_err();
+            assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");
+            assert_eq!(error.paths, [stage.path("limit")]);
+            // The second time, beside one that is watched.
+            watcher.watch(&stage.path("a"), Recursive).unwrap();
+        }
+        stage.say(stage.made() - 1, created(stage.path("a/new")));
+        assert_eq!(next_paths(&events), [stage.path("a/new")]);
+    }
+
+    check::<Able>("refused");
+    check::<Fixed>("refused_fixed");
+}
+
+#[test]
+fn relative_path() {
+    let (mut watcher, _events) = watcher::<Able>();
+    let error = watcher.watch(Path::new("./missing"), Recursive).unwrap_err();
+    assert_eq!(error.paths, [std::env::current_dir().unwrap().join("./missing")]);
+}
+
+#[test]
+fn recursion_that_is_not_there() {
+    let stage = Stage::new("recursion_that_is_not_there");
+    let (mut watcher, _events) = watcher::<Flat>();
+    let folder = std::env::temp_dir();
+    let error = watcher.watch(&folder, Recursive).unwrap_err();
+    assert!(matches!(&error.kind, ErrorKind::Generic(text) if text.contains("WatchRecursively")));
+    assert_eq!(error.paths, [folder]);
+    // What is no folder is not watched recursively in any case.
+    watcher.watch(&stage.path("file"), Recursive).unwrap();
+    assert_eq!(stage.watches(0), ["file"]);
+}
+
+#[test]
+fn more_than_was_asked_for() {
+    let stage = Stage::new("more_than_was_asked_for");
+    let (mut watcher, events) = watcher::<Able>();
+    let say = |path| stage.say(0, created(stage.path(path)));
+    watcher.watch(&stage.path("flat"), NonRecursive).unwrap();
+    watcher.watch(&stage.path("deep"), Recursive).unwrap();
+    for path in ["flat/below/new", "flat/new", "flat", "deep/below/new", "flat/below/last"] {
+        say(path);
+    }
+    for path in ["flat/new", "flat", "deep/below/new"] {
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    }
+    // A loss is about all paths.
+    stage.say(0, Ours::missed(None));
+    assert!(next(&events).unwrap().need_rescan());
+
+    watcher.watch(&stage.path("flat"), Recursive).unwrap();
+    say("flat/below/seen");
+    assert_eq!(next_paths(&events), [stage.path("flat/below/seen")]);
+}
+
+#[test]
+fn rename() {
+    let stage = Stage::new("rename");
+    let (mut watcher, events) = watcher::<Able>();
+    watcher.watch(&stage.path(""), Recursive).unwrap();
+    let (old, new) = (stage.path("old"), stage.path("new"));
+    let half = |mode, path: &Path, tracker| {
+        stage.say(0, Ours::rename(mode, path).with_tracker(Tracker::new(tracker)));
+    };
+    // Half a rename, whose other name is not watched; then a whole one.
+    half(RenameMode::To, &new, 6);
+    half(RenameMode::From, &old, 7);
+    half(RenameMode::To, &new, 7);
+    half(RenameMode::To, &new, 0);
+    let names = |mode| EventKind::Modify(ModifyKind::Name(mode));
+    for (mode, paths, tracker) in [
+        (RenameMode::To, vec![&new], Some(6)),
+        (RenameMode::From, vec![&old], Some(7)),
+        (RenameMode::To, vec![&new], Some(7)),
+        (RenameMode::Both, vec![&old, &new], Some(7)),
+        (RenameMode::To, vec![&new], None),
+    ] {
+        let event = next(&events).unwrap();
+        assert_eq!((event.kind, event.paths.iter().collect()), (names(mode), paths));
+        assert_eq!(event.tracker(), tracker);
+    }
+}
+
+#[test]
+fn trackers_of_two_instances() {
+    let stage = Stage::new("trackers_of_two_instances");
+    let (mut watcher, events) = watcher::<Fixed>();
+    for name in ["a", "b"] {
+        watcher.watch(&stage.path(name), Recursive).unwrap();
+    }
+    let half = |number, mode, path| {
+        stage.say(number, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
+        next(&events).unwrap()
+    };
+    let out = half(0, RenameMode::From, "a/old");
+    let unrelated = half(1, RenameMode::To, "b/new");
+    assert_ne!(out.tracker(), unrelated.tracker());
+    let into = half(0, RenameMode::To, "a/new");
+    assert_eq!(out.tracker(), into.tracker());
+    assert_eq!(next_paths(&events), [stage.path("a/old"), stage.path("a/new")]);
+}
+
+#[test]
+fn all_that_an_event_has() {
+    let stage = Stage::new("all_that_an_event_has");
+    let (mut watcher, events) = watcher::<Able>();
+    watcher.watch(&stage.path(""), Recursive).unwrap();
+    let said = Ours::other("unmount", stage.path("usb")).with_source("disk 2");
+    stage.say(0, said.with_tracker(Tracker::new(7)));
+    let event = next(&events).unwrap();
+    assert_eq!((event.kind, event.tracker()), (EventKind::Other, Some(7)));
+    assert_eq!(event.info(), Some("unmount (source: disk 2)"));
+
+    stage.say(0, Ours::missed(std::num::NonZeroU32::new(3)));
+    let event = next(&events).unwrap();
+    assert_eq!((event.flag(), event.paths), (Some(Flag::Rescan), vec![]));
+}
+
+#[test]
+fn errors_while_it_runs() {
+    let stage = Stage::new("errors_while_it_runs");
+    let (mut watcher, events) = watcher::<Able>();
+    watcher.watch(&stage.path("a"), Recursive).unwrap();
+    let (full, locked) = (stage.path("a/full"), stage.path("a/locked"));
+    let sender = stage.sender(0);
+    sender.send_error(StreamError::unwatched(&full, io::ErrorKind::StorageFull.into()));
+    sender.send_error(StreamError::unwatched(&locked, io::ErrorKind::PermissionDenied.into()));
+    sender.send_error(StreamError::Unwatched {
+        path: stage.path("a/none"),
+        cause: Box::new(BackendError::Unavailable { reason: "no daemon".into() }),
+    });
+    sender.send_error(StreamError::Read { error: io::Error::from_raw_os_error(5) });
+
+    let error = next(&events).unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");
+    assert_eq!(error.paths, [full]);
+    let error = next(&events).unwrap_err();
+    assert!(
+        matches!(&error.kind, ErrorKind::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    );
+    assert_eq!(error.paths, [locked]);
+    let error = next(&events).unwrap_err();
+    assert!(matches!(&error.kind, ErrorKind::Generic(text) if text.contains("no daemon")));
+    assert_eq!(error.paths, [stage.path("a/none")]);
+    let error = next(&events).unwrap_err();
+    assert!(matches!(&error.kind, ErrorKind::Io(error) if error.raw_os_error() == Some(5)));
+    assert_eq!(error.paths, [stage.path("a")], "all that is to be looked at again");
+}
+
+#[test]
+fn all_paths_have_ended() {
+    fn check<B: Backend>(name: &str) {
+        let stage = Stage::new(name);
+        let (mut watcher, events) = watcher::<B>();
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+        stage.say(0, created(stage.path("a/new")));
+        next(&events).unwrap();
+        stage.end(0);
+        wait_until(|| stage.alive() == 0);
+        let error = watcher.unwatch(&stage.path("a")).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
+
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+        stage.say(1, created(stage.path("a/again")));
+        assert_eq!(next_paths(&events), [stage.path("a/again")]);
+    }
+
+    check::<Able>("all_paths_have_ended");
+    check::<Fixed>("all_paths_have_ended_fixed");
+}
+
+/// The backend has nothing left to watch and is about to say so when it is given another path.
+#[test]
+fn watched_in_the_last_moment() {
+    let stage = Stage::new("watched_in_the_last_moment");
+    let (mut watcher, events, gate) = gated_watcher::<Able>();
+    watcher.watch(&stage.path("a"), Recursive).unwrap();
+    stage.say(0, created(stage.path("a/new")));
+    assert_eq!(next_paths(&events), [stage.path("a/new")]);
+    // While the handler runs, nobody reads on.
+    stage.end(0);
+    watcher.watch(&stage.path("b"), Recursive).unwrap();
+    drop(gate);
+
+    assert!(next(&events).unwrap().need_rescan(), "nobody has watched it for a moment");
+    assert_eq!(stage.watches(1), ["b/..."]);
+    stage.say(1, created(stage.path("b/new")));
+    assert_eq!(next_paths(&events), [stage.path("b/new")]);
+}
+
+#[test]
+fn configuration() {
+    let (mut watcher, _events) = watcher::<Able>();
+    assert!(!watcher.configure(Config::default()).unwrap());
+
+    // What does not follow links does as it is asked.
+    let config = Config::default().with_follow_symlinks(false);
+    assert!(NotifyWatcher::<Able>::new(|_| {}, config).is_ok());
+}

@@ -1,0 +1,182 @@
+//! A backend that watches nothing and says what a test wants: [`Fake`], on its [`Stage`].
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, LazyLock, Mutex},
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use crate::{
+    backend::{Backend, StreamItem, Watch, require_runtime},
+    capability::{Capabilities, Capability},
+    channel::{Receiver, Sender, channel},
+    error::{BackendError, Limit},
+    event::Event,
+};
+
+type Instances = Arc<Mutex<Vec<Played>>>;
+
+static STAGES: LazyLock<Mutex<HashMap<PathBuf, Instances>>> = LazyLock::new(Mutex::default);
+
+/// The instances of backends that watch paths below one that only one test uses.
+pub(super) struct Stage {
+    root: PathBuf,
+    instances: Instances,
+}
+
+/// An instance, as seen from the stage.
+#[derive(Debug)]
+struct Played {
+    watches: Vec<Watch>,
+    // `None` once it was told to end.
+    sender: Option<Sender>,
+    dropped: bool,
+}
+
+impl Stage {
+    pub(super) fn new(test: &str) -> Self {
+        let root = std::env::temp_dir().join("no-such-folder").join(test);
+        let instances = Arc::default();
+        let before = STAGES.lock().unwrap().insert(root.clone(), Arc::clone(&instances));
+        assert!(before.is_none(), "{test} is the name of two tests");
+        Self { root, instances }
+    }
+
+    /// A path that no backend of another test watches. One that ends in `missing` does not exist,
+    /// one in `limit` meets a limit, and one in `broken` makes the backend panic.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// How many instances there are now.
+    pub(super) fn alive(&self) -> usize {
+        self.instances.lock().unwrap().iter().filter(|played| !played.dropped).count()
+    }
+
+    /// How many instances there have been.
+    pub(super) fn made(&self) -> usize {
+        self.instances.lock().unwrap().len()
+    }
+
+    /// What the instance of this number watches, with `/...` behind what it does recursively.
+    pub(super) fn watches(&self, number: usize) -> Vec<String> {
+        let text = |watch: &Watch| {
+            let name = watch.path.strip_prefix(&self.root).unwrap().display();
+            format!("{name}{}", if watch.recursive { "/..." } else { "" })
+        };
+        self.instances.lock().unwrap()[number].watches.iter().map(text).collect()
+    }
+
+    pub(super) fn sender(&self, number: usize) -> Sender {
+        self.instances.lock().unwrap()[number].sender.clone().unwrap()
+    }
+
+    /// Lets the instance of this number say that.
+    pub(super) fn say(&self, number: usize, event: Event) {
+        self.sender(number).send(event);
+    }
+
+    /// Ends the stream of the instance of this number.
+    pub(super) fn end(&self, number: usize) {
+        let sender = self.instances.lock().unwrap()[number].sender.take();
+        drop(sender);
+    }
+}
+
+/// Declares [`Capability::ChangeWatches`] if `CHANGES`, and [`Capability::WatchRecursively`] if
+/// `RECURSES`.
+#[derive(Debug)]
+pub(super) struct Fake<const CHANGES: bool, const RECURSES: bool> {
+    events: Receiver,
+    stage: Instances,
+    number: usize,
+}
+
+fn check(watch: &Watch) -> Result<(), BackendError> {
+    let path = watch.path.clone();
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("missing") => Err(BackendError::NotFound { paths: vec![path] }),
+        Some("limit") => Err(BackendError::WatchLimit { path, limit: Limit::UNKNOWN }),
+        Some("broken") => panic!("the backend has a mistake"),
+        _ => Ok(()),
+    }
+}
+
+impl<const CHANGES: bool, const RECURSES: bool> Fake<CHANGES, RECURSES> {
+    fn change<T>(&self, change: impl FnOnce(&mut Played) -> T) -> T {
+        change(&mut self.stage.lock().unwrap()[self.number])
+    }
+}
+
+impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURSES> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        require_runtime()?;
+        watches.iter().try_for_each(check)?;
+        let stages = STAGES.lock().unwrap();
+        let stage = stages.iter().find(|(root, _)| watches[0].path.starts_with(root)).unwrap().1;
+        let (sender, events) = channel(100);
+        let mut instances = stage.lock().unwrap();
+        let number = instances.len();
+        instances.push(Played { watches, sender: Some(sender), dropped: false });
+        Ok(Self { events, stage: Arc::clone(stage), number })
+    }
+
+    fn capabilities() -> Capabilities {
+        let mut all = Capabilities::ALL.without(Capability::FollowSymlinks);
+        if !CHANGES {
+            all = all.without(Capability::ChangeWatches);
+        }
+        if !RECURSES {
+            all = Capabilities::declare(&[Capability::WatchFolders, Capability::WatchFiles])
+                .union(all.intersection(Capabilities::NONE.with(Capability::ChangeWatches)));
+        }
+        all
+    }
+
+    fn name() -> &'static str {
+        "tests/fake"
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        assert!(CHANGES, "a backend is asked for what it does not declare");
+        require_runtime()?;
+        check(&watch)?;
+        self.change(|played| {
+            played.watches.retain(|known| known.path != watch.path);
+            played.watches.push(watch);
+        });
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        assert!(CHANGES, "a backend is asked for what it does not declare");
+        let removed = self.change(|played| {
+            let before = played.watches.len();
+            // As it was spelled.
+            played.watches.retain(|known| known.path.as_os_str() != path.as_os_str());
+            played.watches.len() < before
+        });
+        let path = path.to_owned();
+        if removed { Ok(()) } else { Err(BackendError::NotWatched { path }) }
+    }
+}
+
+impl<const CHANGES: bool, const RECURSES: bool> Stream for Fake<CHANGES, RECURSES> {
+    type Item = StreamItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        assert!(require_runtime().is_ok(), "a backend is polled outside of a runtime");
+        Pin::new(&mut self.events).poll_next(cx)
+    }
+}
+
+impl<const CHANGES: bool, const RECURSES: bool> Drop for Fake<CHANGES, RECURSES> {
+    fn drop(&mut self) {
+        assert!(require_runtime().is_ok(), "a backend is dropped outside of a runtime");
+        self.change(|played| played.dropped = true);
+    }
+}

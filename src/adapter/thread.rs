@@ -1,0 +1,77 @@
+//! The thread that reads a watcher's backends and calls its handler.
+
+use std::{
+    future::poll_fn,
+    io,
+    sync::{Arc, mpsc},
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use notify::EventHandler;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::shared::{End, Shared};
+use crate::backend::Backend;
+
+/// After how many events the runtime gets a turn, even where a backend always has more: it looks
+/// after the tasks of others, and finds out what they are to hear of.
+const TURN: usize = 256;
+
+/// Starts the thread, and returns its runtime once there is one.
+pub(super) fn start<B: Backend>(
+    shared: Arc<Shared<B>>,
+    handler: impl EventHandler,
+) -> io::Result<Handle> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().name("notify-backend".into()).spawn(move || {
+        // Made and dropped here, since the watcher may be used where no runtime can be dropped.
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let handle = runtime.as_ref().map(|runtime| runtime.handle().clone());
+        // The receiver waits until this has come.
+        let _ =
+            sender.send(handle.map_err(|error| io::Error::new(error.kind(), error.to_string())));
+        if let Ok(runtime) = runtime {
+            run(&runtime, &shared, handler);
+            runtime.shutdown_background();
+        }
+    })?;
+    receiver.recv().map_err(|_| io::Error::other("the watcher's thread has ended"))?
+}
+
+fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl EventHandler) {
+    let _ending = Ending { runtime, shared };
+    for count in 1_usize.. {
+        let polled = {
+            let _inside = runtime.enter();
+            shared.poll_next(&mut Context::from_waker(Waker::noop()))
+        };
+        let next = match polled {
+            Poll::Ready(next) => next,
+            // Again, with a waker.
+            Poll::Pending => runtime.block_on(poll_fn(|cx| shared.poll_next(cx))),
+        };
+        let Some(said) = next else {
+            return;
+        };
+        // Outside the runtime, inside which it could not wait for anything.
+        handler.handle_event(said);
+        if count % TURN == 0 {
+            runtime.block_on(tokio::task::yield_now());
+        }
+    }
+}
+
+/// Frees what is watched when the thread ends, and tells the watcher if it does so by a panic.
+struct Ending<'a, B: Backend> {
+    runtime: &'a Runtime,
+    shared: &'a Shared<B>,
+}
+
+impl<B: Backend> Drop for Ending<'_, B> {
+    fn drop(&mut self) {
+        let end = if thread::panicking() { End::Panicked } else { End::Dropped };
+        let _inside = self.runtime.enter();
+        drop(self.shared.end(end));
+    }
+}

@@ -1,0 +1,77 @@
+//! What a watcher's methods answer.
+
+use std::{fs, path::Path};
+
+use notify::{
+    Config,
+    RecursiveMode::{NonRecursive, Recursive},
+    Watcher,
+};
+
+use super::{Folder, Notify, Ours, OursForEach};
+
+/// A program that asks for all sorts of things, right and wrong, and logs the answers.
+fn answers<W: Watcher>() -> Vec<String> {
+    let folder = Folder::new();
+    for name in ["a", "b"] {
+        folder.make(name);
+    }
+    folder.write("file", "");
+    let mut watcher = W::new(|_| {}, Config::default()).unwrap();
+    let mut lines = vec![];
+    let mut log = |what: &str, answer: notify::Result<()>| {
+        let answer = match answer {
+            Ok(()) => "done".into(),
+            Err(error) => {
+                let names: Vec<_> = error.paths.iter().map(|path| folder.name_of(path)).collect();
+                format!("{:?} {}", error.kind, names.join(" "))
+            }
+        };
+        lines.push(format!("{what}: {answer}"));
+    };
+    let path = |name| folder.path(name);
+
+    log("unwatch before all", watcher.unwatch(&path("a")));
+    log("watch", watcher.watch(&path("a"), Recursive));
+    log("watch again", watcher.watch(&path("a"), Recursive));
+    log("watch in another mode", watcher.watch(&path("a"), NonRecursive));
+    log("watch another", watcher.watch(&path("b"), NonRecursive));
+    log("watch a file", watcher.watch(&path("file"), Recursive));
+    log("watch nothing", watcher.watch(&path("missing"), NonRecursive));
+    log("watch nothing in nothing", watcher.watch(&path("missing/file"), NonRecursive));
+    log("watch below a file", watcher.watch(&path("file/entry"), NonRecursive));
+    log("unwatch nothing", watcher.unwatch(&path("missing")));
+    log("unwatch what was not watched", watcher.unwatch(&path("")));
+    log("unwatch with a slash", watcher.unwatch(&path("a/")));
+    log("unwatch again", watcher.unwatch(&path("a")));
+    log("unwatch a file", watcher.unwatch(&path("file")));
+    log("unwatch another", watcher.unwatch(&path("b")));
+    log("unwatch another again", watcher.unwatch(&path("b")));
+    log("unwatch a relative path", watcher.unwatch(Path::new("no/such")));
+    lines.push(format!("configure: {:?}", watcher.configure(Config::default())));
+    lines
+}
+
+#[test]
+fn are_those_of_notify() {
+    let expected = answers::<Notify>().join("\n");
+    for ours in [answers::<Ours>(), answers::<OursForEach>()] {
+        let ours = ours.join("\n");
+        assert!(ours == expected, "notify's own answers:\n{expected}\n\nthe adapter's:\n{ours}");
+    }
+}
+
+/// The adapter's errors name the path in every case, notify's own in most.
+#[test]
+fn errors_name_the_path() {
+    let folder = Folder::new();
+    let missing = folder.path("missing");
+    let mut watcher = Ours::new(|_| {}, Config::default()).unwrap();
+    for mode in [Recursive, NonRecursive] {
+        let error = watcher.watch(&missing, mode).unwrap_err();
+        assert_eq!(error.paths, [missing.as_path()]);
+        assert!(matches!(error.kind, notify::ErrorKind::PathNotFound));
+    }
+    fs::create_dir(&missing).unwrap();
+    watcher.watch(&missing, Recursive).unwrap();
+}

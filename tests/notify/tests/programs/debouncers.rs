@@ -1,0 +1,100 @@
+//! Notify's debouncers, which know nothing of a watcher but notify's trait.
+
+use std::{sync::mpsc::channel, time::Duration};
+
+use notify::{
+    Config, EventKind, RecursiveMode, Watcher,
+    event::{ModifyKind, RenameMode},
+};
+use notify_debouncer_full::{DebounceEventResult, NoCache};
+use notify_debouncer_mini as mini;
+
+use super::{Folder, Notify, Ours, OursForEach, folder::DEADLINE};
+
+/// Longer than the two halves of a rename are apart on the busiest machine.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// A folder with two others, and a file in each.
+fn two_folders() -> Folder {
+    let folder = Folder::new();
+    for name in ["left", "right"] {
+        folder.make(name);
+        folder.write(&format!("{name}/file"), "");
+    }
+    folder
+}
+
+/// A file is renamed from one folder to another, and one is saved by an editor. The last change is
+/// a mark.
+fn changes(folder: &Folder) {
+    folder.rename("left/file", "right/moved");
+    folder.save_atomically("right/file", "text");
+    folder.write("mark", "");
+}
+
+/// What `notify-debouncer-full` says until it has told of all changes.
+fn full<W: Watcher>() -> Vec<String> {
+    let folder = two_folders();
+    let (sender, results) = channel::<DebounceEventResult>();
+    let mut debouncer = notify_debouncer_full::new_debouncer_opt::<_, W, _>(
+        QUIET,
+        None,
+        sender,
+        NoCache,
+        Config::default(),
+    )
+    .unwrap();
+    debouncer.watch(folder.path(""), RecursiveMode::Recursive).unwrap();
+    changes(&folder);
+
+    let mut lines = vec![];
+    while !lines.iter().any(|line: &String| line.ends_with("mark")) {
+        for event in results.recv_timeout(DEADLINE).expect("the changes are told").unwrap() {
+            if event.kind.is_access() {
+                continue;
+            }
+            let names: Vec<_> = event.paths.iter().map(|path| folder.name_of(path)).collect();
+            lines.push(format!("{:?} {}", event.kind, names.join(" -> ")));
+        }
+    }
+    lines
+}
+
+#[test]
+fn full_follows_a_rename_and_an_atomic_save() {
+    let expected = full::<Notify>();
+    let both = EventKind::Modify(ModifyKind::Name(RenameMode::Both));
+    assert_eq!(expected[0], format!("{both:?} left/file -> right/moved"));
+    assert_eq!(full::<Ours>(), expected);
+    assert_eq!(full::<OursForEach>(), expected);
+}
+
+/// What `notify-debouncer-mini` says until it has told of all changes.
+fn mini<W: Watcher>() -> Vec<String> {
+    let folder = two_folders();
+    let (sender, results) = channel();
+    let config = mini::Config::default().with_timeout(QUIET);
+    let mut debouncer = mini::new_debouncer_opt::<_, W>(config, sender).unwrap();
+    debouncer.watcher().watch(&folder.path(""), RecursiveMode::Recursive).unwrap();
+    changes(&folder);
+
+    let mut names = vec![];
+    while !names.contains(&"mark".into()) {
+        for event in results.recv_timeout(DEADLINE).expect("the changes are told").unwrap() {
+            // Notify's own watcher hears itself list the folders.
+            if !event.path.is_dir() {
+                names.push(folder.name_of(&event.path));
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn mini_follows_a_rename_and_an_atomic_save() {
+    let expected = mini::<Notify>();
+    assert_eq!(mini::<Ours>(), expected);
+    assert_eq!(mini::<OursForEach>(), expected);
+}

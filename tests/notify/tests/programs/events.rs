@@ -1,0 +1,216 @@
+//! What happens in a folder, as its watcher tells it.
+
+use std::{
+    fs,
+    path::Path,
+    sync::mpsc::{Receiver, channel},
+};
+
+use notify::{
+    Config, Event, EventKind,
+    RecursiveMode::{self, NonRecursive, Recursive},
+    Watcher,
+    event::{AccessKind, AccessMode},
+};
+
+use super::{Folder, Notify, Ours, OursForEach, folder::DEADLINE};
+
+/// A program that logs what its watcher says of a folder. It knows nothing of the watcher but
+/// notify's trait.
+struct Log<W> {
+    folder: Folder,
+    watcher: W,
+    events: Receiver<notify::Result<Event>>,
+    lines: Vec<String>,
+}
+
+impl<W: Watcher> Log<W> {
+    fn of(folder: Folder) -> Self {
+        let (sender, events) = channel();
+        let watcher = W::new(sender, Config::default()).unwrap();
+        Self { folder, watcher, events, lines: vec![] }
+    }
+
+    fn watch(&mut self, name: &str, mode: RecursiveMode) {
+        self.watcher.watch(&self.folder.path(name), mode).unwrap();
+    }
+
+    /// Logs a step and what is said of it: all that comes before a file that is made afterwards, in
+    /// the watched folder `within`.
+    fn step(&mut self, what: &str, within: &str, step: impl FnOnce(&Folder)) {
+        self.lines.push(format!("{what}:"));
+        step(&self.folder);
+        let mark = self.folder.path(within).join(format!("mark{}", self.lines.len()));
+        fs::File::create(&mark).unwrap();
+        loop {
+            let event = self.events.recv_timeout(DEADLINE).expect("the mark comes").unwrap();
+            if event.paths == [mark.as_path()] {
+                break;
+            }
+            self.log(&event);
+        }
+        // An answer comes when notify's watcher has done all that it does about the events before.
+        self.watcher.configure(Config::default()).unwrap();
+    }
+
+    fn log(&mut self, event: &Event) {
+        match event.kind {
+            // The one access that both report.
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
+            EventKind::Access(_) => return,
+            _ => {}
+        }
+        let is_mark = |path: &Path| path.to_str().unwrap().contains("mark");
+        // What is said of an earlier mark may come late.
+        if event.paths.iter().any(|path| is_mark(path)) {
+            return;
+        }
+        let names: Vec<_> = event.paths.iter().map(|path| self.folder.name_of(path)).collect();
+        let tracked = if event.tracker().is_some() { ", tracked" } else { "" };
+        let line = format!("  {:?} {}{tracked}", event.kind, names.join(" -> "));
+        // The kernel may have merged what is the same.
+        if self.lines.last() != Some(&line) {
+            self.lines.push(line);
+        }
+    }
+}
+
+/// Runs the program on both watchers and compares the logs.
+#[track_caller]
+fn compare(notify: fn() -> Vec<String>, ours: &[fn() -> Vec<String>]) {
+    let expected = notify();
+    assert!(expected.iter().any(|line| line.starts_with("  ")), "nothing happens");
+    for ours in ours {
+        let (expected, ours) = (expected.join("\n"), ours().join("\n"));
+        assert!(ours == expected, "notify's own log:\n{expected}\n\nthe adapter's:\n{ours}");
+    }
+}
+
+#[test]
+fn life_in_a_tree() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        folder.make("old folder");
+        let mut log = Log::<W>::of(folder);
+        log.watch("", Recursive);
+        log.step("a file", "", |folder| folder.write("file", "text"));
+        log.step("more text", "", |folder| folder.write("file", "more"));
+        log.step("a folder", "", |folder| folder.make("new folder"));
+        log.step("a file in it", "", |folder| folder.write("new folder/file", ""));
+        log.step("permissions", "", |folder| {
+            let mut permissions = fs::metadata(folder.path("file")).unwrap().permissions();
+            permissions.set_readonly(true);
+            fs::set_permissions(folder.path("file"), permissions).unwrap();
+        });
+        log.step("a rename", "", |folder| folder.rename("file", "other"));
+        log.step("a rename across folders", "", |folder| folder.rename("other", "old folder/far"));
+        log.step("an atomic save", "", |folder| folder.save_atomically("old folder/far", "new"));
+        log.step("a renamed folder", "", |folder| folder.rename("new folder", "renamed"));
+        log.step("a file in it", "", |folder| folder.write("renamed/more", ""));
+        log.step("removed", "", |folder| {
+            fs::remove_file(folder.path("renamed/more")).unwrap();
+            fs::remove_file(folder.path("renamed/file")).unwrap();
+            fs::remove_dir(folder.path("renamed")).unwrap();
+        });
+        log.lines
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
+
+#[test]
+fn out_of_the_tree_and_into_it() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        for name in ["seen", "unseen"] {
+            folder.make(name);
+        }
+        folder.write("unseen/file", "");
+        let mut log = Log::<W>::of(folder);
+        log.watch("seen", Recursive);
+        log.step("in", "seen", |folder| folder.rename("unseen/file", "seen/file"));
+        log.step("out", "seen", |folder| folder.rename("seen/file", "unseen/back"));
+        log.lines
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
+
+#[test]
+fn several_paths_and_modes() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        for name in ["flat", "flat/below", "deep", "deep/below", "last"] {
+            folder.make(name);
+        }
+        folder.write("file", "");
+        let mut log = Log::<W>::of(folder);
+        log.watch("flat", NonRecursive);
+        log.watch("deep", Recursive);
+        log.watch("file", NonRecursive);
+        log.watch("last", NonRecursive);
+        let all = |folder: &Folder| {
+            for name in ["flat/below/unseen", "flat/new", "deep/below/new", "file"] {
+                folder.write(name, "text");
+            }
+        };
+        // Instances are independent of each other: each step waits for the one it is about.
+        log.step("below the flat one", "flat", |folder| folder.write("flat/below/unseen", ""));
+        log.step("in the flat one", "flat", |folder| folder.write("flat/new", ""));
+        log.step("below the deep one", "deep", |folder| folder.write("deep/below/new", ""));
+        for name in ["flat", "deep", "file"] {
+            log.watcher.unwatch(&log.folder.path(name)).unwrap();
+        }
+        log.step("not watched any more", "last", all);
+        log.lines
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
+
+#[test]
+fn a_file_alone() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        folder.write("file", "");
+        let mut log = Log::<W>::of(folder);
+        log.watch("file", Recursive);
+        log.lines.push("written:".into());
+        log.folder.write("file", "text");
+        loop {
+            let event = log.events.recv_timeout(DEADLINE).unwrap().unwrap();
+            log.log(&event);
+            if event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write)) {
+                return log.lines;
+            }
+        }
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
+
+/// A watched folder that is removed can be watched again once it is there again.
+#[test]
+fn removed_and_made_again() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        for name in ["gone", "stays"] {
+            folder.make(name);
+        }
+        let mut log = Log::<W>::of(folder);
+        log.watch("gone", Recursive);
+        fs::remove_dir(log.folder.path("gone")).unwrap();
+        let event = log.events.recv_timeout(DEADLINE).unwrap().unwrap();
+        log.log(&event);
+        log.watch("stays", NonRecursive);
+        log.step("made again", "stays", |folder| {
+            folder.make("gone");
+            folder.write("gone/unseen", "");
+        });
+        log.watch("gone", Recursive);
+        log.step("watched again", "gone", |folder| folder.write("gone/seen", ""));
+        log.lines
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
