@@ -52,6 +52,7 @@ use self::{instance::Instance, shared::Shared};
 use crate::{
     backend::{Backend, Watch},
     capability::Capability,
+    choice::{Candidates, FirstOf},
     error::BackendError,
 };
 
@@ -137,6 +138,15 @@ impl<B: Backend> NotifyWatcher<B> {
         drop(state);
         drop(instance);
         Ok(())
+    }
+}
+
+impl<C: Candidates> NotifyWatcher<FirstOf<C>> {
+    /// The [name](Backend::name) of the backend that was taken; `None` while nothing is watched.
+    /// Where each path has an instance of its own, the name of one of them.
+    #[must_use]
+    pub fn taken(&self) -> Option<&'static str> {
+        Some(self.shared.lock().ok()?.instances.first()?.backend().taken())
     }
 }
 

@@ -3,7 +3,8 @@
 //! A **backend** is a crate that talks to one platform facility (inotify, kqueue, a daemon, a
 //! remote service, …) and hands over what happens to watched paths as a stream of [`Event`]s.
 //! Whatever implements [`Backend`] can be used as a plain [`Stream`], run by hand through the
-//! sample command and judged by the compliance suite, with no further code.
+//! sample command, taken by programs that are written for the `notify` crate, and judged by the
+//! compliance suite, with no further code.
 //!
 //! ```text
 //! use notify_backend::prelude::*;                      // (1)
@@ -33,6 +34,7 @@ pub mod backend;
 pub mod buffer;
 pub mod capability;
 pub mod channel;
+pub mod choice;
 #[cfg(feature = "compliance")]
 pub mod compliance;
 #[cfg(all(unix, feature = "descriptor"))]

@@ -42,6 +42,10 @@ impl<B: Backend> Instance<B> {
         Self { backend, watched, shallow, fresh: vec![], half: None, number: 0 }
     }
 
+    pub(super) fn backend(&self) -> &B {
+        &self.backend
+    }
+
     pub(super) fn watches(&self, path: &Path) -> bool {
         self.watched.contains_key(path)
     }

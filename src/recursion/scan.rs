@@ -374,9 +374,8 @@ fn enter<W: FolderWatcher>(
     };
     let root = tree.root(parent);
     let is_known = tree.child(parent, name).is_some_and(|known| tree.id(known) == Some(id));
-    let has_moved = |node| {
-        tree.root(node) == root && matches!(open_known(node, tree, watcher), Ok(None))
-    };
+    let has_moved =
+        |node| tree.root(node) == root && matches!(open_known(node, tree, watcher), Ok(None));
     if via == Via::Name && !is_known && tree.nodes(id).any(has_moved) {
         return Ok(Entry::Astray);
     }

@@ -1,0 +1,169 @@
+//! The best backend that works here: [`FirstOf`] several.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt::Debug,
+    marker::PhantomData,
+    path::Path,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use crate::{
+    backend::{Backend, StreamItem, Watch},
+    capability::Capabilities,
+    error::BackendError,
+};
+
+/// A backend that is the first of several which is available on this machine.
+///
+/// `C` is a tuple of backends, the best first. Each time one is made, they are tried in this order:
+/// one that answers [`Unavailable`](BackendError::Unavailable) is skipped, and any other answer is
+/// final. [`taken`](Self::taken) tells which one it was. If there is none, the error has the reasons
+/// of all.
+///
+/// It promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
+/// know which one it will be.
+///
+/// ```
+/// # use notify_backend::prelude::*;
+/// # macro_rules! backend {
+/// #     ($name:ident, $answer:expr) => {
+/// #         #[derive(Debug)]
+/// #         struct $name;
+/// #         impl Backend for $name {
+/// #             fn new(_: Vec<Watch>) -> Result<Self, BackendError> { $answer }
+/// #             fn capabilities() -> Capabilities { Capabilities::NONE }
+/// #             fn name() -> &'static str { concat!("acme/", stringify!($name)) }
+/// #         }
+/// #         impl Stream for $name {
+/// #             type Item = StreamItem;
+/// #             fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+/// #                 Poll::Ready(None)
+/// #             }
+/// #         }
+/// #     };
+/// # }
+/// # backend!(Daemon, Err(BackendError::Unavailable { reason: "it does not run".into() }));
+/// # backend!(Polling, Ok(Self));
+/// use notify_backend::choice::FirstOf;
+///
+/// type Best = FirstOf<(Daemon, Polling)>;
+///
+/// let changes = Best::new(vec![Watch::recursive("/srv")])?;
+/// assert_eq!(changes.taken(), "acme/Polling");
+/// # Ok::<_, BackendError>(())
+/// ```
+#[derive(Debug)]
+pub struct FirstOf<C> {
+    backend: Box<dyn Backend>,
+    taken: &'static str,
+    candidates: PhantomData<fn() -> C>,
+}
+
+impl<C: Candidates> FirstOf<C> {
+    /// The [name](Backend::name) of the backend that was taken.
+    #[must_use]
+    pub fn taken(&self) -> &'static str {
+        self.taken
+    }
+}
+
+impl<C: Candidates> Backend for FirstOf<C> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        let mut reasons = vec![];
+        for Candidate { name, new, .. } in C::list() {
+            match new(watches.clone()) {
+                Ok(backend) => return Ok(Self { backend, taken: name, candidates: PhantomData }),
+                Err(BackendError::Unavailable { reason }) => {
+                    reasons.push(format!("{name}: {reason}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(BackendError::Unavailable { reason: reasons.join("; ") })
+    }
+
+    fn capabilities() -> Capabilities {
+        let sets = C::list().into_iter().map(|candidate| candidate.capabilities);
+        sets.fold(Capabilities::ALL, Capabilities::intersection)
+    }
+
+    fn name() -> &'static str {
+        "notify-backend/first-of"
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.backend.watch(watch)
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.backend.unwatch(path)
+    }
+}
+
+impl<C: Candidates> Stream for FirstOf<C> {
+    type Item = StreamItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        Pin::new(&mut *self.backend).poll_next(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.backend.size_hint()
+    }
+}
+
+/// The tuples of backends, of one to six.
+pub trait Candidates: sealed::List + Debug + 'static {}
+
+type Made = Result<Box<dyn Backend>, BackendError>;
+
+/// What there is to know of a backend before there is one.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    name: &'static str,
+    capabilities: Capabilities,
+    new: fn(Vec<Watch>) -> Made,
+}
+
+impl Candidate {
+    fn of<B: Backend>() -> Self {
+        fn new<B: Backend>(watches: Vec<Watch>) -> Made {
+            Ok(Box::new(B::new(watches)?))
+        }
+
+        Self { name: B::name(), capabilities: B::capabilities(), new: new::<B> }
+    }
+}
+
+mod sealed {
+    pub trait List {
+        #[expect(private_interfaces, reason = "nobody outside can call it")]
+        fn list() -> Vec<super::Candidate>;
+    }
+}
+
+macro_rules! candidates {
+    ($($backend:ident)+) => {
+        impl<$($backend: Backend),+> sealed::List for ($($backend,)+) {
+            #[expect(private_interfaces, reason = "nobody outside can call it")]
+            fn list() -> Vec<Candidate> {
+                vec![$(Candidate::of::<$backend>()),+]
+            }
+        }
+
+        impl<$($backend: Backend),+> Candidates for ($($backend,)+) {}
+    };
+}
+
+candidates!(A);
+candidates!(A B);
+candidates!(A B C);
+candidates!(A B C D);
+candidates!(A B C D E);
+candidates!(A B C D E F);

@@ -1,0 +1,150 @@
+//! Backends that are there, that are not, and that say no.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use super::FirstOf;
+use crate::{
+    backend::{Backend, StreamItem, Watch},
+    capability::{Capabilities, Capability},
+    error::BackendError,
+    event::{CreateKind, Event},
+};
+
+/// What a backend answers: that it is there, that it is not, or that the path is missing.
+const HERE: u8 = 0;
+const ABSENT: u8 = 1;
+const REFUSING: u8 = 2;
+
+/// Gives the answer, and then reports the paths it was given.
+#[derive(Debug)]
+struct Answering<const ANSWER: u8>(Vec<PathBuf>);
+
+type Here = Answering<HERE>;
+type Absent = Answering<ABSENT>;
+type Refusing = Answering<REFUSING>;
+
+impl<const ANSWER: u8> Backend for Answering<ANSWER> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        let paths = watches.into_iter().map(|watch| watch.path).collect();
+        match ANSWER {
+            HERE => Ok(Self(paths)),
+            ABSENT => Err(BackendError::Unavailable { reason: "no daemon".into() }),
+            _ => Err(BackendError::NotFound { paths }),
+        }
+    }
+
+    fn capabilities() -> Capabilities {
+        let all = [Capability::WatchFolders, Capability::WatchFiles, Capability::ChangeWatches];
+        Capabilities::declare(&all[..2 + usize::from(ANSWER == HERE)])
+    }
+
+    fn name() -> &'static str {
+        match ANSWER {
+            HERE => "tests/here",
+            ABSENT => "tests/absent",
+            _ => "tests/refusing",
+        }
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.0.push(watch.path);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.0.retain(|known| known != path);
+        Ok(())
+    }
+}
+
+impl<const ANSWER: u8> Stream for Answering<ANSWER> {
+    type Item = StreamItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        match self.0.pop() {
+            Some(path) => Poll::Ready(Some(Ok(Event::create(CreateKind::Any, path)))),
+            // Nothing comes any more, so there is nobody to wake.
+            None => Poll::Pending,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+fn watches() -> Vec<Watch> {
+    vec![Watch::recursive("/a"), Watch::recursive("/b")]
+}
+
+#[test]
+fn the_first_that_is_there() {
+    assert_eq!(FirstOf::<(Here, Refusing)>::new(watches()).unwrap().taken(), "tests/here");
+    let chosen = FirstOf::<(Absent, Absent, Here, Refusing)>::new(watches()).unwrap();
+    assert_eq!(chosen.taken(), "tests/here");
+}
+
+#[test]
+fn none_is_there() {
+    let error = FirstOf::<(Absent, Absent)>::new(watches()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not available here: tests/absent: no daemon; tests/absent: no daemon"
+    );
+}
+
+/// The next one would say the same of the path, or hide what is wrong.
+#[test]
+fn another_error_is_the_answer() {
+    let error = FirstOf::<(Absent, Refusing, Here)>::new(watches()).unwrap_err();
+    assert!(
+        matches!(error, BackendError::NotFound { paths } if paths == ["/a", "/b"].map(PathBuf::from))
+    );
+}
+
+#[test]
+fn capabilities_that_all_have() {
+    type Both = FirstOf<(Here, Absent)>;
+    let files_and_folders = Absent::capabilities();
+    assert_eq!(Both::capabilities(), files_and_folders);
+    assert!(FirstOf::<(Here,)>::capabilities().contains(Capability::ChangeWatches));
+}
+
+#[test]
+fn does_what_the_chosen_one_does() {
+    let mut chosen = FirstOf::<(Absent, Here)>::new(watches()).unwrap();
+    chosen.watch(Watch::recursive("/c")).unwrap();
+    chosen.unwatch(Path::new("/b")).unwrap();
+    assert_eq!(chosen.size_hint(), (2, Some(2)));
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    for path in ["/c", "/a"] {
+        let Poll::Ready(Some(Ok(event))) = Pin::new(&mut chosen).poll_next(&mut cx) else {
+            panic!("an event of {path}");
+        };
+        assert_eq!(event.path, Path::new(path));
+    }
+}
+
+#[cfg(feature = "notify")]
+#[test]
+fn in_a_notify_watcher() {
+    use notify::{Config, RecursiveMode, Watcher};
+
+    use crate::adapter::NotifyWatcher;
+
+    let (sender, events) = std::sync::mpsc::channel();
+    let mut watcher =
+        NotifyWatcher::<FirstOf<(Absent, Here)>>::new(sender, Config::default()).unwrap();
+    assert_eq!(watcher.taken(), None, "nothing is watched yet");
+    let path = std::env::temp_dir().join("no-such-file");
+    watcher.watch(&path, RecursiveMode::NonRecursive).unwrap();
+    let deadline = std::time::Duration::from_secs(60);
+    assert_eq!(events.recv_timeout(deadline).unwrap().unwrap().paths, [path]);
+    assert_eq!(watcher.taken(), Some("tests/here"));
+}
