@@ -35,10 +35,16 @@
 //! There is no waiting by the clock: after its changes a case makes a file nobody else knows and
 //! reads events until that one is reported, so that everything before it must have been reported
 //! too. Every event of every case is checked against the invariants of the contract.
+//!
+//! # The cases
+//!
+#![doc = include_str!("compliance/catalogue.md")]
+#![allow(clippy::doc_markdown, reason = "the list of cases names tests of other projects")]
 
 mod alarm;
 mod case;
 mod cases;
+mod catalogue;
 mod child;
 mod environment;
 mod expect;
@@ -58,7 +64,9 @@ mod suite;
 mod timeline;
 mod tree;
 mod watcher;
+mod workload;
 
+pub use catalogue::{CaseInfo, catalogue};
 pub use process::Verdict;
 pub use profile::Profile;
 pub use suite::Suite;

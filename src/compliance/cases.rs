@@ -3,6 +3,7 @@
 mod access;
 mod changing;
 mod construction;
+mod convergence;
 mod files;
 mod folders;
 mod hardlinks;
@@ -41,6 +42,7 @@ pub(super) const GROUPS: &[Group] = &[
     ordering::GROUP,
     resources::GROUP,
     changing::GROUP,
+    convergence::GROUP,
 ];
 
 /// Every case, in the order of the groups.

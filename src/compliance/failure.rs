@@ -80,6 +80,6 @@ impl Failure {
         line("seen in", self.invariant.map_or(case.why, |invariant| invariant.why));
         line("guide", &format!("\"{}\", for: {}", group.guide, group.title));
         line("alone", &format!("cargo test --test compliance {}", listed.full_name()));
-        text
+        timeline.shorten(&text)
     }
 }

@@ -112,6 +112,13 @@ impl Mirror {
         )
     }
 
+    /// The paths that `other` has and this has not, or has in another state.
+    pub(super) fn changed_paths(&self, other: &Self) -> Vec<PathBuf> {
+        let paths = self.entries.keys().chain(other.entries.keys());
+        let changed = paths.filter(|path| self.entries.get(*path) != other.entries.get(*path));
+        changed.cloned().collect()
+    }
+
     /// What differs in `other`, in words.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let paths = self.entries.keys().chain(other.entries.keys());

@@ -157,7 +157,7 @@ impl Suite {
 
     /// How long a case may take before its process is ended.
     fn limit(&self) -> Duration {
-        Duration::from_secs(20) + self.profile.deadline() * 4
+        Duration::from_secs(10) + self.profile.deadline() * 5
     }
 
     fn trial(&self, listed: Listed, card: &Arc<ScoreCard>) -> Trial {

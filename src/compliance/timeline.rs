@@ -40,17 +40,16 @@ impl Timeline {
 
     /// The suite did something.
     pub(super) fn did(&self, text: impl Into<String>) {
-        self.add("did", text.into());
+        self.add("did", &text.into());
     }
 
     /// The suite asked something of the backend, or got something other than an event from it.
     pub(super) fn note(&self, kind: &'static str, text: impl Into<String>) {
-        self.add(kind, text.into());
+        self.add(kind, &text.into());
     }
 
     /// The backend reported something that reads `text`.
     pub(super) fn reported(&self, text: &str) {
-        let text = self.shorten(text);
         self.add("event", text);
     }
 
@@ -79,12 +78,14 @@ impl Timeline {
         shown.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
     }
 
-    fn shorten(&self, text: &str) -> String {
+    /// `text` with the paths in it as the record shows them.
+    pub(super) fn shorten(&self, text: &str) -> String {
         let base = format!("{}{}", self.lock().base.display(), std::path::MAIN_SEPARATOR);
         text.replace(&base, "")
     }
 
-    fn add(&self, kind: &'static str, text: String) {
+    fn add(&self, kind: &'static str, text: &str) {
+        let text = self.shorten(text);
         let mut inner = self.lock();
         let at = inner.start.elapsed();
         inner.entries.push(Entry { at, kind, text });

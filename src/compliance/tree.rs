@@ -43,6 +43,20 @@ impl Tree {
         Ok(tree)
     }
 
+    /// The tree of a folder in this one.
+    pub(super) fn within(&self, folder: impl AsRef<Path>) -> Self {
+        Self { root: self.path(folder), ..self.clone() }
+    }
+
+    /// Makes a change that may not be possible, and is none then.
+    #[expect(clippy::unused_self, reason = "it reads as what the tree does")]
+    pub(super) fn attempt(&self, change: impl FnOnce() -> Check) -> Check {
+        match change() {
+            Err(Stop::Broken(_)) => Ok(()),
+            made => made,
+        }
+    }
+
     /// This tree, with someone who waits after each change.
     pub(super) fn paced(&self, mode: Mode, pace: Pace) -> Self {
         Self { pace: (mode == Mode::Stepped).then_some(pace), ..self.clone() }

@@ -19,6 +19,7 @@ use super::{
     expect::Expected,
     failure::{Check, Stop, ensure, fail, violates},
     invariants::{self, Guard},
+    mirror::Mirror,
     mode::Mode,
     profile::Profile,
     timeline::Timeline,
@@ -57,6 +58,8 @@ pub(super) struct Watcher {
     slow_polls: usize,
     /// The thread that makes changes at this moment.
     pace: Option<Pace>,
+    /// The picture that is kept by the events.
+    mirror: Option<Mirror>,
 }
 
 /// An event, and whether a check has asked for it.
@@ -107,6 +110,7 @@ impl Watcher {
             ended: false,
             slow_polls: 0,
             pace: None,
+            mirror: None,
         }
     }
 
@@ -368,6 +372,16 @@ impl Watcher {
         })
     }
 
+    /// Lets the runtime notice what has arrived, without polling the backend.
+    pub(super) fn turn_runtime(&self) {
+        // The runtime asks the platform between two turns of a task.
+        self.runtime.block_on(async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
     /// Drops the backend; answers how long that took.
     pub(super) fn close(&mut self) -> Duration {
         let start = Instant::now();
@@ -422,12 +436,23 @@ impl Watcher {
         mode: Mode,
         changes: impl FnOnce(&Tree) -> Check + Send,
     ) -> Check {
+        let tree = self.tree.clone();
+        self.perform_in(mode, &tree, changes)
+    }
+
+    /// As [`perform`](Self::perform), in another tree.
+    pub(super) fn perform_in(
+        &mut self,
+        mode: Mode,
+        tree: &Tree,
+        changes: impl FnOnce(&Tree) -> Check + Send,
+    ) -> Check {
         if mode == Mode::Batched {
-            changes(&self.tree)?;
+            changes(tree)?;
             return self.settle();
         }
         let pace = Pace::default();
-        let tree = self.tree.paced(mode, pace.clone());
+        let tree = tree.paced(mode, pace.clone());
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
                 // Also when the changes panic, or nobody would know that there are no more.
@@ -463,6 +488,16 @@ impl Watcher {
     /// Reads until `told`, or until nothing more can be expected; without a barrier.
     pub(super) fn read_until_told(&mut self, told: impl Fn(&Self) -> bool) -> Check {
         self.read_until(self.profile.deadline(), |watcher, _| told(watcher)).map(drop)
+    }
+
+    /// Keeps a picture by the events from now on.
+    pub(super) fn keep(&mut self, mirror: Mirror) {
+        self.mirror = Some(mirror);
+    }
+
+    /// Fails unless the picture that is kept is what is on disk.
+    pub(super) fn mirror_matches_disk(&self) -> Check {
+        self.mirror.as_ref().map_or(Ok(()), Mirror::matches_disk)
     }
 
     /// Every path that was reported as created.
@@ -578,6 +613,10 @@ impl Watcher {
             Ok(event) => {
                 self.timeline.reported(&event.to_string());
                 let checked = self.guard.check(&event);
+                if let Some(mirror) = &mut self.mirror {
+                    // At once, as a consumer does: what changes later needs another event.
+                    mirror.apply(&event);
+                }
                 self.missed |= matches!(event.kind, EventKind::Missed(_));
                 if let EventKind::Create(_) = event.kind {
                     self.created.insert(event.path.clone());

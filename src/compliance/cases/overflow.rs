@@ -12,7 +12,7 @@ use crate::{
         holdings::Holdings,
         lab::Lab,
         mirror::Mirror,
-        watcher::{WakeFlag, Watcher},
+        watcher::Watcher,
     },
     event::EventKind,
 };
@@ -165,17 +165,14 @@ const PICTURE_AFTER_LOSS: Case = Case {
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         overflow(lab, &mut watcher)?;
-        let mut mirror = Mirror::of(&lab.path(""), false);
+        watcher.keep(Mirror::of(&lab.path(""), false));
         watcher.forget_events();
         for i in 0..100 {
             lab.tree.create(format!("file-{i}"))?;
         }
         lab.tree.remove("one")?;
         watcher.settle()?;
-        for event in watcher.events() {
-            mirror.apply(event);
-        }
-        mirror.matches_disk()
+        watcher.mirror_matches_disk()
     },
     ..Case::MUST
 };
@@ -207,8 +204,9 @@ const SLOW_CONSUMER: Case = Case {
                     fs::rename(&other, &one)
                 })
             })?;
-            let (_, waker) = WakeFlag::new();
-            _ = watcher.poll_once(&waker)?;
+            watcher.turn_runtime();
+            let before_that = watcher.events().count();
+            watcher.read_until_told(|watcher| watcher.events().count() > before_that)?;
             most = most.max(Holdings::memory().saturating_sub(before));
         }
         lab.measured("memory behind a slow consumer", format!("{} kB", most / 1000));

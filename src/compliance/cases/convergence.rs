@@ -1,0 +1,243 @@
+//! Random changes, and a picture that is kept by events alone (CONV).
+
+use std::{env, fs};
+
+use crate::{
+    backend::Watch,
+    capability::Capability::{WatchFolders, WatchNewFolders},
+    compliance::{
+        case::{Case, Group},
+        failure::{Check, Failure, Stop},
+        lab::Lab,
+        mirror::Mirror,
+        mode::Mode,
+        tree::Tree,
+        workload::Workload,
+    },
+    event::EventKind,
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "convergence",
+    title: "Convergence",
+    guide: "Watching recursively",
+    cases: &[RANDOM_TREE, RANDOM_FOLDER, COVERAGE, MANY_WRITERS, SCRIPTS],
+};
+
+/// How many random workloads a case makes, unless the variable says another number.
+const SEEDS: u64 = 12;
+/// How many changes each has.
+const CHANGES: usize = 120;
+const SEEDS_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_SEEDS";
+/// The file with a log that is to be repeated in the place of random workloads.
+const REPLAY_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_REPLAY";
+
+/// How well events tell what has changed.
+type Judge = fn(&Lab, &str, &Workload, bool) -> Check;
+
+/// Judges many workloads; of the first that fails, a shortened one is reported.
+fn judge_many(lab: &Lab, deep: bool, judge: Judge) -> Check {
+    if let Some(file) = env::var_os(REPLAY_VARIABLE) {
+        let log = fs::read_to_string(&file);
+        let log = log.map_err(|error| Stop::Broken(format!("could not read the log: {error}")))?;
+        return judge(lab, "replay", &Workload::parse(&log), deep);
+    }
+    let seeds = env::var(SEEDS_VARIABLE).ok().and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(SEEDS) {
+        let workload = Workload::random(seed, CHANGES, deep);
+        lab.timeline.forget();
+        lab.timeline.did(format!("seed {seed}: {CHANGES} changes"));
+        let Err(stop) = judge(lab, &format!("seed-{seed}"), &workload, deep) else { continue };
+        let Stop::Failed(failure) = stop else { return Err(stop) };
+        return Err(Stop::Failed(Box::new(shorten(lab, seed, &workload, deep, judge, *failure))));
+    }
+    Ok(())
+}
+
+/// Finds a short workload that fails, and says how to repeat it.
+fn shorten(
+    lab: &Lab,
+    seed: u64,
+    workload: &Workload,
+    deep: bool,
+    judge: Judge,
+    failure: Failure,
+) -> Failure {
+    let tries = std::cell::Cell::new(0);
+    let fails = |part: &Workload| {
+        tries.set(tries.get() + 1);
+        let folder = format!("shorter-{}", tries.get());
+        matches!(judge(lab, &folder, part, deep), Err(Stop::Failed(_)))
+    };
+    let shortest = workload.shrink(60, fails);
+    lab.timeline.forget();
+    // Once more, for the record; a race may spare it.
+    let again = judge(lab, "shortest", &shortest, deep);
+    let but = match again {
+        Err(Stop::Failed(failure)) => failure.but,
+        _ => failure.but,
+    };
+    let but = format!(
+        "{but}\nseed {seed}; {} of its {CHANGES} changes are enough:\n{shortest}\
+         to repeat them, save these lines to a file and name it in {REPLAY_VARIABLE}",
+        shortest.0.len(),
+    );
+    Failure { but, ..failure }
+}
+
+/// A watched folder of its own for each workload, so that one does not meet what another has left.
+fn prepare(lab: &Lab, name: &str) -> Check<Tree> {
+    lab.tree.mkdir(name)?;
+    Ok(lab.tree.within(name))
+}
+
+/// Makes the changes, and keeps a picture by the events.
+fn converges(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
+    let tree = prepare(lab, name)?;
+    let root = tree.path("");
+    let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
+    watcher.keep(Mirror::of(&root, deep));
+    watcher.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
+    // What a scan of late folders finds comes after the barrier in the root.
+    watcher.settle()?;
+    watcher.mirror_matches_disk()
+}
+
+/// Makes the changes, and looks whether each difference was told, whatever the order.
+fn covers(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
+    let tree = prepare(lab, name)?;
+    let root = tree.path("");
+    // Half of the changes come before the watch: something is there to be changed.
+    let half = workload.0.len() / 2;
+    Workload(workload.0[..half].to_vec()).make(&tree)?;
+    let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
+    let before = Mirror::of(&root, deep);
+    let rest = Workload(workload.0[half..].to_vec());
+    watcher.perform_in(lab.mode, &tree, |tree| rest.make(tree))?;
+    watcher.settle()?;
+    let changed = before.changed_paths(&Mirror::of(&root, deep));
+    let told = |path: &std::path::Path| {
+        watcher.events().any(|event| match event.kind {
+            EventKind::Missed(_) => true,
+            EventKind::Access(_) => false,
+            // What happens to a folder as a whole happens to all that is in it.
+            EventKind::Create(_)
+            | EventKind::Remove(_)
+            | EventKind::Modify(crate::event::ModifyKind::Name(_)) => path.starts_with(&event.path),
+            _ => event.path == path,
+        })
+    };
+    let silent = changed.iter().find(|path| !told(path));
+    super::super::failure::ensure(
+        silent.is_none(),
+        "every path that differs from before is named by an event, or something above it is",
+        || {
+            let shown = silent.map(|path| lab.timeline.show(path));
+            format!("{} differs, and nothing was said", shown.unwrap_or_default())
+        },
+    )
+}
+
+const RANDOM_TREE: Case = Case {
+    id: "CONV01",
+    name: "random_tree",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "Whatever is done to a tree (random changes, from given seeds), a picture that is kept \
+             by events alone equals what is on disk in the end.",
+    why: "dart's ClientSimulator found the races of its watchers so; watchman's test_fishy.",
+    usual_cause: "A race between what the platform tells and what the backend looks at by itself; \
+                  see the changes that are enough.",
+    run: |lab| judge_many(lab, true, converges),
+    ..Case::MUST
+};
+
+const RANDOM_FOLDER: Case = Case {
+    id: "CONV07",
+    name: "random_folder",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "As CONV01, for a folder that is watched without recursion.",
+    why: "As CONV01.",
+    usual_cause: "An event of a path hides another one of it.",
+    run: |lab| judge_many(lab, false, converges),
+    ..Case::MUST
+};
+
+const COVERAGE: Case = Case {
+    id: "CONV02",
+    name: "coverage",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "Of random changes, every path that differs from before is named by some event, or \
+             something above it was created, removed or renamed.",
+    why: "The weakest promise that a cache can live with, whatever the order of events.",
+    usual_cause: "Events are left out because something looks unchanged, or is gone by now.",
+    run: |lab| judge_many(lab, true, covers),
+    ..Case::MUST
+};
+
+const MANY_WRITERS: Case = Case {
+    id: "CONV03",
+    name: "many_writers",
+    needs: &[WatchNewFolders],
+    checks: "While eight threads change a tree, other backends come and go, and the picture that one \
+             of them keeps is right in the end.",
+    why: "gradle's OnslaughtExecutor.",
+    usual_cause: "State is shared between backends, or a scan is disturbed by changes.",
+    run: |lab| {
+        let tree = prepare(lab, "many")?;
+        let root = tree.path("");
+        let mut watcher = lab.watch([Watch::recursive(&root)])?;
+        watcher.keep(Mirror::of(&root, true));
+        let handle = lab.runtime().handle().clone();
+        let subject = lab.subject();
+        watcher.perform_in(Mode::Concurrent, &tree, |tree| {
+            std::thread::scope(|scope| {
+                let writers: Vec<_> = (0..8)
+                    .map(|seed| {
+                        scope.spawn(move || Workload::random(1000 + seed, 60, true).make(tree))
+                    })
+                    .collect();
+                for _ in 0..5 {
+                    let _entered = handle.enter();
+                    _ = (subject.new)(vec![Watch::recursive(tree.path(""))]);
+                }
+                writers.into_iter().try_for_each(|writer| writer.join().unwrap_or(Ok(())))
+            })
+        })?;
+        watcher.settle()?;
+        watcher.mirror_matches_disk()
+    },
+    ..Case::MUST
+};
+
+/// Changes that once went wrong somewhere.
+const LOGS: &[&str] = &[
+    // watchman: a folder is renamed and a new one made in its place.
+    "mkdir a\nwrite a/b\nrename a b\nmkdir a\nwrite a/c\nappend b/b",
+    // A chain of renames, with changes at each place.
+    "mkdir a\nmkdir a/b\nwrite a/b/c\nrename a/b a/d\nrename a e\nappend e/d/c\nrename e/d b",
+    // A folder takes the place of a removed one, with something below.
+    "mkdir a\nmkdir a/b\nremove-all a\nmkdir c\nwrite c/d\nrename c a\nappend a/d",
+    // A file and a folder change places.
+    "write a\nmkdir b\nrename a b/a\nrename b a\nwrite b\nappend a/a",
+    // Made, filled and moved into what was just made.
+    "mkdir a\nmkdir b\nwrite b/c\nrename b a/b\nappend a/b/c\nrename a/b c\nwrite c/d",
+];
+
+const SCRIPTS: Case = Case {
+    id: "CONV04",
+    name: "scripts",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "Sequences of changes that once led a watcher astray are followed rightly.",
+    why: "watchman's test_fishy and test_more_moves; dart's replay logs.",
+    usual_cause: "The books of watched folders keep an entry whose folder is elsewhere by now.",
+    run: |lab| {
+        LOGS.iter().enumerate().try_for_each(|(i, log)| {
+            converges(lab, &format!("script-{i}"), &Workload::parse(log), true)
+        })
+    },
+    ..Case::MUST
+};

@@ -1,0 +1,166 @@
+//! Random changes that can be told, repeated and shortened: [`Workload`].
+
+use std::{fmt, path::PathBuf};
+
+use super::{failure::Check, tree::Tree};
+
+/// A change to a tree of few names, so that changes meet each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Write(PathBuf),
+    Append(PathBuf),
+    Mkdir(PathBuf),
+    Remove(PathBuf),
+    RemoveAll(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(path) => write!(f, "write {}", path.display()),
+            Self::Append(path) => write!(f, "append {}", path.display()),
+            Self::Mkdir(path) => write!(f, "mkdir {}", path.display()),
+            Self::Remove(path) => write!(f, "remove {}", path.display()),
+            Self::RemoveAll(path) => write!(f, "remove-all {}", path.display()),
+            Self::Rename(from, to) => write!(f, "rename {} {}", from.display(), to.display()),
+        }
+    }
+}
+
+impl Change {
+    /// The change that a line of a log tells.
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (verb, path) = (words.next()?, PathBuf::from(words.next()?));
+        Some(match verb {
+            "write" => Self::Write(path),
+            "append" => Self::Append(path),
+            "mkdir" => Self::Mkdir(path),
+            "remove" => Self::Remove(path),
+            "remove-all" => Self::RemoveAll(path),
+            "rename" => Self::Rename(path, words.next()?.into()),
+            _ => return None,
+        })
+    }
+
+    /// Makes the change. One that is not possible now, for want of a folder or because something is
+    /// in the way, is no change.
+    fn make(&self, tree: &Tree) -> Check {
+        match self {
+            Self::Write(path) => tree.attempt(|| tree.write(path, "content")),
+            Self::Append(path) => tree.attempt(|| tree.append(path, "more")),
+            Self::Mkdir(path) => tree.attempt(|| tree.mkdir(path)),
+            Self::Remove(path) => tree.attempt(|| tree.remove(path)),
+            Self::RemoveAll(path) => tree.attempt(|| tree.remove_all(path)),
+            Self::Rename(from, to) => tree.attempt(|| tree.rename(from, to)),
+        }
+    }
+}
+
+/// A number of changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Workload(pub(super) Vec<Change>);
+
+impl Workload {
+    /// `count` changes that follow from `seed` alone; in folders too where `deep` says so.
+    pub(super) fn random(seed: u64, count: usize, deep: bool) -> Self {
+        let mut random = Random(seed);
+        Self((0..count).map(|_| random.change(deep)).collect())
+    }
+
+    /// The changes that a log tells, one in each line; what is no change is passed over.
+    pub(super) fn parse(log: &str) -> Self {
+        Self(log.lines().filter_map(|line| Change::parse(line.trim())).collect())
+    }
+
+    /// Makes all changes.
+    pub(super) fn make(&self, tree: &Tree) -> Check {
+        self.0.iter().try_for_each(|change| change.make(tree))
+    }
+
+    /// The shortest part, as far as leaving out changes gets, that still `fails`; `budget` is how
+    /// often it may be tried.
+    pub(super) fn shrink(&self, mut budget: usize, fails: impl Fn(&Self) -> bool) -> Self {
+        let mut shortest = self.clone();
+        let mut part = shortest.0.len() / 2;
+        while part > 0 {
+            let mut start = 0;
+            while start < shortest.0.len() {
+                if budget == 0 {
+                    return shortest;
+                }
+                budget -= 1;
+                let mut shorter = shortest.clone();
+                shorter.0.drain(start..(start + part).min(shortest.0.len()));
+                if fails(&shorter) {
+                    shortest = shorter;
+                } else {
+                    start += part;
+                }
+            }
+            part /= 2;
+        }
+        shortest
+    }
+}
+
+/// A log that can be parsed again.
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|change| writeln!(f, "  {change}"))
+    }
+}
+
+/// The generator SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        usize::try_from(z % below as u64).unwrap_or_default()
+    }
+
+    /// A path of one to three parts out of few names.
+    fn path(&mut self, deep: bool) -> PathBuf {
+        let depth = if deep { 1 + self.next(3) } else { 1 };
+        (0..depth).map(|_| ["a", "b", "c", "d", "e"][self.next(5)]).collect()
+    }
+
+    fn change(&mut self, deep: bool) -> Change {
+        match self.next(12) {
+            0..=2 => Change::Write(self.path(deep)),
+            3..=4 => Change::Append(self.path(deep)),
+            5..=6 if deep => Change::Mkdir(self.path(deep)),
+            7 => Change::Remove(self.path(deep)),
+            8 => Change::RemoveAll(self.path(deep)),
+            _ => Change::Rename(self.path(deep), self.path(deep)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_can_be_replayed() {
+        let workload = Workload::random(42, 100, true);
+        assert_eq!(Workload::parse(&workload.to_string()), workload);
+        assert_eq!(Workload::random(42, 100, true), workload);
+        assert_ne!(Workload::random(43, 100, true), workload);
+    }
+
+    #[test]
+    fn shrinking_keeps_what_matters() {
+        let workload = Workload::random(1, 200, true);
+        let (first, last) = (workload.0[20].clone(), workload.0[150].clone());
+        let fails = |part: &Workload| part.0.contains(&first) && part.0.contains(&last);
+        let shortest = workload.shrink(1000, fails);
+        assert!(fails(&shortest) && shortest.0.len() <= 2, "{shortest}");
+    }
+}

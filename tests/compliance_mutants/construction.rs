@@ -1,0 +1,449 @@
+//! Mistakes in `new`, in what is declared, and in what is left behind.
+
+use std::{
+    fs, io,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread::{self, ThreadId},
+};
+
+use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use crate::{
+    kills::{Entry, entry},
+    mutant::Mutation,
+};
+
+pub(crate) fn mutants() -> Vec<Entry> {
+    vec![
+        entry::<BareErrors>("bare_errors", &["CON01", "CON02", "CON05", "CON07", "CON19", "CON20"]),
+        entry::<NamesAllPaths>("names_all_paths", &["CON02"]),
+        entry::<RefusesOddFolders>("refuses_odd_folders", &["CON08", "REC11"]),
+        entry::<PanicsOnLongPaths>("panics_on_long_paths", &["CON06", "CON04"]),
+        entry::<WatchesTwice>("watches_twice", &["CON09"]),
+        entry::<Canonicalises>("canonicalises", &["CON10", "SYM01", "SYM09", "ROOT10"]),
+        entry::<LosesBeforeFirstPoll>("loses_before_first_poll", &["CON11", "CON15"]),
+        entry::<ReportsWhatExists>("reports_what_exists", &["CON12"]),
+        entry::<ChangingCapabilities>("changing_capabilities", &["CON13"]),
+        entry::<BoundToThread>("bound_to_thread", &["CON16"]),
+        entry::<NoRuntimeCheck>("no_runtime_check", &["CON17"]),
+        entry::<OneAtATime>("one_at_a_time", &["CON18", "STR17"]),
+        entry::<HidesErrors>("hides_errors", &["CON21", "REC11"]),
+        entry::<NeverDone>("never_done", &["CON22"]),
+        entry::<FollowsLoops>("follows_loops", &["SYM04", "REC13"]),
+        entry::<ClaimsNoFiles>("claims_no_files", &["CON03"]),
+        entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
+        entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
+        entry::<FollowsUndeclared>("follows_undeclared", &["SYM02", "SYM06", "SYM07"]),
+        entry::<LeaksDescriptor>("leaks_descriptor", &["RES01"]),
+        entry::<LeaksOnError>("leaks_on_error", &["RES02"]),
+        entry::<LeaksMemory>("leaks_memory", &["RES03", "REN11"]),
+        entry::<Inherited>("inherited", &["STR15"]),
+        entry::<TouchesTree>("touches_tree", &["RES08"]),
+        entry::<HoldsFolder>("holds_folder", &["ROOT07"]),
+        entry::<PanicsInThread>("panics_in_thread", &["FIL01", "RES05", "RES06"]),
+        entry::<GapInChanges>("gap_in_changes", &["CHG01", "CHG03"]),
+        entry::<UnwatchesNothing>("unwatches_nothing", &["CHG02", "CHG07"]),
+        entry::<UnwatchesAnything>("unwatches_anything", &["CHG04", "CHG05"]),
+        entry::<KeepsDepth>("keeps_depth", &["CHG06"]),
+    ]
+}
+
+type Made<M> = Result<(InotifyBackend, M), BackendError>;
+
+macro_rules! mutations {
+    ($($name:ident)*) => {
+        $(#[derive(Debug, Default)] pub(crate) struct $name;)*
+    };
+}
+
+mutations! {
+    BareErrors NamesAllPaths RefusesOddFolders PanicsOnLongPaths ChangingCapabilities
+    NoRuntimeCheck HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
+    FollowsUndeclared LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
+    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises
+}
+
+fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
+    Ok((InotifyBackend::new(watches)?, M::default()))
+}
+
+/// Passes the platform's errors on as they are, and only from `new`.
+impl Mutation for BareErrors {
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        if item.is_ok() {
+            reported.push_back(item);
+        }
+    }
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        made(watches).map_err(|error| {
+            let path = error.paths().first().cloned().unwrap_or_default();
+            BackendError::Io { path, error: io::Error::other(error.to_string()) }
+        })
+    }
+}
+
+/// Says of all paths that they are missing when one is.
+impl Mutation for NamesAllPaths {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let all = watches.iter().map(|watch| watch.path.clone()).collect();
+        made(watches).map_err(|error| match error {
+            BackendError::NotFound { .. } => BackendError::NotFound { paths: all },
+            other => other,
+        })
+    }
+}
+
+/// Fails where an entry cannot be looked into.
+impl Mutation for RefusesOddFolders {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        for watch in &watches {
+            for entry in fs::read_dir(&watch.path).into_iter().flatten().flatten() {
+                let is_folder = entry.path().is_dir();
+                let looked = if is_folder {
+                    fs::read_dir(entry.path()).map(drop)
+                } else {
+                    fs::metadata(entry.path()).map(drop)
+                };
+                looked.map_err(|error| BackendError::from_io(entry.path(), error))?;
+            }
+        }
+        made(watches)
+    }
+}
+
+/// Trusts its input.
+impl Mutation for PanicsOnLongPaths {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let first = watches.first().expect("there is a path");
+        assert!(first.path.as_os_str().len() < 300, "the path is not that long");
+        made(watches)
+    }
+}
+
+/// Keeps two books for one folder.
+#[derive(Debug, Default)]
+pub(crate) struct WatchesTwice {
+    twice: bool,
+}
+impl Mutation for WatchesTwice {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let twice = watches.len() > 1;
+        Ok((InotifyBackend::new(watches)?, Self { twice }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        if let (true, Ok(event)) = (self.twice, &item) {
+            reported.push_back(Ok(event.clone()));
+        }
+        reported.push_back(item);
+    }
+}
+
+/// Resolves the given paths.
+impl Mutation for Canonicalises {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let resolve = |watch: Watch| match watch.path.canonicalize() {
+            Ok(path) => Watch { path, ..watch },
+            Err(_) => watch,
+        };
+        made(watches.into_iter().map(resolve).collect())
+    }
+}
+
+/// Sets its watches up at the first poll.
+#[derive(Debug, Default)]
+pub(crate) struct LosesBeforeFirstPoll {
+    watches: Vec<Watch>,
+}
+impl Mutation for LosesBeforeFirstPoll {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches.clone())?, Self { watches }))
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        if !self.watches.is_empty() {
+            let watches = std::mem::take(&mut self.watches);
+            *inner = InotifyBackend::new(watches).expect("they were watched before");
+        }
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+/// Reports what its first scan finds.
+#[derive(Debug, Default)]
+pub(crate) struct ReportsWhatExists {
+    found: Vec<PathBuf>,
+}
+impl Mutation for ReportsWhatExists {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let folders = watches.iter().map(|watch| fs::read_dir(&watch.path));
+        let found = folders.flatten().flatten().flatten().map(|entry| entry.path()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { found }))
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        match self.found.pop() {
+            Some(path) => Poll::Ready(Some(Ok(Event::create(CreateKind::Any, path)))),
+            None => Pin::new(inner).poll_next(cx),
+        }
+    }
+}
+
+/// Declares something else at each call.
+impl Mutation for ChangingCapabilities {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        static CALLS: AtomicUsize = AtomicUsize::new(0);
+        if CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            right
+        } else {
+            right.without(Capability::EmitOnAccess)
+        }
+    }
+}
+
+/// Works on the thread that made it.
+#[derive(Debug, Default)]
+pub(crate) struct BoundToThread {
+    home: Option<ThreadId>,
+}
+impl Mutation for BoundToThread {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches)?, Self { home: Some(thread::current().id()) }))
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        if self.home == Some(thread::current().id()) {
+            Pin::new(inner).poll_next(cx)
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+/// Lets Tokio panic where there is none.
+impl Mutation for NoRuntimeCheck {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let _handle = tokio::runtime::Handle::current();
+        made(watches)
+    }
+}
+
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps its state in a static.
+#[derive(Debug, Default)]
+pub(crate) struct OneAtATime;
+impl Mutation for OneAtATime {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mutation = Self;
+        if LIVING.fetch_add(1, Ordering::SeqCst) > 0 {
+            let reason = "there is one already".into();
+            return Err(BackendError::Unavailable { reason });
+        }
+        Ok((InotifyBackend::new(watches)?, mutation))
+    }
+}
+impl Drop for OneAtATime {
+    fn drop(&mut self) {
+        LIVING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Says nothing of what could not be watched.
+impl Mutation for HidesErrors {
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        if item.is_ok() {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Is lost in folders of the system.
+impl Mutation for NeverDone {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        while watches.iter().any(|watch| watch.path.starts_with("/proc")) {
+            thread::park();
+        }
+        made(watches)
+    }
+}
+
+/// Follows links without remembering where it has been, and takes its time in deep trees.
+impl Mutation for FollowsLoops {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        fn walk(folder: &Path, left: &mut usize) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                *left = left.saturating_sub(1);
+                if *left > 0 && entry.path().is_dir() {
+                    walk(&entry.path(), left);
+                }
+            }
+        }
+        // In the place of hours.
+        let mut left = 2000;
+        for watch in &watches {
+            walk(&watch.path, &mut left);
+        }
+        if left == 0 {
+            thread::sleep(std::time::Duration::from_secs(11));
+        }
+        made(watches)
+    }
+}
+
+impl Mutation for ClaimsNoFiles {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.without(Capability::WatchFiles)
+    }
+}
+
+impl Mutation for ClaimsNoFolders {
+    fn capabilities(_: Capabilities) -> Capabilities {
+        Capabilities::declare(&[Capability::WatchFiles, Capability::ChangeWatches])
+    }
+}
+
+impl Mutation for ClaimsNoChanges {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.without(Capability::ChangeWatches)
+    }
+}
+
+/// Follows links though it does not say so.
+impl Mutation for FollowsUndeclared {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.without(Capability::FollowSymlinks)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        reported.push_back(item.map(|event| match event.kind {
+            EventKind::Create(_) if event.path.is_dir() => {
+                Event::create(CreateKind::Folder, event.path)
+            }
+            _ => event,
+        }));
+    }
+}
+
+impl Mutation for LeaksDescriptor {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        std::mem::forget(fs::File::open("/dev/null"));
+        made(watches)
+    }
+}
+
+impl Mutation for LeaksOnError {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        made(watches).inspect_err(|_| std::mem::forget(fs::File::open("/dev/null")))
+    }
+}
+
+/// Forgets no path that it has ever seen.
+#[derive(Debug, Default)]
+pub(crate) struct LeaksMemory {
+    seen: Vec<[u8; 400]>,
+}
+impl Mutation for LeaksMemory {
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        self.seen.push([1; 400]);
+        reported.push_back(item);
+    }
+}
+
+/// Lets other programs inherit a descriptor.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    _descriptor: Option<fs::File>,
+}
+impl Mutation for Inherited {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let file = fs::File::open("/dev/null").expect("it is there");
+        fcntl_setfd(&file, FdFlags::empty()).expect("the flag can be cleared");
+        Ok((InotifyBackend::new(watches)?, Self { _descriptor: Some(file) }))
+    }
+}
+
+/// Makes a file to find out whether events arrive.
+impl Mutation for TouchesTree {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        for watch in &watches {
+            let probe = watch.path.join(".probe");
+            _ = fs::write(&probe, "").and_then(|()| fs::remove_file(&probe));
+        }
+        made(watches)
+    }
+}
+
+/// Holds the watched folders open.
+#[derive(Debug, Default)]
+pub(crate) struct HoldsFolder {
+    _held: Vec<fs::File>,
+}
+impl Mutation for HoldsFolder {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let held = watches.iter().filter_map(|watch| fs::File::open(&watch.path).ok()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { _held: held }))
+    }
+}
+
+impl Mutation for PanicsInThread {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let helper = thread::Builder::new().name("helper".into());
+        let helper = helper.spawn(|| panic!("no such file")).expect("it starts");
+        _ = helper.join();
+        made(watches)
+    }
+}
+
+/// Makes everything anew for each change, and looks at it as if nothing had been seen yet.
+#[derive(Debug, Default)]
+pub(crate) struct GapInChanges {
+    watches: Vec<Watch>,
+}
+impl Mutation for GapInChanges {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches.clone())?, Self { watches }))
+    }
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        let found = watch.path.join("before");
+        self.watches.push(watch);
+        *inner = InotifyBackend::new(self.watches.clone())?;
+        if found.exists() {
+            fs::write(found, "").expect("it can be written");
+        }
+        Ok(())
+    }
+}
+
+impl Mutation for UnwatchesNothing {
+    fn unwatch(&mut self, _: &mut InotifyBackend, _: &Path) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// Takes any path for one that it watches, or can.
+impl Mutation for UnwatchesAnything {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        _ = inner.watch(watch);
+        Ok(())
+    }
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        _ = inner.unwatch(path);
+        Ok(())
+    }
+}
+
+impl Mutation for KeepsDepth {
+    fn watch(&mut self, _: &mut InotifyBackend, _: Watch) -> Result<(), BackendError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,663 @@
+//! Mistakes in what is reported.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    ffi::OsString,
+    fs,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+};
+
+use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
+
+use crate::{
+    kills::{Entry, entry},
+    mutant::{Mutation, is_sentinel},
+};
+
+pub(crate) fn mutants() -> Vec<Entry> {
+    vec![
+        entry::<Silent>(
+            "silent",
+            &[
+                "FIL01", "FIL02", "FIL03", "FIL04", "FIL05", "FIL07", "FIL08", "FIL12", "FIL15",
+                "FIL16", "FIL17", "FIL19", "DIR01", "DIR04", "REC01", "REC13", "REN07", "ACC01",
+                "ACC03", "SAVE06", "HARD01", "HARD04", "NAME05", "META01", "CONV03",
+            ],
+        ),
+        entry::<DropsWrites>(
+            "drops_writes",
+            &["FIL02", "FIL03", "FIL04", "FIL05", "FIL16", "FIL19", "HARD02", "ORD05"],
+        ),
+        entry::<DropsRemovals>("drops_removals", &["FIL07", "FIL09", "FIL11", "DIR01", "FIL17"]),
+        entry::<DropsMetadata>("drops_metadata", &["META01", "META03", "META04", "DIR05"]),
+        entry::<MetadataAsData>("metadata_as_data", &["META07", "META01"]),
+        entry::<MetadataMasks>("metadata_masks", &["META06"]),
+        entry::<EverythingIsAFile>("everything_is_a_file", &["DIR01", "FIL10"]),
+        entry::<RemovalComesLast>("removal_comes_last", &["FIL08", "REN05", "SAVE01", "SAVE02"]),
+        entry::<AccessAsChange>("access_as_change", &["FIL14", "ACC05"]),
+        entry::<AccessUndeclared>("access_undeclared", &["ACC04"]),
+        entry::<DropsCloses>("drops_closes", &["ACC02", "ACC03"]),
+        entry::<GhostsOfThePast>(
+            "ghosts_of_the_past",
+            &["FIL18", "ROOT03", "ROOT01", "ROOT09", "REC06", "DIR03", "HARD04", "ORD06"],
+        ),
+        entry::<NameOnly>("name_only", &["FIL01"]),
+        entry::<OtherWithoutInfo>("other_without_info", &["FIL01"]),
+        entry::<FlatOnly>("flat_only", &["REC01", "REC02", "REN02", "REC13"]),
+        entry::<AlwaysDeep>("always_deep", &["DIR06", "DIR02"]),
+        entry::<NoNewFolders>(
+            "no_new_folders",
+            &["REC02", "REC03", "REC04", "REC05", "REC10", "DIR04"],
+        ),
+        entry::<NoRescan>("no_rescan", &["REC03", "REC04"]),
+        entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18"]),
+        entry::<PrefixesOfNames>("prefixes_of_names", &["REC09"]),
+        entry::<FirstWatchOnly>("first_watch_only", &["REC14", "ROOT02", "FIL19"]),
+        entry::<EndsWithFirstRoot>("ends_with_first_root", &["ROOT02", "ROOT01"]),
+        entry::<RagesAboutRoot>("rages_about_root", &["ROOT04", "ROOT06"]),
+        entry::<OneSaveOnly>("one_save_only", &["ROOT05", "SAVE03", "SAVE04"]),
+        entry::<NoTrackers>("no_trackers", &["REN01", "REN02", "REN06", "REN09", "REN10", "REN14"]),
+        entry::<ToBeforeFrom>("to_before_from", &["REN01"]),
+        entry::<DropsArrivals>("drops_arrivals", &["REN03", "REC05"]),
+        entry::<HoldsFirstHalf>("holds_first_half", &["REN04"]),
+        entry::<InventsRemovals>("invents_removals", &["REN08"]),
+        entry::<NoSpecialFiles>("no_special_files", &["FIL12", "REN13", "SYM03", "SAVE05"]),
+        entry::<LinkPathOnly>("link_path_only", &["SYM05"]),
+        entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME08"]),
+        entry::<MakesTextOfNames>("makes_text_of_names", &["NAME01"]),
+        entry::<TrimsNames>("trims_names", &["NAME02"]),
+        entry::<CutsNames>("cuts_names", &["NAME03"]),
+        entry::<ComposesNames>("composes_names", &["NAME04"]),
+        entry::<PassesOverHidden>("passes_over_hidden", &["NAME07"]),
+        entry::<StopsAtLocked>("stops_at_locked", &["PERM01", "PERM03"]),
+        entry::<SwallowsLoss>("swallows_loss", &["OVF01"]),
+        entry::<LossWithoutNeed>("loss_without_need", &["FIL01"]),
+        entry::<DeadAfterLoss>("dead_after_loss", &["OVF02"]),
+        entry::<FlatAfterLoss>("flat_after_loss", &["OVF03"]),
+        entry::<NoRemovalsAfterLoss>("no_removals_after_loss", &["OVF04"]),
+        entry::<Swaps>("swaps", &["ORD01", "ORD02", "ORD07"]),
+        entry::<DropsEverySeventh>(
+            "drops_every_seventh",
+            &["CONV01", "CONV02", "CONV04", "CONV07"],
+        ),
+        entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
+    ]
+}
+
+/// Mutations that turn one item into others, by themselves.
+macro_rules! reports {
+    ($($(#[$doc:meta])* $name:ident = |$event:ident, $reported:ident| $body:block)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name;
+
+            impl Mutation for $name {
+                fn report(&mut self, item: StreamItem, $reported: &mut VecDeque<StreamItem>) {
+                    match item {
+                        Ok($event) => $body,
+                        error => $reported.push_back(error),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+fn is_removal(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Remove(_))
+}
+
+fn is_half(event: &Event, half: RenameMode) -> bool {
+    event.kind == EventKind::Modify(ModifyKind::Name(half))
+}
+
+fn is_metadata(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)))
+}
+
+fn with_name(event: &mut Event, change: impl FnOnce(OsString) -> OsString) {
+    if !is_sentinel(&event.path)
+        && let Some(name) = event.path.file_name()
+    {
+        let name = change(name.to_owned());
+        event.path.set_file_name(name);
+    }
+}
+
+reports! {
+    /// Reports nothing but what the suite must see to go on.
+    Silent = |event, reported| {
+        if is_sentinel(&event.path) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    DropsWrites = |event, reported| {
+        if !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) || is_sentinel(&event.path) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    DropsRemovals = |event, reported| {
+        if !is_removal(&event) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    DropsMetadata = |event, reported| {
+        if !is_metadata(&event) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    MetadataAsData = |event, reported| {
+        let is_metadata = is_metadata(&event);
+        let data = Event::data(DataChange::Any, event.path.clone());
+        reported.push_back(Ok(if is_metadata { data } else { event }));
+    }
+
+    EverythingIsAFile = |event, reported| {
+        let mut event = event;
+        match &mut event.kind {
+            EventKind::Create(kind) => *kind = CreateKind::File,
+            EventKind::Remove(kind) => *kind = RemoveKind::File,
+            _ => {}
+        }
+        reported.push_back(Ok(event));
+    }
+
+    /// Reports the end of what was there before, after what has taken its place.
+    RemovalComesLast = |event, reported| {
+        let path = event.path.clone();
+        let replaces = is_half(&event, RenameMode::To) || matches!(event.kind, EventKind::Create(_));
+        reported.push_back(Ok(event));
+        if replaces && path.file_name().is_some_and(|name| name == "file" || name == "target") {
+            reported.push_back(Ok(Event::remove(RemoveKind::File, path)));
+        }
+    }
+
+    AccessAsChange = |event, reported| {
+        reported.push_back(Ok(match event.kind {
+            EventKind::Access(_) => Event::data(DataChange::Any, event.path),
+            _ => event,
+        }));
+    }
+
+    DropsCloses = |event, reported| {
+        if !matches!(event.kind, EventKind::Access(AccessKind::Close(_))) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    NameOnly = |event, reported| {
+        let mut event = event;
+        event.path = event.path.file_name().map(PathBuf::from).unwrap_or_default();
+        reported.push_back(Ok(event));
+    }
+
+    OtherWithoutInfo = |event, reported| {
+        reported.push_back(Ok(Event::new(EventKind::Other, event.path.clone())));
+        reported.push_back(Ok(event));
+    }
+
+    NoTrackers = |event, reported| {
+        reported.push_back(Ok(event.with_tracker(None)));
+    }
+
+    InventsRemovals = |event, reported| {
+        if is_sentinel(&event.path) {
+            let path = event.path.with_file_name("a");
+            reported.push_back(Ok(Event::remove(RemoveKind::File, path)));
+        }
+        reported.push_back(Ok(event));
+    }
+
+    NoSpecialFiles = |event, reported| {
+        let kind = event.path.symlink_metadata().map(|metadata| metadata.file_type());
+        if kind.is_ok_and(|kind| kind.is_file() || kind.is_dir()) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    LinkPathOnly = |event, reported| {
+        let text = event.path.to_string_lossy().replace("/real/", "/a-link/");
+        let event = Event { path: text.into(), ..event };
+        reported.push_back(Ok(event));
+    }
+
+    PanicsAtNames = |event, reported| {
+        let path = event.path.to_str().expect("paths are text").to_owned();
+        reported.push_back(Ok(Event { path: path.into(), ..event }));
+    }
+
+    MakesTextOfNames = |event, reported| {
+        let path = event.path.to_string_lossy().into_owned();
+        reported.push_back(Ok(Event { path: path.into(), ..event }));
+    }
+
+    TrimsNames = |event, reported| {
+        let mut event = event;
+        with_name(&mut event, |name| name.to_string_lossy().trim().to_owned().into());
+        reported.push_back(Ok(event));
+    }
+
+    CutsNames = |event, reported| {
+        let mut event = event;
+        with_name(&mut event, |name| {
+            let mut bytes = name.into_vec();
+            bytes.truncate(254);
+            OsString::from_vec(bytes)
+        });
+        reported.push_back(Ok(event));
+    }
+
+    ComposesNames = |event, reported| {
+        let mut event = event;
+        with_name(&mut event, |name| {
+            name.to_string_lossy().replace("e\u{301}", "\u{e9}").into()
+        });
+        reported.push_back(Ok(event));
+    }
+
+    PassesOverHidden = |event, reported| {
+        let is_hidden = |name: &std::ffi::OsStr| name.as_bytes().starts_with(b".");
+        if !event.path.file_name().is_some_and(is_hidden) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    SwallowsLoss = |event, reported| {
+        if !matches!(event.kind, EventKind::Missed(_)) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    LossWithoutNeed = |event, reported| {
+        reported.push_back(Ok(Event::missed(None)));
+        reported.push_back(Ok(event));
+    }
+
+    Doubles = |event, reported| {
+        for _ in 0..6 {
+            reported.push_back(Ok(event.clone()));
+        }
+    }
+}
+
+/// Takes two events of a path for one.
+#[derive(Debug, Default)]
+pub(crate) struct MetadataMasks {
+    masked: HashSet<PathBuf>,
+}
+impl Mutation for MetadataMasks {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_metadata(&event) {
+            self.masked.insert(event.path.clone());
+        } else if self.masked.contains(&event.path) {
+            return;
+        }
+        reported.push_back(Ok(event));
+    }
+}
+
+/// Does not say that it reports accesses.
+#[derive(Debug, Default)]
+pub(crate) struct AccessUndeclared;
+impl Mutation for AccessUndeclared {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.without(Capability::EmitOnAccess)
+    }
+}
+
+/// Goes on reporting what is gone.
+#[derive(Debug, Default)]
+pub(crate) struct GhostsOfThePast {
+    gone: Option<PathBuf>,
+}
+impl Mutation for GhostsOfThePast {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if let Some(gone) = &self.gone {
+            reported.push_back(Ok(Event::data(DataChange::Any, gone.join("file"))));
+            reported.push_back(Ok(Event::data(DataChange::Any, gone)));
+        }
+        if is_removal(&event) || is_half(&event, RenameMode::From) {
+            self.gone = Some(event.path.clone());
+        }
+        reported.push_back(Ok(event));
+    }
+}
+
+type Made<M> = Result<(InotifyBackend, M), BackendError>;
+
+/// Watches no folder below the given one.
+#[derive(Debug, Default)]
+pub(crate) struct FlatOnly;
+impl Mutation for FlatOnly {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let flat = watches.into_iter().map(|watch| Watch::non_recursive(watch.path)).collect();
+        Ok((InotifyBackend::new(flat)?, Self))
+    }
+}
+
+/// Watches everything below, asked or not.
+#[derive(Debug, Default)]
+pub(crate) struct AlwaysDeep;
+impl Mutation for AlwaysDeep {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let deep = watches.into_iter().map(|watch| Watch::recursive(watch.path)).collect();
+        Ok((InotifyBackend::new(deep)?, Self))
+    }
+}
+
+/// Watches no folder that appears.
+#[derive(Debug, Default)]
+pub(crate) struct NoNewFolders {
+    new: Vec<PathBuf>,
+}
+impl Mutation for NoNewFolders {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let appears = matches!(event.kind, EventKind::Create(_)) || is_half(&event, RenameMode::To);
+        if appears && event.path.is_dir() {
+            self.new.push(event.path.clone());
+        }
+        let is_in_new = |new: &PathBuf| *new != event.path && event.path.starts_with(new);
+        if !self.new.iter().any(is_in_new) {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Watches folders that appear, but does not look what is in them already.
+#[derive(Debug, Default)]
+pub(crate) struct NoRescan {
+    new: HashSet<PathBuf>,
+}
+impl Mutation for NoRescan {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_creation = matches!(event.kind, EventKind::Create(_));
+        let is_in_new = event.path.parent().is_some_and(|parent| self.new.contains(parent));
+        if is_creation {
+            self.new.insert(event.path.clone());
+        }
+        if !is_creation || !is_in_new || is_sentinel(&event.path) {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Does not bring its books up to date when a folder is renamed.
+#[derive(Debug, Default)]
+pub(crate) struct OldPaths {
+    halves: HashMap<Tracker, PathBuf>,
+    renamed: Vec<(PathBuf, PathBuf)>,
+}
+impl Mutation for OldPaths {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(mut event) = item else { return };
+        if let Some(tracker) = event.attrs.tracker() {
+            if is_half(&event, RenameMode::From) {
+                self.halves.insert(tracker, event.path.clone());
+            } else if let Some(from) = self.halves.remove(&tracker) {
+                self.renamed.push((event.path.clone(), from));
+            }
+        }
+        for (new, old) in self.renamed.iter().rev() {
+            if event.path != *new
+                && !is_sentinel(&event.path)
+                && let Ok(rest) = event.path.strip_prefix(new)
+            {
+                event.path = old.join(rest);
+                break;
+            }
+        }
+        reported.push_back(Ok(event));
+    }
+}
+
+/// Compares paths letter by letter.
+#[derive(Debug, Default)]
+pub(crate) struct PrefixesOfNames {
+    gone: Vec<OsString>,
+}
+impl Mutation for PrefixesOfNames {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let path = event.path.as_os_str().to_owned();
+        let is_gone = |gone: &OsString| path.as_bytes().starts_with(gone.as_bytes());
+        let is_lost = self.gone.iter().any(is_gone);
+        if is_removal(&event) || is_half(&event, RenameMode::From) {
+            self.gone.push(path);
+        }
+        if !is_lost {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Keeps the first of the paths that it is given, except for the suite's own.
+#[derive(Debug, Default)]
+pub(crate) struct FirstWatchOnly;
+impl Mutation for FirstWatchOnly {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("lighthouse");
+        let watches = watches.into_iter().enumerate().filter(is_needed).map(|(_, watch)| watch);
+        Ok((InotifyBackend::new(watches.collect())?, Self))
+    }
+}
+
+/// Takes the end of one watch for the end of all.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWithFirstRoot {
+    roots: Vec<PathBuf>,
+    has_ended: bool,
+}
+impl Mutation for EndsWithFirstRoot {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let roots = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { roots, has_ended: false }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        self.has_ended |= is_removal(&event) && self.roots.contains(&event.path);
+        reported.push_back(Ok(event));
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        if self.has_ended { Poll::Ready(None) } else { Pin::new(inner).poll_next(cx) }
+    }
+}
+
+/// Tries again and again to watch what is gone, and tells each failure.
+#[derive(Debug, Default)]
+pub(crate) struct RagesAboutRoot {
+    gone: Option<PathBuf>,
+}
+impl Mutation for RagesAboutRoot {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_removal(&event) {
+            self.gone = Some(event.path.clone());
+        }
+        reported.push_back(Ok(event));
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        match &self.gone {
+            Some(gone) => {
+                let error = std::io::ErrorKind::NotFound.into();
+                Poll::Ready(Some(Err(StreamError::unwatched(gone, error))))
+            }
+            None => Pin::new(inner).poll_next(cx),
+        }
+    }
+}
+
+/// Watches a file and not its name.
+#[derive(Debug, Default)]
+pub(crate) struct OneSaveOnly {
+    lost: HashSet<PathBuf>,
+}
+impl Mutation for OneSaveOnly {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if self.lost.contains(&event.path) {
+            return;
+        }
+        let ends = is_removal(&event)
+            || is_half(&event, RenameMode::From)
+            || is_half(&event, RenameMode::To);
+        if ends {
+            self.lost.insert(event.path.clone());
+        }
+        reported.push_back(Ok(event));
+    }
+}
+
+/// Reports the second half of a rename first.
+#[derive(Debug, Default)]
+pub(crate) struct ToBeforeFrom {
+    held: Option<Event>,
+}
+impl Mutation for ToBeforeFrom {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_half(&event, RenameMode::From) {
+            self.held = Some(event);
+            return;
+        }
+        reported.push_back(Ok(event));
+        reported.extend(self.held.take().map(Ok));
+    }
+}
+
+/// Needs both halves of a rename.
+#[derive(Debug, Default)]
+pub(crate) struct DropsArrivals {
+    halves: HashSet<Tracker>,
+}
+impl Mutation for DropsArrivals {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_known = event.attrs.tracker().is_some_and(|tracker| !self.halves.insert(tracker));
+        if !is_half(&event, RenameMode::To) || is_known {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Waits for the second half of a rename.
+#[derive(Debug, Default)]
+pub(crate) struct HoldsFirstHalf {
+    held: Option<Event>,
+}
+impl Mutation for HoldsFirstHalf {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_half(&event, RenameMode::From) {
+            self.held = Some(event);
+            return;
+        }
+        reported.extend(self.held.take().map(Ok));
+        reported.push_back(Ok(event));
+    }
+}
+
+/// Is at an end where it may not read.
+#[derive(Debug, Default)]
+pub(crate) struct StopsAtLocked {
+    has_stopped: bool,
+}
+impl Mutation for StopsAtLocked {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_metadata(&event) {
+            let is_denied =
+                |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+            self.has_stopped |= fs::File::open(&event.path).is_err_and(is_denied);
+        }
+        if !self.has_stopped || is_sentinel(&event.path) {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// What a backend that has lost events forgets to do: what it reports after that.
+macro_rules! after_loss {
+    ($($(#[$doc:meta])* $name:ident = |$event:ident| $keeps:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                has_lost: bool,
+            }
+            impl Mutation for $name {
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    let Ok($event) = item else { return };
+                    if !self.has_lost || $keeps {
+                        self.has_lost |= matches!($event.kind, EventKind::Missed(_));
+                        reported.push_back(Ok($event));
+                    }
+                }
+            }
+        )*
+    };
+}
+
+after_loss! {
+    DeadAfterLoss = |event| is_sentinel(&event.path);
+    /// Does not look for folders that were made meanwhile.
+    FlatAfterLoss = |event| is_sentinel(&event.path) || !event.path.to_string_lossy().contains("/new-");
+    NoRemovalsAfterLoss = |event| !is_removal(&event);
+}
+
+/// Loses an event from time to time, of all that are not accesses.
+#[derive(Debug, Default)]
+pub(crate) struct DropsEverySeventh {
+    count: usize,
+}
+impl Mutation for DropsEverySeventh {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_access = matches!(event.kind, EventKind::Access(_));
+        if !is_access && !is_sentinel(&event.path) {
+            self.count += 1;
+            if self.count.is_multiple_of(7) {
+                return;
+            }
+        }
+        reported.push_back(Ok(event));
+    }
+}
+
+/// Reports each two events in the wrong order.
+#[derive(Debug, Default)]
+pub(crate) struct Swaps {
+    held: Option<StreamItem>,
+}
+impl Mutation for Swaps {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if matches!(&item, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
+            reported.push_back(item);
+            return;
+        }
+        match self.held.take() {
+            None => self.held = Some(item),
+            Some(held) => {
+                reported.push_back(item);
+                reported.push_back(held);
+            }
+        }
+    }
+}

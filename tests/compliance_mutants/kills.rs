@@ -1,0 +1,159 @@
+//! Runs the mutants against the cases that are to catch them, and prints the kill table.
+
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use notify_backend::compliance::{Profile, Suite, Verdict, catalogue};
+
+use crate::{
+    construction, contents,
+    mutant::{Mutant, Mutation},
+    streaming,
+};
+
+/// A broken backend and the cases that must catch it.
+pub(crate) struct Entry {
+    name: &'static str,
+    suite: Suite,
+    kills: &'static [&'static str],
+}
+
+/// A mutation by name, and the cases that must catch it.
+pub(crate) fn entry<M: Mutation>(name: &'static str, kills: &'static [&'static str]) -> Entry {
+    // A mutant that says nothing is waited for.
+    let profile = Profile::default().patience(Duration::from_millis(400));
+    Entry { name, suite: Suite::of::<Mutant<M>>().profile(profile), kills }
+}
+
+/// No mistake at all.
+#[derive(Debug, Default)]
+struct Nothing;
+impl Mutation for Nothing {}
+
+/// A few cases of every sort, which the backend must pass when it is wrapped like a mutant.
+const CONTROL: &[&str] =
+    &["CON10", "STR06", "FIL01", "FIL14", "REC03", "REN09", "ROOT03", "OVF03", "RES01", "CHG03"];
+
+/// The mutants whose first case's text is a snapshot: one for each sort of text, and only where it
+/// is the same at each run.
+const TEXTS: &[&str] = &[
+    "access_undeclared",
+    "always_deep",
+    "bare_errors",
+    "claims_no_changes",
+    "doubles",
+    "drops_arrivals",
+    "drops_removals",
+    "ends_with_first_root",
+    "everything_is_a_file",
+    "holds_first_half",
+    "keeps_first_waker",
+    "loss_without_need",
+    "makes_text_of_names",
+    "metadata_as_data",
+    "name_only",
+    "names_all_paths",
+    "never_wakes",
+    "no_rescan",
+    "no_runtime_check",
+    "no_trackers",
+    "other_without_info",
+    "panics_in_thread",
+    "refuses_odd_folders",
+    "silent",
+    "unwatches_anything",
+    "would_block",
+];
+
+pub(crate) fn main() -> ExitCode {
+    let entries: Vec<_> = [construction::mutants(), streaming::mutants(), contents::mutants()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let control = Suite::of::<Mutant<Nothing>>();
+    if control.answer() || entries.iter().any(|entry| entry.suite.answer()) {
+        return ExitCode::SUCCESS;
+    }
+    let arguments = Arguments::from_args();
+    let mut trials = vec![Trial::test("kill_table::has_no_gap", gaps(&entries))];
+    for &id in CONTROL {
+        let control = control.clone();
+        let passes = move || match control.judge(id) {
+            Verdict::Passed => Ok(Completion::Completed),
+            Verdict::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+            Verdict::Failed(text) => Err(Failed::from(text)),
+        };
+        trials.push(Trial::ignorable_test(format!("unbroken::{id}"), passes));
+    }
+    for entry in &entries {
+        for (i, &id) in entry.kills.iter().enumerate() {
+            let (suite, name) = (entry.suite.clone(), entry.name);
+            let is_caught = move || match suite.judge(id) {
+                Verdict::Passed => Err(Failed::from(format!("{id} does not catch {name}"))),
+                Verdict::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Verdict::Failed(text) => {
+                    if i == 0 && TEXTS.contains(&name) {
+                        insta::with_settings!({ prepend_module_to_snapshot => false }, {
+                            insta::assert_snapshot!(name, without_times(&text));
+                        });
+                    }
+                    Ok(Completion::Completed)
+                }
+            };
+            trials.push(Trial::ignorable_test(format!("{name}::{id}"), is_caught));
+        }
+    }
+    if !arguments.list {
+        print_table(&entries);
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Checks that every MUST case is named by some mutant.
+fn gaps(entries: &[Entry]) -> impl FnOnce() -> Result<(), Failed> + Send + 'static {
+    let killed: Vec<_> = entries.iter().flat_map(|entry| entry.kills).copied().collect();
+    move || {
+        let must = catalogue().into_iter().filter(|case| case.level == "MUST");
+        let gaps: Vec<_> =
+            must.filter(|case| !killed.contains(&case.id)).map(|case| case.name).collect();
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        Err(Failed::from(format!("no mutant is caught by {}: {}", gaps.len(), gaps.join(", "))))
+    }
+}
+
+fn print_table(entries: &[Entry]) {
+    let mut table: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for entry in entries {
+        for id in entry.kills {
+            table.entry(id).or_default().push(entry.name);
+        }
+    }
+    println!("kill table ({} mutants):", entries.len());
+    for case in catalogue() {
+        let mutants = table.get(case.id).map_or_else(String::new, |names| names.join(", "));
+        println!("  {:<7} {:<6} {mutants}", case.id, case.level);
+    }
+}
+
+/// The text without what differs from run to run: times, and the places and
+/// backtraces of panics.
+fn without_times(text: &str) -> String {
+    let mut result = String::new();
+    for line in text.lines().take_while(|line| !line.starts_with("printed by the backend")) {
+        // `     12 ms  did     …` --> `        ms  did     …`
+        let line = match line.split_once(" ms  ") {
+            Some((time, rest)) if time.trim().parse::<u64>().is_ok() => format!("  … ms  {rest}"),
+            _ => line.to_owned(),
+        };
+        // `thread main panicked at src/lib.rs:1:2:` --> `thread main panicked at …`
+        let line = match line.split_once(" panicked at ") {
+            Some((thread, _)) => format!("{thread} panicked at …"),
+            None => line,
+        };
+        result.push_str(line.trim_end());
+        result.push('\n');
+    }
+    result
+}

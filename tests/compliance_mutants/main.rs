@@ -1,0 +1,25 @@
+//! The compliance suite judged by broken backends: each must be caught by the cases it names, and
+//! each MUST case must catch one.
+//!
+//! A broken backend is the inotify backend with one mistake, a [`Mutation`](mutant::Mutation). To
+//! add one, write it in one of the files of mutations and name it in that file's table.
+
+#[cfg(target_os = "linux")]
+mod construction;
+#[cfg(target_os = "linux")]
+mod contents;
+#[cfg(target_os = "linux")]
+mod kills;
+#[cfg(target_os = "linux")]
+mod mutant;
+#[cfg(target_os = "linux")]
+mod streaming;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    kills::main()
+}
+
+/// The mutants are made of the inotify backend.
+#[cfg(not(target_os = "linux"))]
+fn main() {}

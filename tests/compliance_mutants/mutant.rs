@@ -1,0 +1,111 @@
+//! A correct backend with one mistake: [`Mutant`].
+
+use std::{collections::VecDeque, fmt::Debug};
+
+use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
+
+/// One mistake. What a mutation does not replace is as it should be.
+pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right
+    }
+
+    /// Changes what is asked for, or what is answered.
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        Ok((InotifyBackend::new(watches)?, Self::default()))
+    }
+
+    /// Changes what is reported.
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        reported.push_back(item);
+    }
+
+    /// Changes how it is polled.
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        Pin::new(inner).poll_next(cx)
+    }
+
+    /// Changes what happens at the end of a poll.
+    fn answer(
+        &mut self,
+        answer: Poll<Option<StreamItem>>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        answer
+    }
+
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        inner.watch(watch)
+    }
+
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        inner.unwatch(path)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+/// The inotify backend with a mistake.
+#[derive(Debug)]
+pub(crate) struct Mutant<M: Mutation> {
+    inner: InotifyBackend,
+    mutation: M,
+    reported: VecDeque<StreamItem>,
+}
+
+impl<M: Mutation> Backend for Mutant<M> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        let (inner, mutation) = M::new(watches)?;
+        Ok(Self { inner, mutation, reported: VecDeque::new() })
+    }
+
+    fn capabilities() -> Capabilities {
+        M::capabilities(InotifyBackend::capabilities())
+    }
+
+    fn name() -> &'static str {
+        "mutants/inotify"
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.mutation.watch(&mut self.inner, watch)
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.mutation.unwatch(&mut self.inner, path)
+    }
+}
+
+impl<M: Mutation> Stream for Mutant<M> {
+    type Item = StreamItem;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        let Self { inner, mutation, reported } = self.get_mut();
+        let answer = loop {
+            if let Some(item) = reported.pop_front() {
+                break Poll::Ready(Some(item));
+            }
+            match mutation.poll(inner, cx) {
+                Poll::Ready(Some(item)) => mutation.report(item, reported),
+                other => break other,
+            }
+        };
+        mutation.answer(answer, cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.mutation.size_hint()
+    }
+}
+
+/// Whether the suite made this file to find out whether everything has been reported.
+pub(crate) fn is_sentinel(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("suite-sentinel"))
+}

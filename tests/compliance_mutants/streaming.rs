@@ -1,0 +1,207 @@
+//! Mistakes in being a stream.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex},
+    task::{Wake, Waker},
+    thread,
+    time::Duration,
+};
+
+use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
+
+use crate::{
+    kills::{Entry, entry},
+    mutant::Mutation,
+};
+
+pub(crate) fn mutants() -> Vec<Entry> {
+    vec![
+        entry::<WouldBlock>("would_block", &["STR01"]),
+        entry::<NeverWakes>("never_wakes", &["STR02"]),
+        entry::<KeepsFirstWaker>("keeps_first_waker", &["STR03"]),
+        entry::<LosesRestOfRead>("loses_rest_of_read", &["STR04", "STR05"]),
+        entry::<BusyWakes>("busy_wakes", &["STR06", "STR07"]),
+        entry::<BlocksInPoll>("blocks_in_poll", &["STR08"]),
+        entry::<ForgetsEnd>("forgets_end", &["STR09", "ROOT06"]),
+        entry::<BlocksInDrop>("blocks_in_drop", &["STR10", "STR11"]),
+        entry::<KeepsWaker>("keeps_waker", &["STR12"]),
+        entry::<LocksWhileWaking>("locks_while_waking", &["STR13"]),
+        entry::<LeaksInterruption>("leaks_interruption", &["STR14"]),
+        entry::<PromisesTooMuch>("promises_too_much", &["STR16"]),
+        entry::<Hoards>("hoards", &["OVF05"]),
+    ]
+}
+
+macro_rules! mutations {
+    ($($name:ident)*) => {
+        $(#[derive(Debug, Default)] pub(crate) struct $name;)*
+    };
+}
+
+mutations! { WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksInDrop PromisesTooMuch LocksWhileWaking }
+
+type Polled = Poll<Option<StreamItem>>;
+
+/// Passes on what the platform says when it has nothing.
+impl Mutation for WouldBlock {
+    fn answer(&mut self, answer: Polled, _: &mut Context<'_>) -> Polled {
+        match answer {
+            Poll::Pending => {
+                let error = io::ErrorKind::WouldBlock.into();
+                Poll::Ready(Some(Err(StreamError::Read { error })))
+            }
+            answer @ Poll::Ready(_) => answer,
+        }
+    }
+}
+
+impl Mutation for NeverWakes {
+    fn poll(&mut self, inner: &mut InotifyBackend, _: &mut Context<'_>) -> Polled {
+        Pin::new(inner).poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct KeepsFirstWaker {
+    first: Option<Waker>,
+}
+impl Mutation for KeepsFirstWaker {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        let first = self.first.get_or_insert_with(|| cx.waker().clone()).clone();
+        let polled = Pin::new(inner).poll_next(&mut Context::from_waker(&first));
+        if polled.is_ready() {
+            self.first = None;
+        }
+        polled
+    }
+}
+
+/// Hands over some of what it has read, and waits for the next change with the rest.
+#[derive(Debug, Default)]
+pub(crate) struct LosesRestOfRead {
+    handed_over: usize,
+}
+impl Mutation for LosesRestOfRead {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        if self.handed_over >= 3 {
+            return Poll::Pending;
+        }
+        self.handed_over += 1;
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+impl Mutation for BusyWakes {
+    fn answer(&mut self, answer: Polled, cx: &mut Context<'_>) -> Polled {
+        if answer.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        answer
+    }
+}
+
+impl Mutation for BlocksInPoll {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        thread::sleep(Duration::from_millis(200));
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsEnd {
+    has_ended: bool,
+}
+impl Mutation for ForgetsEnd {
+    fn answer(&mut self, answer: Polled, _: &mut Context<'_>) -> Polled {
+        match answer {
+            Poll::Ready(None) if self.has_ended => Poll::Pending,
+            answer => {
+                self.has_ended = matches!(answer, Poll::Ready(None));
+                answer
+            }
+        }
+    }
+}
+
+impl Mutation for BlocksInDrop {}
+impl Drop for BlocksInDrop {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(1200));
+    }
+}
+
+/// Lets nobody have the waker back.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsWaker;
+impl Mutation for KeepsWaker {
+    fn answer(&mut self, answer: Polled, cx: &mut Context<'_>) -> Polled {
+        static WAKERS: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
+        WAKERS.lock().expect("nobody panics").push(cx.waker().clone());
+        answer
+    }
+}
+
+/// Wakes while it holds what it needs to be dropped.
+static BOOKS: Mutex<()> = Mutex::new(());
+struct Locking(Waker);
+impl Wake for Locking {
+    fn wake(self: Arc<Self>) {
+        let _held = BOOKS.lock();
+        self.0.wake_by_ref();
+    }
+}
+impl Mutation for LocksWhileWaking {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        let waker = Waker::from(Arc::new(Locking(cx.waker().clone())));
+        Pin::new(inner).poll_next(&mut Context::from_waker(&waker))
+    }
+}
+impl Drop for LocksWhileWaking {
+    fn drop(&mut self) {
+        // In the place of waiting for ever.
+        assert!(BOOKS.try_lock().is_ok(), "a deadlock");
+    }
+}
+
+/// Passes an interrupted call on as an error, once.
+#[derive(Debug, Default)]
+pub(crate) struct LeaksInterruption {
+    polls: usize,
+}
+impl Mutation for LeaksInterruption {
+    fn answer(&mut self, answer: Polled, _: &mut Context<'_>) -> Polled {
+        self.polls += 1;
+        if self.polls == 50 {
+            let error = io::ErrorKind::Interrupted.into();
+            return Poll::Ready(Some(Err(StreamError::Read { error })));
+        }
+        answer
+    }
+}
+
+impl Mutation for PromisesTooMuch {
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (1_000_000, None)
+    }
+}
+
+/// Reads everything at once into a queue without a limit.
+#[derive(Debug, Default)]
+pub(crate) struct Hoards {
+    queue: VecDeque<(StreamItem, [u8; 800])>,
+}
+impl Mutation for Hoards {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        loop {
+            match Pin::new(&mut *inner).poll_next(cx) {
+                Poll::Ready(Some(item)) => self.queue.push_back((item, [1; 800])),
+                Poll::Ready(None) if self.queue.is_empty() => return Poll::Ready(None),
+                _ => break,
+            }
+        }
+        self.queue.pop_front().map_or(Poll::Pending, |(item, _)| Poll::Ready(Some(item)))
+    }
+}
