@@ -13,4 +13,5 @@ mod generated;
 mod inotify;
 mod names;
 mod package;
+mod poll;
 mod support;
