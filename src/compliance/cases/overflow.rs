@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    capability::Capability::{WatchFolders, WatchNewFolders},
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
@@ -28,6 +28,7 @@ pub(super) const GROUP: Group = Group {
         PICTURE_AFTER_LOSS,
         SLOW_CONSUMER,
         MISSED_IS_RARE,
+        LOSS_IN_LARGE_TREE,
     ],
 };
 
@@ -215,6 +216,30 @@ const SLOW_CONSUMER: Case = Case {
         })
     },
     ..Case::MUST
+};
+
+const LOSS_IN_LARGE_TREE: Case = Case {
+    id: "OVF09",
+    name: "loss_in_large_tree",
+    needs: &[WatchRecursively],
+    checks: "After events were lost in a tree of 5000 folders, looking at all of them again causes \
+             no further loss.",
+    why: "The accesses of a backend's own scan overflow the queue again, and it scans for ever.",
+    usual_cause: "The platform is asked for accesses while the folders are listed.",
+    run: |lab| {
+        lab.tree.make("make 5000 folders in the folders in", "wide", |wide| {
+            (0..5000)
+                .try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
+        })?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        overflow(lab, &mut watcher)?;
+        watcher.forget_events();
+        watcher.guard.may_miss = false;
+        lab.tree.create("wide/99/49/file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("wide/99/49/file"))
+    },
+    ..Case::SHOULD
 };
 
 const MISSED_IS_RARE: Case = Case {

@@ -373,7 +373,7 @@ const LARGE_TREE: Case = Case {
     why: "gradle tests with 10 000 folders; JDK's LotsOfEntries.",
     usual_cause: "Each new folder is compared with all others, or the scan recurses on the stack.",
     run: |lab| {
-        let deep = make_large_tree(lab)?;
+        let deep = make_large_tree(lab, 2000)?;
         let start = Instant::now();
         let mut watcher = lab.watch([lab.deep()])?;
         // That the scan itself loses nothing is another case.
@@ -394,10 +394,10 @@ const LARGE_TREE: Case = Case {
     ..Case::MUST
 };
 
-/// Makes 2241 folders; answers the deepest.
-fn make_large_tree(lab: &Lab) -> Check<String> {
-    lab.tree.make("make 2040 folders in", "wide", |wide| {
-        (0..2000).try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
+/// Makes many folders, 50 in each, and some that are 200 deep; answers the deepest.
+fn make_large_tree(lab: &Lab, count: usize) -> Check<String> {
+    lab.tree.make(&format!("make {count} folders in the folders in"), "wide", |wide| {
+        (0..count).try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
     })?;
     let deep = vec!["d"; 200].join("/");
     lab.tree.mkdir_all(&deep)?;
@@ -408,12 +408,12 @@ const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
     id: "REC19",
     name: "large_tree_overflows_nothing",
     needs: &[WatchRecursively],
-    checks: "Watching a tree of 2000 folders does not by itself fill the platform's queue.",
-    why: "The accesses of a backend's own scan are events like others, and a fifth of 10 000 folders \
-          overflows the queue of Linux.",
+    checks: "Watching a tree of 5000 folders does not by itself fill the platform's queue.",
+    why: "The accesses of a backend's own scan are events like others, and those of 5000 folders \
+          overflow the queue of Linux.",
     usual_cause: "The platform is asked for accesses before the folders are listed.",
     run: |lab| {
-        make_large_tree(lab)?;
+        make_large_tree(lab, 5000)?;
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.settle()
     },

@@ -1,6 +1,7 @@
 //! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
 
 use std::{
+    collections::VecDeque,
     ffi::OsStr,
     io,
     ops::Range,
@@ -11,7 +12,10 @@ use std::{
 };
 
 use notify_backend::{descriptor::Descriptor, prelude::*, recursion::FolderWatcher};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::{
+    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+    io::read,
+};
 
 use crate::files::Files;
 
@@ -37,9 +41,7 @@ const ROOT: WatchFlags = FOLDER.union(WatchFlags::DELETE_SELF).union(WatchFlags:
 pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     let is_folder = flags.contains(ReadFlags::ISDIR);
     let kind = match flags.difference(ReadFlags::ISDIR) {
-        // Listing a folder opens and reads it too. That is no access to a file, and this backend's
-        // own listing would show.
-        ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE if is_folder => return None,
+        _ if is_listing(flags) => return None,
         ReadFlags::OPEN => EventKind::Access(AccessKind::Open(AccessMode::Any)),
         ReadFlags::ACCESS => EventKind::Access(AccessKind::Read),
         ReadFlags::CLOSE_WRITE => EventKind::Access(AccessKind::Close(AccessMode::Write)),
@@ -55,6 +57,13 @@ pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
         _ => return None,
     };
     Some(kind)
+}
+
+/// Whether an event comes from the listing of a folder, which opens and reads it. That is no access
+/// to a file, and this backend's own listing would show.
+fn is_listing(flags: ReadFlags) -> bool {
+    let access = ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE;
+    flags.contains(ReadFlags::ISDIR) && flags.intersects(access)
 }
 
 /// What an event says of the watched root itself.
@@ -93,6 +102,56 @@ impl Kernel {
     pub(crate) fn watch_file(&mut self, path: &Path, location: &Path) -> io::Result<()> {
         let descriptor = &self.descriptor;
         self.files.add(path, location, |folder| watch_root(descriptor, folder))
+    }
+}
+
+/// How much is read at a time. More takes memory that is cold each time it is reached.
+pub(crate) const BUFFER: usize = 64 * 1024;
+
+/// What was read ahead while folders were being listed. That opens and reads them, which the kernel
+/// reports as well: a tree of a few thousand folders would fill its queue with that alone.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    // Each of at most `BUFFER` bytes.
+    chunks: VecDeque<Vec<u8>>,
+    bytes: usize,
+    is_drained: bool,
+}
+
+impl Backlog {
+    /// Beyond this, what comes is left to the kernel, which says so when it loses events.
+    const MOST: usize = 64 * 1024 * 1024;
+
+    /// Reads all that the kernel has now, and keeps what the listing of folders did not cause.
+    pub(crate) fn absorb(&mut self, kernel: &Kernel) {
+        let mut buffer = vec![0; BUFFER];
+        self.is_drained = false;
+        while self.bytes < Self::MOST {
+            // An error that is not about an empty queue comes up again at the next poll.
+            let Ok(length) = read(&kernel.descriptor, &mut buffer) else {
+                self.is_drained = true;
+                return;
+            };
+            let (mut unread, mut kept) = (0..length, Vec::new());
+            let mut start = 0;
+            while let Some(event) = RawEvent::take(&buffer, &mut unread) {
+                if !is_listing(event.flags) {
+                    kept.extend_from_slice(&buffer[start..unread.start]);
+                }
+                start = unread.start;
+            }
+            if !kept.is_empty() {
+                self.bytes += kept.len();
+                self.chunks.push_back(kept);
+            }
+        }
+    }
+
+    /// The events that are next, and whether the kernel had no more when they were read.
+    pub(crate) fn next(&mut self) -> Option<(Vec<u8>, bool)> {
+        let chunk = self.chunks.pop_front()?;
+        self.bytes -= chunk.len();
+        Some((chunk, self.chunks.is_empty() && self.is_drained))
     }
 }
 

@@ -27,7 +27,7 @@ use std::{fs, io, ops::Range, task::ready};
 use notify_backend::{backend::require_runtime, prelude::*};
 
 use crate::{
-    kernel::{Kernel, RawEvent},
+    kernel::{BUFFER, Kernel, RawEvent},
     watched::{Watched, explain},
 };
 
@@ -69,7 +69,7 @@ impl Backend for InotifyBackend {
         }
         let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
-            buffer: vec![0; 64 * 1024].into_boxed_slice(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
             unread: 0..0,
             is_drained: false,
             watched: Watched::new(kernel),
@@ -131,6 +131,11 @@ impl Stream for InotifyBackend {
             } else {
                 if std::mem::take(is_drained) {
                     watched.settle();
+                    continue;
+                }
+                if let Some((events, is_last)) = watched.next_absorbed() {
+                    buffer[..events.len()].copy_from_slice(&events);
+                    (*unread, *is_drained) = (0..events.len(), is_last);
                     continue;
                 }
                 match ready!(watched.poll_read(cx, buffer)) {

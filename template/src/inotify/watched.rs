@@ -4,7 +4,11 @@ use std::{
     collections::{HashMap, VecDeque},
     ffi::OsStr,
     io, mem,
+    panic::resume_unwind,
     path::absolute,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
 };
 
 use notify_backend::{
@@ -18,11 +22,14 @@ use rustix::fs::inotify::ReadFlags;
 
 use crate::{
     files::WatchedFile,
-    kernel::{Kernel, RawEvent, entry_kind, root_kind},
+    kernel::{Backlog, Kernel, RawEvent, entry_kind, root_kind},
 };
 
 /// How many entries of new folders are looked at before another task gets its turn.
 const SCAN_STEP: usize = 256;
+
+/// How long the kernel's queue is left alone while a tree is walked: long before it is full.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Links to folders are followed.
 const FOLLOW_LINKS: bool = true;
@@ -32,6 +39,7 @@ pub(crate) struct Watched {
     /// What there is to say.
     pub(crate) ready: VecDeque<StreamItem>,
     kernel: Kernel,
+    backlog: Backlog,
     tree: WatchTree<i32>,
     // The watched folders, and whether recursively.
     roots: HashMap<Node, bool>,
@@ -67,6 +75,7 @@ impl Watched {
         Self {
             ready: VecDeque::new(),
             kernel,
+            backlog: Backlog::default(),
             tree: WatchTree::new(),
             roots: HashMap::new(),
             scan: Scan::new(FOLLOW_LINKS),
@@ -84,6 +93,11 @@ impl Watched {
         self.kernel.descriptor.poll_read(cx, buffer, RawEvent::LARGEST)
     }
 
+    /// What was read ahead, to be applied before anything else is read.
+    pub(crate) fn next_absorbed(&mut self) -> Option<(Vec<u8>, bool)> {
+        self.backlog.next()
+    }
+
     /// Whether nothing is watched any more because all of it is gone.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_lost && self.roots.is_empty() && self.kernel.files.is_empty()
@@ -95,7 +109,7 @@ impl Watched {
         let root = self.tree.add_root(path, wd);
         self.roots.insert(root, recursive);
         if recursive {
-            for (path, error) in watch_below(&mut self.tree, root, FOLLOW_LINKS, &self.kernel) {
+            for (path, error) in self.watch_below(root) {
                 let cause = explain(path.clone(), error);
                 if is_limit(&cause) {
                     // It concerns all further folders as well, and not this one in particular.
@@ -110,6 +124,30 @@ impl Watched {
             self.remove_root(previous);
         }
         Ok(())
+    }
+
+    /// Watches what is below a root; meanwhile keeps the kernel's queue from being filled by that.
+    fn watch_below(&mut self, root: Node) -> Vec<(PathBuf, io::Error)> {
+        let Self { tree, kernel, backlog, .. } = self;
+        let (kernel, is_done) = (&*kernel, AtomicBool::new(false));
+        let absorb = || {
+            while !is_done.load(Ordering::Acquire) {
+                backlog.absorb(kernel);
+                thread::park_timeout(PAUSE);
+            }
+            backlog.absorb(kernel);
+        };
+        thread::scope(|scope| {
+            let reader = thread::Builder::new().spawn_scoped(scope, absorb);
+            let failed = watch_below(tree, root, FOLLOW_LINKS, kernel);
+            is_done.store(true, Ordering::Release);
+            // Without it, a large tree begins with a `Missed`.
+            if let Ok(reader) = reader {
+                reader.thread().unpark();
+                reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+            }
+            failed
+        })
     }
 
     pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), BackendError> {
@@ -363,6 +401,7 @@ impl Watched {
     pub(crate) fn scan(&mut self) {
         let Self { scan, tree, kernel, ready, .. } = self;
         scan.step(SCAN_STEP, tree, kernel, |found| ready.push_back(said(found)));
+        self.backlog.absorb(&self.kernel);
         // Afterwards: who now looks at the folders anew finds them all watched.
         if !self.scan.is_active() && mem::take(&mut self.has_overflown) {
             self.ready.push_back(Ok(Event::missed(None)));
