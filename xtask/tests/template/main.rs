@@ -13,5 +13,4 @@ mod generated;
 mod inotify;
 mod names;
 mod package;
-mod poll;
 mod support;
