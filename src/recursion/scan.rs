@@ -1,7 +1,10 @@
 //! Catching up with folders while events come in: [`Scan`].
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     ffi::{OsStr, OsString},
     fmt::Debug,
     hash::Hash,
@@ -35,38 +38,52 @@ use crate::event::CreateKind;
 #[derive(Debug)]
 pub struct Scan<I> {
     follow_links: bool,
-    waiting: Vec<Job>,
     // From the topmost folder down to the one that is being listed now.
     listings: Vec<Listing>,
-    // Links to follow once all folders are known that are reached without one.
-    links: Vec<(Job, OsString)>,
-    // What could not be found under the path that the tree has for it.
+    // To be done when no folder is being listed.
+    waiting: Vec<Job>,
+    // To be followed when nothing is waiting: all folders are known that are reached without one.
+    links: BTreeSet<Link>,
+    // To be removed when everything is known: folders that are not where the tree had them, which
+    // may have been found elsewhere. They are detached.
+    gone: Vec<Node>,
+    // To be tried again: the platform is about to report a rename.
     astray: Vec<Job>,
+    // Folders whose entries were reported since the scan became active.
+    told: HashSet<Node>,
     // What was reported by a scan and may be reported by the platform once more: since the last
     // settling, and since the one before.
     reported: [HashSet<(I, OsString)>; 2],
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Job {
-    folder: Node,
-    what: What,
+    task: Task,
+    // Whether what is found is new, or was only not watched.
+    is_new: bool,
 }
 
-/// What to say of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    /// All of them are new.
-    All,
-    /// Those below folders that the tree does not know yet are new.
-    BelowUnknown,
-    /// Nothing.
-    Nothing,
+#[derive(Debug)]
+enum Task {
+    /// List a folder of the tree.
+    List(Node),
+    /// Watch an entry of a folder of the tree, and list it.
+    Enter(Node, OsString, Via),
+}
+
+/// In the order of the paths, as [`watch_below`](super::watch_below) follows them.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    path: PathBuf,
+    parent: Node,
+    name: OsString,
+    is_new: bool,
 }
 
 #[derive(Debug)]
 struct Listing {
-    job: Job,
+    folder: Node,
+    is_new: bool,
     entries: Entries,
     // The folders of the tree that are still where the tree has them.
     confirmed: HashSet<Node>,
@@ -81,6 +98,20 @@ pub enum Found {
     Unwatched(PathBuf, io::Error),
 }
 
+/// What became of the attempt to enter a folder.
+#[derive(Debug, Default)]
+struct Entered {
+    // The folder, opened, if it is watched now.
+    folder: Option<(Node, OwnedFd)>,
+    // Whether the tree had it there already.
+    is_known: bool,
+    // Another folder that the tree had there; detached.
+    replaced: Option<Node>,
+}
+
+/// Which folder cannot be watched, and why.
+type Failure = (PathBuf, io::Error);
+
 impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     /// A scan with nothing to do. Links that lead to folders are followed where `follow_links` says
     /// so, as in [`watch_below`](super::watch_below).
@@ -88,10 +119,12 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     pub fn new(follow_links: bool) -> Self {
         Self {
             follow_links,
-            waiting: Vec::new(),
             listings: Vec::new(),
-            links: Vec::new(),
+            waiting: Vec::new(),
+            links: BTreeSet::new(),
+            gone: Vec::new(),
             astray: Vec::new(),
+            told: HashSet::new(),
             reported: [HashSet::new(), HashSet::new()],
         }
     }
@@ -115,39 +148,27 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         tree: &mut WatchTree<I>,
         watcher: &W,
     ) -> Result<Option<Node>, (PathBuf, io::Error)> {
-        let what = if is_new { What::BelowUnknown } else { What::Nothing };
-        let job = Job { folder: parent, what };
-        match open_known(job.folder, tree, watcher) {
-            Ok(Some(folder)) => {
-                let what = if is_new { What::All } else { What::Nothing };
-                match enter(folder.as_fd(), parent, name, via, tree, watcher)? {
-                    Entry::Folder(entered) => {
-                        let replaced = entered.replaced;
-                        self.listings.extend(entered.list(what));
-                        return Ok(replaced);
-                    }
-                    Entry::Astray => self.astray.push(job),
-                    Entry::Other => {}
-                }
-                Ok(None)
-            }
-            Ok(None) => {
-                self.astray.push(job);
-                Ok(None)
-            }
-            Err(error) => Err((tree.path(parent).unwrap_or_default(), error)),
+        let entered = self.find_and_enter((parent, name, via), is_new, tree, watcher)?;
+        if let Some((folder, opened)) = entered.folder {
+            let listing = self.list(folder, opened, is_new, tree)?;
+            self.listings.push(listing);
         }
+        Ok(entered.replaced)
     }
 
-    /// Compares `folder` and all below it with the tree, and mends the tree without a report.
+    /// Compares `folder` and all below it with what is there, and mends the tree without a report:
+    /// for when the platform has lost reports.
     pub fn compare(&mut self, folder: Node) {
-        self.waiting.push(Job { folder, what: What::Nothing });
+        self.waiting.push(Job { task: Task::List(folder), is_new: false });
     }
 
     /// Whether there is something to do.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !(self.waiting.is_empty() && self.listings.is_empty() && self.links.is_empty())
+        !(self.listings.is_empty()
+            && self.waiting.is_empty()
+            && self.links.is_empty()
+            && self.gone.is_empty())
     }
 
     /// Whether the platform's report that `name` was created in the folder `id` is one of what a
@@ -181,7 +202,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         self.reported = [HashSet::new(), HashSet::new()];
     }
 
-    /// Looks at up to `count` entries.
+    /// Takes up to `count` small steps: each looks at an entry, or gives up a watch.
     pub fn step<W: FolderWatcher<Id = I>>(
         &mut self,
         count: usize,
@@ -190,210 +211,220 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         mut found: impl FnMut(Found),
     ) {
         for _ in 0..count {
-            if let Some(listing) = self.listings.last_mut() {
-                if tree.id(listing.job.folder).is_none() {
-                    self.listings.pop();
-                    continue;
-                }
-                match listing.entries.next() {
-                    Some(Ok((name, entry_type))) => {
-                        self.look_at(name, entry_type, tree, watcher, &mut found);
-                    }
-                    Some(Err(error)) => {
-                        let path = tree.path(listing.job.folder).unwrap_or_default();
-                        found(Found::Unwatched(path, error));
-                        self.listings.pop();
-                    }
-                    None => {
-                        listing.remove_others(tree, watcher);
-                        self.listings.pop();
-                    }
-                }
+            let result = if let Some(listing) = self.listings.pop() {
+                self.go_on(listing, tree, watcher, &mut found)
             } else if let Some(job) = self.waiting.pop() {
-                self.open(job, tree, watcher, &mut found);
-            } else if let Some((job, name)) = self.links.pop() {
-                self.follow(job, &name, tree, watcher, &mut found);
+                self.run(job, tree, watcher)
+            } else if let Some(Link { parent, name, is_new, .. }) = self.links.pop_first() {
+                let task = Task::Enter(parent, name, Via::Link);
+                self.run(Job { task, is_new }, tree, watcher)
+            } else if let Some(folder) = self.gone.pop() {
+                self.remove(folder, tree, watcher);
+                Ok(())
             } else {
-                return;
-            }
-        }
-    }
-
-    fn look_at<W: FolderWatcher<Id = I>>(
-        &mut self,
-        name: OsString,
-        entry_type: EntryType,
-        tree: &mut WatchTree<I>,
-        watcher: &W,
-        found: &mut impl FnMut(Found),
-    ) {
-        let Some(Listing { job, entries, confirmed }) = self.listings.last_mut() else {
-            return;
-        };
-        let Job { folder, what } = *job;
-        if what == What::All
-            && let Some(path) = tree.entry_path(folder, &name)
-        {
-            let is_folder = entry_type == EntryType::Folder;
-            let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
-            found(Found::Entry(kind, path));
-            self.reported[0].extend(tree.id(folder).map(|id| (id, name.clone())));
-        }
-        match entry_type.via(self.follow_links) {
-            None => {}
-            Some(Via::Link) => {
-                confirmed.extend(tree.child(folder, &name));
-                self.links.push((*job, name));
-            }
-            Some(Via::Name) => {
-                let opened = entries.folder();
-                let known = tree.child(folder, &name);
-                let entered = match opened {
-                    Ok(opened) => enter(opened, folder, &name, Via::Name, tree, watcher),
-                    Err(error) => Err((tree.path(folder).unwrap_or_default(), error)),
-                };
-                match entered {
-                    Ok(Entry::Other) => {}
-                    Ok(Entry::Astray) => {
-                        confirmed.extend(known);
-                        let what = if what == What::Nothing { what } else { What::BelowUnknown };
-                        self.astray.push(Job { folder, what });
-                    }
-                    Ok(Entry::Folder(entered)) => {
-                        confirmed.insert(entered.node);
-                        remove(entered.replaced, tree, watcher);
-                        let is_known = known == Some(entered.node);
-                        let what = match what {
-                            What::BelowUnknown if !is_known => What::All,
-                            what => what,
-                        };
-                        self.listings.extend(entered.list(what));
-                    }
-                    Err((path, error)) => found(Found::Unwatched(path, error)),
-                }
-            }
-        }
-    }
-
-    fn open<W: FolderWatcher<Id = I>>(
-        &mut self,
-        job: Job,
-        tree: &WatchTree<I>,
-        watcher: &W,
-        found: &mut impl FnMut(Found),
-    ) {
-        if tree.id(job.folder).is_none() {
-            return;
-        }
-        match open_known(job.folder, tree, watcher) {
-            Ok(Some(folder)) => {
-                let entered = Entered { node: job.folder, folder, replaced: None };
-                self.listings.extend(entered.list(job.what));
-            }
-            Ok(None) => self.astray.push(job),
-            Err(error) => {
-                let path = tree.path(job.folder).unwrap_or_default();
+                break;
+            };
+            if let Err((path, error)) = result {
                 found(Found::Unwatched(path, error));
             }
         }
+        if !self.is_active() {
+            self.told = HashSet::new();
+        }
     }
 
-    fn follow<W: FolderWatcher<Id = I>>(
+    /// Looks at the next entry of a folder.
+    fn go_on<W: FolderWatcher<Id = I>>(
         &mut self,
-        job: Job,
-        name: &OsStr,
+        mut listing: Listing,
         tree: &mut WatchTree<I>,
         watcher: &W,
         found: &mut impl FnMut(Found),
+    ) -> Result<(), Failure> {
+        let Listing { folder, is_new, .. } = listing;
+        let Some(entry) = listing.entries.next() else {
+            self.finish(&listing, tree);
+            return Ok(());
+        };
+        let (name, entry_type) = entry.map_err(|error| failure(tree.path(folder), error))?;
+        let (Some(id), Some(path)) = (tree.id(folder), tree.entry_path(folder, &name)) else {
+            // It was removed meanwhile.
+            return Ok(());
+        };
+        if is_new {
+            let is_folder = entry_type == EntryType::Folder;
+            let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
+            found(Found::Entry(kind, path.clone()));
+            self.reported[0].insert((id, name.clone()));
+        }
+        let below = match entry_type.via(self.follow_links) {
+            None => Ok(None),
+            Some(Via::Name) => self.go_into(&mut listing, &name, tree, watcher),
+            Some(Via::Link) => {
+                self.links.insert(Link { path, parent: folder, name, is_new });
+                Ok(None)
+            }
+        };
+        self.listings.push(listing);
+        self.listings.extend(below?);
+        Ok(())
+    }
+
+    /// Enters a folder that was listed.
+    fn go_into<W: FolderWatcher<Id = I>>(
+        &mut self,
+        Listing { folder, is_new, entries, confirmed }: &mut Listing,
+        name: &OsStr,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<Option<Listing>, Failure> {
+        let opened = entries.folder().map_err(|error| failure(tree.path(*folder), error))?;
+        let place = (*folder, name, Via::Name);
+        let entered = self.enter_in(opened, place, *is_new, tree, watcher)?;
+        self.gone.extend(entered.replaced);
+        // Also where it has vanished or is astray: the platform is about to report why.
+        confirmed.extend(tree.child(*folder, name));
+        let list = |(child, opened)| self.list(child, opened, *is_new, tree);
+        entered.folder.map(list).transpose()
+    }
+
+    /// Gives up the folders of the tree that a listing did not have. Those that a link leads to are
+    /// among them: each is entered anew if the link still leads there, and nothing else does.
+    fn finish(&mut self, listing: &Listing, tree: &mut WatchTree<I>) {
+        let is_gone = |child: &Node| !listing.confirmed.contains(child);
+        for child in tree.children(listing.folder).filter(is_gone).collect::<Vec<_>>() {
+            tree.detach(child);
+            self.gone.push(child);
+        }
+    }
+
+    fn run<W: FolderWatcher<Id = I>>(
+        &mut self,
+        Job { task, is_new }: Job,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<(), Failure> {
+        let folder = match task {
+            Task::List(folder) => {
+                let opened = self.find(folder, Task::List(folder), is_new, tree, watcher)?;
+                opened.map(|opened| (folder, opened))
+            }
+            Task::Enter(parent, name, via) => {
+                let entered = self.find_and_enter((parent, &name, via), is_new, tree, watcher)?;
+                self.gone.extend(entered.replaced);
+                // What is known by now was listed when it became so.
+                entered.folder.filter(|_| !entered.is_known)
+            }
+        };
+        if let Some((folder, opened)) = folder {
+            let listing = self.list(folder, opened, is_new, tree)?;
+            self.listings.push(listing);
+        }
+        Ok(())
+    }
+
+    /// Removes a folder that is gone, and gives up its watch; those below it go first.
+    fn remove<W: FolderWatcher<Id = I>>(
+        &mut self,
+        folder: Node,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
     ) {
-        let is_new = job.what != What::Nothing;
-        if tree.id(job.folder).is_none() {
-            return;
+        let child = tree.children(folder).next();
+        if let Some(child) = child {
+            tree.detach(child);
+            self.gone.extend([folder, child]);
+        } else {
+            tree.remove(folder).into_iter().for_each(|id| watcher.release(id));
         }
-        match self.enter(job.folder, name, Via::Link, is_new, tree, watcher) {
-            Ok(replaced) => remove(replaced, tree, watcher),
-            Err((path, error)) => found(Found::Unwatched(path, error)),
+    }
+
+    fn find_and_enter<W: FolderWatcher<Id = I>>(
+        &mut self,
+        place: (Node, &OsStr, Via),
+        is_new: bool,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<Entered, Failure> {
+        let (parent, name, via) = place;
+        let task = Task::Enter(parent, name.into(), via);
+        match self.find(parent, task, is_new, tree, watcher)? {
+            Some(opened) => self.enter_in(opened.as_fd(), place, is_new, tree, watcher),
+            None => Ok(Entered::default()),
         }
     }
-}
 
-impl Listing {
-    /// Removes the folders from the tree that the listing did not have.
-    fn remove_others<W: FolderWatcher>(&self, tree: &mut WatchTree<W::Id>, watcher: &W) {
-        let gone: Vec<Node> = tree
-            .children(self.job.folder)
-            .filter(|child| !self.confirmed.contains(child))
-            .collect();
-        remove(gone, tree, watcher);
-    }
-}
-
-/// What an entry turned out to be.
-enum Entry {
-    Folder(Entered),
-    /// A folder that the tree has at another place still: a rename is yet to be reported, and what
-    /// has the name now may not be what it is reported for.
-    Astray,
-    /// No folder, or none any more, or one that a link leads to and that is watched already.
-    Other,
-}
-
-/// A folder that is watched and a part of the tree.
-struct Entered {
-    node: Node,
-    folder: OwnedFd,
-    // Another folder that had the name in the tree; detached.
-    replaced: Option<Node>,
-}
-
-impl Entered {
-    fn list(self, what: What) -> Option<Listing> {
-        let job = Job { folder: self.node, what };
-        // Asks the kernel for nothing yet.
-        let entries = Entries::new(self.folder).ok()?;
-        Some(Listing { job, entries, confirmed: HashSet::new() })
-    }
-}
-
-/// Watches a folder and makes it a part of the tree, in the place of one that is not there any
-/// more.
-fn enter<W: FolderWatcher>(
-    folder: BorrowedFd<'_>,
-    parent: Node,
-    name: &OsStr,
-    via: Via,
-    tree: &mut WatchTree<W::Id>,
-    watcher: &W,
-) -> Result<Entry, (PathBuf, io::Error)> {
-    let opened = open_in(folder, name, via)
-        .and_then(|folder| watcher.watch_folder(folder.as_fd()).map(|id| (folder, id)));
-    let (folder, id) = match opened {
-        Ok(opened) => opened,
-        Err(error) if has_vanished(&error) => return Ok(Entry::Other),
-        Err(error) => return Err((tree.entry_path(parent, name).unwrap_or_default(), error)),
-    };
-    let root = tree.root(parent);
-    let is_known = tree.child(parent, name).is_some_and(|known| tree.id(known) == Some(id));
-    let has_moved =
-        |node| tree.root(node) == root && matches!(open_known(node, tree, watcher), Ok(None));
-    if via == Via::Name && !is_known && tree.nodes(id).any(has_moved) {
-        return Ok(Entry::Astray);
-    }
-    Ok(match place(tree, (parent, name, via), id) {
-        (Some(node), replaced) => Entry::Folder(Entered { node, folder, replaced }),
-        (None, replaced) => {
-            remove(replaced, tree, watcher);
-            Entry::Other
+    /// Opens a folder of the tree. If it is not where the tree has it, the task is put off.
+    fn find<W: FolderWatcher<Id = I>>(
+        &mut self,
+        folder: Node,
+        task: Task,
+        is_new: bool,
+        tree: &WatchTree<I>,
+        watcher: &W,
+    ) -> Result<Option<OwnedFd>, Failure> {
+        let opened =
+            open_known(folder, tree, watcher).map_err(|error| failure(tree.path(folder), error))?;
+        if opened.is_none() && tree.id(folder).is_some() {
+            self.astray.push(Job { task, is_new });
         }
-    })
+        Ok(opened)
+    }
+
+    /// Watches a folder and makes it a part of the tree.
+    fn enter_in<W: FolderWatcher<Id = I>>(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        (parent, name, via): (Node, &OsStr, Via),
+        is_new: bool,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<Entered, Failure> {
+        let opened = open_in(folder, name, via)
+            .and_then(|opened| Ok((watcher.watch_folder(opened.as_fd())?, opened)));
+        let (id, opened) = match opened {
+            Ok(opened) => opened,
+            Err(error) if has_vanished(&error) => return Ok(Entered::default()),
+            Err(error) => return Err(failure(tree.entry_path(parent, name), error)),
+        };
+        let known = tree.child(parent, name);
+        let root = tree.root(parent);
+        let has_moved = |other| {
+            tree.root(other) == root && matches!(open_known(other, tree, watcher), Ok(None))
+        };
+        let is_known = known.is_some_and(|known| tree.id(known) == Some(id));
+        if is_new && via == Via::Name && !is_known && tree.nodes(id).any(has_moved) {
+            // The platform is about to report that it was renamed, and maybe not to this name.
+            let task = Task::Enter(parent, name.into(), via);
+            self.astray.push(Job { task, is_new });
+            return Ok(Entered::default());
+        }
+        let (node, replaced) = place(tree, (parent, name, via), id);
+        let folder = node.map(|node| (node, opened));
+        Ok(Entered { folder, is_known: node == known, replaced })
+    }
+
+    /// Begins to list a folder. Where roots overlap, it may have the same path in several of them,
+    /// and its entries are reported only once.
+    fn list(
+        &mut self,
+        folder: Node,
+        opened: OwnedFd,
+        is_new: bool,
+        tree: &WatchTree<I>,
+    ) -> Result<Listing, Failure> {
+        let mut same = tree.id(folder).into_iter().flat_map(|id| tree.nodes(id));
+        let is_told =
+            same.any(|same| self.told.contains(&same) && tree.path(same) == tree.path(folder));
+        let is_new = is_new && !is_told;
+        if is_new {
+            self.told.insert(folder);
+        }
+        let entries = Entries::new(opened).map_err(|error| failure(tree.path(folder), error))?;
+        Ok(Listing { folder, is_new, entries, confirmed: HashSet::new() })
+    }
 }
 
-fn remove<W: FolderWatcher>(
-    nodes: impl IntoIterator<Item = Node>,
-    tree: &mut WatchTree<W::Id>,
-    watcher: &W,
-) {
-    for node in nodes {
-        tree.remove(node).into_iter().for_each(|id| watcher.release(id));
-    }
+fn failure(path: Option<PathBuf>, error: io::Error) -> Failure {
+    (path.unwrap_or_default(), error)
 }
