@@ -1,8 +1,7 @@
 //! What a platform that watches folder by folder needs in order to watch recursively.
 //!
 //! inotify, fanotify's inode marks and kqueue know folders by a number and report bare names. Every
-//! backend on top of them has to know which path a number stands for now ([`WatchTree`]), to watch
-//! a whole tree when it starts ([`watch_below`]), and to catch up with a folder that appears,
+//! backend on top of them has to know which path a number stands for now ([`WatchTree`]), to XX, and to catch up with a folder that appears,
 //! whose entries may be older than its watch ([`Scan`]).
 
 mod folder;
@@ -18,11 +17,11 @@ use std::{
     hash::Hash,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
 };
 
 pub use scan::{Found, Scan};
 pub use tree::{Node, WatchTree};
-pub use walk::watch_below;
 
 use folder::{has_vanished, open};
 
@@ -36,6 +35,24 @@ pub trait FolderWatcher {
     /// It is handed over opened, not named: by the time that a path is looked up, it may lead to
     /// another folder. A platform that wants a path can be given `/proc/self/fd/N`, on Linux.
     fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<Self::Id>;
+
+    /// Watches a folder that is about to be listed, and those in it too: for all but what that
+    /// causes. To open and read folders is reported like any other access, by some platforms, and
+    /// the listing of a large tree would flood their queue.
+    ///
+    /// The provided method makes no difference.
+    fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<Self::Id> {
+        self.watch_folder(folder)
+    }
+
+    /// Watches the folder `id` for everything again, now that it is listed. Returns what is at
+    /// `location`, which may be another folder by now.
+    ///
+    /// The provided method does nothing.
+    fn listed(&self, location: &Path, id: Self::Id) -> io::Result<Self::Id> {
+        let _ = location;
+        Ok(id)
+    }
 
     /// Gives up a watch that the tree does not need any more.
     fn release(&self, id: Self::Id);
@@ -65,13 +82,33 @@ fn open_known<W: FolderWatcher>(
     match opened {
         Ok((id, folder)) if tree.id(node) == Some(id) => Ok(Some(folder)),
         Ok((id, _)) => {
-            if tree.nodes(id).next().is_none() {
-                watcher.release(id);
-            }
+            release_unused(id, tree, watcher);
             Ok(None)
         }
         Err(error) if has_vanished(&error) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Has a folder that was listed watched for everything. Returns its nodes if it is not where the
+/// tree has it.
+fn finish_listing<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) -> Vec<Node> {
+    let mut astray = Vec::new();
+    for node in tree.nodes(id) {
+        match tree.location(node).map(|location| watcher.listed(&location, id)) {
+            Some(Ok(found)) if found == id => return Vec::new(),
+            Some(Ok(other)) => release_unused(other, tree, watcher),
+            // If there is an error other than that it has moved, the next attempt reports it.
+            Some(Err(_)) | None => {}
+        }
+        astray.push(node);
+    }
+    astray
+}
+
+fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {
+    if tree.nodes(id).next().is_none() {
+        watcher.release(id);
     }
 }
 

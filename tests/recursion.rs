@@ -15,7 +15,7 @@ use std::{
     sync::atomic::{AtomicI32, Ordering},
 };
 
-use notify_backend::recursion::{FolderWatcher, Node, Scan, WatchTree, watch_below};
+use notify_backend::recursion::{FolderWatcher, Node, Scan, WatchTree};
 
 /// Watches nothing, but knows one folder from another, and how many are open.
 #[derive(Default)]
@@ -73,7 +73,7 @@ fn a_relative_root_stays_where_it_was() {
     let (mut tree, root) = watcher.tree(Path::new("root")).unwrap();
     env::set_current_dir("/").unwrap();
 
-    watch_below(&mut tree, root, true, &watcher);
+    Scan::new(true).watch_below(root, &mut tree, &watcher);
     assert_eq!(paths(&tree, root), ["root", "root/a", "root/a/b"].map(PathBuf::from).into());
 
     fs::create_dir(folder.path().join("root/c")).unwrap();
@@ -95,7 +95,7 @@ fn few_folders_are_open_at_a_time() {
     }
     let watcher = ByNumber::default();
     let (mut tree, root) = watcher.tree(folder.path()).unwrap();
-    let failed = watch_below(&mut tree, root, true, &watcher);
+    let failed = Scan::new(true).watch_below(root, &mut tree, &watcher);
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(paths(&tree, root).len(), 1 + 5 + 1500);
     let mut scan = Scan::new(true);

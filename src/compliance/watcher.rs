@@ -151,7 +151,7 @@ impl Watcher {
         self.created.clear();
         self.step = 0;
         self.guard.forget_trackers();
-        drop(self.timeline.take());
+        self.timeline.forget();
     }
 
     /// Whether the stream has ended.

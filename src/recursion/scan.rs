@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    FolderWatcher, Node, Via, WatchTree,
+    FolderWatcher, Node, Via, WatchTree, finish_listing,
     folder::{Entries, EntryType, has_vanished, open_in},
     open_known, place,
 };
@@ -37,7 +37,7 @@ use crate::event::CreateKind;
 /// meanwhile.
 #[derive(Debug)]
 pub struct Scan<I> {
-    follow_links: bool,
+    pub(super) follow_links: bool,
     // From the topmost folder down to the one that is being listed now.
     listings: Vec<Listing>,
     // To be done when no folder is being listed.
@@ -47,6 +47,8 @@ pub struct Scan<I> {
     // To be removed when everything is known: folders that are not where the tree had them, which
     // may have been found elsewhere. They are detached.
     gone: Vec<Node>,
+    // Watched to be listed, until there is nothing left to list.
+    unfinished: Vec<I>,
     // To be tried again: the platform is about to report a rename.
     astray: Vec<Job>,
     // Folders whose entries were reported since the scan became active.
@@ -71,7 +73,7 @@ enum Task {
     Enter(Node, OsString, Via),
 }
 
-/// In the order of the paths, as [`watch_below`](super::watch_below) follows them.
+/// In the order of the paths, as [`Scan::watch_below`] follows them.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Link {
     path: PathBuf,
@@ -114,7 +116,7 @@ type Failure = (PathBuf, io::Error);
 
 impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     /// A scan with nothing to do. Links that lead to folders are followed where `follow_links` says
-    /// so, as in [`watch_below`](super::watch_below).
+    /// so.
     #[must_use]
     pub fn new(follow_links: bool) -> Self {
         Self {
@@ -123,6 +125,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             waiting: Vec::new(),
             links: BTreeSet::new(),
             gone: Vec::new(),
+            unfinished: Vec::new(),
             astray: Vec::new(),
             told: HashSet::new(),
             reported: [HashSet::new(), HashSet::new()],
@@ -168,7 +171,8 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         !(self.listings.is_empty()
             && self.waiting.is_empty()
             && self.links.is_empty()
-            && self.gone.is_empty())
+            && self.gone.is_empty()
+            && self.unfinished.is_empty())
     }
 
     /// Whether the platform's report that `name` was created in the folder `id` is one of what a
@@ -197,6 +201,12 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         self.waiting.append(&mut self.astray);
     }
 
+    /// Has folders listed again once it was reported where they have moved.
+    pub(super) fn leave_astray(&mut self, folders: Vec<Node>) {
+        let again = |folder| Job { task: Task::List(folder), is_new: false };
+        self.astray.extend(folders.into_iter().map(again));
+    }
+
     /// Notes that the platform has lost reports: none of those to come can be told to be repeated.
     pub fn lose(&mut self) {
         self.reported = [HashSet::new(), HashSet::new()];
@@ -220,6 +230,9 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                 self.run(Job { task, is_new }, tree, watcher)
             } else if let Some(folder) = self.gone.pop() {
                 self.remove(folder, tree, watcher);
+                Ok(())
+            } else if let Some(id) = self.unfinished.pop() {
+                self.leave_astray(finish_listing(id, tree, watcher));
                 Ok(())
             } else {
                 break;
@@ -307,6 +320,10 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         let folder = match task {
             Task::List(folder) => {
                 let opened = self.find(folder, Task::List(folder), is_new, tree, watcher)?;
+                if let Some(opened) = &opened {
+                    let id = watcher.watch_to_list(opened.as_fd());
+                    self.unfinished.push(id.map_err(|error| failure(tree.path(folder), error))?);
+                }
                 opened.map(|opened| (folder, opened))
             }
             Task::Enter(parent, name, via) => {
@@ -381,12 +398,13 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         watcher: &W,
     ) -> Result<Entered, Failure> {
         let opened = open_in(folder, name, via)
-            .and_then(|opened| Ok((watcher.watch_folder(opened.as_fd())?, opened)));
+            .and_then(|opened| Ok((watcher.watch_to_list(opened.as_fd())?, opened)));
         let (id, opened) = match opened {
             Ok(opened) => opened,
             Err(error) if has_vanished(&error) => return Ok(Entered::default()),
             Err(error) => return Err(failure(tree.entry_path(parent, name), error)),
         };
+        self.unfinished.push(id);
         let known = tree.child(parent, name);
         let root = tree.root(parent);
         let has_moved = |other| {

@@ -30,6 +30,8 @@ struct State {
     ids: HashMap<Inode, u32>,
     // Open, so that no other folder becomes the same one; unless they are too many for that.
     watched: BTreeMap<u32, Option<OwnedFd>>,
+    // Watched to be listed.
+    unfinished: BTreeSet<u32>,
     is_for_many: bool,
     released: Vec<u32>,
 }
@@ -87,6 +89,11 @@ impl<'a> FakeWatcher<'a> {
         self.state.lock().unwrap().watched.keys().copied().collect()
     }
 
+    /// What is watched to be listed, and for nothing else.
+    pub(super) fn unfinished(&self) -> BTreeSet<u32> {
+        self.state.lock().unwrap().unfinished.clone()
+    }
+
     pub(super) fn released(&self) -> Vec<u32> {
         self.state.lock().unwrap().released.clone()
     }
@@ -113,13 +120,32 @@ impl FolderWatcher for FakeWatcher<'_> {
         let id = *state.ids.entry(inode).or_insert(next);
         let folder = (!state.is_for_many).then(|| folder.into());
         state.watched.insert(id, folder);
+        state.unfinished.remove(&id);
         drop(state);
         (self.after)(inode);
         Ok(id)
     }
 
+    fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<u32> {
+        let id = self.watch_folder(folder)?;
+        self.state.lock().unwrap().unfinished.insert(id);
+        Ok(id)
+    }
+
+    fn listed(&self, location: &Path, _: u32) -> io::Result<u32> {
+        let inode = fs::metadata(location).map(|metadata| Inode(metadata.dev(), metadata.ino()))?;
+        let mut state = self.state.lock().unwrap();
+        let Some(&id) = state.ids.get(&inode) else {
+            drop(state);
+            return self.watch_folder(File::open(location)?.as_fd());
+        };
+        state.unfinished.remove(&id);
+        Ok(id)
+    }
+
     fn release(&self, id: u32) {
         let mut state = self.state.lock().unwrap();
+        state.unfinished.remove(&id);
         assert!(state.watched.remove(&id).is_some(), "{id} is not watched");
         state.ids.retain(|_, other| *other != id);
         state.released.push(id);

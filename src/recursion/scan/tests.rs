@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::recursion::{
-    tests::{FakeWatcher, Folder, paths, relative_paths, set},
-    watch_below,
-};
+use crate::recursion::tests::{FakeWatcher, Folder, paths, relative_paths, set};
 
 mod compare;
 mod reports;
@@ -31,7 +28,7 @@ impl<'a> Scene<'a> {
 
     fn at(top: PathBuf) -> Self {
         let mut scene = Self::with(top, FakeWatcher::new());
-        let failed = watch_below(&mut scene.tree, scene.root, true, &scene.watcher);
+        let failed = scene.scan.watch_below(scene.root, &mut scene.tree, &scene.watcher);
         assert!(failed.is_empty(), "{failed:?}");
         scene
     }
@@ -87,11 +84,13 @@ impl<'a> Scene<'a> {
         relative_paths(&self.tree, self.root)
     }
 
-    /// Nothing is watched but what is in the tree, and each folder of the tree is what is there.
+    /// Nothing is watched but what is in the tree, and each folder of the tree is what is there, and
+    /// watched for everything.
     #[track_caller]
     fn assert_right(&self) {
         let paths = paths(&self.tree, self.root);
         assert_eq!(self.watcher.watched(), paths.values().copied().collect());
+        assert_eq!(self.watcher.unfinished(), BTreeSet::new());
         for (path, id) in paths {
             assert_eq!(self.watcher.id(&path), id, "{}", path.display());
         }

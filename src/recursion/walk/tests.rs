@@ -6,7 +6,7 @@ use std::{
     fs,
     path::Path,
     sync::{
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread::ThreadId,
@@ -22,11 +22,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// What is watched below a folder, by relative paths, and what could not be.
 fn walk(top: &Folder, watcher: &FakeWatcher) -> (BTreeSet<PathBuf>, Vec<(PathBuf, io::Error)>) {
     let (mut tree, root) = watcher.tree(top.path());
-    let failed = watch_below(&mut tree, root, true, watcher);
+    let failed = Scan::new(true).watch_below(root, &mut tree, watcher);
     for (path, id) in paths(&tree, root) {
         assert_eq!(watcher.id(&path), id, "{}", path.display());
     }
     assert_eq!(watcher.watched(), paths(&tree, root).into_values().collect());
+    assert!(watcher.unfinished().is_empty());
     assert!(watcher.released().is_empty());
     (relative_paths(&tree, root), failed)
 }
@@ -48,7 +49,7 @@ fn a_part_of_a_tree_is_walked() {
     let (mut tree, root) = watcher.tree(top.path());
     let id = watcher.watch(&top.at("a"));
     let a = tree.add(root, "a".as_ref(), Via::Name, id);
-    watch_below(&mut tree, a, true, &watcher);
+    Scan::new(true).watch_below(a, &mut tree, &watcher);
     assert_eq!(relative_paths(&tree, root), set(["", "a", "a/b", "a/b/c"]));
 }
 
@@ -61,9 +62,9 @@ fn a_second_walk_changes_nothing() {
     top.link(outside.path(), "outside");
     let watcher = FakeWatcher::new();
     let (mut tree, root) = watcher.tree(top.path());
-    watch_below(&mut tree, root, true, &watcher);
+    Scan::new(true).watch_below(root, &mut tree, &watcher);
     let before = (paths(&tree, root), tree.bytes());
-    watch_below(&mut tree, root, true, &watcher);
+    Scan::new(true).watch_below(root, &mut tree, &watcher);
     assert_eq!((paths(&tree, root), tree.bytes()), before);
 }
 
@@ -74,7 +75,7 @@ fn nothing_is_walked_below_a_removed_folder() {
     let (mut tree, root) = watcher.tree(top.path());
     tree.remove(root);
     let calls = watcher.calls();
-    assert!(watch_below(&mut tree, root, true, &watcher).is_empty());
+    assert!(Scan::new(true).watch_below(root, &mut tree, &watcher).is_empty());
     assert_eq!(watcher.calls(), calls);
 }
 
@@ -145,10 +146,10 @@ mod links {
         top.link(outside.path(), "link");
         let watcher = FakeWatcher::new();
         let (mut tree, other) = watcher.tree(outside.path());
-        watch_below(&mut tree, other, true, &watcher);
+        Scan::new(true).watch_below(other, &mut tree, &watcher);
         let id = watcher.watch(top.path());
         let root = tree.add_root(top.path(), id);
-        watch_below(&mut tree, root, true, &watcher);
+        Scan::new(true).watch_below(root, &mut tree, &watcher);
         assert_eq!(relative_paths(&tree, root), set(["", "link", "link/d"]));
     }
 
@@ -185,7 +186,7 @@ mod links {
         top.link(outside.at("0"), "x");
         let watcher = FakeWatcher::new();
         let (mut tree, root) = watcher.tree(top.path());
-        let failed = watch_below(&mut tree, root, true, &watcher);
+        let failed = Scan::new(true).watch_below(root, &mut tree, &watcher);
         assert_eq!(paths(&tree, root).len(), 1 + 41);
         let [(path, _)] = &failed[..] else { panic!("{failed:?}") };
         assert_eq!(path.strip_prefix(top.path()).unwrap().components().count(), 41);
@@ -198,7 +199,7 @@ mod links {
         top.link(outside.path(), "link");
         let watcher = FakeWatcher::new();
         let (mut tree, root) = watcher.tree(top.path());
-        watch_below(&mut tree, root, false, &watcher);
+        Scan::new(false).watch_below(root, &mut tree, &watcher);
         assert_eq!(relative_paths(&tree, root), set(["", "a"]));
     }
 }
@@ -278,7 +279,7 @@ mod failures {
             }
         });
         let (mut tree, root) = watcher.tree(top.path());
-        let failed = watch_below(&mut tree, root, true, &watcher);
+        let failed = Scan::new(true).watch_below(root, &mut tree, &watcher);
         assert_eq!(relative_paths(&tree, root), set(["", "a", "c", "c/d"]));
         assert!(failed.is_empty(), "{failed:?}");
     }
@@ -288,16 +289,28 @@ mod failures {
     fn a_folder_that_is_renamed_before_it_is_listed_is_walked() {
         let top = Folder::with(&["a/b", "c/d"]);
         let inode = top.inode("a");
+        let has_moved = AtomicBool::new(false);
         let watcher = FakeWatcher::new().after(|folder| {
-            if folder == inode {
+            if folder == inode && !has_moved.swap(true, Ordering::Relaxed) {
                 top.rename("a", "moved");
                 top.make("a/other");
             }
         });
         let (mut tree, root) = watcher.tree(top.path());
-        let failed = watch_below(&mut tree, root, true, &watcher);
+        let mut scan = Scan::new(true);
+        let failed = scan.watch_below(root, &mut tree, &watcher);
         assert!(relative_paths(&tree, root).is_superset(&set(["", "a", "a/b", "c", "c/d"])));
         assert!(failed.is_empty(), "{failed:?}");
+
+        // Once the platform has told of the renaming, both are watched for everything.
+        let a = tree.child(root, "a".as_ref()).unwrap();
+        assert_eq!(watcher.unfinished().len(), 2);
+        tree.attach(a, root, "moved".as_ref());
+        scan.settle();
+        while scan.is_active() {
+            scan.step(1, &mut tree, &watcher, |_| {});
+        }
+        assert!(watcher.unfinished().is_empty());
     }
 
     /// A panic in one of several threads is passed on; it does not leave the others waiting.
@@ -312,7 +325,7 @@ mod failures {
                 Ok(())
             });
             let (mut tree, root) = watcher.tree(top.path());
-            let walk = || watch_below(&mut tree, root, true, &watcher);
+            let walk = || Scan::new(true).watch_below(root, &mut tree, &watcher);
             let result = panic::catch_unwind(AssertUnwindSafe(walk));
             sender.send(result.is_err()).unwrap();
         });
@@ -390,7 +403,7 @@ mod threads {
             Ok(())
         });
         let (mut tree, root) = watcher.tree(top.path());
-        let failed = watch_below(&mut tree, root, true, &watcher);
+        let failed = Scan::new(true).watch_below(root, &mut tree, &watcher);
         assert!(failed.is_empty(), "{failed:?}");
         assert_eq!(HELPERS.load(Ordering::SeqCst), 0);
         let mut expected = BTreeSet::from([top.path().to_owned()]);

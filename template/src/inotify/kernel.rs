@@ -1,7 +1,6 @@
 //! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
 
 use std::{
-    collections::VecDeque,
     ffi::OsStr,
     io,
     ops::Range,
@@ -12,10 +11,7 @@ use std::{
 };
 
 use notify_backend::{descriptor::Descriptor, prelude::*, recursion::FolderWatcher};
-use rustix::{
-    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
-    io::read,
-};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::files::Files;
 
@@ -26,22 +22,28 @@ const FOLDER: WatchFlags = WatchFlags::ACCESS
     .union(WatchFlags::CLOSE)
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
+    .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVE)
+    .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::OPEN)
     .union(WatchFlags::EXCL_UNLINK)
-    // The folder may be watched already, and for more.
-    .union(WatchFlags::MASK_ADD)
     .union(WatchFlags::ONLYDIR);
 
-/// What a folder is watched for besides where nothing above it tells what becomes of it.
-const ROOT: WatchFlags = FOLDER.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
+/// What a folder is watched for while it is listed. That opens, reads and closes it, which in a tree
+/// of some thousand folders would fill the kernel's queue.
+const QUIET: WatchFlags = FOLDER
+    .difference(WatchFlags::OPEN)
+    .difference(WatchFlags::ACCESS)
+    .difference(WatchFlags::CLOSE_NOWRITE);
 
 /// What an event says of an entry: each of the kernel's flags, once.
 pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     let is_folder = flags.contains(ReadFlags::ISDIR);
     let kind = match flags.difference(ReadFlags::ISDIR) {
-        _ if is_listing(flags) => return None,
+        // Listing a folder opens and reads it too. That is no access to a file, and this backend's
+        // own listing would show.
+        ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE if is_folder => return None,
         ReadFlags::OPEN => EventKind::Access(AccessKind::Open(AccessMode::Any)),
         ReadFlags::ACCESS => EventKind::Access(AccessKind::Read),
         ReadFlags::CLOSE_WRITE => EventKind::Access(AccessKind::Close(AccessMode::Write)),
@@ -57,13 +59,6 @@ pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
         _ => return None,
     };
     Some(kind)
-}
-
-/// Whether an event comes from the listing of a folder, which opens and reads it. That is no access
-/// to a file, and this backend's own listing would show.
-fn is_listing(flags: ReadFlags) -> bool {
-    let access = ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE;
-    flags.contains(ReadFlags::ISDIR) && flags.intersects(access)
 }
 
 /// What an event says of the watched root itself.
@@ -84,89 +79,60 @@ pub(crate) struct Kernel {
     pub(crate) descriptor: Descriptor,
     /// Keep the watches of the folders that they are in.
     pub(crate) files: Files,
+    /// Whether the kernel has lost events, and all folders are being listed again.
+    pub(crate) has_overflown: bool,
 }
 
 impl Kernel {
     pub(crate) fn new() -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        Ok(Self { descriptor: Descriptor::new(descriptor)?, files: Files::default() })
+        let descriptor = Descriptor::new(descriptor)?;
+        Ok(Self { descriptor, files: Files::default(), has_overflown: false })
     }
 
     /// Watches a folder that is a root.
     pub(crate) fn watch_root(&self, folder: &Path) -> io::Result<i32> {
-        watch_root(&self.descriptor, folder)
+        watch_path(&self.descriptor, folder)
     }
 
     /// Watches the file at `location`, which was given as `path`, in all places that make it what
     /// it is.
     pub(crate) fn watch_file(&mut self, path: &Path, location: &Path) -> io::Result<()> {
         let descriptor = &self.descriptor;
-        self.files.add(path, location, |folder| watch_root(descriptor, folder))
+        self.files.add(path, location, |folder| watch_path(descriptor, folder))
     }
 }
 
-/// How much is read at a time. More takes memory that is cold each time it is reached.
-pub(crate) const BUFFER: usize = 64 * 1024;
-
-/// What was read ahead while folders were being listed. That opens and reads them, which the kernel
-/// reports as well: a tree of a few thousand folders would fill its queue with that alone.
-#[derive(Debug, Default)]
-pub(crate) struct Backlog {
-    // Each of at most `BUFFER` bytes.
-    chunks: VecDeque<Vec<u8>>,
-    bytes: usize,
-    is_drained: bool,
-}
-
-impl Backlog {
-    /// Beyond this, what comes is left to the kernel, which says so when it loses events.
-    const MOST: usize = 64 * 1024 * 1024;
-
-    /// Reads all that the kernel has now, and keeps what the listing of folders did not cause.
-    pub(crate) fn absorb(&mut self, kernel: &Kernel) {
-        let mut buffer = vec![0; BUFFER];
-        self.is_drained = false;
-        while self.bytes < Self::MOST {
-            // An error that is not about an empty queue comes up again at the next poll.
-            let Ok(length) = read(&kernel.descriptor, &mut buffer) else {
-                self.is_drained = true;
-                return;
-            };
-            let (mut unread, mut kept) = (0..length, Vec::new());
-            let mut start = 0;
-            while let Some(event) = RawEvent::take(&buffer, &mut unread) {
-                if !is_listing(event.flags) {
-                    kept.extend_from_slice(&buffer[start..unread.start]);
-                }
-                start = unread.start;
-            }
-            if !kept.is_empty() {
-                self.bytes += kept.len();
-                self.chunks.push_back(kept);
-            }
-        }
-    }
-
-    /// The events that are next, and whether the kernel had no more when they were read.
-    pub(crate) fn next(&mut self) -> Option<(Vec<u8>, bool)> {
-        let chunk = self.chunks.pop_front()?;
-        self.bytes -= chunk.len();
-        Some((chunk, self.chunks.is_empty() && self.is_drained))
-    }
-}
-
-fn watch_root(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
+fn watch_path(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    Ok(inotify::add_watch(descriptor, folder, ROOT)?)
+    Ok(inotify::add_watch(descriptor, folder, FOLDER)?)
+}
+
+fn watch_opened(
+    descriptor: &Descriptor,
+    folder: BorrowedFd<'_>,
+    flags: WatchFlags,
+) -> io::Result<i32> {
+    // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Ok(inotify::add_watch(descriptor, path, flags)?)
 }
 
 impl FolderWatcher for Kernel {
     type Id = i32;
 
     fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
-        // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
-        let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        Ok(inotify::add_watch(&self.descriptor, path, FOLDER)?)
+        watch_opened(&self.descriptor, folder, FOLDER)
+    }
+
+    fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
+        // What another watch asks for already stays, unless accesses were lost anyway.
+        let flags = if self.has_overflown { QUIET } else { QUIET.union(WatchFlags::MASK_ADD) };
+        watch_opened(&self.descriptor, folder, flags)
+    }
+
+    fn listed(&self, location: &Path, _: i32) -> io::Result<i32> {
+        watch_path(&self.descriptor, location)
     }
 
     fn release(&self, wd: i32) {

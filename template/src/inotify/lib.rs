@@ -15,6 +15,9 @@
 //! - Symbolic links to folders are followed, each where it leads to a folder that the same tree
 //!   does not hold already.
 //! - That a folder is opened or read, by listing it, is not reported.
+//! - While new folders are listed, and all of them after a loss, nothing tells of files in them that
+//!   are opened and read: to list folders opens and reads them, and to hear of that as well would
+//!   fill the kernel's queue.
 //! - Changes through memory maps, and those made elsewhere on a network file system, are not
 //!   reported by the kernel.
 
@@ -27,7 +30,7 @@ use std::{fs, io, ops::Range, task::ready};
 use notify_backend::{backend::require_runtime, prelude::*};
 
 use crate::{
-    kernel::{BUFFER, Kernel, RawEvent},
+    kernel::{Kernel, RawEvent},
     watched::{Watched, explain},
 };
 
@@ -69,7 +72,7 @@ impl Backend for InotifyBackend {
         }
         let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffer: vec![0; 64 * 1024].into_boxed_slice(),
             unread: 0..0,
             is_drained: false,
             watched: Watched::new(kernel),
@@ -131,11 +134,6 @@ impl Stream for InotifyBackend {
             } else {
                 if std::mem::take(is_drained) {
                     watched.settle();
-                    continue;
-                }
-                if let Some((events, is_last)) = watched.next_absorbed() {
-                    buffer[..events.len()].copy_from_slice(&events);
-                    (*unread, *is_drained) = (0..events.len(), is_last);
                     continue;
                 }
                 match ready!(watched.poll_read(cx, buffer)) {

@@ -4,11 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     ffi::OsStr,
     io, mem,
-    panic::resume_unwind,
     path::absolute,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
 };
 
 use notify_backend::{
@@ -16,20 +12,17 @@ use notify_backend::{
     error::Limit,
     event::Tracker,
     prelude::*,
-    recursion::{FolderWatcher, Found, Node, Scan, Via, WatchTree, watch_below},
+    recursion::{FolderWatcher, Found, Node, Scan, Via, WatchTree},
 };
 use rustix::fs::inotify::ReadFlags;
 
 use crate::{
     files::WatchedFile,
-    kernel::{Backlog, Kernel, RawEvent, entry_kind, root_kind},
+    kernel::{Kernel, RawEvent, entry_kind, root_kind},
 };
 
 /// How many entries of new folders are looked at before another task gets its turn.
 const SCAN_STEP: usize = 256;
-
-/// How long the kernel's queue is left alone while a tree is walked: long before it is full.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// Links to folders are followed.
 const FOLLOW_LINKS: bool = true;
@@ -39,15 +32,12 @@ pub(crate) struct Watched {
     /// What there is to say.
     pub(crate) ready: VecDeque<StreamItem>,
     kernel: Kernel,
-    backlog: Backlog,
     tree: WatchTree<i32>,
     // The watched folders, and whether recursively.
     roots: HashMap<Node, bool>,
     scan: Scan<i32>,
     // Folders that are in no place of the tree for the moment.
     displaced: Vec<Displaced>,
-    // Whether a `Missed` is due once the scan is done.
-    has_overflown: bool,
     // Whether a watched path has ended by itself.
     has_lost: bool,
 }
@@ -75,12 +65,10 @@ impl Watched {
         Self {
             ready: VecDeque::new(),
             kernel,
-            backlog: Backlog::default(),
             tree: WatchTree::new(),
             roots: HashMap::new(),
             scan: Scan::new(FOLLOW_LINKS),
             displaced: Vec::new(),
-            has_overflown: false,
             has_lost: false,
         }
     }
@@ -91,11 +79,6 @@ impl Watched {
         buffer: &mut [u8],
     ) -> Poll<io::Result<Reading>> {
         self.kernel.descriptor.poll_read(cx, buffer, RawEvent::LARGEST)
-    }
-
-    /// What was read ahead, to be applied before anything else is read.
-    pub(crate) fn next_absorbed(&mut self) -> Option<(Vec<u8>, bool)> {
-        self.backlog.next()
     }
 
     /// Whether nothing is watched any more because all of it is gone.
@@ -109,7 +92,7 @@ impl Watched {
         let root = self.tree.add_root(path, wd);
         self.roots.insert(root, recursive);
         if recursive {
-            for (path, error) in self.watch_below(root) {
+            for (path, error) in self.scan.watch_below(root, &mut self.tree, &self.kernel) {
                 let cause = explain(path.clone(), error);
                 if is_limit(&cause) {
                     // It concerns all further folders as well, and not this one in particular.
@@ -124,30 +107,6 @@ impl Watched {
             self.remove_root(previous);
         }
         Ok(())
-    }
-
-    /// Watches what is below a root; meanwhile keeps the kernel's queue from being filled by that.
-    fn watch_below(&mut self, root: Node) -> Vec<(PathBuf, io::Error)> {
-        let Self { tree, kernel, backlog, .. } = self;
-        let (kernel, is_done) = (&*kernel, AtomicBool::new(false));
-        let absorb = || {
-            while !is_done.load(Ordering::Acquire) {
-                backlog.absorb(kernel);
-                thread::park_timeout(PAUSE);
-            }
-            backlog.absorb(kernel);
-        };
-        thread::scope(|scope| {
-            let reader = thread::Builder::new().spawn_scoped(scope, absorb);
-            let failed = watch_below(tree, root, FOLLOW_LINKS, kernel);
-            is_done.store(true, Ordering::Release);
-            // Without it, a large tree begins with a `Missed`.
-            if let Ok(reader) = reader {
-                reader.thread().unpark();
-                reader.join().unwrap_or_else(|panic| resume_unwind(panic));
-            }
-            failed
-        })
     }
 
     pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), BackendError> {
@@ -187,6 +146,10 @@ impl Watched {
             }
         } else if let Some(kind) = entry_kind(event.flags) {
             self.apply_to_entry(event, kind);
+        }
+        if self.is_scanning() {
+            // At once: what opens the files of a new folder is not reported before it is listed.
+            self.scan();
         }
     }
 
@@ -374,7 +337,7 @@ impl Watched {
     /// Compares all that is watched with what is there, since the kernel has lost events.
     fn compare_all(&mut self) {
         self.scan.lose();
-        self.has_overflown = true;
+        self.kernel.has_overflown = true;
         for (root, recursive) in self.roots.clone() {
             let location = self.tree.location(root).unwrap_or_default();
             if let Ok(wd) = self.kernel.watch_root(&location) {
@@ -395,15 +358,14 @@ impl Watched {
     }
 
     pub(crate) fn is_scanning(&self) -> bool {
-        self.scan.is_active() || self.has_overflown
+        self.scan.is_active() || self.kernel.has_overflown
     }
 
     pub(crate) fn scan(&mut self) {
         let Self { scan, tree, kernel, ready, .. } = self;
         scan.step(SCAN_STEP, tree, kernel, |found| ready.push_back(said(found)));
-        self.backlog.absorb(&self.kernel);
         // Afterwards: who now looks at the folders anew finds them all watched.
-        if !self.scan.is_active() && mem::take(&mut self.has_overflown) {
+        if !self.scan.is_active() && mem::take(&mut self.kernel.has_overflown) {
             self.ready.push_back(Ok(Event::missed(None)));
         }
     }

@@ -18,7 +18,7 @@ fn mend(scene: &mut Scene) {
 
     let mut fresh = WatchTree::new();
     let root = fresh.add_root(&scene.top, scene.tree.id(scene.root).unwrap());
-    let failed = watch_below(&mut fresh, root, true, &scene.watcher);
+    let failed = Scan::new(true).watch_below(root, &mut fresh, &scene.watcher);
     assert!(failed.is_empty(), "{failed:?}");
     let after = paths(&fresh, root);
     assert_eq!(paths(&scene.tree, scene.root), after);
