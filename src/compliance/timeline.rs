@@ -21,6 +21,10 @@ struct Inner {
     call: Option<(&'static str, Instant)>,
 }
 
+/// A part of a record.
+#[derive(Debug)]
+pub(super) struct Entries(Vec<Entry>);
+
 #[derive(Debug)]
 struct Entry {
     at: Duration,
@@ -53,9 +57,15 @@ impl Timeline {
         self.add("event", text);
     }
 
-    /// Forgets what happened so far, for cases in which very much happens.
-    pub(super) fn forget(&self) {
-        self.lock().entries.clear();
+    /// Takes what happened so far out of the record; dropping it forgets it, for cases in which very
+    /// much happens.
+    pub(super) fn take(&self) -> Entries {
+        Entries(std::mem::take(&mut self.lock().entries))
+    }
+
+    /// Makes the record what was taken out of it.
+    pub(super) fn put_back(&self, entries: Entries) {
+        self.lock().entries = entries.0;
     }
 
     /// Runs a call into the backend, and remembers while it lasts which one it is.

@@ -135,10 +135,7 @@ impl Tree {
         let (from, to) = (self.path(from), self.path(to));
         self.history.note_rename(&from, &to);
         let what = format!("rename {} to", self.timeline.show(&from));
-        let renamed = self.make(&what, &to, |to| fs::rename(&from, to));
-        // Once more, for what another thread made inside meanwhile.
-        self.history.note_rename(&from, &to);
-        renamed
+        self.make(&what, &to, |to| fs::rename(&from, to))
     }
 
     /// Makes a symbolic link at `path` that leads to `target`, which is taken as it is.
@@ -212,15 +209,15 @@ impl History {
         self.lock().insert(path.to_path_buf());
     }
 
-    /// What was at or below `from` is about to be at `to`.
+    /// What is at or below `from` now is about to be at `to`.
     fn note_rename(&self, from: &Path, to: &Path) {
-        let mut known = self.lock();
-        let moved: Vec<_> = known
-            .iter()
-            .filter_map(|path| path.strip_prefix(from).ok())
-            .map(|rest| if rest.as_os_str().is_empty() { to.into() } else { to.join(rest) })
-            .collect();
-        known.extend(moved);
+        self.note(to);
+        // By what is on disk: by what ever was, each rename would double it.
+        if from.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+                self.note_rename(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
     }
 
     /// Whether `path` exists, or did.

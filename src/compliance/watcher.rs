@@ -151,7 +151,7 @@ impl Watcher {
         self.created.clear();
         self.step = 0;
         self.guard.forget_trackers();
-        self.timeline.forget();
+        drop(self.timeline.take());
     }
 
     /// Whether the stream has ended.

@@ -1,6 +1,9 @@
 //! Random changes, and a picture that is kept by events alone (CONV).
 
-use std::{env, fs};
+use std::{
+    cell::{Cell, RefCell},
+    env, fs,
+};
 
 use crate::{
     backend::Watch,
@@ -45,7 +48,7 @@ fn judge_many(lab: &Lab, deep: bool, judge: Judge) -> Check {
     let seeds = env::var(SEEDS_VARIABLE).ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(SEEDS) {
         let workload = Workload::random(seed, CHANGES, deep);
-        lab.timeline.forget();
+        drop(lab.timeline.take());
         lab.timeline.did(format!("seed {seed}: {CHANGES} changes"));
         let Err(stop) = judge(lab, &format!("seed-{seed}"), &workload, deep) else { continue };
         let Stop::Failed(failure) = stop else { return Err(stop) };
@@ -63,20 +66,26 @@ fn shorten(
     judge: Judge,
     failure: Failure,
 ) -> Failure {
-    let tries = std::cell::Cell::new(0);
+    let tries = Cell::new(0);
+    // The last failure, and its record: a race may spare the shortest workload next time.
+    let last = RefCell::new((failure, lab.timeline.take()));
+    // A race shows in one of a few attempts, and without one all of them agree.
+    let attempts = if lab.mode == Mode::Concurrent { 4 } else { 1 };
     let fails = |part: &Workload| {
-        tries.set(tries.get() + 1);
-        let folder = format!("shorter-{}", tries.get());
-        matches!(judge(lab, &folder, part, deep), Err(Stop::Failed(_)))
+        (0..attempts).any(|_| {
+            tries.set(tries.get() + 1);
+            let folder = format!("shorter-{}", tries.get());
+            let outcome = judge(lab, &folder, part, deep);
+            let record = lab.timeline.take();
+            let Err(Stop::Failed(failure)) = outcome else { return false };
+            last.replace((*failure, record));
+            true
+        })
     };
-    let shortest = workload.shrink(60, fails);
-    lab.timeline.forget();
-    // Once more, for the record; a race may spare it.
-    let again = judge(lab, "shortest", &shortest, deep);
-    let but = match again {
-        Err(Stop::Failed(failure)) => failure.but,
-        _ => failure.but,
-    };
+    let shortest = workload.shrink(80, fails);
+    let (failure, record) = last.into_inner();
+    lab.timeline.put_back(record);
+    let but = failure.but;
     let but = format!(
         "{but}\nseed {seed}; {} of its {CHANGES} changes are enough:\n{shortest}\
          to repeat them, save these lines to a file and name it in {REPLAY_VARIABLE}",
@@ -189,6 +198,7 @@ const MANY_WRITERS: Case = Case {
         let tree = prepare(lab, "many")?;
         let root = tree.path("");
         let mut watcher = lab.watch([Watch::recursive(&root)])?;
+        watcher.guard.is_raced = true;
         watcher.keep(Mirror::of(&root, true));
         let handle = lab.runtime().handle().clone();
         let subject = lab.subject();
