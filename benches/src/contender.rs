@@ -23,13 +23,22 @@ pub(crate) enum Contender {
     Backend,
     /// The stable version of `notify`.
     Notify8,
+    Notify8Channel,
     /// Its next version.
     Notify9,
+    Notify9Channel,
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Bare, Self::BareTokio, Self::Backend, Self::Notify8, Self::Notify9];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Bare,
+        Self::BareTokio,
+        Self::Backend,
+        Self::Notify8,
+        Self::Notify8Channel,
+        Self::Notify9,
+        Self::Notify9Channel,
+    ];
 
     /// Its name in the table.
     pub(crate) fn title(self) -> &'static str {
@@ -38,18 +47,9 @@ impl Contender {
             Self::BareTokio => "bare loop on Tokio",
             Self::Backend => "this backend",
             Self::Notify8 => "notify 8.2.0",
+            Self::Notify8Channel => "notify 8.2.0, channel",
             Self::Notify9 => "notify 9.0.0-rc.7",
-        }
-    }
-
-    /// Its name on the command line.
-    pub(crate) fn argument(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::BareTokio => "bare-tokio",
-            Self::Backend => "backend",
-            Self::Notify8 => "notify8",
-            Self::Notify9 => "notify9",
+            Self::Notify9Channel => "notify 9.0.0-rc.7, channel",
         }
     }
 
@@ -59,8 +59,10 @@ impl Contender {
             Self::Bare => bare::watch(folder, recursive, tally),
             Self::BareTokio => runtime()?.block_on(bare::watch_on_tokio(folder, recursive, tally)),
             Self::Backend => runtime()?.block_on(backend::watch(folder, recursive, tally)),
-            Self::Notify8 => notify::watch8(folder, recursive, tally),
-            Self::Notify9 => notify::watch9(folder, recursive, tally),
+            Self::Notify8 => notify::version8::with_handler(folder, recursive, tally),
+            Self::Notify8Channel => notify::version8::with_channel(folder, recursive, tally),
+            Self::Notify9 => notify::version9::with_handler(folder, recursive, tally),
+            Self::Notify9Channel => notify::version9::with_channel(folder, recursive, tally),
         }
     }
 }

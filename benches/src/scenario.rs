@@ -28,7 +28,7 @@ pub(crate) enum Scenario {
     Tree,
     /// How often a watcher wakes while nothing happens.
     Idle,
-    /// Time from the system call to the event.
+    /// Time from the system call to the event, and CPU for it.
     Latency,
 }
 

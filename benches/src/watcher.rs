@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process, set_parent_process_death_signal},
@@ -73,8 +74,9 @@ impl Watcher {
     /// Starts a contender and waits until it watches.
     pub(crate) fn start(assignment: &Assignment) -> Result<Self> {
         let Assignment { contender, batch, folder, recursive } = assignment;
+        let name = contender.to_possible_value().context("no contender is left out")?;
         let mut process = Command::new(env::current_exe()?)
-            .args(["watch", contender.argument(), &batch.to_string()])
+            .args(["watch", name.get_name(), &batch.to_string()])
             .arg(folder)
             .args(recursive.then_some("--recursive"))
             .stdin(Stdio::piped())

@@ -1,4 +1,4 @@
-//! Time from the system call to the event.
+//! Time from the system call to the event, and CPU for it, with the watcher asleep before.
 
 use std::{
     fs::{self, File, Permissions},
@@ -30,24 +30,35 @@ impl Latency {
         File::create(folder.join("file"))?;
         Ok(Self { folder, count })
     }
+
+    fn watcher(&self, contender: Contender, batch: usize) -> Result<Watcher> {
+        let folder = self.folder.clone();
+        Watcher::start(&Assignment { contender, batch, folder, recursive: false })
+    }
+
+    /// Makes one event, for a watcher that has gone to sleep.
+    fn change(&self) -> Result<u64> {
+        thread::sleep(Duration::from_micros(300));
+        let before = clock::now();
+        fs::set_permissions(self.folder.join("file"), Permissions::from_mode(0o600))?;
+        Ok(before)
+    }
 }
 
 impl Work for Latency {
     fn run(&self, contender: Contender, sheet: &mut Sheet) -> Result<()> {
-        let Self { folder, count } = self;
-        let mut watcher = Watcher::start(&Assignment {
-            contender,
-            batch: 1,
-            folder: folder.clone(),
-            recursive: false,
-        })?;
-        let file = folder.join("file");
-        let mut times = Vec::with_capacity(*count);
-        for number in 1..=*count {
-            // So that the watcher sleeps when the event comes.
-            thread::sleep(Duration::from_micros(300));
-            let before = clock::now();
-            fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        let mut watcher = self.watcher(contender, self.count)?;
+        for _ in 0..self.count {
+            self.change()?;
+        }
+        let cpu = watcher.next_mark()?.cpu - watcher.ready.cpu;
+        let row = "CPU for an event, one at a time";
+        sheet.add(row, contender, Unit::Time, (cpu, self.count));
+
+        let mut watcher = self.watcher(contender, 1)?;
+        let mut times = Vec::with_capacity(self.count);
+        for number in 1..=self.count {
+            let before = self.change()?;
             let mark = watcher.next_mark()?;
             ensure!(mark.seen == Seen([0, 0, number, 0, 0]), "saw {:?}", mark.seen);
             times.push(mark.time - before);
