@@ -1,5 +1,8 @@
 //! Reading a file descriptor that becomes readable: [`Descriptor`].
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::File,
     io::{self, Read},
@@ -42,19 +45,31 @@ impl Descriptor {
     /// Reads into `buffer`, or has the task woken once there is something to read. Returns the
     /// number of bytes, 0 at the end.
     ///
-    /// The kernel hands over whole records, of at most `largest` bytes each. A read that leaves
-    /// room for such a one shows that no record is left.
+    /// The kernel hands over whole records, of at most `largest` bytes each; 1 stands for a stream
+    /// of bytes. A read that leaves room for such a one shows that no record is left. The buffer has
+    /// to have room for one.
     pub fn poll_read(
         &self,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
         largest: usize,
     ) -> Poll<io::Result<Reading>> {
+        self.poll_read_by(cx, buffer, largest, |mut file, buffer| file.read(buffer))
+    }
+
+    /// The same with another system call, for tests.
+    fn poll_read_by(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        largest: usize,
+        mut read: impl FnMut(&File, &mut [u8]) -> io::Result<usize>,
+    ) -> Poll<io::Result<Reading>> {
         loop {
             let mut readiness = ready!(self.0.poll_read_ready(cx))?;
-            match self.0.get_ref().read(buffer) {
+            match read(self.0.get_ref(), buffer) {
                 Ok(bytes) => {
-                    let is_drained = bytes + largest <= buffer.len();
+                    let is_drained = buffer.len() - bytes >= largest.max(1);
                     if is_drained {
                         // Should something have come since, the poller has noticed, and this
                         // clears nothing.

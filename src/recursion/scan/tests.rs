@@ -220,6 +220,22 @@ mod new_folders {
     }
 
     #[test]
+    fn what_a_link_led_to_may_take_its_place() {
+        let outside = Folder::with(&["x/y"]);
+        let top = Folder::with(&[]);
+        top.link(outside.at("x"), "link");
+        let mut scene = Scene::new(&top);
+        assert!(scene.tree.is_linked(scene.node("link/y")));
+        top.remove("link");
+        fs::rename(outside.at("x"), top.at("link")).unwrap();
+        let link = scene.appears("", "link").unwrap();
+        scene.scan();
+        assert!(!scene.tree.is_linked(scene.node("link/y")));
+        assert!(scene.tree.remove(link).is_empty());
+        scene.assert_right();
+    }
+
+    #[test]
     fn a_scan_of_a_removed_root_ends() {
         let top = Folder::with(&[]);
         let mut scene = Scene::new(&top);
@@ -319,6 +335,7 @@ mod renames {
         scene.appears("a", "new");
         assert!(scene.scan().is_empty());
         assert_eq!(scene.found(), set(["", "a"]));
+        assert_eq!(scene.watcher.watched().len(), 2);
         scene.scan.settle();
         assert!(scene.scan().is_empty());
 

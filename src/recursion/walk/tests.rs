@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::*;
-use crate::recursion::tests::{FakeWatcher, Folder, paths, relative_paths, set};
+use crate::recursion::tests::{FakeWatcher, Folder, Inode, paths, relative_paths, set};
 
 /// How long something may take that takes no time unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -66,6 +66,27 @@ fn a_second_walk_changes_nothing() {
     let before = (paths(&tree, root), tree.bytes());
     Scan::new(true).watch_below(root, &mut tree, &watcher);
     assert_eq!((paths(&tree, root), tree.bytes()), before);
+}
+
+#[test]
+fn a_second_walk_finds_what_has_changed() {
+    let top = Folder::with(&["a/b", "c/d", "e"]);
+    let watcher = FakeWatcher::new();
+    let (mut tree, root) = watcher.tree(top.path());
+    watch_below(&mut tree, root, true, &watcher);
+    let gone = watcher.id(&top.at("c/d"));
+    let moved = watcher.id(&top.at("a"));
+    top.rename("a", "e/a");
+    top.make("a/new");
+    top.rename("c", "outside");
+    top.remove("outside");
+    top.make("c");
+    watch_below(&mut tree, root, true, &watcher);
+    assert_eq!(relative_paths(&tree, root), set(["", "a", "a/new", "c", "e", "e/a", "e/a/b"]));
+    assert_eq!(paths(&tree, root)[&top.at("e/a")], moved);
+    assert_eq!(watcher.released().len(), 2);
+    assert!(watcher.released().contains(&gone));
+    assert_eq!(watcher.watched(), paths(&tree, root).into_values().collect());
 }
 
 #[test]
@@ -321,7 +342,8 @@ mod failures {
         thread::spawn(move || {
             let calls = AtomicUsize::new(0);
             let watcher = FakeWatcher::for_many().before(|_| {
-                assert!(calls.fetch_add(1, Ordering::SeqCst) < 1000, "a thousand is enough");
+                // Only once: the other thread goes on.
+                assert_ne!(calls.fetch_add(1, Ordering::SeqCst), 1000, "a thousand is enough");
                 Ok(())
             });
             let (mut tree, root) = watcher.tree(top.path());
@@ -354,7 +376,7 @@ fn fill(top: &Folder, path: &str, depth: usize) {
 fn folders_below(folder: &Path, found: &mut BTreeSet<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && !path.is_symlink() {
             folders_below(&path, found);
             found.insert(path);
         }
@@ -363,6 +385,70 @@ fn folders_below(folder: &Path, found: &mut BTreeSet<PathBuf>) {
 
 mod threads {
     use super::*;
+
+    /// Walks a large tree in which one thread is held up with one folder, until all others are
+    /// watched and the other threads have had time to go wrong. A link leads to that folder.
+    fn walk_held_up(is_watchable: bool) -> (BTreeSet<PathBuf>, Vec<(PathBuf, io::Error)>) {
+        let top = large();
+        // Deep enough for the other threads to have started by then.
+        let late = ["deep"; 100].join("/");
+        top.make(&late);
+        top.link(top.at(&late), "link");
+        let (root, late) = (Inode::of(top.path()), top.inode(&late));
+        let mut folders = BTreeSet::new();
+        folders_below(top.path(), &mut folders);
+
+        let seen = Mutex::new((HashSet::new(), 0));
+        let changed = Condvar::new();
+        let watcher = FakeWatcher::for_many().before(|folder| {
+            let mut state = seen.lock().unwrap();
+            let is_first = state.0.insert(folder);
+            changed.notify_all();
+            state.1 += usize::from(folder == root);
+            if folder != late || !is_first {
+                return Ok(());
+            }
+            // And the root.
+            let is_behind = |state: &mut (HashSet<_>, _)| state.0.len() < folders.len() + 1;
+            let waited = changed.wait_timeout_while(state, DEADLINE, is_behind).unwrap();
+            assert!(!waited.1.timed_out(), "the other threads do not go on");
+            drop(waited);
+            for _ in 0..1000 {
+                thread::yield_now();
+                // Once by this test, once to list it, and once more to follow the link in it.
+                assert!(seen.lock().unwrap().1 <= 2, "a link was followed too early");
+            }
+            if is_watchable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        });
+        let (mut tree, root) = watcher.tree(top.path());
+        let failed = watch_below(&mut tree, root, true, &watcher);
+        (relative_paths(&tree, root), failed)
+    }
+
+    /// Whether there are threads to be held up.
+    fn are_several() -> bool {
+        thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+    }
+
+    #[test]
+    fn links_are_followed_once_all_threads_have_nothing_else_to_do() {
+        if are_several() {
+            let (found, failed) = walk_held_up(true);
+            assert!(!found.contains(Path::new("link")));
+            assert!(failed.is_empty(), "{failed:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_does_not_wait_for_one_that_has_found_nothing() {
+        if are_several() {
+            let (sender, receiver) = mpsc::channel();
+            thread::spawn(move || sender.send(walk_held_up(false)).unwrap());
+            let (found, failed) = receiver.recv_timeout(DEADLINE).unwrap();
+            // The folder itself, and the link to it.
+            assert!(found.len() > 1000 && failed.len() == 1, "{failed:?}");
+        }
+    }
 
     thread_local! {
         // Counts down when its thread has ended.
@@ -382,7 +468,6 @@ mod threads {
     #[test]
     fn a_large_tree_is_walked_by_several_threads_which_have_ended_then() {
         let top = large();
-        let one_core = thread::available_parallelism().map_or(1, usize::from) == 1;
         let this = thread::current().id();
         let seen = Mutex::new(HashSet::<ThreadId>::new());
         let changed = Condvar::new();
@@ -395,7 +480,7 @@ mod threads {
                 changed.notify_all();
             }
             // Does not get to the end before the others begin.
-            if calls.fetch_add(1, Ordering::SeqCst) > 500 && !one_core {
+            if calls.fetch_add(1, Ordering::SeqCst) > 500 && are_several() {
                 let is_alone = |seen: &mut HashSet<_>| seen.len() == 1;
                 let waited = changed.wait_timeout_while(seen, DEADLINE, is_alone).unwrap();
                 assert!(!waited.1.timed_out(), "no other thread began");
@@ -410,6 +495,6 @@ mod threads {
         folders_below(top.path(), &mut expected);
         assert_eq!(paths(&tree, root).into_keys().collect::<BTreeSet<_>>(), expected);
         let threads = seen.lock().unwrap().len();
-        assert!(one_core || threads > 1, "{threads} threads");
+        assert!(threads > 1 || !are_several(), "{threads} threads");
     }
 }
