@@ -1,8 +1,9 @@
 //! What a platform that watches folder by folder needs in order to watch recursively.
 //!
 //! inotify, fanotify's inode marks and kqueue know folders by a number and report bare names. Every
-//! backend on top of them has to know which path a number stands for now ([`WatchTree`]), to XX, and to catch up with a folder that appears,
-//! whose entries may be older than its watch ([`Scan`]).
+//! backend on top of them has to know which path a number stands for now ([`WatchTree`]), to watch
+//! a whole tree when it starts, and to catch up with a folder that appears, whose entries may be
+//! older than its watch ([`Scan`]).
 
 mod folder;
 mod scan;
