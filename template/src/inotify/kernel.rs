@@ -28,6 +28,8 @@ const FOLDER: WatchFlags = WatchFlags::ACCESS
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::OPEN)
     .union(WatchFlags::EXCL_UNLINK)
+    // To replace the flags of a watch loses what happens at that moment: they are 0 for an instant.
+    .union(WatchFlags::MASK_ADD)
     .union(WatchFlags::ONLYDIR);
 
 /// What a folder is watched for while it is listed. That opens, reads and closes it, which in a tree
@@ -126,8 +128,8 @@ impl FolderWatcher for Kernel {
     }
 
     fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
-        // What another watch asks for already stays, unless accesses were lost anyway.
-        let flags = if self.has_overflown { QUIET } else { QUIET.union(WatchFlags::MASK_ADD) };
+        // Where it is watched already, that stays as it is, unless events were lost anyway.
+        let flags = if self.has_overflown { QUIET.difference(WatchFlags::MASK_ADD) } else { QUIET };
         watch_opened(&self.descriptor, folder, flags)
     }
 
