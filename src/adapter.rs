@@ -84,12 +84,19 @@ use crate::{
 /// # Threads
 ///
 /// Each watcher has one thread, with a Tokio runtime for the backend, which calls the handler
-/// outside of that runtime. Nothing waits for the handler: it may call the watcher's methods, wait
-/// for a thread that calls them, or drop the watcher. While it runs, events wait in the backend.
+/// outside of that runtime. Nothing waits for the handler for long: it may call the watcher's
+/// methods, wait for a thread that calls them, or drop the watcher. While it runs, events wait in
+/// the backend.
 ///
-/// Once [`unwatch`](Watcher::unwatch) or the drop has returned, the backend has freed what they
-/// are about. The thread ends, and drops the handler, as soon as the handler returns; an event that
-/// it was about to get at that very moment may still reach it.
+/// Once [`unwatch`](Watcher::unwatch) has returned, the backend has freed what watched the path, and
+/// the handler hears no more of it, as with notify's own watchers. If the handler is being called at
+/// that moment, `unwatch` waits until it returns. Notify's own wait for ever, and so stand still if
+/// the handler waits for their caller, such as for room in a channel that the caller reads; here it
+/// is 100 ms at most, once for each call of the handler, and only a call that takes longer goes on
+/// after that.
+///
+/// The drop waits for nothing. Once it has returned, all is freed, and nothing but a call that is
+/// under way still reaches the handler. The thread ends, and drops the handler, when that returns.
 ///
 /// If the handler panics, it is not called again, all is freed, and the watcher's methods answer
 /// with an error that says so.
@@ -132,11 +139,15 @@ impl<B: Backend> NotifyWatcher<B> {
         let not_watched = || BackendError::NotWatched { path: path.to_owned() };
         if Self::has_one_instance() {
             let instance = state.instances.first_mut().ok_or_else(not_watched)?;
-            return Ok(instance.unwatch(path)?);
+            instance.unwatch(path)?;
+            state.forget_unwatched();
+            self.shared.await_call(state);
+            return Ok(());
         }
-        let instance = state.take(path).ok_or_else(not_watched)?;
-        drop(state);
-        drop(instance);
+        // Dropped after the lock.
+        let _removed = state.take(path).ok_or_else(not_watched)?;
+        state.forget_unwatched();
+        self.shared.await_call(state);
         Ok(())
     }
 }

@@ -104,9 +104,14 @@ impl<B: Backend> Instance<B> {
         self.fresh
     }
 
-    /// Whether a watch covers `path`: a backend may report more than it was asked for.
+    /// Whether `path` is to be told of: a backend may report more than it was asked for.
     fn is_asked_for(&self, path: &Path) -> bool {
-        let Some(parent) = path.parent().filter(|_| self.shallow > 0) else {
+        self.shallow == 0 || self.covers(path)
+    }
+
+    /// Whether a watch covers `path`; the empty path, which stands for all, is covered.
+    pub(super) fn covers(&self, path: &Path) -> bool {
+        let Some(parent) = path.parent() else {
             return true;
         };
         self.watched.contains_key(parent)

@@ -3,9 +3,11 @@
 use std::{
     collections::VecDeque,
     mem,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
+    thread::{self, ThreadId},
+    time::Duration,
 };
 
 use super::instance::{Instance, Said};
@@ -15,12 +17,20 @@ use crate::{
     event::Event,
 };
 
+/// How long to wait for a call of the handler. Many times what most handlers take, and what a
+/// thread may be kept waiting between taking an event and the handler's first line.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(super) struct Shared<B> {
     state: Mutex<State<B>>,
     // Held while waiting for `state`, so that a thread that always takes that again at once cannot
     // keep others from it.
     queue: Mutex<()>,
+    // Wakes who waits for a call to be over.
+    over: Condvar,
+    // The thread that calls the handler, once it runs.
+    caller: OnceLock<ThreadId>,
 }
 
 /// Why nothing is watched any more.
@@ -28,6 +38,17 @@ pub(super) struct Shared<B> {
 pub(super) enum End {
     Dropped,
     Panicked,
+}
+
+/// The handler's latest call, from the moment when its event is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Over,
+    UnderWay,
+    /// Somebody waits for it to be over.
+    Awaited,
+    /// Nobody waits for it any more: whatever it waits for may itself be waiting for the watcher.
+    GivenUp,
 }
 
 #[derive(Debug)]
@@ -41,6 +62,8 @@ pub(super) struct State<B> {
     ready: VecDeque<Said>,
     // The watching thread's, while it waits.
     waker: Option<Waker>,
+    pub(super) call: Call,
+    pub(super) patience: Duration,
     end: Option<End>,
 }
 
@@ -52,9 +75,22 @@ impl<B: Backend> Shared<B> {
             made: 0,
             ready: VecDeque::new(),
             waker: None,
+            call: Call::Over,
+            patience: PATIENCE,
             end: None,
         };
-        Self { state: Mutex::new(state), queue: Mutex::new(()) }
+        Self {
+            state: Mutex::new(state),
+            queue: Mutex::new(()),
+            over: Condvar::new(),
+            caller: OnceLock::new(),
+        }
+    }
+
+    /// Makes this thread the one that calls the handler.
+    pub(super) fn begin(&self) {
+        // Nobody else does.
+        let _ = self.caller.set(thread::current().id());
     }
 
     /// The state, for the watcher: an error if its thread has panicked.
@@ -80,7 +116,30 @@ impl<B: Backend> Shared<B> {
         let mut state = self.state();
         state.end.get_or_insert(end);
         state.ready.clear();
+        self.call_is_over(&mut state);
         mem::take(&mut state.instances)
+    }
+
+    fn call_is_over(&self, state: &mut State<B>) {
+        if mem::replace(&mut state.call, Call::Over) == Call::Awaited {
+            self.over.notify_all();
+        }
+    }
+
+    /// Waits until the call that is under way is over, if there is one; not for ever, since the
+    /// handler may wait for whoever waits here, nor inside the handler.
+    pub(super) fn await_call(&self, mut state: MutexGuard<'_, State<B>>) {
+        if state.call != Call::UnderWay || self.caller.get() == Some(&thread::current().id()) {
+            return;
+        }
+        state.call = Call::Awaited;
+        let patience = state.patience;
+        let is_awaited = |state: &mut State<B>| state.call == Call::Awaited;
+        let waited = self.over.wait_timeout_while(state, patience, is_awaited);
+        let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            state.call = Call::GivenUp;
+        }
     }
 
     /// Lets the watching thread look again.
@@ -91,20 +150,23 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// What the handler is to be told next; `None` once there is nobody to watch for.
+    /// What the handler is to be told next; `None` once there is nobody to watch for. To ask again
+    /// means that the call is over.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
         let mut state = self.state();
+        self.call_is_over(&mut state);
         if state.end.is_some() {
             return Poll::Ready(None);
         }
-        if let Some(said) = state.ready.pop_front() {
-            return Poll::Ready(Some(said));
-        }
         // The waker of an earlier wait is dropped after the lock.
         let _earlier = state.waker.take();
-        let polled = state.poll(cx);
-        if polled.is_pending() {
-            state.waker = Some(cx.waker().clone());
+        let polled = match state.ready.pop_front() {
+            Some(said) => Poll::Ready(said),
+            None => state.poll(cx),
+        };
+        match polled {
+            Poll::Ready(_) => state.call = Call::UnderWay,
+            Poll::Pending => state.waker = Some(cx.waker().clone()),
         }
         drop(state);
         polled.map(Some)
@@ -123,6 +185,16 @@ impl<B: Backend> State<B> {
     pub(super) fn take(&mut self, path: &Path) -> Option<Instance<B>> {
         let at = self.instances.iter().position(|instance| instance.watches(path))?;
         Some(self.instances.swap_remove(at))
+    }
+
+    /// Forgets what was still to be said of paths that are not watched any more.
+    pub(super) fn forget_unwatched(&mut self) {
+        let Self { instances, ready, .. } = self;
+        let is_watched = |path: &PathBuf| instances.iter().any(|instance| instance.covers(path));
+        ready.retain(|said| match said {
+            Ok(event) if !event.paths.is_empty() => event.paths.iter().any(is_watched),
+            _ => true,
+        });
     }
 
     fn push(&mut self, mut instance: Instance<B>) {

@@ -41,6 +41,7 @@ pub(super) fn start<B: Backend>(
 
 fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl EventHandler) {
     let _ending = Ending { runtime, shared };
+    shared.begin();
     for count in 1_usize.. {
         let polled = {
             let _inside = runtime.enter();

@@ -14,12 +14,13 @@ use std::{
 use futures_core::Stream;
 use notify::ErrorKind;
 
-use super::*;
+use super::{super::shared::Call, *};
 use crate::{
     Event as Ours,
     backend::{StreamItem, Watch},
     capability::Capabilities,
     error::BackendError,
+    event::{RenameMode, Tracker},
 };
 
 /// Waits until the handler that has the other end is gone, and with it the thread's work.
@@ -103,6 +104,8 @@ fn used_by_the_handler() {
         }
     };
     let mut watcher = NotifyWatcher::new(handler, Config::default()).unwrap();
+    // That it does not wait for itself would otherwise not show.
+    watcher.shared.lock().unwrap().patience = 2 * DEADLINE;
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     *place.lock().unwrap() = Some(watcher);
     stage.say(0, created(stage.path("a/new")));
@@ -133,6 +136,85 @@ fn changed_while_the_handler_waits() {
 
     check::<Able>("changed_while_the_handler_waits");
     check::<Fixed>("changed_while_the_handler_waits_fixed");
+}
+
+#[test]
+fn unwatch_waits_for_the_handler() {
+    fn check<B: Backend>(name: &str) {
+        let stage = Stage::new(name);
+        let (sender, events) = channel();
+        let (gate, opened) = channel::<()>();
+        let done = Arc::new(AtomicBool::new(false));
+        let handler = {
+            let done = Arc::clone(&done);
+            move |event| {
+                sender.send(event).unwrap();
+                let _ = opened.recv();
+                done.store(true, Ordering::SeqCst);
+            }
+        };
+        let mut watcher = NotifyWatcher::<B>::new(handler, Config::default()).unwrap();
+        let shared = Arc::clone(&watcher.shared);
+        shared.lock().unwrap().patience = DEADLINE;
+        watcher.watch(&stage.path("a"), Recursive).unwrap();
+        stage.say(0, created(stage.path("a/new")));
+        next(&events).unwrap();
+        thread::scope(|scope| {
+            let unwatch = scope.spawn(|| {
+                watcher.unwatch(&stage.path("a")).unwrap();
+                assert!(done.load(Ordering::SeqCst), "the handler still runs");
+            });
+            wait_until(|| unwatch.is_finished() || shared.lock().unwrap().call == Call::Awaited);
+            drop(gate);
+        });
+    }
+
+    check::<Able>("unwatch_waits_for_the_handler");
+    check::<Fixed>("unwatch_waits_for_the_handler_fixed");
+}
+
+/// It waits in vain for a call that never ends, but not twice.
+#[test]
+fn unwatch_gives_a_call_up_once() {
+    let stage = Stage::new("unwatch_gives_a_call_up_once");
+    let (mut watcher, events, gate) = gated_watcher::<Able>();
+    for name in ["a", "b", "c"] {
+        watcher.watch(&stage.path(name), Recursive).unwrap();
+    }
+    stage.say(0, created(stage.path("a/new")));
+    next(&events).unwrap();
+    watcher.unwatch(&stage.path("a")).unwrap();
+    watcher.shared.lock().unwrap().patience = 2 * DEADLINE;
+    let start = Instant::now();
+    watcher.unwatch(&stage.path("b")).unwrap();
+    assert!(start.elapsed() < DEADLINE, "it has waited again");
+
+    // The next call is waited for.
+    gate.send(()).unwrap();
+    stage.say(0, created(stage.path("c/new")));
+    assert_eq!(next_paths(&events), [stage.path("c/new")]);
+    assert_eq!(watcher.shared.lock().unwrap().call, Call::UnderWay);
+}
+
+/// The event with both names of a rename is still to come when the path is unwatched.
+#[test]
+fn unwatched_in_the_middle_of_a_rename() {
+    let stage = Stage::new("unwatched_in_the_middle_of_a_rename");
+    let (mut watcher, events, gate) = gated_watcher::<Able>();
+    for name in ["a", "b"] {
+        watcher.watch(&stage.path(name), Recursive).unwrap();
+    }
+    let half = |mode, path| {
+        stage.say(0, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    };
+    half(RenameMode::From, "a/old");
+    gate.send(()).unwrap();
+    half(RenameMode::To, "a/new");
+    watcher.unwatch(&stage.path("a")).unwrap();
+    drop(gate);
+    stage.say(0, created(stage.path("b/new")));
+    assert_eq!(next_paths(&events), [stage.path("b/new")]);
 }
 
 #[test]
