@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     sync::{Arc, mpsc},
     task::{Context, Poll, Waker},
     thread,
@@ -58,9 +58,21 @@ fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl Even
         // Outside the runtime, inside which it could not wait for anything.
         handler.handle_event(said);
         if count % TURN == 0 {
-            runtime.block_on(tokio::task::yield_now());
+            give_a_turn(runtime);
         }
     }
+}
+
+/// Lets the runtime do what is waiting, as `tokio::task::yield_now` does, but without allocating.
+fn give_a_turn(runtime: &Runtime) {
+    let mut was_given = false;
+    runtime.block_on(poll_fn(|cx| {
+        if mem::replace(&mut was_given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }));
 }
 
 /// Frees what is watched when the thread ends, and tells the watcher if it does so by a panic.
