@@ -21,6 +21,9 @@ pub(crate) enum Contender {
     BareTokio,
     /// This project's backend, as a stream on Tokio.
     Backend,
+    /// The same as a watcher of `notify`.
+    Adapter,
+    AdapterChannel,
     /// The stable version of `notify`.
     Notify8,
     Notify8Channel,
@@ -30,10 +33,12 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
         Self::BareTokio,
         Self::Backend,
+        Self::Adapter,
+        Self::AdapterChannel,
         Self::Notify8,
         Self::Notify8Channel,
         Self::Notify9,
@@ -46,6 +51,8 @@ impl Contender {
             Self::Bare => "bare loop",
             Self::BareTokio => "bare loop on Tokio",
             Self::Backend => "this backend",
+            Self::Adapter => "through the adapter",
+            Self::AdapterChannel => "through the adapter, channel",
             Self::Notify8 => "notify 8.2.0",
             Self::Notify8Channel => "notify 8.2.0, channel",
             Self::Notify9 => "notify 9.0.0-rc.7",
@@ -59,6 +66,8 @@ impl Contender {
             Self::Bare => bare::watch(folder, recursive, tally),
             Self::BareTokio => runtime()?.block_on(bare::watch_on_tokio(folder, recursive, tally)),
             Self::Backend => runtime()?.block_on(backend::watch(folder, recursive, tally)),
+            Self::Adapter => notify::adapter::with_handler(folder, recursive, tally),
+            Self::AdapterChannel => notify::adapter::with_channel(folder, recursive, tally),
             Self::Notify8 => notify::version8::with_handler(folder, recursive, tally),
             Self::Notify8Channel => notify::version8::with_channel(folder, recursive, tally),
             Self::Notify9 => notify::version9::with_handler(folder, recursive, tally),

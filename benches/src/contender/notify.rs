@@ -1,9 +1,12 @@
-//! `notify`, the stable version and the next: with a handler in its own thread, which is the least
-//! there can be, and with a channel, as its documentation shows.
+//! The watchers of `notify`, the stable version and the next, and this project's backend in their
+//! place: with a handler in the watcher's own thread, which is the least there can be, and with a
+//! channel, as the documentation of `notify` shows.
 
 use std::{fmt::Display, path::Path, process, sync::mpsc, thread};
 
 use anyhow::{Result, bail};
+use notify_backend::adapter::NotifyWatcher;
+use notify_backend_inotify::InotifyBackend;
 // The same type in both versions.
 use notify8::Event;
 
@@ -11,9 +14,9 @@ use crate::tally::Tally;
 
 /// Both versions have the same functions, but are different crates.
 macro_rules! notify {
-    ($module:ident, $notify:ident) => {
+    ($module:ident, $notify:ident, $watcher:ty) => {
         pub(super) mod $module {
-            use $notify::{RecursiveMode, Watcher as _, recommended_watcher};
+            use $notify::{Config, RecursiveMode, Watcher as _};
 
             use super::*;
 
@@ -23,7 +26,8 @@ macro_rules! notify {
                 mut tally: Tally,
             ) -> Result<()> {
                 let at_ready = tally.clone();
-                let mut watcher = recommended_watcher(move |event| count(event, &mut tally))?;
+                let handler = move |event| count(event, &mut tally);
+                let mut watcher = <$watcher>::new(handler, Config::default())?;
                 watcher.watch(folder, mode(recursive))?;
                 at_ready.mark();
                 loop {
@@ -37,7 +41,7 @@ macro_rules! notify {
                 mut tally: Tally,
             ) -> Result<()> {
                 let (sender, events) = mpsc::channel();
-                let mut watcher = recommended_watcher(sender)?;
+                let mut watcher = <$watcher>::new(sender, Config::default())?;
                 watcher.watch(folder, mode(recursive))?;
                 tally.mark();
                 for event in events {
@@ -53,8 +57,9 @@ macro_rules! notify {
     };
 }
 
-notify!(version8, notify8);
-notify!(version9, notify9);
+notify!(version8, notify8, notify8::RecommendedWatcher);
+notify!(version9, notify9, notify9::RecommendedWatcher);
+notify!(adapter, notify8, NotifyWatcher<InotifyBackend>);
 
 fn count(event: Result<Event, impl Display>, tally: &mut Tally) {
     match event {
