@@ -147,13 +147,13 @@ impl<B: Backend> NotifyWatcher<B> {
         if Self::has_one_instance() {
             let instance = state.instances.first_mut().ok_or_else(not_watched)?;
             instance.unwatch(path)?;
-            state.forget_unwatched();
+            state.forget(path);
             self.shared.await_call(state);
             return Ok(());
         }
         // Dropped after the lock.
         let _removed = state.take(path).ok_or_else(not_watched)?;
-        state.forget_unwatched();
+        state.forget(path);
         self.shared.await_call(state);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! A backend at work, whose items become notify's: [`Instance`].
 
 use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
+    collections::{HashMap, VecDeque},
+    path::{Path, PathBuf, is_separator},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -18,6 +18,10 @@ use crate::{
 /// What notify's handler is given.
 pub(super) type Said = notify::Result<Event>;
 
+/// How many items to take from a backend at a time. What is done once for all of them is not worth
+/// mentioning then.
+const AT_ONCE: usize = 32;
+
 /// A backend and the paths that it watches.
 #[derive(Debug)]
 pub(super) struct Instance<B> {
@@ -28,6 +32,8 @@ pub(super) struct Instance<B> {
     shallow: usize,
     // What was added since the backend was last known to go on.
     fresh: Vec<Watch>,
+    // The folder that the latest event was in, if all its entries are asked for.
+    asked_for: Option<PathBuf>,
     // The old name of the latest rename, and its tracker, until the new name comes.
     half: Option<(usize, PathBuf)>,
     /// What makes its trackers differ from those of other instances.
@@ -39,7 +45,7 @@ impl<B: Backend> Instance<B> {
     pub(super) fn new(backend: B, watch: Watch) -> Self {
         let shallow = usize::from(!watch.recursive);
         let watched = HashMap::from([(watch.path, watch.recursive)]);
-        Self { backend, watched, shallow, fresh: vec![], half: None, number: 0 }
+        Self { backend, watched, shallow, fresh: vec![], asked_for: None, half: None, number: 0 }
     }
 
     pub(super) fn backend(&self) -> &B {
@@ -58,7 +64,7 @@ impl<B: Backend> Instance<B> {
         self.backend.watch(watch.clone())?;
         self.fresh.push(watch.clone());
         self.watched.insert(watch.path, watch.recursive);
-        self.count_shallow();
+        self.note_change();
         Ok(())
     }
 
@@ -71,32 +77,34 @@ impl<B: Backend> Instance<B> {
         if matches!(unwatched, Ok(()) | Err(BackendError::NotWatched { .. })) {
             self.fresh.retain(|watch| watch.path != path);
             self.watched.remove(path);
-            self.count_shallow();
+            self.note_change();
         }
         unwatched
     }
 
-    fn count_shallow(&mut self) {
+    fn note_change(&mut self) {
+        self.asked_for = None;
         self.shallow = self.watched.values().filter(|&&recursive| !recursive).count();
     }
 
-    /// What there is to say next, and the event that says the same in another way.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Said, Option<Said>)>> {
-        let polled = Pin::new(&mut self.backend).poll_next(cx);
-        if !matches!(polled, Poll::Ready(None)) {
-            self.fresh.clear();
+    /// Adds what there is to say to `said`. Ready once there is nothing more to come.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, said: &mut VecDeque<Said>) -> Poll<()> {
+        for _ in 0..AT_ONCE {
+            let polled = Pin::new(&mut self.backend).poll_next(cx);
+            if polled.is_pending() {
+                self.fresh.clear();
+            }
+            match ready!(polled) {
+                Some(Ok(event)) if !self.is_asked_for(&event.path) => {}
+                Some(item) => self.say(item, said),
+                None => return Poll::Ready(()),
+            }
         }
-        let Some(item) = ready!(polled) else {
-            return Poll::Ready(None);
-        };
-        if let Ok(event) = &item
-            && !self.is_asked_for(&event.path)
-        {
-            // Not in a loop: whoever waits for the lock gets a turn.
+        if said.is_empty() {
+            // Not for longer: whoever waits for the lock gets a turn.
             cx.waker().wake_by_ref();
-            return Poll::Pending;
         }
-        Poll::Ready(Some(self.say(item)))
+        Poll::Pending
     }
 
     /// The watches of a backend whose stream has ended that cannot have been meant by that.
@@ -105,21 +113,45 @@ impl<B: Backend> Instance<B> {
     }
 
     /// Whether `path` is to be told of: a backend may report more than it was asked for.
-    fn is_asked_for(&self, path: &Path) -> bool {
-        self.shallow == 0 || self.covers(path)
-    }
-
-    /// Whether a watch covers `path`; the empty path, which stands for all, is covered.
-    pub(super) fn covers(&self, path: &Path) -> bool {
+    fn is_asked_for(&mut self, path: &Path) -> bool {
+        if self.shallow == 0 || self.is_like_the_latest(path) {
+            return true;
+        }
         let Some(parent) = path.parent() else {
             return true;
         };
-        self.watched.contains_key(parent)
-            || self.watched.contains_key(path)
-            || parent.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
+        if self.covers_entries_of(parent) {
+            let known = self.asked_for.get_or_insert_default().as_mut_os_string();
+            known.clear();
+            known.push(parent);
+            return true;
+        }
+        self.watched.contains_key(path)
     }
 
-    fn say(&mut self, item: StreamItem) -> (Said, Option<Said>) {
+    /// Whether `path` is in the same folder as the latest one. To compare is much faster than to
+    /// look up.
+    fn is_like_the_latest(&self, path: &Path) -> bool {
+        let Some(known) = &self.asked_for else {
+            return false;
+        };
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let end = bytes.iter().rposition(|&byte| is_separator(byte.into()));
+        end.is_some_and(|end| bytes[..end] == *known.as_os_str().as_encoded_bytes())
+    }
+
+    /// Whether a watch covers `path`.
+    pub(super) fn covers(&self, path: &Path) -> bool {
+        self.watched.contains_key(path)
+            || path.parent().is_some_and(|parent| self.covers_entries_of(parent))
+    }
+
+    fn covers_entries_of(&self, folder: &Path) -> bool {
+        self.watched.contains_key(folder)
+            || folder.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
+    }
+
+    fn say(&mut self, item: StreamItem, said: &mut VecDeque<Said>) {
         match item {
             Ok(event) => {
                 let mode = match event.kind {
@@ -128,13 +160,14 @@ impl<B: Backend> Instance<B> {
                 };
                 let event = self.with_own_tracker(event.into());
                 let both = mode.and_then(|mode| self.pair(mode, &event));
-                (Ok(event), both.map(Ok))
+                said.push_back(Ok(event));
+                said.extend(both.map(Ok));
             }
             Err(error @ StreamError::Read { .. }) => {
                 let paths = self.watched.keys().cloned().collect();
-                (Err(notify::Error::from(error).set_paths(paths)), None)
+                said.push_back(Err(notify::Error::from(error).set_paths(paths)));
             }
-            Err(error) => (Err(error.into()), None),
+            Err(error) => said.push_back(Err(error.into())),
         }
     }
 

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     mem,
     path::{Path, PathBuf},
-    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     thread::{self, ThreadId},
     time::Duration,
@@ -24,8 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Shared<B> {
     state: Mutex<State<B>>,
-    // Held while waiting for `state`, so that a thread that always takes that again at once cannot
-    // keep others from it.
+    // Who waits for `state` while holding `queue`, so that the watching thread, which always takes it
+    // again at once, cannot keep others from it.
+    waiting: AtomicUsize,
     queue: Mutex<()>,
     // Wakes who waits for a call to be over.
     over: Condvar,
@@ -81,6 +85,7 @@ impl<B: Backend> Shared<B> {
         };
         Self {
             state: Mutex::new(state),
+            waiting: AtomicUsize::new(0),
             queue: Mutex::new(()),
             over: Condvar::new(),
             caller: OnceLock::new(),
@@ -106,8 +111,20 @@ impl<B: Backend> Shared<B> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<B>> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let first_in_line = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         // A panic of the backend leaves nothing here half changed.
-        let _first_in_line = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        drop(first_in_line);
+        state
+    }
+
+    /// The state, for the watching thread, after whoever waits for it.
+    fn state_in_turn(&self) -> MutexGuard<'_, State<B>> {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            drop(self.queue.lock());
+        }
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,26 +167,29 @@ impl<B: Backend> Shared<B> {
         }
     }
 
+    /// What the handler is to be told next, as far as that is known without a look at the backends.
+    pub(super) fn next_ready(&self) -> Option<Said> {
+        let mut state = self.state_in_turn();
+        self.call_is_over(&mut state);
+        state.take_ready()
+    }
+
     /// What the handler is to be told next; `None` once there is nobody to watch for. To ask again
     /// means that the call is over.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
-        let mut state = self.state();
+        let mut state = self.state_in_turn();
         self.call_is_over(&mut state);
         if state.end.is_some() {
             return Poll::Ready(None);
         }
         // The waker of an earlier wait is dropped after the lock.
         let _earlier = state.waker.take();
-        let polled = match state.ready.pop_front() {
-            Some(said) => Poll::Ready(said),
-            None => state.poll(cx),
-        };
-        match polled {
-            Poll::Ready(_) => state.call = Call::UnderWay,
-            Poll::Pending => state.waker = Some(cx.waker().clone()),
+        if state.ready.is_empty() && state.poll(cx).is_pending() {
+            state.waker = Some(cx.waker().clone());
+            drop(state);
+            return Poll::Pending;
         }
-        drop(state);
-        polled.map(Some)
+        Poll::Ready(state.take_ready())
     }
 }
 
@@ -187,13 +207,18 @@ impl<B: Backend> State<B> {
         Some(self.instances.swap_remove(at))
     }
 
-    /// Forgets what was still to be said of paths that are not watched any more.
-    pub(super) fn forget_unwatched(&mut self) {
+    /// Forgets what was still to be said of `path`, which is not watched any more.
+    pub(super) fn forget(&mut self, path: &Path) {
         let Self { instances, ready, .. } = self;
-        let is_watched = |path: &PathBuf| instances.iter().any(|instance| instance.covers(path));
-        ready.retain(|said| match said {
-            Ok(event) if !event.paths.is_empty() => event.paths.iter().any(is_watched),
-            _ => true,
+        let is_forgotten = |said: &PathBuf| {
+            said.starts_with(path) && !instances.iter().any(|instance| instance.covers(said))
+        };
+        ready.retain(|said| {
+            let paths = match said {
+                Ok(event) => &event.paths,
+                Err(error) => &error.paths,
+            };
+            paths.is_empty() || !paths.iter().all(is_forgotten)
         });
     }
 
@@ -203,28 +228,29 @@ impl<B: Backend> State<B> {
         self.instances.push(instance);
     }
 
+    fn take_ready(&mut self) -> Option<Said> {
+        let said = self.ready.pop_front();
+        if said.is_some() {
+            self.call = Call::UnderWay;
+        }
+        said
+    }
+
     /// Asks each instance once, until one has something to say.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Said> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut left = self.instances.len();
         while left > 0 {
             left -= 1;
             let at = self.next % self.instances.len();
             self.next = at + 1;
-            match self.instances[at].poll(cx) {
-                Poll::Ready(Some((said, same))) => {
-                    self.ready.extend(same);
-                    return Poll::Ready(said);
-                }
-                Poll::Ready(None) => {
-                    // The last takes this place, and has not had its turn.
-                    self.next = at;
-                    let ended = self.instances.swap_remove(at);
-                    left += self.renew(ended.into_fresh());
-                    if let Some(said) = self.ready.pop_front() {
-                        return Poll::Ready(said);
-                    }
-                }
-                Poll::Pending => {}
+            if self.instances[at].poll(cx, &mut self.ready).is_ready() {
+                // The last takes this place, and has not had its turn.
+                self.next = at;
+                let ended = self.instances.swap_remove(at);
+                left += self.renew(ended.into_fresh());
+            }
+            if !self.ready.is_empty() {
+                return Poll::Ready(());
             }
         }
         Poll::Pending

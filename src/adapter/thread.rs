@@ -11,7 +11,10 @@ use std::{
 use notify::EventHandler;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::shared::{End, Shared};
+use super::{
+    instance::Said,
+    shared::{End, Shared},
+};
 use crate::backend::Backend;
 
 /// After how many events the runtime gets a turn, even where a backend always has more: it looks
@@ -43,15 +46,7 @@ fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl Even
     let _ending = Ending { runtime, shared };
     shared.begin();
     for count in 1_usize.. {
-        let polled = {
-            let _inside = runtime.enter();
-            shared.poll_next(&mut Context::from_waker(Waker::noop()))
-        };
-        let next = match polled {
-            Poll::Ready(next) => next,
-            // Again, with a waker.
-            Poll::Pending => runtime.block_on(poll_fn(|cx| shared.poll_next(cx))),
-        };
+        let next = shared.next_ready().or_else(|| wait(runtime, shared));
         let Some(said) = next else {
             return;
         };
@@ -60,6 +55,19 @@ fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl Even
         if count % TURN == 0 {
             give_a_turn(runtime);
         }
+    }
+}
+
+/// What the handler is to be told next; `None` once there is nobody to watch for.
+fn wait<B: Backend>(runtime: &Runtime, shared: &Shared<B>) -> Option<Said> {
+    let polled = {
+        let _inside = runtime.enter();
+        shared.poll_next(&mut Context::from_waker(Waker::noop()))
+    };
+    match polled {
+        Poll::Ready(next) => next,
+        // Again, with a waker.
+        Poll::Pending => runtime.block_on(poll_fn(|cx| shared.poll_next(cx))),
     }
 }
 

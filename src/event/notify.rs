@@ -43,7 +43,7 @@ impl From<Event> for notify::Event {
             (None, None) => {}
         }
         if !event.path.as_os_str().is_empty() {
-            out = out.add_path(event.path);
+            out.paths = vec![event.path];
         }
         out
     }

@@ -162,9 +162,16 @@ fn more_than_was_asked_for() {
     stage.say(0, Ours::missed(None));
     assert!(next(&events).unwrap().need_rescan());
 
+    // While another one is as flat as before.
+    watcher.watch(&stage.path("other"), NonRecursive).unwrap();
     watcher.watch(&stage.path("flat"), Recursive).unwrap();
     say("flat/below/seen");
     assert_eq!(next_paths(&events), [stage.path("flat/below/seen")]);
+    watcher.watch(&stage.path("flat"), NonRecursive).unwrap();
+    for path in ["flat/below/unseen", "flat/seen"] {
+        say(path);
+    }
+    assert_eq!(next_paths(&events), [stage.path("flat/seen")]);
 }
 
 #[test]
@@ -292,10 +299,12 @@ fn watched_in_the_last_moment() {
     stage.say(0, created(stage.path("a/new")));
     assert_eq!(next_paths(&events), [stage.path("a/new")]);
     // While the handler runs, nobody reads on.
+    stage.say(0, created(stage.path("a/last")));
     stage.end(0);
     watcher.watch(&stage.path("b"), Recursive).unwrap();
     drop(gate);
 
+    assert_eq!(next_paths(&events), [stage.path("a/last")]);
     assert!(next(&events).unwrap().need_rescan(), "nobody has watched it for a moment");
     assert_eq!(stage.watches(1), ["b/..."]);
     stage.say(1, created(stage.path("b/new")));
