@@ -13,6 +13,8 @@
 //! impl Stream for YourBackend { /* ... */ }            // (4)
 //! ```
 //!
+//! Those who write one are led through it by the guide [Writing a Backend](guide).
+//!
 //! # Features
 //!
 //! Each adds something and changes nothing else; none is on by default.
@@ -41,6 +43,8 @@ pub mod compliance;
 pub mod descriptor;
 pub mod error;
 pub mod event;
+#[cfg(doc)]
+pub mod guide;
 mod one_line;
 pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]

@@ -49,9 +49,13 @@ mod tests {
 
     /// The page that the module's documentation includes.
     fn page() -> String {
-        let mut text = String::new();
+        let cases = catalogue();
+        let [must, should, may] = ["MUST", "SHOULD", "MAY"]
+            .map(|level| cases.iter().filter(|case| case.level == level).count());
+        let all = cases.len();
+        let mut text = format!("{all} cases: {must} MUST, {should} SHOULD and {may} MAY.\n");
         let mut group = "";
-        for case in catalogue() {
+        for case in cases {
             if case.group != group {
                 group = case.group;
                 _ = write!(text, "\n## {group}\n\n");
@@ -64,7 +68,7 @@ mod tests {
             };
             _ = writeln!(text, "- **{id}** `{name}` ({level}{needs}): {checks} *Seen in:* {why}");
         }
-        text.trim_start().to_owned()
+        text
     }
 
     #[test]

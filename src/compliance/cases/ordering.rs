@@ -1,7 +1,7 @@
 //! Order, and events that come twice (ORD).
 
 use crate::{
-    capability::Capability::{WatchFolders, WatchRecursively},
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         expect::{created, created_file, created_folder, removed, removed_file, touched, written},
@@ -131,7 +131,7 @@ const NOTHING_TWICE: Case = Case {
     usual_cause: "What a scan of a new folder finds is reported although the platform told it too; \
                   or a folder is watched by itself and by its parent.",
     run: |lab| {
-        let recursive = lab.has(WatchRecursively);
+        let recursive = lab.has(WatchNewFolders);
         let root = crate::backend::Watch { path: lab.path(""), recursive };
         let mut watcher = lab.watch([root])?;
         lab.tree.create("file")?;

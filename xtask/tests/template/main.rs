@@ -14,3 +14,5 @@ mod inotify;
 mod names;
 mod package;
 mod support;
+#[cfg(target_os = "linux")]
+mod walk_through;

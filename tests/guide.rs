@@ -1,0 +1,128 @@
+//! What the guide says of other files, compared with them. Its code is tested by rustdoc, and its
+//! walk-through by the template's tests.
+#![allow(clippy::unwrap_used, reason = "what cannot be compared has to fail")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// Every page of the guide.
+const PAGES: [&str; 9] = [
+    include_str!("../src/guide/index.md"),
+    include_str!("../src/guide/1_getting_started.md"),
+    include_str!("../src/guide/2_base_code_explainer.md"),
+    include_str!("../src/guide/3_testing_and_testing.md"),
+    include_str!("../src/guide/4_walk_through.md"),
+    include_str!("../src/guide/5_the_details.md"),
+    include_str!("../src/guide/6_platform_notes.md"),
+    include_str!("../src/guide/7_finishing_up.md"),
+    include_str!("../src/guide/8_for_frontends.md"),
+];
+
+const GETTING_STARTED: &str = PAGES[1];
+const BASE_CODE: &str = PAGES[2];
+const TESTING: &str = PAGES[3];
+const DETAILS: &str = PAGES[5];
+
+/// What lies between `start` and the next `end`, each time.
+fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(start).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0))
+}
+
+/// What stands between two marks, and between the next two, and so on.
+fn quoted(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.split(mark).skip(1).step_by(2)
+}
+
+/// The text of each Rust file of the library.
+fn sources() -> Vec<String> {
+    let mut texts = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn every_title_that_a_message_names_is_a_heading() {
+    let lines = PAGES.iter().flat_map(|page| page.lines());
+    let headings: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once("# ")?.1)).collect();
+    let mut named = BTreeSet::new();
+    for text in sources() {
+        let text = text.replace("\\\"", "\"");
+        for start in ["guide: \"", "guide, \"", "guide \"", "section \""] {
+            named.extend(between(&text, start, "\"").map(str::to_owned));
+        }
+    }
+    assert!(named.remove("Writing a Backend"), "nothing names the guide itself");
+    assert!(named.contains("Base code explainer") && named.contains("Being a stream"), "{named:?}");
+    let missing: Vec<_> = named.iter().filter(|title| !headings.contains(title.as_str())).collect();
+    assert!(missing.is_empty(), "no heading of the guide is {missing:?}");
+}
+
+#[test]
+fn the_details_list_the_groups_of_cases_under_their_headings() {
+    let mut groups = BTreeMap::<String, BTreeSet<String>>::new();
+    for text in sources() {
+        if let Some((_, group)) = text.split_once("const GROUP: Group = Group {") {
+            let field = |start| between(group, start, "\"").next().unwrap().to_owned();
+            groups.entry(field("guide: \"")).or_default().insert(field("name: \""));
+        }
+    }
+    let rows = DETAILS.lines().filter_map(|line| line.strip_prefix("| [")?.split_once("](#"));
+    let names = |row| quoted(row, '`').map(str::to_owned).collect();
+    let listed: BTreeMap<_, _> = rows.map(|(title, row)| (title.to_owned(), names(row))).collect();
+    assert_eq!(listed, groups);
+}
+
+#[test]
+fn base_code_is_that_of_the_skeleton() {
+    let skeleton = include_str!("../template/src/skeleton/lib.rs");
+    let (skeleton, _) = skeleton.split_once("//~").unwrap();
+    let listing = between(BASE_CODE, "```rust\n", "```\n").next().unwrap();
+    let shown = listing.lines().filter(|line| !line.starts_with("# "));
+    let shown: String = shown.flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(shown, skeleton.replace(" {%- capture source %}", ""));
+}
+
+#[test]
+fn callouts_of_the_skeleton_are_explained() {
+    let skeleton = include_str!("../template/src/skeleton/lib.rs");
+    for number in 1..=4 {
+        let callout = format!("({number})");
+        let marks = skeleton.lines().filter(|line| {
+            line.split_once("// ").is_some_and(|(_, comment)| comment.ends_with(&callout))
+        });
+        assert_eq!(marks.count(), 1, "{callout} in the skeleton");
+        assert_eq!(BASE_CODE.matches(&format!("\n## {callout} ")).count(), 1, "{callout}");
+    }
+    assert!(!skeleton.contains("(5)") && !BASE_CODE.contains("\n## (5)"));
+}
+
+#[test]
+fn failure_is_one_that_the_suite_writes() {
+    let message = include_str!("compliance_mutants/snapshots/no_rescan.snap");
+    let message = message.splitn(3, "---\n").nth(2).unwrap();
+    assert!(TESTING.contains(&format!("```text\n{message}```\n")), "{message}");
+}
+
+#[test]
+fn every_starting_point_is_listed() {
+    let configuration = include_str!("../cargo-generate.toml");
+    let choices = between(configuration, "choices = [", "]").next().unwrap();
+    assert_ne!(quoted(choices, '"').count(), 0);
+    for start in quoted(choices, '"') {
+        let row = format!("\n| `{start}` | ");
+        assert!(GETTING_STARTED.contains(&row), "the guide has no row for --start {start}");
+    }
+}
