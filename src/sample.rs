@@ -47,25 +47,35 @@
 //! - An error is `{"error":"…","path":"…"}`, without `path` if it is about none, and with
 //!   `path_bytes` or `path_wide` as an event has them.
 //!
+//! # Through notify
+//!
+//! With `--notify` it prints what programs that are written for the `notify` crate get, through
+//! [`NotifyWatcher`](crate::adapter::NotifyWatcher); with `--debounce MS` what they get through
+//! `notify-debouncer-full`, which tells what is left of the changes to a path after that many
+//! milliseconds. Paths are absolute then. A rename is also told with both names,
+//! `modify/name/both /srv/old -> /srv/new`, in JSON with the new one as `to`, and with `to_bytes` or
+//! `to_wide` as for a path.
+//!
 //! # How it ends
 //!
 //! With exit code 0 on Ctrl-C, when whatever reads its output goes away (on Windows with the event
-//! after that), and when the stream ends. With 1 and a line on the standard error when the backend
+//! after that), and when the stream ends, of which notify tells nothing. With 1 and a line on the standard error when the backend
 //! refuses, for example because a path does not exist, or when it cannot print. With 2 when it is
 //! called wrongly.
 
 mod arguments;
 mod output;
 mod stop;
+mod through_notify;
 
 use std::{future::poll_fn, io, pin::Pin, process::ExitCode};
 
-use self::{arguments::Arguments, output::Output, stop::Stop};
+use self::{arguments::Arguments, output::Output, stop::Stop, through_notify::ThroughNotify};
 use crate::{
     backend::{Backend, Watch},
     capability::Capability,
     error::BackendError,
-    one_line::Paths,
+    one_line::{Paths, Said},
 };
 
 /// Runs the command on the arguments of this process, and returns what its `main` is to return.
@@ -93,10 +103,14 @@ pub fn main<B: Backend>() -> ExitCode {
 enum Failure {
     #[error(transparent)]
     Backend(#[from] BackendError),
+    #[error("{}", Said(.0))]
+    Notify(#[from] notify::Error),
+    #[error("the watcher has panicked")]
+    Panic,
     #[error("failed to start: {0}")]
     Start(io::Error),
     #[error("failed to print: {0}")]
-    Print(io::Error),
+    Print(#[from] io::Error),
 }
 
 fn run<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
@@ -109,27 +123,45 @@ fn run<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
-    let output = Output::new(arguments.json);
-    let recursive = arguments.recursive && B::capabilities().contains(Capability::WatchRecursively);
+    let Arguments { paths, json, recursive, notify, debounce } = arguments;
+    let output = Output::new(json);
+    let recursive = recursive && B::capabilities().contains(Capability::WatchRecursively);
     let depth = if recursive { "and all below" } else { "and nothing below" };
-    let what = format!("{} {depth}", Paths(&arguments.paths));
-    let watches = arguments.paths.into_iter().map(|path| Watch { path, recursive });
-    let backend = B::new(watches.collect())?;
-    // Until here, and so while a large tree is walked, Ctrl-C ends the process at once.
+    let what = format!("{} {depth}", Paths(&paths));
+    if notify {
+        let watcher = ThroughNotify::new::<B>(&paths, recursive, debounce)?;
+        let printed = async {
+            output.ready::<B>(&format!("{what}, through notify")).await?;
+            watcher.print(output).await?;
+            Err(Failure::Panic)
+        };
+        until_stopped(printed).await
+    } else {
+        let watches = paths.into_iter().map(|path| Watch { path, recursive });
+        let backend = B::new(watches.collect())?;
+        until_stopped(print(output, &what, backend)).await
+    }
+}
+
+/// Until here, and so while a large tree is walked, Ctrl-C ends the process at once.
+async fn until_stopped(printed: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let mut stop = Stop::new().map_err(Failure::Start)?;
     tokio::select! {
         () = stop.asked() => Ok(()),
-        printed = print(output, &what, backend) => match printed {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            printed => printed.map_err(Failure::Print),
+        printed = printed => match printed {
+            Err(Failure::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed,
         }
     }
 }
 
-async fn print<B: Backend>(output: Output, what: &str, mut backend: B) -> io::Result<()> {
+async fn print<B: Backend>(output: Output, what: &str, mut backend: B) -> Result<(), Failure> {
     output.ready::<B>(what).await?;
     while let Some(item) = poll_fn(|cx| Pin::new(&mut backend).poll_next(cx)).await {
-        output.item(item).await?;
+        match item {
+            Ok(event) => output.event(&event).await?,
+            Err(error) => output.error(&error, error.path()).await?,
+        }
     }
     output::note(format_args!("nothing is left to watch"));
     Ok(())

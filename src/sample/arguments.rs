@@ -1,6 +1,6 @@
 //! What the command is called with.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
@@ -10,6 +10,8 @@ pub(super) struct Arguments {
     pub(super) paths: Vec<PathBuf>,
     pub(super) json: bool,
     pub(super) recursive: bool,
+    pub(super) notify: bool,
+    pub(super) debounce: Option<Duration>,
 }
 
 impl Arguments {
@@ -17,10 +19,13 @@ impl Arguments {
     /// a complaint, or the help that was asked for.
     pub(super) fn parse(backend: &str) -> Result<Self, clap::Error> {
         let mut found = command(backend).try_get_matches()?;
+        let debounce = found.remove_one("debounce").map(Duration::from_millis);
         Ok(Self {
             paths: found.remove_many("path").into_iter().flatten().collect(),
             json: found.get_flag("json"),
             recursive: !found.get_flag("no-recursive"),
+            notify: found.get_flag("notify") || debounce.is_some(),
+            debounce,
         })
     }
 }
@@ -40,4 +45,12 @@ fn command(backend: &str) -> Command {
         )
         .arg(flag("json").help("Print one JSON object per line, the first when all is watched"))
         .arg(flag("no-recursive").help("Watch a folder and its entries, and nothing below them"))
+        .arg(flag("notify").help("Print the events that programs get through the notify crate"))
+        .arg(
+            Arg::new("debounce")
+                .long("debounce")
+                .value_name("MS")
+                .help("With notify's debouncer: tell what remains after so many milliseconds")
+                .value_parser(value_parser!(u64).range(1..)),
+        )
 }

@@ -1,17 +1,20 @@
 //! What the command prints.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, Write as _},
+    path::Path,
 };
 
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    backend::{Backend, StreamItem},
+    backend::Backend,
     capability::Capabilities,
-    event::serde::PathText,
+    event::{Event, serde::PathText},
+    one_line::OneLine,
 };
 
 /// For whom the command prints.
@@ -36,6 +39,19 @@ struct Error<'a> {
     path: Option<PathText<'a>>,
 }
 
+/// A rename as notify tells it, in one event.
+#[derive(Serialize)]
+struct Renamed<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_bytes: Option<Cow<'a, [u8]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_wide: Option<Vec<u16>>,
+}
+
 impl Output {
     pub(super) fn new(json: bool) -> Self {
         if json { Self::Program } else { Self::Person }
@@ -54,17 +70,44 @@ impl Output {
         Ok(())
     }
 
-    pub(super) async fn item(self, item: StreamItem) -> io::Result<()> {
-        match (self, item) {
-            (Self::Person, Ok(event)) => line(event.to_string()).await?,
-            (Self::Person, Err(error)) => note(format_args!("error: {error}")),
-            (Self::Program, Ok(event)) => object(&event).await?,
-            (Self::Program, Err(error)) => {
-                let path = error.path().map(PathText::of);
-                object(&Error { error: error.to_string(), path }).await?;
+    pub(super) async fn event(self, event: &Event) -> io::Result<()> {
+        match self {
+            Self::Person => line(event.to_string()).await,
+            Self::Program => object(event).await,
+        }
+    }
+
+    /// Tells a rename: `event` has the old path, and `to` is the new one.
+    pub(super) async fn renamed(self, event: &Event, to: &Path) -> io::Result<()> {
+        match self {
+            Self::Person => {
+                let Event { kind, path, attrs } = event;
+                line(format!("{kind} {} -> {}{attrs}", OneLine(path), OneLine(to))).await
+            }
+            Self::Program => {
+                let PathText { path: to, path_bytes: to_bytes, path_wide: to_wide } =
+                    PathText::of(to);
+                object(&Renamed { event, to, to_bytes, to_wide }).await
             }
         }
-        Ok(())
+    }
+
+    /// Tells an error, whose text names the path too.
+    pub(super) async fn error(
+        self,
+        error: impl fmt::Display,
+        path: Option<&Path>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Person => {
+                note(format_args!("error: {error}"));
+                Ok(())
+            }
+            Self::Program => {
+                let path = path.map(PathText::of);
+                object(&Error { error: error.to_string(), path }).await
+            }
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The sample command as its users see it: what it prints, and how it ends.
 
-use std::{num::NonZeroU32, process::Command};
+use std::{io, num::NonZeroU32, process::Command};
 
 use notify_backend::{
     BackendError, Capabilities, Capability, Event,
-    event::{CreateKind, RenameMode, Tracker},
+    event::{CreateKind, DataChange, ModifyKind, RenameMode, Tracker},
 };
 use sample_tests::{Ended, Item, Running, Script, Then, VARIABLE, unreadable, unwatched};
 
@@ -42,6 +42,9 @@ fn without_pause() -> Script {
     let event = Event::create(CreateKind::File, "/abs/new");
     Script { then: Then::Repeat, ..waiting([Item::Event(event)]) }
 }
+
+/// Longer, in milliseconds, than two events that belong together are apart on the busiest machine.
+const QUIET: &str = "1000";
 
 fn success() -> Ended {
     Ended { code: Some(0), stdout: vec![], stderr: vec![] }
@@ -165,6 +168,122 @@ fn end_of_the_stream() {
     assert_eq!(ended, Ended { code: Some(0), stdout: vec![READY.into()], stderr });
 }
 
+/// A rename from `/abs/old` to `/abs/new`.
+fn rename() -> [Item; 2] {
+    [(RenameMode::From, "/abs/old"), (RenameMode::To, "/abs/new")]
+        .map(|(mode, path)| Item::Event(Event::rename(mode, path).with_tracker(Tracker::new(7))))
+}
+
+/// Expects these lines and ends the command.
+#[cfg(unix)]
+#[track_caller]
+fn expect_and_interrupt(mut command: Running, lines: &[&str]) {
+    for line in lines {
+        assert_eq!(command.line(), *line);
+    }
+    command.interrupt();
+    assert_eq!(command.end().stdout, [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn through_notify_as_objects() {
+    let rest = [
+        Item::Event(Event::other("quota", "/abs").with_source("disk 2")),
+        Item::Event(Event::missed(NonZeroU32::new(3))),
+        Item::Unwatched("/abs/locked".into()),
+    ];
+    let script = waiting(rename().into_iter().chain(rest));
+    let error = BackendError::from_io("/abs/locked", io::ErrorKind::PermissionDenied.into());
+    let error = format!(r#"{error} about [\"/abs/locked\"]"#);
+    let error = format!(r#"{{"error":"{error}","path":"/abs/locked"}}"#);
+    expect_and_interrupt(
+        start(&script, ["--notify", "--json", "."]),
+        &[
+            READY,
+            r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7}"#,
+            r#"{"kind":"modify/name/to","path":"/abs/new","tracker":7}"#,
+            r#"{"kind":"modify/name/both","path":"/abs/old","tracker":7,"to":"/abs/new"}"#,
+            r#"{"kind":"other","path":"/abs","info":"quota (source: disk 2)"}"#,
+            r#"{"kind":"missed"}"#,
+            &error,
+        ],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn through_notify_for_a_person() {
+    let mut command = start(&waiting(rename()), ["--notify", "."]);
+    let greeting = "tests/scripted watches . and all below, through notify; Ctrl-C ends it";
+    assert_eq!(command.note(), greeting);
+    expect_and_interrupt(
+        command,
+        &[
+            "modify/name/from /abs/old tracker=7",
+            "modify/name/to /abs/new tracker=7",
+            "modify/name/both /abs/old -> /abs/new tracker=7",
+        ],
+    );
+}
+
+/// The debouncer knows that the same path is meant.
+#[cfg(unix)]
+#[test]
+fn debounced() {
+    let written = Event::modify(ModifyKind::Data(DataChange::Any), "/abs/written");
+    let script = waiting([rename().to_vec(), vec![Item::Event(written); 9]].concat());
+    expect_and_interrupt(
+        start(&script, ["--debounce", QUIET, "--json", "."]),
+        &[
+            READY,
+            r#"{"kind":"modify/name/both","path":"/abs/old","tracker":7,"to":"/abs/new"}"#,
+            r#"{"kind":"modify/data/any","path":"/abs/written"}"#,
+        ],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn rename_to_a_name_that_is_not_unicode() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+    let new = Path::new(OsStr::from_bytes(b"/caf\xe9"));
+    let [from, _] = rename();
+    let to = Item::Event(Event::rename(RenameMode::To, new).with_tracker(Tracker::new(7)));
+    let mut command = start(&waiting([from, to]), ["--notify", "--json", "."]);
+    let [_, _, _, both] = [(); 4].map(|()| command.line());
+    assert!(both.ends_with(r#""to":"/caf�","to_bytes":[47,99,97,102,233]}"#), "{both}");
+}
+
+/// Notify tells nothing of it, so the command waits on.
+#[cfg(unix)]
+#[test]
+fn end_of_the_stream_through_notify() {
+    expect_and_interrupt(start(&ending([]), ["--notify", "--json", "."]), &[READY]);
+}
+
+#[test]
+fn path_that_does_not_exist_for_notify() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let ended = start(&waiting([]), ["--notify", "--json", missing.to_str().unwrap()]).end();
+    let stderr = vec![format!("error: No path was found. about [{missing:?}]")];
+    assert_eq!(ended, Ended { code: Some(1), stdout: vec![], stderr });
+}
+
+#[cfg(unix)]
+#[test]
+fn reader_that_goes_away_while_much_happens_through_notify() {
+    for more in [&["--notify"][..], &["--debounce", "10"]] {
+        let arguments = more.iter().copied().chain(["--json", "."]);
+        let mut command = start(&without_pause(), arguments);
+        assert_eq!(command.line(), READY);
+        command.close_stdout();
+        assert_eq!(command.end(), success());
+    }
+}
+
 #[test]
 fn path_that_does_not_exist() {
     for form in [&["--json", ".", "no/such"][..], &["no/such"]] {
@@ -189,9 +308,11 @@ fn wrong_arguments() {
     assert_eq!(ended.stdout, [""; 0]);
     assert_eq!(ended.stderr[0], "error: unexpected argument '--recursive' found");
 
-    let ended = start(&waiting([]), ["--json"]).end();
-    assert_eq!(ended.code, Some(2));
-    assert_eq!(ended.stderr.last().unwrap(), "For more information, try '--help'.");
+    for arguments in [&["--json"][..], &["--debounce", "0", "."], &["--debounce", "."]] {
+        let ended = start(&waiting([]), arguments.iter().copied()).end();
+        assert_eq!(ended.code, Some(2));
+        assert_eq!(ended.stderr.last().unwrap(), "For more information, try '--help'.");
+    }
 }
 
 #[test]
@@ -208,9 +329,11 @@ fn help() {
       <PATH>...  What to watch; events spell it as it is given here
 
     Options:
-          --json          Print one JSON object per line, the first when all is watched
-          --no-recursive  Watch a folder and its entries, and nothing below them
-      -h, --help          Print help
+          --json           Print one JSON object per line, the first when all is watched
+          --no-recursive   Watch a folder and its entries, and nothing below them
+          --notify         Print the events that programs get through the notify crate
+          --debounce <MS>  With notify's debouncer: tell what remains after so many milliseconds
+      -h, --help           Print help
     ");
 }
 

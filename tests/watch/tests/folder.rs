@@ -111,6 +111,29 @@ fn nothing_below_the_folder() {
     watched.end();
 }
 
+/// Notify's watcher tells a rename as a whole too.
+#[test]
+fn rename_through_notify() {
+    let mut watched = Watched::start(&["--notify"]);
+    File::create(watched.path("old")).unwrap();
+    fs::rename(watched.path("old"), watched.path("new")).unwrap();
+    watched.expect("create/file", "old");
+    watched.expect("modify/name/from", "old");
+    watched.expect("modify/name/to", "new");
+    watched.expect("modify/name/both", "old");
+    watched.end();
+}
+
+/// What is created, written and renamed meanwhile has been created under its new name.
+#[test]
+fn debounced_through_notify() {
+    let mut watched = Watched::start(&["--debounce", "1000"]);
+    fs::write(watched.path("old"), "text").unwrap();
+    fs::rename(watched.path("old"), watched.path("new")).unwrap();
+    watched.expect("create/file", "new");
+    watched.end();
+}
+
 #[test]
 fn name_that_is_not_unicode() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
