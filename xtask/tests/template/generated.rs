@@ -140,31 +140,48 @@ fn manifest_agrees_with_this_repository() {
     }
 }
 
-/// The README's program is one.
+/// The README's programs are some, with the dependencies that it names.
 #[test]
 fn readme() {
     let parent = folder("readme");
     let project = generate(NAME, &parent, &[]);
     let text = read(&project.join("README.md"));
-    let (_, program) = text.split_once("```rust\n").unwrap();
-    let (program, _) = program.split_once("```\n").unwrap();
+    let blocks = |language: &str| -> Vec<_> {
+        let fence = format!("```{language}\n");
+        let from_there = text.split(&fence).skip(1);
+        from_there.map(|text| text.split_once("```\n").unwrap().0.to_owned()).collect()
+    };
+    let manifests = blocks("toml");
+    let [stream, with_notify] = &blocks("rust")[..] else { panic!("two programs in:\n{text}") };
+    assert_eq!(with_notify.lines().filter(|line| !line.is_empty()).count(), 5);
+    let with_notify = format!(
+        "fn main() -> notify::Result<()> {{
+let handler = |_: notify::Result<notify::Event>| {{}};
+{with_notify}
+Ok(())
+}}
+"
+    );
 
-    let user = parent.join("user");
-    fs::create_dir_all(user.join("src")).unwrap();
-    fs::write(user.join("src/main.rs"), program).unwrap();
-    let manifest = format!(
-        "[package]
-name = \"user\"
+    for (name, program, dependencies) in
+        [("stream", stream, &manifests[0]), ("with-notify", &with_notify, &manifests[1])]
+    {
+        let user = parent.join(name);
+        fs::create_dir_all(user.join("src")).unwrap();
+        fs::write(user.join("src/main.rs"), program).unwrap();
+        let manifest = format!(
+            "[package]
+name = {name:?}
 edition = \"2024\"
 
-[dependencies]
-futures-util = \"0.3\"
+{dependencies}
+[patch.crates-io]
 notify-backend.path = {:?}
 {NAME}.path = \"../{NAME}\"
-tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
 ",
-        repository()
-    );
-    fs::write(user.join("Cargo.toml"), manifest).unwrap();
-    passes(cargo(&user, &["check"]).env("RUSTFLAGS", "-D warnings"));
+            repository()
+        );
+        fs::write(user.join("Cargo.toml"), manifest).unwrap();
+        passes(cargo(&user, &["check"]).env("RUSTFLAGS", "-D warnings"));
+    }
 }
