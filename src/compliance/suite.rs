@@ -250,7 +250,7 @@ impl Suite {
                  1. `new` checks the paths it is given and sets up the platform's watches;\n\
                  2. `poll_next` hands over their events, and stores the waker before `Pending`;\n\
                  3. `capabilities` declares what works, and the cases for it appear.\n\
-                 The guide \"Writing a Backend\" goes through them."
+                 The guide \"Writing a Backend\" goes through them: section \"A walk-through\"."
             }
             Some(BackendError::Unavailable { .. }) => "No case can be run on this machine.",
             // Whatever else is wrong, the cases tell it.
