@@ -1,9 +1,13 @@
 //! What a watcher's methods answer.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use notify::{
-    Config,
+    Config, ErrorKind,
     RecursiveMode::{NonRecursive, Recursive},
     Watcher,
 };
@@ -24,7 +28,12 @@ fn answers<W: Watcher>() -> Vec<String> {
             Ok(()) => "done".into(),
             Err(error) => {
                 let names: Vec<_> = error.paths.iter().map(|path| folder.name_of(path)).collect();
-                format!("{:?} {}", error.kind, names.join(" "))
+                let kind = match error.kind {
+                    // What is in it is the watcher's own.
+                    ErrorKind::Io(error) => format!("Io({:?})", error.kind()),
+                    kind => format!("{kind:?}"),
+                };
+                format!("{kind} {}", names.join(" "))
             }
         };
         lines.push(format!("{what}: {answer}"));
@@ -40,6 +49,12 @@ fn answers<W: Watcher>() -> Vec<String> {
     log("watch nothing", watcher.watch(&path("missing"), NonRecursive));
     log("watch nothing in nothing", watcher.watch(&path("missing/file"), NonRecursive));
     log("watch below a file", watcher.watch(&path("file/entry"), NonRecursive));
+    // For root there is nothing that may not be read.
+    folder.make("locked");
+    fs::set_permissions(path("locked"), Permissions::from_mode(0o000)).unwrap();
+    log("watch a locked folder", watcher.watch(&path("locked"), NonRecursive));
+    log("watch a locked folder with all in it", watcher.watch(&path("locked"), Recursive));
+    log("unwatch a locked folder", watcher.unwatch(&path("locked")));
     log("unwatch nothing", watcher.unwatch(&path("missing")));
     log("unwatch what was not watched", watcher.unwatch(&path("")));
     log("unwatch with a slash", watcher.unwatch(&path("a/")));
@@ -70,7 +85,7 @@ fn errors_name_the_path() {
     for mode in [Recursive, NonRecursive] {
         let error = watcher.watch(&missing, mode).unwrap_err();
         assert_eq!(error.paths, [missing.as_path()]);
-        assert!(matches!(error.kind, notify::ErrorKind::PathNotFound));
+        assert!(matches!(error.kind, ErrorKind::PathNotFound));
     }
     fs::create_dir(&missing).unwrap();
     watcher.watch(&missing, Recursive).unwrap();
