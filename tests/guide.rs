@@ -24,6 +24,7 @@ const PAGES: [&str; 9] = [
 const GETTING_STARTED: &str = PAGES[1];
 const BASE_CODE: &str = PAGES[2];
 const TESTING: &str = PAGES[3];
+const WALK_THROUGH: &str = PAGES[4];
 const DETAILS: &str = PAGES[5];
 
 /// What lies between `start` and the next `end`, each time.
@@ -124,5 +125,24 @@ fn every_starting_point_is_listed() {
     for start in quoted(choices, '"') {
         let row = format!("\n| `{start}` | ");
         assert!(GETTING_STARTED.contains(&row), "the guide has no row for --start {start}");
+    }
+}
+
+#[test]
+fn numbers_are_those_of_the_code() {
+    let manifest = include_str!("../Cargo.toml");
+    let template = include_str!("../cargo-generate.toml");
+    let convergence = include_str!("../src/compliance/cases/convergence.rs");
+    let profile = include_str!("../src/compliance/profile.rs");
+    let numbers = [
+        (manifest, "rust-version = \"", "\"", GETTING_STARTED, "a stable Rust with Cargo, ", " or"),
+        (template, "_version = \">=", "\"", GETTING_STARTED, "cargo-generate/), ", " or newer"),
+        (convergence, "SEEDS: u64 = ", ";", DETAILS, "", " seeds are tried"),
+        (profile, "patience: Duration::from_secs(", ")", WALK_THROUGH, "not arrive within ", "s*"),
+    ];
+    for (code, start, end, page, before, after) in numbers {
+        let number = between(code, start, end).next().unwrap();
+        let text = format!("{before}{number}{after}");
+        assert!(page.contains(&text), "the guide does not say {text:?}");
     }
 }
