@@ -5,7 +5,9 @@
 //! a whole tree when it starts, and to catch up with a folder that appears, whose entries may be
 //! older than its watch ([`Scan`]).
 
+mod astray;
 mod folder;
+mod recent;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,14 @@ pub trait FolderWatcher {
         Ok(id)
     }
 
+    /// Puts a mark into the platform's reports, after all that it has to say by now. Returns by what
+    /// id the mark is known when it comes, which no folder has; see [`Scan::pass`].
+    ///
+    /// The provided method has no marks: what a platform says late may then be taken for news.
+    fn mark(&self) -> Option<Self::Id> {
+        None
+    }
+
     /// Gives up a watch that the tree does not need any more.
     fn release(&self, id: Self::Id);
 }
@@ -91,20 +101,35 @@ fn open_known<W: FolderWatcher>(
     }
 }
 
-/// Has a folder that was listed watched for everything. Returns its nodes if it is not where the
-/// tree has it.
-fn finish_listing<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) -> Vec<Node> {
-    let mut astray = Vec::new();
+/// A folder that was listed.
+struct Listed<I> {
+    id: I,
+    // Its nodes that are where the tree has them.
+    placed: Vec<Node>,
+    // Its nodes that are not.
+    astray: Vec<Node>,
+}
+
+/// Has a folder that was listed watched for everything.
+fn finish_listing<W: FolderWatcher>(
+    id: W::Id,
+    tree: &WatchTree<W::Id>,
+    watcher: &W,
+) -> Listed<W::Id> {
+    let (mut placed, mut astray) = (Vec::new(), Vec::new());
     for node in tree.nodes(id) {
         match tree.location(node).map(|location| watcher.listed(&location, id)) {
-            Some(Ok(found)) if found == id => return Vec::new(),
-            Some(Ok(other)) => release_unused(other, tree, watcher),
-            // If there is an error other than that it has moved, the next attempt reports it.
-            Some(Err(_)) | None => {}
+            Some(Ok(found)) if found == id => placed.push(node),
+            Some(Ok(other)) => {
+                release_unused(other, tree, watcher);
+                astray.push(node);
+            }
+            // What it was watched for until now is all that it can be watched for.
+            Some(Err(error)) if !has_vanished(&error) => {}
+            Some(Err(_)) | None => astray.push(node),
         }
-        astray.push(node);
     }
-    astray
+    Listed { id, placed, astray }
 }
 
 fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {

@@ -14,9 +14,12 @@ use std::{
 };
 
 use super::{
-    FolderWatcher, Node, Via, WatchTree, finish_listing,
+    FolderWatcher, Listed, Node, Via, WatchTree,
+    astray::{Astray, Passed, Place},
+    finish_listing,
     folder::{Entries, EntryType, has_vanished, open_in},
     open_known, place,
+    recent::Recent,
 };
 use crate::event::CreateKind;
 
@@ -30,7 +33,12 @@ use crate::event::CreateKind;
 ///
 /// A folder can also be renamed before its listing, with the platform's report of it still to come.
 /// Then the tree's path for it leads nowhere, or to another folder, which the scan notices; it
-/// tries again once the platform's reports have been [settled](Self::settle).
+/// tries again once the reports have come that there are by then.
+///
+/// And a folder can be found in its place before all reports were looked at that are older: they may
+/// be about another one, which had the name earlier. So a scan ends with a
+/// [mark](FolderWatcher::mark) in the reports, and until that [comes](Self::pass), what was found is
+/// held back, and [`is_ahead`](Self::is_ahead) says of which folders it was.
 ///
 /// While a scan is [active](Self::is_active), [`step`](Self::step) through it before the next
 /// platform event is looked at; the order of events stays right then. Events wait in the kernel
@@ -49,8 +57,12 @@ pub struct Scan<I> {
     gone: Vec<Node>,
     // Watched to be listed, until there is nothing left to list.
     unfinished: Vec<I>,
-    // To be tried again: the platform is about to report a rename.
-    astray: Vec<Job>,
+    // What has been found ahead of the reports.
+    pub(super) recent: Recent<I>,
+    // What has been put off until the platform reports a rename.
+    astray: Astray<I, PutOff<I>>,
+    // Whether it has not reported one.
+    is_mistaken: bool,
     // Folders whose entries were reported since the scan became active.
     told: HashSet<Node>,
     // What was reported by a scan and may be reported by the platform once more: since the last
@@ -71,6 +83,14 @@ enum Task {
     List(Node),
     /// Watch an entry of a folder of the tree, and list it.
     Enter(Node, OsString, Via),
+}
+
+/// What cannot be done because a folder is not where the tree has it.
+#[derive(Debug)]
+enum PutOff<I> {
+    Job(Job),
+    /// Have the folder watched for everything.
+    Finish(I),
 }
 
 /// In the order of the paths, as [`Scan::watch_below`] follows them.
@@ -126,7 +146,9 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             links: BTreeSet::new(),
             gone: Vec::new(),
             unfinished: Vec::new(),
-            astray: Vec::new(),
+            recent: Recent::new(),
+            astray: Astray::new(),
+            is_mistaken: false,
             told: HashSet::new(),
             reported: [HashSet::new(), HashSet::new()],
         }
@@ -152,7 +174,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         watcher: &W,
     ) -> Result<Option<Node>, (PathBuf, io::Error)> {
         let entered = self.find_and_enter((parent, name, via), is_new, tree, watcher)?;
-        if let Some((folder, opened)) = entered.folder {
+        if let Some((folder, opened)) = entered.folder.filter(|_| !entered.is_known) {
             let listing = self.list(folder, opened, is_new, tree)?;
             self.listings.push(listing);
         }
@@ -172,7 +194,8 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             && self.waiting.is_empty()
             && self.links.is_empty()
             && self.gone.is_empty()
-            && self.unfinished.is_empty())
+            && self.unfinished.is_empty()
+            && !self.astray.is_mark_due())
     }
 
     /// Whether the platform's report that `name` was created in the folder `id` is one of what a
@@ -192,24 +215,100 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         let _ = self.is_repeated(id, name);
     }
 
+    /// Whether a report that comes next is older than the place of `folder`, which was found ahead of
+    /// it: it is about a folder that had the name earlier.
+    #[must_use]
+    pub fn is_ahead(&self, folder: Node) -> bool {
+        self.recent.is_ahead(folder)
+    }
+
+    /// Notes that a report comes next which may be a [mark](FolderWatcher::mark). Returns whether it
+    /// is one, and says what was held back until it came.
+    pub fn pass(&mut self, id: I, tree: &WatchTree<I>, mut found: impl FnMut(Found)) -> bool {
+        let Some(Passed { tasks, places, is_mistaken }) = self.astray.pass(id, tree) else {
+            return self.recent.pass(id, tree, &mut found);
+        };
+        self.is_mistaken |= is_mistaken;
+        self.resume(tasks);
+        for Place { parent, name, via } in places {
+            if tree.child(parent, &name).is_none() {
+                self.waiting.push(Job { task: Task::Enter(parent, name, via), is_new: true });
+            }
+        }
+        true
+    }
+
+    /// Has it looked up whether the folder `id`, which was reported to have moved, is where the tree has
+    /// it now; if not, the tree may be [mistaken](Self::is_mistaken).
+    pub fn verify(&mut self, id: I) {
+        self.unfinished.push(id);
+    }
+
+    /// Whether the tree has a folder where it is not, and no report has come that it was renamed: as
+    /// when [reports are lost](Self::lose), everything has to be [compared](Self::compare).
+    ///
+    /// What is reported by bare names can be ambiguous, as an exchange of two names is with one that
+    /// was not looked at yet.
+    #[must_use]
+    pub fn is_mistaken(&self) -> bool {
+        self.is_mistaken
+    }
+
+    /// Notes that a report from the folder `id` comes next: it is watched by then, and so the reports
+    /// are through that are older than its place. Says what was found there, and in those above it.
+    pub fn hear(&mut self, id: I, tree: &WatchTree<I>, mut found: impl FnMut(Found)) {
+        if !self.recent.is_empty() {
+            for folder in tree.nodes(id) {
+                self.recent.release_above(folder, tree, &mut found);
+            }
+        }
+    }
+
+    /// Notes that a report comes next that `name` went away from the folder `id`. Says what was found
+    /// in it and below it, unless it is [about another one](Self::is_ahead).
+    pub fn leaves(
+        &mut self,
+        id: I,
+        name: &OsStr,
+        tree: &WatchTree<I>,
+        mut found: impl FnMut(Found),
+    ) {
+        if !self.recent.is_empty() {
+            for folder in tree.nodes(id).filter_map(|parent| tree.child(parent, name)) {
+                if !self.is_ahead(folder) {
+                    self.recent.release_below(folder, tree, &mut found);
+                }
+            }
+        }
+    }
+
     /// Notes that everything has been looked at that the platform had reported at some moment after
     /// the last call of this method. What was scanned before that call will not be reported once
     /// more, and what was renamed before it is where the tree has it.
     pub fn settle(&mut self) {
         let [recent, older] = &mut self.reported;
         *older = mem::take(recent);
-        self.waiting.append(&mut self.astray);
+        let tasks: Vec<_> = self.astray.take_unmarked().collect();
+        self.resume(tasks);
     }
 
-    /// Has folders listed again once it was reported where they have moved.
-    pub(super) fn leave_astray(&mut self, folders: Vec<Node>) {
-        let again = |folder| Job { task: Task::List(folder), is_new: false };
-        self.astray.extend(folders.into_iter().map(again));
+    fn resume(&mut self, tasks: Vec<PutOff<I>>) {
+        for task in tasks {
+            match task {
+                PutOff::Job(job) => self.waiting.push(job),
+                PutOff::Finish(id) => self.unfinished.push(id),
+            }
+        }
     }
 
-    /// Notes that the platform has lost reports: none of those to come can be told to be repeated.
-    pub fn lose(&mut self) {
+    /// Notes that the platform has lost reports, and maybe marks: none of those to come can be told to
+    /// be repeated. Says what was held back.
+    pub fn lose(&mut self, tree: &WatchTree<I>, mut found: impl FnMut(Found)) {
         self.reported = [HashSet::new(), HashSet::new()];
+        self.recent.release_all(tree, &mut found);
+        let tasks: Vec<_> = self.astray.take_all().collect();
+        self.resume(tasks);
+        self.is_mistaken = false;
     }
 
     /// Takes up to `count` small steps: each looks at an entry, or gives up a watch.
@@ -222,7 +321,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     ) {
         for _ in 0..count {
             let result = if let Some(listing) = self.listings.pop() {
-                self.go_on(listing, tree, watcher, &mut found)
+                self.go_on(listing, tree, watcher)
             } else if let Some(job) = self.waiting.pop() {
                 self.run(job, tree, watcher)
             } else if let Some(Link { parent, name, is_new, .. }) = self.links.pop_first() {
@@ -231,8 +330,14 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             } else if let Some(folder) = self.gone.pop() {
                 self.remove(folder, tree, watcher);
                 Ok(())
+            } else if self.recent.is_unmarked() {
+                self.mark(tree, watcher, &mut found);
+                Ok(())
             } else if let Some(id) = self.unfinished.pop() {
-                self.leave_astray(finish_listing(id, tree, watcher));
+                self.finish(finish_listing(id, tree, watcher), tree);
+                Ok(())
+            } else if self.astray.is_mark_due() {
+                self.astray.mark(watcher.mark());
                 Ok(())
             } else {
                 break;
@@ -246,17 +351,40 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         }
     }
 
+    pub(super) fn mark<W: FolderWatcher<Id = I>>(
+        &mut self,
+        tree: &WatchTree<I>,
+        watcher: &W,
+        found: &mut impl FnMut(Found),
+    ) {
+        match watcher.mark() {
+            Some(mark) => self.recent.mark(mark),
+            None => self.recent.release_all(tree, found),
+        }
+    }
+
+    /// Notes which nodes of a folder that was listed are still where the tree has them, and which not.
+    pub(super) fn finish(&mut self, Listed { id, placed, astray }: Listed<I>, tree: &WatchTree<I>) {
+        for &folder in &placed {
+            self.recent.confirm(folder);
+        }
+        if placed.is_empty()
+            && let Some(&folder) = astray.first()
+        {
+            self.astray.push(folder, PutOff::Finish(id), tree);
+        }
+    }
+
     /// Looks at the next entry of a folder.
     fn go_on<W: FolderWatcher<Id = I>>(
         &mut self,
         mut listing: Listing,
         tree: &mut WatchTree<I>,
         watcher: &W,
-        found: &mut impl FnMut(Found),
     ) -> Result<(), Failure> {
         let Listing { folder, is_new, .. } = listing;
         let Some(entry) = listing.entries.next() else {
-            self.finish(&listing, tree);
+            self.give_up(&listing, tree);
             return Ok(());
         };
         let (name, entry_type) = entry.map_err(|error| failure(tree.path(folder), error))?;
@@ -267,7 +395,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         if is_new {
             let is_folder = entry_type == EntryType::Folder;
             let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
-            found(Found::Entry(kind, path.clone()));
+            self.recent.hold(folder, kind, name.clone());
             self.reported[0].insert((id, name.clone()));
         }
         let below = match entry_type.via(self.follow_links) {
@@ -303,7 +431,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
 
     /// Gives up the folders of the tree that a listing did not have. Those that a link leads to are
     /// among them: each is entered anew if the link still leads there, and nothing else does.
-    fn finish(&mut self, listing: &Listing, tree: &mut WatchTree<I>) {
+    fn give_up(&mut self, listing: &Listing, tree: &mut WatchTree<I>) {
         let is_gone = |child: &Node| !listing.confirmed.contains(child);
         for child in tree.children(listing.folder).filter(is_gone).collect::<Vec<_>>() {
             tree.detach(child);
@@ -383,7 +511,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         let opened =
             open_known(folder, tree, watcher).map_err(|error| failure(tree.path(folder), error))?;
         if opened.is_none() && tree.id(folder).is_some() {
-            self.astray.push(Job { task, is_new });
+            self.astray.push(folder, PutOff::Job(Job { task, is_new }), tree);
         }
         Ok(opened)
     }
@@ -407,17 +535,25 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         self.unfinished.push(id);
         let known = tree.child(parent, name);
         let root = tree.root(parent);
-        let has_moved = |other| {
-            tree.root(other) == root && matches!(open_known(other, tree, watcher), Ok(None))
-        };
         let is_known = known.is_some_and(|known| tree.id(known) == Some(id));
-        if is_new && via == Via::Name && !is_known && tree.nodes(id).any(has_moved) {
+        let has_moved = |&other: &Node| match tree.root(other) {
+            _ if !is_new || via == Via::Link || is_known => false,
+            // On its way from one place to another.
+            None => true,
+            other_root => {
+                other_root == root && matches!(open_known(other, tree, watcher), Ok(None))
+            }
+        };
+        if let Some(moved) = tree.nodes(id).find(has_moved) {
             // The platform is about to report that it was renamed, and maybe not to this name.
             let task = Task::Enter(parent, name.into(), via);
-            self.astray.push(Job { task, is_new });
+            self.astray.push(moved, PutOff::Job(Job { task, is_new }), tree);
             return Ok(Entered::default());
         }
         let (node, replaced) = place(tree, (parent, name, via), id);
+        if let Some(node) = node {
+            self.recent.add(node);
+        }
         let folder = node.map(|node| (node, opened));
         Ok(Entered { folder, is_known: node == known, replaced })
     }

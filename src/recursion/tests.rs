@@ -34,6 +34,8 @@ struct State {
     unfinished: BTreeSet<u32>,
     is_for_many: bool,
     released: Vec<u32>,
+    // The next mark, on a platform that has them.
+    mark: Option<u32>,
 }
 
 /// What a folder is, whatever it is called.
@@ -57,6 +59,12 @@ impl<'a> FakeWatcher<'a> {
     /// For large trees, from which nothing is removed.
     pub(super) fn for_many() -> Self {
         let state = State { is_for_many: true, ..State::default() };
+        Self { state: Mutex::new(state), ..Self::new() }
+    }
+
+    /// On a platform that can put marks into its reports; they are numbered from this one.
+    pub(super) fn with_marks(first: u32) -> Self {
+        let state = State { mark: Some(first), ..State::default() };
         Self { state: Mutex::new(state), ..Self::new() }
     }
 
@@ -141,6 +149,13 @@ impl FolderWatcher for FakeWatcher<'_> {
         };
         state.unfinished.remove(&id);
         Ok(id)
+    }
+
+    fn mark(&self) -> Option<u32> {
+        let mut state = self.state.lock().unwrap();
+        let mark = state.mark?;
+        state.mark = Some(mark + 1);
+        Some(mark)
     }
 
     fn release(&self, id: u32) {

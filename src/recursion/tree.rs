@@ -164,6 +164,12 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         (slot.parent == ROOT).then(|| self.node(top))?
     }
 
+    /// The folder directly above another; none for a root, and for the top of a detached part.
+    #[must_use]
+    pub fn parent(&self, node: Node) -> Option<Node> {
+        self.node(self.slot(node)?.parent)
+    }
+
     /// The folder `name` directly below `parent`.
     #[must_use]
     pub fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {

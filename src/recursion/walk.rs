@@ -12,15 +12,12 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
 use super::{
-    FolderWatcher, Node, Scan, Via, WatchTree, finish_listing,
+    FolderWatcher, Listed, Node, Scan, Via, WatchTree, finish_listing,
     folder::{Entries, has_vanished, open_in},
     open_known, place,
 };
@@ -63,27 +60,31 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
         for folder in state.replaced {
             state.tree.remove(folder).into_iter().for_each(|id| watcher.release(id));
         }
-        self.leave_astray(finish_all(&state.listed, state.tree, watcher));
+        for node in state.listed.iter().flat_map(|&id| state.tree.nodes(id)) {
+            self.recent.add(node);
+        }
+        self.mark(state.tree, watcher, &mut |_| ());
+        for listed in finish_all(&state.listed, state.tree, watcher) {
+            self.finish(listed, state.tree);
+        }
         state.failed
     }
 }
 
-/// Has folders that were listed watched for everything. Returns those that have moved.
+/// Has folders that were listed watched for everything; see [`finish_listing`].
 fn finish_all<W: FolderWatcher + Sync>(
     ids: &[W::Id],
     tree: &WatchTree<W::Id>,
     watcher: &W,
-) -> Vec<Node>
+) -> Vec<Listed<W::Id>>
 where
-    W::Id: Sync,
+    W::Id: Send + Sync,
 {
-    let (next, astray) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (parts, finished) = (Mutex::new(ids.chunks(FEW)), Mutex::new(Vec::new()));
     let finish = || {
-        while let Some(&id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let nodes = finish_listing(id, tree, watcher);
-            if !nodes.is_empty() {
-                astray.lock().unwrap_or_else(PoisonError::into_inner).extend(nodes);
-            }
+        while let Some(part) = lock(&parts).next() {
+            let part: Vec<_> = part.iter().map(|&id| finish_listing(id, tree, watcher)).collect();
+            lock(&finished).extend(part);
         }
     };
     if ids.len() <= FEW {
@@ -91,7 +92,11 @@ where
     } else {
         with_helpers(finish);
     }
-    astray.into_inner().unwrap_or_else(PoisonError::into_inner)
+    finished.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does something in as many threads as there are cores.
@@ -271,7 +276,7 @@ where
 
     fn lock(&self) -> MutexGuard<'_, State<'a, W::Id>> {
         // Whoever panicked has left it whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &["REC02", "REC03", "REC04", "REC05", "REC10", "DIR04"],
         ),
         entry::<NoRescan>("no_rescan", &["REC03", "REC04"]),
-        entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18"]),
+        entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18", "REC20"]),
         entry::<PrefixesOfNames>("prefixes_of_names", &["REC09"]),
         entry::<FirstWatchOnly>("first_watch_only", &["REC14", "ROOT02", "FIL19"]),
         entry::<EndsWithFirstRoot>("ends_with_first_root", &["ROOT02", "ROOT01"]),

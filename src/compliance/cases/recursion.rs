@@ -42,6 +42,7 @@ pub(super) const GROUP: Group = Group {
         OVERLAPPING_ROOTS,
         EXCHANGED_FOLDERS,
         DISPLACED_BY_COPY,
+        RENAMED_AND_MADE_ANEW,
         CHANGED_AFTER_MOVE,
     ],
 };
@@ -507,6 +508,34 @@ const DISPLACED_BY_COPY: Case = Case {
         watcher.saw(appeared("backup"))?;
         watcher.saw(appeared("tree-a"))?;
         are_watched(lab, &mut watcher, &["tree-a/sub/file", "backup/sub/file"])
+    },
+    ..Case::MUST
+};
+
+const RENAMED_AND_MADE_ANEW: Case = Case {
+    id: "REC20",
+    name: "renamed_and_made_anew",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "When a new folder is renamed and another one is made under its first name, both are \
+             watched under their paths, and neither is taken for the other.",
+    why: "By the time that the first creation is read, the name leads to the second folder.",
+    usual_cause: "The folder that is found under the name is taken for the one that was made first, \
+                  and follows its rename.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.mkdir("first")?;
+            tree.create("first/old")?;
+            tree.rename("first", "second")?;
+            tree.mkdir("first")?;
+            tree.create("first/new")
+        })?;
+        watcher.saw(appeared("second"))?;
+        watcher.saw(appeared("first/new"))?;
+        watcher.never_saw(&touched("second/new"))?;
+        are_watched(lab, &mut watcher, &["first/new", "second/old"])?;
+        watcher.never_saw(&touched("second/new"))
     },
     ..Case::MUST
 };

@@ -5,13 +5,17 @@ use std::{
     io,
     ops::Range,
     os::{
-        fd::{AsRawFd, BorrowedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
 };
 
 use notify_backend::{descriptor::Descriptor, prelude::*, recursion::FolderWatcher};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::{
+    MemfdFlags,
+    inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+    memfd_create,
+};
 
 use crate::files::Files;
 
@@ -83,13 +87,16 @@ pub(crate) struct Kernel {
     pub(crate) files: Files,
     /// Whether the kernel has lost events, and all folders are being listed again.
     pub(crate) has_overflown: bool,
+    // A file of nobody else's, to be watched for an instant.
+    mark: OwnedFd,
 }
 
 impl Kernel {
     pub(crate) fn new() -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let descriptor = Descriptor::new(descriptor)?;
-        Ok(Self { descriptor, files: Files::default(), has_overflown: false })
+        let mark = memfd_create("mark", MemfdFlags::CLOEXEC)?;
+        Ok(Self { descriptor, files: Files::default(), has_overflown: false, mark })
     }
 
     /// Watches a folder that is a root.
@@ -112,11 +119,11 @@ fn watch_path(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
 
 fn watch_opened(
     descriptor: &Descriptor,
-    folder: BorrowedFd<'_>,
+    opened: BorrowedFd<'_>,
     flags: WatchFlags,
 ) -> io::Result<i32> {
     // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
-    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
     Ok(inotify::add_watch(descriptor, path, flags)?)
 }
 
@@ -135,6 +142,13 @@ impl FolderWatcher for Kernel {
 
     fn listed(&self, location: &Path, _: i32) -> io::Result<i32> {
         watch_path(&self.descriptor, location)
+    }
+
+    fn mark(&self) -> Option<i32> {
+        // The end of a watch is reported, and no other watch is called the same.
+        let wd = watch_opened(&self.descriptor, self.mark.as_fd(), WatchFlags::DELETE_SELF).ok()?;
+        inotify::remove_watch(&self.descriptor, wd).ok()?;
+        Some(wd)
     }
 
     fn release(&self, wd: i32) {

@@ -136,6 +136,13 @@ impl Watched {
         if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
             self.compare_all();
         } else if event.flags.contains(ReadFlags::IGNORED) {
+            let Self { scan, tree, ready, .. } = self;
+            if scan.pass(event.wd, tree, |found| ready.push_back(said(found))) {
+                if scan.is_mistaken() {
+                    self.compare_all();
+                }
+                return;
+            }
             // The watch has ended, for a reason that another event tells.
             for folder in self.tree.nodes(event.wd).collect::<Vec<_>>() {
                 self.remove_folder(folder);
@@ -155,10 +162,13 @@ impl Watched {
 
     fn apply_to_entry(&mut self, event: &RawEvent<'_>, kind: EventKind) {
         let &RawEvent { wd, name, cookie, .. } = event;
+        let Self { scan, tree, ready, .. } = self;
+        scan.hear(wd, tree, |found| ready.push_back(said(found)));
         let is_structural = match kind {
-            EventKind::Create(_) if self.scan.is_repeated(wd, name) => return,
+            EventKind::Create(_) if scan.is_repeated(wd, name) => return,
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                self.scan.forget(wd, name);
+                scan.forget(wd, name);
+                scan.leaves(wd, name, tree, |found| ready.push_back(said(found)));
                 true
             }
             kind => matches!(kind, EventKind::Create(_)),
@@ -233,6 +243,15 @@ impl Watched {
             let child = self.tree.child(parent, event.name);
             // A file that takes part in an exchange of names has that of a folder for a moment.
             let child = child.filter(|&child| self.tree.via(child) == Some(via));
+            if child.is_some_and(|child| self.scan.is_ahead(child)) {
+                // What came here, if anything, is gone or somewhere else by now.
+                if kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
+                    && let Some(moved) = self.take_moved(event.cookie)
+                {
+                    self.remove_folder(moved);
+                }
+                continue;
+            }
             match kind {
                 EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                     self.move_from(parent, event, child);
@@ -262,8 +281,7 @@ impl Watched {
 
     fn move_from(&mut self, parent: Node, event: &RawEvent<'_>, child: Option<Node>) {
         let reason = Reason::Moved(event.cookie);
-        let replaced = Reason::Replaced(parent, event.name.into());
-        if let Some(displaced) = self.displaced.iter_mut().find(|it| it.reason == replaced) {
+        if let Some(displaced) = self.displaced_from(parent, event.name) {
             displaced.reason = reason;
         } else if let Some(folder) = child {
             self.tree.detach(folder);
@@ -272,25 +290,44 @@ impl Watched {
     }
 
     fn move_to(&mut self, parent: Node, event: &RawEvent<'_>, via: Via) {
-        let moved = Reason::Moved(event.cookie);
-        let replaced = match self.displaced.iter().position(|it| it.reason == moved) {
+        let replaced = match self.take_moved(event.cookie) {
             Some(moved) => {
-                let moved = self.displaced.remove(moved).folder;
                 let replaced = self.tree.child(parent, event.name);
                 self.tree.attach(moved, parent, event.name);
-                // A scan may have found it here already.
-                let is_same = |&it: &Node| self.tree.id(it) == self.tree.id(moved);
-                if let Some(found) = replaced.filter(is_same) {
-                    self.remove_folder(found);
-                }
-                replaced.filter(|&it| self.tree.id(it).is_some())
+                self.tree.id(moved).into_iter().for_each(|id| self.scan.verify(id));
+                self.unless_same(replaced, moved)
             }
             None => self.enter(parent, event.name, via, true),
         };
-        if let Some(folder) = replaced {
-            let reason = Reason::Replaced(parent, event.name.into());
+        self.displace(replaced, parent, event.name);
+    }
+
+    /// A scan may have found a folder already where a rename takes it. Removes one of the two then.
+    fn unless_same(&mut self, folder: Option<Node>, other: Node) -> Option<Node> {
+        let id = self.tree.id(other);
+        let is_same = |&folder: &Node| self.tree.id(folder) == id;
+        if let Some(same) = folder.filter(is_same) {
+            self.remove_folder(same);
+            return None;
+        }
+        folder
+    }
+
+    fn displace(&mut self, folder: Option<Node>, parent: Node, name: &OsStr) {
+        if let Some(folder) = folder.filter(|&folder| self.tree.id(folder).is_some()) {
+            let reason = Reason::Replaced(parent, name.into());
             self.displaced.push(Displaced { folder, reason, is_old: false });
         }
+    }
+
+    fn displaced_from(&mut self, parent: Node, name: &OsStr) -> Option<&mut Displaced> {
+        let replaced = Reason::Replaced(parent, name.into());
+        self.displaced.iter_mut().find(|it| it.reason == replaced)
+    }
+
+    fn take_moved(&mut self, cookie: u32) -> Option<Node> {
+        let at = self.displaced.iter().position(|it| it.reason == Reason::Moved(cookie))?;
+        Some(self.displaced.remove(at).folder)
     }
 
     /// Watches a folder that appeared, and what is below it. Returns the one that had its name.
@@ -336,7 +373,8 @@ impl Watched {
 
     /// Compares all that is watched with what is there, since the kernel has lost events.
     fn compare_all(&mut self) {
-        self.scan.lose();
+        let Self { scan, tree, ready, .. } = self;
+        scan.lose(tree, |found| ready.push_back(said(found)));
         self.kernel.has_overflown = true;
         for (root, recursive) in self.roots.clone() {
             let location = self.tree.location(root).unwrap_or_default();

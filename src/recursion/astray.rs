@@ -1,0 +1,97 @@
+//! What has to wait because a folder is not where the tree has it: [`Astray`].
+
+use std::{collections::VecDeque, ffi::OsString, fmt::Debug, hash::Hash, mem, path::PathBuf};
+
+use super::{Node, Via, WatchTree};
+
+/// Tasks that wait for the platform's report of a rename.
+///
+/// A mark is put into the reports. If the tree still has the folder in the same place when it comes,
+/// there was no such report, and the tree is mistaken.
+#[derive(Debug)]
+pub(super) struct Astray<I, T> {
+    // No mark has been made for these.
+    unmarked: Vec<Waiting<T>>,
+    // Whether one is to be made.
+    is_mark_due: bool,
+    // In the order of their marks.
+    marked: VecDeque<(I, Vec<Waiting<T>>)>,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    folder: Node,
+    // Where the tree had it.
+    path: Option<PathBuf>,
+    place: Option<Place>,
+    task: T,
+}
+
+/// An entry of a folder of the tree.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) parent: Node,
+    pub(super) name: OsString,
+    pub(super) via: Via,
+}
+
+/// What was waiting for a mark.
+#[derive(Debug)]
+pub(super) struct Passed<T> {
+    pub(super) tasks: Vec<T>,
+    /// Where folders were that are there no more: another one may be in their place.
+    pub(super) places: Vec<Place>,
+    /// Whether the tree still has a folder where it is not.
+    pub(super) is_mistaken: bool,
+}
+
+impl<I: Copy + Eq + Hash + Debug, T> Astray<I, T> {
+    pub(super) fn new() -> Self {
+        Self { unmarked: Vec::new(), is_mark_due: false, marked: VecDeque::new() }
+    }
+
+    /// Puts a task off since `folder` is not where the tree has it.
+    pub(super) fn push(&mut self, folder: Node, task: T, tree: &WatchTree<I>) {
+        let name = tree.name(folder).to_owned();
+        let place = tree.parent(folder).zip(tree.via(folder));
+        let place = place.map(|(parent, via)| Place { parent, name, via });
+        self.unmarked.push(Waiting { folder, path: tree.path(folder), place, task });
+        self.is_mark_due = true;
+    }
+
+    pub(super) fn is_mark_due(&self) -> bool {
+        self.is_mark_due
+    }
+
+    /// Notes that a mark was put into the reports, or that none could be.
+    pub(super) fn mark(&mut self, mark: Option<I>) {
+        self.is_mark_due = false;
+        if let Some(mark) = mark {
+            self.marked.push_back((mark, mem::take(&mut self.unmarked)));
+        }
+    }
+
+    /// What has been waiting for `mark`, if it is one that is waited for.
+    pub(super) fn pass(&mut self, mark: I, tree: &WatchTree<I>) -> Option<Passed<T>> {
+        let at = self.marked.iter().position(|&(it, _)| it == mark)?;
+        let mut passed = Passed { tasks: Vec::new(), places: Vec::new(), is_mistaken: false };
+        for waiting in self.marked.drain(..=at).flat_map(|(_, waiting)| waiting) {
+            let Waiting { folder, path, place, task } = waiting;
+            passed.is_mistaken |= path.is_some() && tree.path(folder) == path;
+            passed.places.extend(place);
+            passed.tasks.push(task);
+        }
+        Some(passed)
+    }
+
+    /// The tasks that no mark was made for.
+    pub(super) fn take_unmarked(&mut self) -> impl Iterator<Item = T> {
+        self.unmarked.drain(..).map(|it| it.task)
+    }
+
+    /// All tasks, when their marks may have been lost.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> {
+        let marked = self.marked.drain(..).flat_map(|(_, waiting)| waiting);
+        marked.chain(self.unmarked.drain(..)).map(|it| it.task)
+    }
+}

@@ -1,0 +1,180 @@
+//! Folders that were found ahead of the platform's reports: [`Recent`].
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ffi::OsString,
+    fmt::Debug,
+    hash::Hash,
+    iter, mem,
+};
+
+use super::{Found, Node, WatchTree};
+use crate::event::CreateKind;
+
+/// The folders that were found in their places, by listing or entering them, before all reports
+/// were looked at that the platform had made by then.
+///
+/// Such a report may be about a folder that had the place earlier: one is made and renamed, another
+/// is made in its place, and that is the one found when the first report is looked at. So a mark is
+/// put into the reports once folders were found. Until it comes, reports about their names do not
+/// concern them, and what was found in them is not said.
+#[derive(Debug)]
+pub(super) struct Recent<I> {
+    folders: HashMap<Node, Folder>,
+    // In the order in which they were found, each with the mark that comes after it.
+    order: VecDeque<(Mark, Node)>,
+    // Those yet to come.
+    marks: VecDeque<I>,
+    // The last one that came.
+    passed: Mark,
+}
+
+/// The number of a mark; they come in this order.
+type Mark = u64;
+
+#[derive(Debug)]
+struct Folder {
+    // The first mark after it was found.
+    until: Mark,
+    // Whether it was still in its place when that was made.
+    is_confirmed: bool,
+    // What was found in it.
+    entries: Vec<(CreateKind, OsString)>,
+}
+
+impl<I: Copy + Eq + Hash + Debug> Recent<I> {
+    pub(super) fn new() -> Self {
+        Self { folders: HashMap::new(), order: VecDeque::new(), marks: VecDeque::new(), passed: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.folders.is_empty()
+    }
+
+    /// Whether folders were added since the last mark.
+    pub(super) fn is_unmarked(&self) -> bool {
+        self.order.back().is_some_and(|&(until, _)| until > self.last())
+    }
+
+    /// Notes that a folder was found in its place.
+    pub(super) fn add(&mut self, folder: Node) {
+        let until = self.last() + 1;
+        self.order.push_back((until, folder));
+        let entries = self.folders.remove(&folder).map_or(Vec::new(), |folder| folder.entries);
+        self.folders.insert(folder, Folder { until, is_confirmed: false, entries });
+    }
+
+    /// Holds back that an entry was found in a folder.
+    pub(super) fn hold(&mut self, folder: Node, kind: CreateKind, name: OsString) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.entries.push((kind, name));
+        }
+    }
+
+    /// Notes that a mark was put into the reports, after all folders that were added by now.
+    pub(super) fn mark(&mut self, mark: I) {
+        self.marks.push_back(mark);
+    }
+
+    /// Notes that a folder was still in its place after the last mark was made.
+    pub(super) fn confirm(&mut self, folder: Node) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.is_confirmed = true;
+        }
+    }
+
+    /// Whether the reports that come next are older than the folder's place.
+    pub(super) fn is_ahead(&self, folder: Node) -> bool {
+        self.folders.get(&folder).is_some_and(|folder| {
+            // When it was found, at the latest mark or later, it was there in any case.
+            let placed = if folder.is_confirmed { folder.until } else { folder.until - 1 };
+            placed > self.passed
+        })
+    }
+
+    /// Whether `mark` is one that is waited for. What was found before it is said.
+    pub(super) fn pass(
+        &mut self,
+        mark: I,
+        tree: &WatchTree<I>,
+        found: &mut impl FnMut(Found),
+    ) -> bool {
+        let Some(at) = self.marks.iter().position(|&it| it == mark) else {
+            return false;
+        };
+        self.marks.drain(..=at);
+        self.passed += at as Mark + 1;
+        self.release(self.passed, tree, found);
+        true
+    }
+
+    /// Says all that was found, without waiting for a mark.
+    pub(super) fn release_all(&mut self, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        self.passed = self.last();
+        self.marks.clear();
+        self.release(Mark::MAX, tree, found);
+    }
+
+    fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        while let Some(&(_, folder)) = self.order.front().filter(|(mark, _)| *mark <= last) {
+            self.order.pop_front();
+            // It may have been found once more since.
+            if self.folders.get(&folder).is_some_and(|folder| folder.until <= last) {
+                self.say(folder, tree, found);
+                self.folders.remove(&folder);
+            }
+        }
+    }
+
+    /// Says what was found in a folder, which comes before a report from there, and in those above.
+    pub(super) fn release_above(
+        &mut self,
+        folder: Node,
+        tree: &WatchTree<I>,
+        found: &mut impl FnMut(Found),
+    ) {
+        let mut above: Vec<_> = iter::successors(Some(folder), |&it| tree.parent(it)).collect();
+        while let Some(folder) = above.pop() {
+            self.say(folder, tree, found);
+        }
+    }
+
+    /// Says what was found below a folder, which comes before a report that it went away.
+    pub(super) fn release_below(
+        &mut self,
+        folder: Node,
+        tree: &WatchTree<I>,
+        found: &mut impl FnMut(Found),
+    ) {
+        let is_below =
+            |&it: &Node| iter::successors(Some(it), |&it| tree.parent(it)).any(|it| it == folder);
+        let below: Vec<_> = self
+            .order
+            .iter()
+            .map(|&(_, it)| it)
+            .filter(|it| self.holds(*it) && is_below(it))
+            .collect();
+        for folder in below {
+            self.say(folder, tree, found);
+        }
+    }
+
+    fn holds(&self, folder: Node) -> bool {
+        self.folders.get(&folder).is_some_and(|folder| !folder.entries.is_empty())
+    }
+
+    fn say(&mut self, folder: Node, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        let entries = self.folders.get_mut(&folder).map(|folder| mem::take(&mut folder.entries));
+        for (kind, name) in entries.into_iter().flatten() {
+            // None if the folder has been removed.
+            if let Some(path) = tree.entry_path(folder, &name) {
+                found(Found::Entry(kind, path));
+            }
+        }
+    }
+
+    /// The last mark that was put into the reports.
+    fn last(&self) -> Mark {
+        self.passed + self.marks.len() as Mark
+    }
+}
