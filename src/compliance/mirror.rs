@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::failure::{Check, ensure};
-use crate::event::{Event, EventKind, ModifyKind};
+use crate::event::{Event, EventKind, ModifyKind, RenameMode};
 
 /// What a consumer knows of a tree that scans it once and then goes by events.
 ///
@@ -18,6 +18,8 @@ use crate::event::{Event, EventKind, ModifyKind};
 pub(super) struct Mirror {
     root: PathBuf,
     recursive: bool,
+    /// Whether a removal is taken at its word, without another look.
+    trusts_removals: bool,
     entries: BTreeMap<PathBuf, State>,
 }
 
@@ -45,9 +47,18 @@ impl State {
 impl Mirror {
     /// A picture of `root` as it is now.
     pub(super) fn of(root: &Path, recursive: bool) -> Self {
-        let mut mirror = Self { root: root.into(), recursive, entries: BTreeMap::new() };
+        let entries = BTreeMap::new();
+        let mut mirror = Self { root: root.into(), recursive, trusts_removals: false, entries };
         mirror.scan(root);
         mirror
+    }
+
+    /// Takes removals at their word. What comes and goes between two looks of a backend that
+    /// compares states is never told, so a reader must not go and see it; what is there again at
+    /// the next look is told as new.
+    pub(super) fn trusting_removals(mut self, trusts: bool) -> Self {
+        self.trusts_removals = trusts;
+        self
     }
 
     /// Looks again where the event says so.
@@ -58,6 +69,11 @@ impl Mirror {
                 self.scan(&self.root.clone());
             }
             EventKind::Access(_) => {}
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+                if self.trusts_removals =>
+            {
+                self.forget(&event.path);
+            }
             // What is at the path now may be another folder with other entries.
             EventKind::Create(_)
             | EventKind::Remove(_)
@@ -68,7 +84,9 @@ impl Mirror {
                 self.look_at(&event.path);
             }
             EventKind::Modify(_) => {
-                if !self.entries.get(&event.path).is_some_and(|state| state.kind.is_dir()) {
+                let is_folder = |state: &State| state.kind.is_dir();
+                let was_folder = self.entries.get(&event.path).is_some_and(is_folder);
+                if !was_folder || !State::of(&event.path).as_ref().is_some_and(is_folder) {
                     self.forget(&event.path);
                     self.look_at(&event.path);
                 }

@@ -22,7 +22,11 @@ use super::{
     subject::Subject,
     timeline::Timeline,
 };
-use crate::{backend::Backend, capability::Capability, error::BackendError};
+use crate::{
+    backend::{Backend, Watch},
+    capability::Capability,
+    error::BackendError,
+};
 
 /// The suite for one backend. [`test_compliance!`](crate::test_compliance) is its short form.
 ///
@@ -70,6 +74,41 @@ impl Suite {
     /// Says what the backend may honestly differ in.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// Makes the backend by other means than [`Backend::new`], such as settings that suit the suite.
+    /// It has to be the type that the suite is [of](Self::of).
+    ///
+    /// ```no_run
+    /// # use notify_backend::prelude::*;
+    /// # #[derive(Debug)]
+    /// # struct Acme;
+    /// # impl Acme {
+    /// #     fn with_port(port: u16, _: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
+    /// # }
+    /// # impl Backend for Acme {
+    /// #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
+    /// #     fn capabilities() -> Capabilities { Capabilities::NONE }
+    /// #     fn name() -> &'static str { "acme/acme" }
+    /// # }
+    /// # impl Stream for Acme {
+    /// #     type Item = StreamItem;
+    /// #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+    /// #         Poll::Pending
+    /// #     }
+    /// # }
+    /// use notify_backend::compliance::Suite;
+    ///
+    /// let suite = Suite::of::<Acme>().made_by(|watches| Ok(Box::new(Acme::with_port(80, watches)?)));
+    /// # let _ = suite;
+    /// ```
+    #[allow(clippy::type_complexity, reason = "an alias would hide what has to be written")]
+    pub fn made_by(
+        mut self,
+        new: fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>,
+    ) -> Self {
+        self.subject.new = new;
         self
     }
 

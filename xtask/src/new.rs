@@ -22,7 +22,7 @@ use crate::{git, questions::Questions};
 pub(crate) struct New {
     /// The crate's name: notify-backend-PLATFORM
     name: String,
-    /// What to start from: `inotify`, a working backend, or `skeleton`, the bare frame of one
+    /// What to start from: `inotify` or `poll`, working backends, or `skeleton`, the bare frame of one
     #[arg(long)]
     start: Option<String>,
     /// The folder in which the crate's folder is made [default: the one that holds this repository]

@@ -105,7 +105,7 @@ fn converges(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     let tree = prepare(lab, name)?;
     let root = tree.path("");
     let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
-    watcher.keep(Mirror::of(&root, deep));
+    watcher.keep(Mirror::of(&root, deep).trusting_removals(lab.profile.sampled));
     watcher.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
     // What a scan of late folders finds comes after the barrier in the root.
     watcher.settle()?;
@@ -199,7 +199,7 @@ const MANY_WRITERS: Case = Case {
         let root = tree.path("");
         let mut watcher = lab.watch([Watch::recursive(&root)])?;
         watcher.guard.is_raced = true;
-        watcher.keep(Mirror::of(&root, true));
+        watcher.keep(Mirror::of(&root, true).trusting_removals(lab.profile.sampled));
         let handle = lab.runtime().handle().clone();
         let subject = lab.subject();
         watcher.perform_in(Mode::Concurrent, &tree, |tree| {

@@ -50,7 +50,7 @@ fn unknown_start() {
     for arguments in [["--start", "kqueue"], ["-d", "start=kqueue"], ["--start", ""]] {
         let mut command = new(NAME, &parent);
         command.args(arguments);
-        refuses(command, &parent, &["start cannot be", "choose one of inotify, skeleton"]);
+        refuses(command, &parent, &["start cannot be", "choose one of inotify, poll, skeleton"]);
     }
 }
 

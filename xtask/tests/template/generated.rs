@@ -61,14 +61,19 @@ fn sources_are_those_of_the_reference() {
     let template = repository().join("template");
     for start in STARTS {
         let project = generate(NAME, &folder("sources"), &[&format!("start={start}")]);
+        let own_tests = format!("tests/{start}");
+        let tests = if template.join(&own_tests).exists() { own_tests } else { "tests".into() };
         let places = [
             (format!("src/{start}"), "src"),
             ("examples".into(), "examples"),
-            ("tests".into(), "tests"),
+            (tests, "tests"),
             (".github".into(), ".github"),
         ];
         for (from, to) in places {
-            for (path, source) in files(&template.join(from)) {
+            // Folders among the tests are those of other starting points.
+            let is_own = |path: &str| STARTS.iter().all(|start| !path.starts_with(start));
+            let sources = files(&template.join(from)).into_iter();
+            for (path, source) in sources.filter(|(path, _)| is_own(path)) {
                 let generated = read(&project.join(to).join(&path));
                 assert_eq!(generated, with_names_of_demo(&source), "{start}: {to}/{path}");
             }
@@ -85,9 +90,12 @@ fn with_names_of_demo(source: &str) -> String {
     marked
         .replacen(" {%- capture source %}", "", 1)
         .replace("notify_backend_inotify", "notify_backend_demo")
+        .replace("notify_backend_poll", "notify_backend_demo")
         .replace("InotifyBackend", "DemoBackend")
+        .replace("PollBackend", "DemoBackend")
         .replace("YourBackend", "DemoBackend")
         .replace("your-namespace/inotify", "your-namespace/demo")
+        .replace("your-namespace/poll", "your-namespace/demo")
         .replace("your-namespace/skeleton", "your-namespace/demo")
 }
 
@@ -98,9 +106,16 @@ fn no_residue() {
         let project = generate(NAME, &folder("residue"), &[&format!("start={start}")]);
         for (path, text) in files(&project) {
             let text = text.replace("${{", "");
-            for mark in
-                ["{{", "{%", "%}", "notify_backend_inotify", "InotifyBackend", "YourBackend"]
-            {
+            for mark in [
+                "{{",
+                "{%",
+                "%}",
+                "notify_backend_inotify",
+                "notify_backend_poll",
+                "InotifyBackend",
+                "PollBackend",
+                "YourBackend",
+            ] {
                 assert!(!text.contains(mark), "{start}: {mark} in {path}");
             }
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{start}: end of {path}");

@@ -13,6 +13,7 @@ mod generated;
 mod inotify;
 mod names;
 mod package;
+mod poll;
 mod support;
 #[cfg(target_os = "linux")]
 mod walk_through;

@@ -9,7 +9,7 @@ use std::{
 use walkdir::{DirEntry, WalkDir};
 
 /// The starting points.
-pub(crate) const STARTS: [&str; 2] = ["inotify", "skeleton"];
+pub(crate) const STARTS: [&str; 3] = ["inotify", "poll", "skeleton"];
 
 /// The root of this repository.
 pub(crate) fn repository() -> &'static Path {

@@ -1,0 +1,152 @@
+//! The entries of a folder: [`Folder`].
+
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    fs, io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::{platform, state::State};
+
+/// The entries of a folder as they were, sorted by name. A tree has many of them, so the names are
+/// kept in one piece.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    names: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Why it could not be listed at the last look; the entries are older then.
+    pub(crate) error: Option<io::ErrorKind>,
+    /// Whether what was reported at the last look makes the reader look into it, as the news that it
+    /// is there does.
+    pub(crate) is_fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    state: State,
+    name_start: u32,
+    name_length: u16,
+}
+
+/// What was listed, and the entries that something is not known of.
+pub(crate) struct Listed {
+    pub(crate) folder: Folder,
+    pub(crate) errors: Vec<(OsString, io::Error)>,
+}
+
+/// What comes of looking for a name in two folders.
+pub(crate) struct Compared<'a> {
+    pub(crate) name: Cow<'a, OsStr>,
+    pub(crate) old: Option<State>,
+    pub(crate) new: Option<State>,
+}
+
+impl Folder {
+    /// Lists a folder that was like `before`. It is not complete if it is to `stop`.
+    pub(crate) fn list(
+        path: &Path,
+        before: &Self,
+        compare_contents: bool,
+        stop: &AtomicBool,
+    ) -> io::Result<Listed> {
+        let mut folder = Self {
+            names: Vec::with_capacity(before.names.len()),
+            entries: Vec::with_capacity(before.entries.len()),
+            ..Self::default()
+        };
+        let mut errors = Vec::new();
+        for entry in fs::read_dir(path)? {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let entry = entry?;
+            let (state, error) = look_at(&entry, compare_contents, stop);
+            let name = entry.file_name();
+            if let Some(state) = state {
+                folder.add(&name, state)?;
+            }
+            if let Some(error) = error {
+                errors.push((name, error));
+            }
+        }
+        let Self { names, entries, .. } = &mut folder;
+        entries.sort_unstable_by(|one, other| one.name(names).cmp(other.name(names)));
+        names.shrink_to_fit();
+        entries.shrink_to_fit();
+        Ok(Listed { folder, errors })
+    }
+
+    fn add(&mut self, name: &OsStr, state: State) -> io::Result<()> {
+        let start = self.names.len();
+        platform::push_name(&mut self.names, name);
+        let (Ok(name_start), Ok(name_length)) =
+            (u32::try_from(start), u16::try_from(self.names.len() - start))
+        else {
+            return Err(io::Error::other("the names in the folder take more than 4 GB"));
+        };
+        self.entries.push(Entry { state, name_start, name_length });
+        Ok(())
+    }
+
+    /// Every entry with its name.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Cow<'_, OsStr>, State)> {
+        self.entries.iter().map(|entry| (platform::name(entry.name(&self.names)), entry.state))
+    }
+
+    pub(crate) fn find(&self, name: &OsStr) -> Option<State> {
+        let mut bytes = Vec::new();
+        platform::push_name(&mut bytes, name);
+        let found = self.entries.binary_search_by(|entry| entry.name(&self.names).cmp(&bytes));
+        found.ok().map(|at| self.entries[at].state)
+    }
+
+    /// The names of both folders, in order.
+    pub(crate) fn compare<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Compared<'a>> {
+        let mut old_entries = self.entries.iter().peekable();
+        let mut new_entries = new.entries.iter().peekable();
+        std::iter::from_fn(move || {
+            let old_name = old_entries.peek().map(|entry| entry.name(&self.names));
+            let new_name = new_entries.peek().map(|entry| entry.name(&new.names));
+            let name = match (old_name, new_name) {
+                (Some(old), Some(new)) => old.min(new),
+                (one, other) => one.or(other)?,
+            };
+            let old = old_entries.next_if(|_| old_name == Some(name));
+            let new = new_entries.next_if(|_| new_name == Some(name));
+            Some(Compared {
+                name: platform::name(name),
+                old: old.map(|entry| entry.state),
+                new: new.map(|entry| entry.state),
+            })
+        })
+    }
+}
+
+impl Entry {
+    fn name<'a>(&self, names: &'a [u8]) -> &'a [u8] {
+        let start = self.name_start as usize;
+        &names[start..start + usize::from(self.name_length)]
+    }
+}
+
+/// The state of an entry, none if it is gone, and what could not be read of it.
+fn look_at(
+    entry: &fs::DirEntry,
+    compare_contents: bool,
+    stop: &AtomicBool,
+) -> (Option<State>, Option<io::Error>) {
+    let metadata = match entry.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
+        Err(error) => return (Some(State::unknown(entry.file_type())), Some(error)),
+    };
+    let mut state = State::of(&metadata);
+    let read = if compare_contents { state.read_content(&entry.path(), stop) } else { Ok(()) };
+    match read {
+        // Removed since.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
+        read => (Some(state), read.err()),
+    }
+}

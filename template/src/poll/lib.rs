@@ -1,0 +1,124 @@
+//! A file-system notification backend that looks at the files from time to time. {%- capture source %}
+//!
+//! It needs nothing of the system but the reading of folders, and so works wherever there is a file
+//! system, also on network mounts, where kernels report nothing of what others change.
+//!
+//! This file is the backend's outside. `scanner.rs` has the thread that looks, `root.rs` what is
+//! compared at a look, `changes.rs` how that is told. `folder.rs` and `state.rs` are what is
+//! remembered, `platform.rs` is what systems differ in, and `settings.rs` what can be chosen.
+//!
+//! # What it does at the edges
+//!
+//! - What is undone between two looks is not seen, and what one look finds is not told in the order
+//!   in which it happened: first what is gone, then what is newly there, then what was changed.
+//! - A reader who is told of a new folder, and looks into it, may see there what the next look does not
+//!   find any more. The folder is reported once more then, as `any`, if anything happened in it.
+//! - A folder that another one has replaced is gone with all that was in it, and the other is newly
+//!   there, where the system tells when a folder came to be. Elsewhere its entries are compared.
+//! - There is a look each second, or what [`Settings::interval`] says. Where a look takes long, the
+//!   pause after it is four times as long, so that looking takes a fifth of one core at most. Nothing
+//!   is looked at while nobody reads.
+//! - A file that was written is told from one whose time was set only by its size, or by its content
+//!   if that is [compared](Settings::compare_contents); else it is reported as changed (`modify/any`).
+//! - Writes that leave the size as it was are seen by the times of the file. Where these are coarse
+//!   (2 seconds on FAT), compare contents.
+//! - Renames are seen on Unix. Elsewhere they are a removal and a creation.
+//! - A watched path that is gone goes on being looked for, and is watched again when it is back.
+//! - Symbolic links to folders are followed, each where it leads to a folder that the same tree does
+//!   not hold already.
+//! - A file or folder that cannot be read is an error item, once.
+//! - A dropped backend waits for its thread, for a second at most: the system may never answer a call
+//!   to a server that has gone.
+
+mod changes;
+mod folder;
+mod platform;
+mod root;
+mod scanner;
+mod settings;
+mod state;
+
+use std::{fs, io};
+
+use notify_backend::{backend::require_runtime, prelude::*};
+
+pub use crate::settings::Settings;
+use crate::{root::Root, scanner::Scanner};
+
+const CAPABILITIES: Capabilities = {
+    let all = Capabilities::declare(&[
+        Capability::FollowSymlinks,
+        Capability::WatchFiles,
+        Capability::WatchFolders,
+        Capability::WatchNewFolders,
+        Capability::WatchRecursively,
+        Capability::WatchNetworkedFilesystem,
+        Capability::ChangeWatches,
+    ]);
+    if platform::HAS_IDENTITIES { all.with(Capability::TrackRelated) } else { all }
+};
+
+/// Watches paths by looking at them from time to time.
+#[derive(Debug)]
+pub struct PollBackend {
+    scanner: Scanner,
+}
+
+impl PollBackend {
+    /// As [`new`](Backend::new), but with settings other than the default.
+    pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
+        require_runtime()?;
+        let is_missing = |watch: &&Watch| {
+            fs::metadata(&watch.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let paths: Vec<_> = watches.iter().filter(is_missing).map(|w| w.path.clone()).collect();
+        if !paths.is_empty() {
+            return Err(BackendError::NotFound { paths });
+        }
+        let scanner = Scanner::new(settings).map_err(|error| BackendError::Unavailable {
+            reason: format!("the thread that looks at the files could not be started: {error}"),
+        })?;
+        let mut backend = Self { scanner };
+        for watch in watches {
+            backend.watch(watch)?;
+        }
+        Ok(backend)
+    }
+}
+
+impl Backend for PollBackend {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Self::with_settings(Settings::default(), watches)
+    }
+
+    fn capabilities() -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn name() -> &'static str {
+        "your-namespace/poll"
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        let recursive = watch.recursive;
+        self.scanner.add(Root::new(watch)?, recursive);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        if self.scanner.remove(path) {
+            Ok(())
+        } else {
+            Err(BackendError::NotWatched { path: path.to_owned() })
+        }
+    }
+}
+
+impl Stream for PollBackend {
+    type Item = StreamItem;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        self.scanner.poll_next(cx).map(Some)
+    }
+}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "PollBackend", type_name | replace: "your-namespace/poll", backend_name -}}

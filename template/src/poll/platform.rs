@@ -1,0 +1,110 @@
+//! What systems differ in: file names as bytes, and what they tell of a file beyond the standard.
+
+pub(crate) use system::*;
+
+#[cfg(unix)]
+mod system {
+    use std::{
+        borrow::Cow, ffi::OsStr, fs::Metadata, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt,
+    };
+
+    use notify_backend::event::MetadataKind;
+
+    /// Whether files can be told apart by more than their paths, so that renames are seen.
+    pub(crate) const HAS_IDENTITIES: bool = true;
+
+    /// Adds a name to `bytes`.
+    pub(crate) fn push_name(bytes: &mut Vec<u8>, name: &OsStr) {
+        bytes.extend_from_slice(name.as_bytes());
+    }
+
+    /// A name that [`push_name`] has written.
+    pub(crate) fn name(bytes: &[u8]) -> Cow<'_, OsStr> {
+        OsStr::from_bytes(bytes).into()
+    }
+
+    /// The numbers of the file system and, in it, of the file.
+    pub(crate) fn file_numbers(metadata: &Metadata) -> [u64; 2] {
+        [metadata.dev(), metadata.ino()]
+    }
+
+    /// When anything of the file was changed, be it a change that leaves no other trace; in
+    /// nanoseconds, and wraps.
+    pub(crate) fn change_time(metadata: &Metadata) -> i64 {
+        metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(crate) struct Attributes {
+        mode: u32,
+        owner: [u32; 2],
+    }
+
+    impl Attributes {
+        pub(crate) fn of(metadata: &Metadata) -> Self {
+            Self { mode: metadata.mode(), owner: [metadata.uid(), metadata.gid()] }
+        }
+
+        /// What differs.
+        pub(crate) fn changes(self, new: Self) -> impl Iterator<Item = MetadataKind> {
+            let mode = (self.mode != new.mode).then_some(MetadataKind::Permissions);
+            let owner = (self.owner != new.owner).then_some(MetadataKind::Ownership);
+            mode.into_iter().chain(owner)
+        }
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::{
+        borrow::Cow,
+        ffi::{OsStr, OsString},
+        fs::Metadata,
+        os::windows::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
+    };
+
+    use notify_backend::event::MetadataKind;
+
+    /// Whether files can be told apart by more than their paths, so that renames are seen. Here
+    /// each file would have to be opened for it.
+    pub(crate) const HAS_IDENTITIES: bool = false;
+
+    /// Adds a name to `bytes`.
+    pub(crate) fn push_name(bytes: &mut Vec<u8>, name: &OsStr) {
+        bytes.extend(name.encode_wide().flat_map(u16::to_le_bytes));
+    }
+
+    /// A name that [`push_name`] has written.
+    pub(crate) fn name(bytes: &[u8]) -> Cow<'_, OsStr> {
+        let (units, _) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+        OsString::from_wide(&units).into()
+    }
+
+    /// The numbers of the file system and, in it, of the file; not known here.
+    pub(crate) fn file_numbers(_: &Metadata) -> [u64; 2] {
+        [0, 0]
+    }
+
+    /// When anything of the file was changed; not known here.
+    pub(crate) fn change_time(_: &Metadata) -> i64 {
+        0
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(crate) struct Attributes(u32);
+
+    impl Attributes {
+        pub(crate) fn of(metadata: &Metadata) -> Self {
+            Self(metadata.file_attributes())
+        }
+
+        /// What differs.
+        pub(crate) fn changes(self, new: Self) -> impl Iterator<Item = MetadataKind> {
+            (self.0 != new.0).then_some(MetadataKind::Other).into_iter()
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! A watched path: [`Root`], and what is compared at each look at it.
+
+use std::{
+    collections::HashMap,
+    fs, io, mem,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use notify_backend::prelude::*;
+
+use crate::{
+    changes::{Changes, Place},
+    folder::{Compared, Folder, Listed},
+    platform,
+    state::{self, Kind, State},
+};
+
+/// A watched path, and what it was like at the last look.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// The path as it was given.
+    pub(crate) path: PathBuf,
+    /// The same, but absolute: holds also after the process has changed its current folder.
+    location: PathBuf,
+    recursive: AtomicBool,
+    /// Set when it is not watched any more: a look ends early, and what it found is not reported.
+    stopped: AtomicBool,
+    tree: Mutex<Tree>,
+}
+
+#[derive(Debug, Default)]
+struct Tree {
+    /// Whether there was a look already.
+    is_known: bool,
+    /// What the root itself is; none if there is nothing.
+    state: Option<State>,
+    /// The number of the file system that the root is on, or was.
+    device: Option<u64>,
+    /// Why the root itself could not be looked at the last time.
+    error: Option<io::ErrorKind>,
+    /// What is listed, by path below the root.
+    folders: HashMap<PathBuf, Folder>,
+}
+
+impl Root {
+    /// A root of which nothing is known yet.
+    pub(crate) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
+        let Watch { path, recursive } = watch;
+        let prepared = fs::metadata(&path).and_then(|metadata| {
+            if metadata.is_dir() {
+                // One that cannot be listed cannot be watched.
+                fs::read_dir(&path)?;
+            }
+            std::path::absolute(&path)
+        });
+        let location = match prepared {
+            Ok(location) => location,
+            Err(error) => return Err(BackendError::from_io(path, error)),
+        };
+        Ok(Arc::new(Self {
+            path,
+            location,
+            recursive: recursive.into(),
+            stopped: false.into(),
+            tree: Mutex::default(),
+        }))
+    }
+
+    /// Also what lies below its folders, or not any more.
+    pub(crate) fn set_recursive(&self, recursive: bool) {
+        self.recursive.store(recursive, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// The path of something below the root, as events spell it.
+    pub(crate) fn spell(&self, below: &Path) -> PathBuf {
+        if below.as_os_str().is_empty() { self.path.clone() } else { self.path.join(below) }
+    }
+
+    /// Looks at everything, and adds what differs from the last look to `changes`. What was never
+    /// looked at before differs in nothing.
+    pub(crate) fn look(self: &Arc<Self>, compare_contents: bool, changes: &mut Changes) {
+        let mut tree = self.lock();
+        let metadata = match fs::metadata(&self.location) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if state::is_absence(&error) => None,
+            Err(error) => {
+                if tree.error.replace(error.kind()) != Some(error.kind()) {
+                    changes.failed(self, Path::new(""), error);
+                }
+                return;
+            }
+        };
+        tree.error = None;
+        let mut state = metadata.as_ref().map(State::of);
+        if compare_contents
+            && let Some(state) = &mut state
+            && let Err(error) = state.read_content(&self.location, &self.stopped)
+            && state.is_less_known_than(tree.state.as_ref())
+        {
+            changes.failed(self, Path::new(""), error);
+        }
+        let device = metadata.as_ref().map(|metadata| platform::file_numbers(metadata)[0]);
+        let is_mount = device.is_some_and(|device| tree.device.replace(device) != Some(device));
+        let was_known = mem::replace(&mut tree.is_known, true);
+        let old = mem::replace(&mut tree.state, state);
+        let folders = mem::take(&mut tree.folders);
+        let mut look = Look {
+            root: self,
+            compare_contents,
+            recursive: self.recursive.load(Ordering::Relaxed),
+            new: HashMap::with_capacity(folders.len()),
+            old: folders,
+            open: Vec::new(),
+            followed: Vec::new(),
+            changes,
+        };
+        let below = PathBuf::new;
+        let told = if !was_known {
+            Told::Nothing
+        } else if is_mount {
+            // Another file system is mounted here, or not any more.
+            look.compare(below(), old, None);
+            look.compare(below(), None, state)
+        } else {
+            look.compare(below(), old, state)
+        };
+        if state.is_some_and(|state| state.kind == Kind::Folder) {
+            look.open.push((below(), told));
+        }
+        while let Some((folder, told)) = look.open.pop()
+            && !self.is_stopped()
+        {
+            look.list(folder, told);
+        }
+        look.report_what_is_left();
+        tree.folders = look.new;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tree> {
+        // A look that panicked leaves a tree of which less is known, and nothing worse.
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One look at a root.
+struct Look<'a> {
+    root: &'a Arc<Root>,
+    compare_contents: bool,
+    recursive: bool,
+    /// What is left of the last look.
+    old: HashMap<PathBuf, Folder>,
+    /// What is known now.
+    new: HashMap<PathBuf, Folder>,
+    /// Folders to be listed, and what is told of them. Not a recursion: a tree may be deeper than the
+    /// stack.
+    open: Vec<(PathBuf, Told)>,
+    /// Where the links lead that were followed.
+    followed: Vec<PathBuf>,
+    changes: &'a mut Changes,
+}
+
+/// What is told of a folder at this look, for its reader. Each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    /// No more than what became of single entries.
+    Nothing,
+    /// Something that makes the reader look at all that is in it.
+    Something,
+    /// That it is newly there, with all that is in it.
+    Creation,
+}
+
+impl Look<'_> {
+    /// Lists a folder and compares it with what was there.
+    fn list(&mut self, below: PathBuf, told: Told) {
+        let (below, known) = match self.old.remove_entry(&below) {
+            Some((below, known)) => (below, Some(known)),
+            None => (below, None),
+        };
+        // Where nothing was known, as at the first look, nothing has changed.
+        let is_known = told == Told::Creation || known.is_some();
+        let mut before = known.unwrap_or_default();
+        if told == Told::Creation {
+            // Those of another folder, which was here.
+            self.report_gone(&below, &before);
+            before = Folder::default();
+        }
+        before.is_fresh = told > Told::Nothing;
+        let location = self.root.location.join(&below);
+        let stop = &self.root.stopped;
+        let Listed { mut folder, errors } =
+            match Folder::list(&location, &before, self.compare_contents, stop) {
+                Ok(listed) => listed,
+                Err(error) => return self.keep(below, before, error),
+            };
+        for (name, error) in errors {
+            let new = folder.find(&name);
+            if new.is_some_and(|new| new.is_less_known_than(before.find(&name).as_ref())) {
+                self.changes.failed(self.root, &below.join(name), error);
+            }
+        }
+        for Compared { name, old, new } in before.compare(&folder) {
+            let has_changed = is_known && old != new;
+            let told_of_it =
+                if has_changed { self.compare(below.join(&name), old, new) } else { Told::Nothing };
+            if self.recursive
+                && let Some(new) = new
+                && self.is_to_open(new, || below.join(&name))
+            {
+                // Who looks at all that is in a folder looks into its folders too.
+                self.open.push((below.join(&name), told_of_it.max(told.min(Told::Something))));
+            }
+        }
+        folder.is_fresh = before.is_fresh;
+        self.new.insert(below, folder);
+    }
+
+    /// Adds what became of one path to the changes; answers what is told of it if it is a folder.
+    fn compare(&mut self, below: PathBuf, old: Option<State>, new: Option<State>) -> Told {
+        let place = |below, state| Place { root: self.root.clone(), below, state };
+        match (old, new) {
+            (Some(old), Some(new)) if old.kind == new.kind && !new.is_another_folder_than(&old) => {
+                let is_fresh = |folder: &Folder| folder.is_fresh;
+                let is_fresh =
+                    old.kind == Kind::Folder && self.old.get(&below).is_some_and(is_fresh);
+                if is_fresh {
+                    // What was in it only for a while may have been seen there by the reader.
+                    self.changes.happened(self.root, &below);
+                }
+                let identities = old.identity().zip(new.identity());
+                let is_replaced = identities.is_some_and(|(old, new)| old != new);
+                if is_replaced {
+                    self.changes.replaced(place(below.clone(), old), place(below, new));
+                } else {
+                    for kind in old.changes(&new, false) {
+                        self.changes.modified(self.root, &below, kind);
+                    }
+                }
+                if is_fresh || is_replaced { Told::Something } else { Told::Nothing }
+            }
+            (old, new) => {
+                if let Some(old) = old {
+                    self.changes.gone(place(below.clone(), old));
+                }
+                if let Some(new) = new {
+                    self.changes.came(place(below, new));
+                }
+                Told::Creation
+            }
+        }
+    }
+
+    /// Whether an entry is a folder, or a link to a folder which the tree does not hold already.
+    fn is_to_open(&mut self, entry: State, below: impl Fn() -> PathBuf) -> bool {
+        if entry.kind != Kind::Other {
+            return entry.kind == Kind::Folder;
+        }
+        let location = self.root.location.join(below());
+        if !location.is_dir() {
+            return false;
+        }
+        let (Ok(target), Ok(root)) = (location.canonicalize(), self.root.location.canonicalize())
+        else {
+            return false;
+        };
+        let is_held = target.starts_with(root)
+            || self.followed.iter().any(|followed| target.starts_with(followed));
+        if !is_held {
+            self.followed.push(target);
+        }
+        !is_held
+    }
+
+    /// Keeps what is known of a folder that cannot be listed now, and of what lies below it.
+    fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
+        let kind = error.kind();
+        // Gone meanwhile: the next look at the folder above it tells.
+        let is_passing = state::is_absence(&error) || kind == io::ErrorKind::Interrupted;
+        if !is_passing && folder.error.replace(kind) != Some(kind) {
+            self.changes.failed(self.root, &below, error);
+        }
+        let is_fresh = folder.is_fresh;
+        let mut kept = vec![(below, folder)];
+        while let Some((below, mut folder)) = kept.pop() {
+            folder.is_fresh = is_fresh;
+            for (name, _) in folder.entries() {
+                kept.extend(self.old.remove_entry(&below.join(name)));
+            }
+            self.new.insert(below, folder);
+        }
+    }
+
+    /// What no folder was found for any more is gone with it; below a root that is not watched
+    /// recursively any more, it is forgotten.
+    fn report_what_is_left(&mut self) {
+        for (folder, known) in mem::take(&mut self.old) {
+            if self.recursive || folder.as_os_str().is_empty() {
+                self.report_gone(&folder, &known);
+            }
+        }
+    }
+
+    fn report_gone(&mut self, folder: &Path, known: &Folder) {
+        for (name, state) in known.entries() {
+            let (root, below) = (self.root.clone(), folder.join(name));
+            self.changes.gone(Place { root, below, state });
+        }
+    }
+}

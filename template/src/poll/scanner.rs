@@ -1,0 +1,221 @@
+//! The thread that looks, and what it shares with the stream: [`Scanner`].
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::Path,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use notify_backend::prelude::*;
+
+use crate::{
+    changes::{Changes, Item},
+    root::Root,
+    settings::Settings,
+};
+
+/// How many times as long as a look the pause after it is, at least: looking takes a fifth of the
+/// time of one core, at most.
+const REST: u32 = 4;
+
+/// For how long a dropped backend waits for its thread. A look ends with the call of the system that
+/// it is in, which may never return if that is to a server that has gone.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// A thread that looks at the roots from time to time, as long as someone waits for what it finds.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    shared: Arc<Shared>,
+    settings: Settings,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// What the thread waits for has changed.
+    changed: Condvar,
+    /// The thread has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    roots: Vec<Arc<Root>>,
+    /// What was found and has not been taken yet. There is no further look as long as there is
+    /// something, so that it is no more than what one look finds.
+    ready: VecDeque<Item>,
+    /// Who waits for more.
+    waker: Option<Waker>,
+    next_tracker: usize,
+    is_closed: bool,
+    has_ended: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            ready: VecDeque::new(),
+            waker: None,
+            next_tracker: 1,
+            is_closed: false,
+            has_ended: false,
+        }
+    }
+}
+
+impl Scanner {
+    /// Starts the thread, which has nothing to look at yet.
+    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let thread = thread::Builder::new().name("poll backend".into()).spawn({
+            let shared = shared.clone();
+            move || {
+                let _end = End(&shared);
+                shared.run(settings);
+            }
+        })?;
+        Ok(Self { shared, settings, thread })
+    }
+
+    /// Adds a root, or changes the one that is there for the same path. It was looked at when this
+    /// returns.
+    pub(crate) fn add(&self, root: Arc<Root>, recursive: bool) {
+        let known = self.shared.lock().find(&root.path);
+        let root = known.unwrap_or(root);
+        root.set_recursive(recursive);
+        let mut changes = Changes::default();
+        root.look(self.settings.compare_contents, &mut changes);
+        let mut state = self.shared.lock();
+        if state.find(&root.path).is_none() {
+            state.roots.push(root);
+        }
+        drop(state);
+        self.shared.deliver(changes);
+    }
+
+    /// Removes the root with this path; answers whether there was one.
+    pub(crate) fn remove(&self, path: &Path) -> bool {
+        let mut state = self.shared.lock();
+        let Some(root) = state.find(path) else { return false };
+        root.stop();
+        state.roots.retain(|other| !Arc::ptr_eq(other, &root));
+        true
+    }
+
+    /// Hands over what was found, or has the task woken when something is.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<StreamItem> {
+        let mut state = self.shared.lock();
+        while let Some((root, item)) = state.ready.pop_front() {
+            if !root.is_stopped() {
+                return Poll::Ready(item);
+            }
+        }
+        // A look may have found very much.
+        state.ready = VecDeque::new();
+        let earlier = state.waker.replace(cx.waker().clone());
+        drop(state);
+        if earlier.is_none() {
+            self.shared.changed.notify_one();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Scanner {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_closed = true;
+        for root in &state.roots {
+            root.stop();
+        }
+        let waker = state.waker.take();
+        self.shared.changed.notify_one();
+        // A waker that the thread wakes may drop the backend.
+        if self.thread.thread().id() != thread::current().id() {
+            let is_running = |state: &mut State| !state.has_ended;
+            drop(self.shared.ended.wait_timeout_while(state, LAST_CALL, is_running));
+        }
+        drop(waker);
+    }
+}
+
+impl Shared {
+    /// Nothing that happens under the lock leaves the state half changed, so a panic of another
+    /// thread means nothing here.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the thread does.
+    fn run(&self, settings: Settings) {
+        let mut due = Instant::now() + settings.interval;
+        while let Some(roots) = self.wait_until(due) {
+            let start = Instant::now();
+            let mut changes = Changes::default();
+            for root in roots.iter().filter(|root| !root.is_stopped()) {
+                root.look(settings.compare_contents, &mut changes);
+            }
+            let pause = settings.interval.max(start.elapsed() * REST);
+            due = Instant::now() + pause;
+            self.deliver(changes);
+        }
+    }
+
+    /// Waits until it is time to look and someone waits for what is found. Answers what to look at;
+    /// nothing if that is over.
+    fn wait_until(&self, due: Instant) -> Option<Vec<Arc<Root>>> {
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            let left = due.saturating_duration_since(Instant::now());
+            state = if state.waker.is_none() {
+                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else if left.is_zero() {
+                return Some(state.roots.clone());
+            } else {
+                let waited = self.changed.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+    }
+
+    /// Hands over what was found, and wakes who waits for it.
+    fn deliver(&self, changes: Changes) {
+        let mut state = self.lock();
+        let items = changes.into_items(&mut state.next_tracker);
+        if items.is_empty() {
+            return;
+        }
+        state.ready.extend(items);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    fn find(&self, path: &Path) -> Option<Arc<Root>> {
+        // By spelling: as paths, `a/` and `a` are equal.
+        self.roots.iter().find(|root| root.path.as_os_str() == path.as_os_str()).cloned()
+    }
+}
+
+/// Says at its end that the thread has ended, however it does.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.lock().has_ended = true;
+        self.0.ended.notify_one();
+    }
+}

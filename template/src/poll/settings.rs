@@ -1,0 +1,50 @@
+//! How to look: [`Settings`]. {%- capture source %}
+
+use std::time::Duration;
+
+/// How often the watched paths are looked at, and how closely.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use notify_backend::prelude::*;
+/// use notify_backend_poll::{PollBackend, Settings};
+///
+/// let settings = Settings::default().interval(Duration::from_secs(5)).compare_contents(true);
+/// let changes = PollBackend::with_settings(settings, vec![Watch::recursive("/mnt/share")])?;
+/// # Ok::<_, BackendError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub(crate) interval: Duration,
+    pub(crate) compare_contents: bool,
+}
+
+impl Default for Settings {
+    /// A look each second, at everything but the contents.
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), compare_contents: false }
+    }
+}
+
+impl Settings {
+    /// Sets the time between two looks; by default one second.
+    ///
+    /// It is longer where a look takes long: see [the crate's documentation](crate).
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Sets whether files are read at each look, to compare their contents; by default they are not.
+    ///
+    /// It finds changes that leave size and times as they were, and tells a file that was written
+    /// from one whose time was set. It costs the reading of everything that is watched.
+    #[must_use]
+    pub fn compare_contents(mut self, compare: bool) -> Self {
+        self.compare_contents = compare;
+        self
+    }
+}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_poll", crate_name | replace: "PollBackend", type_name -}}

@@ -1,0 +1,218 @@
+//! What is known of a file or folder: [`State`].
+
+use std::{
+    fs::{File, FileType, Metadata},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Read},
+    num::NonZeroU64,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
+};
+
+use notify_backend::prelude::*;
+
+use crate::platform::{self, Attributes};
+
+/// What a file or folder was like when it was looked at: enough to tell later what was changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct State {
+    pub(crate) kind: Kind,
+    /// Not there where the system refuses to tell more than the kind.
+    details: Option<Details>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    /// A link, a pipe, a socket, a device.
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Details {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// When anything of it was changed, in nanoseconds; always the same where that is not told.
+    touched: i64,
+    attributes: Attributes,
+    identity: Option<NonZeroU64>,
+    /// When it came to be, in nanoseconds; zero if the system does not tell, or if it does not tell
+    /// files apart.
+    birth: i64,
+    content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    NotCompared,
+    Unreadable,
+    Hash(NonZeroU64),
+}
+
+impl State {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let kind = Kind::of(metadata.file_type());
+        let details = Details {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            touched: platform::change_time(metadata),
+            attributes: Attributes::of(metadata),
+            identity: identity(metadata),
+            birth: birth(metadata),
+            content: Content::NotCompared,
+        };
+        Self { kind, details: Some(details) }
+    }
+
+    /// The state of something of which the system tells nothing but its type.
+    pub(crate) fn unknown(file_type: io::Result<FileType>) -> Self {
+        Self { kind: file_type.map_or(Kind::Other, Kind::of), details: None }
+    }
+
+    /// Adds what is in the file, if it is one. The reading ends early if it is to `stop`.
+    pub(crate) fn read_content(&mut self, path: &Path, stop: &AtomicBool) -> io::Result<()> {
+        let (Kind::File, Some(details)) = (self.kind, &mut self.details) else { return Ok(()) };
+        details.content = Content::Unreadable;
+        details.content = Content::Hash(hash_of(path, stop)?);
+        Ok(())
+    }
+
+    /// What tells it from all other files, if the system does.
+    pub(crate) fn identity(&self) -> Option<NonZeroU64> {
+        self.details.as_ref()?.identity
+    }
+
+    /// Whether it is certainly another folder than `old`, be it at the same path. Its number alone
+    /// does not tell: some file systems give the same folder another one.
+    pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {
+        let births = self.details.zip(old.details).map(|(new, old)| [new.birth, old.birth]);
+        self.kind == Kind::Folder
+            && births.is_some_and(|births| births[0] != births[1] && !births.contains(&0))
+    }
+
+    /// Whether something of it could not be read that could be read of `old`.
+    pub(crate) fn is_less_known_than(&self, old: Option<&Self>) -> bool {
+        let gaps = |state: &Self| match &state.details {
+            None => 2,
+            Some(details) => u8::from(details.content == Content::Unreadable),
+        };
+        gaps(self) > old.map_or(0, gaps)
+    }
+
+    /// What was changed between two looks at one path. Where there was a `rename` in between, its own
+    /// mark on the file does not count.
+    pub(crate) fn changes(&self, new: &Self, rename: bool) -> Vec<ModifyKind> {
+        let (Some(before), Some(after)) = (&self.details, &new.details) else { return Vec::new() };
+        let is_folder = self.kind == Kind::Folder;
+        // A folder's size and times tell what becomes of its entries, which have their own events.
+        let data = if is_folder { None } else { before.data_change(after) };
+        let metadata = before.attributes.changes(after.attributes).map(ModifyKind::Metadata);
+        let mut changes: Vec<_> = data.into_iter().chain(metadata).collect();
+        if changes.is_empty() && !is_folder && !rename && before.touched != after.touched {
+            changes.push(ModifyKind::Metadata(MetadataKind::Any));
+        }
+        changes
+    }
+}
+
+impl Details {
+    fn data_change(&self, new: &Self) -> Option<ModifyKind> {
+        let is_compared = match (self.content, new.content) {
+            (Content::Hash(old), Content::Hash(new)) if old != new => {
+                return Some(ModifyKind::Data(DataChange::Content));
+            }
+            (Content::Hash(_), Content::Hash(_)) => true,
+            _ => false,
+        };
+        if self.length != new.length {
+            Some(ModifyKind::Data(DataChange::Size))
+        } else if self.modified == new.modified {
+            None
+        } else if is_compared {
+            Some(ModifyKind::Metadata(MetadataKind::WriteTime))
+        } else {
+            // Written, or its time was set.
+            Some(ModifyKind::Any)
+        }
+    }
+}
+
+impl Kind {
+    fn of(file_type: FileType) -> Self {
+        if file_type.is_file() {
+            Self::File
+        } else if file_type.is_dir() {
+            Self::Folder
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl From<Kind> for CreateKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::File => Self::File,
+            Kind::Folder => Self::Folder,
+            Kind::Other => Self::Other,
+        }
+    }
+}
+
+impl From<Kind> for RemoveKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::File => Self::File,
+            Kind::Folder => Self::Folder,
+            Kind::Other => Self::Other,
+        }
+    }
+}
+
+/// A number for the file itself, whatever it is called. The numbers of a removed file are soon given
+/// to a new one, so what else a rename leaves as it is counts too, unless it changes by itself.
+fn identity(metadata: &Metadata) -> Option<NonZeroU64> {
+    if !platform::HAS_IDENTITIES {
+        return None;
+    }
+    let numbers = platform::file_numbers(metadata);
+    match metadata.created() {
+        Ok(created) => Some(hash(&(numbers, created))),
+        Err(_) if metadata.is_dir() => Some(hash(&numbers)),
+        Err(_) => Some(hash(&(numbers, metadata.modified().ok(), metadata.len()))),
+    }
+}
+
+fn birth(metadata: &Metadata) -> i64 {
+    let created = platform::HAS_IDENTITIES.then(|| metadata.created().ok()).flatten();
+    let since = created.and_then(|created| created.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.and_then(|since| since.as_nanos().try_into().ok()).unwrap_or_default()
+}
+
+fn hash_of(path: &Path, stop: &AtomicBool) -> io::Result<NonZeroU64> {
+    let mut file = File::open(path)?;
+    let mut hasher = DefaultHasher::new();
+    let mut buffer = [0; 16 * 1024];
+    while !stop.load(Ordering::Relaxed) {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => hasher.write(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN))
+}
+
+fn hash(value: &impl Hash) -> NonZeroU64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// Whether the error says that there is nothing at the path.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

@@ -1,0 +1,21 @@
+//! Holds the backend to the contract and to the capabilities that it declares. {%- capture source %}
+
+use std::{process::ExitCode, time::Duration};
+
+use notify_backend::compliance::{Profile, Suite};
+use notify_backend_poll::PollBackend as Tested;
+use notify_backend_poll::Settings;
+
+/// Shorter than by default, or the suite would wait for an hour.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+fn main() -> ExitCode {
+    Suite::of::<Tested>()
+        .made_by(|watches| {
+            let settings = Settings::default().interval(INTERVAL);
+            Ok(Box::new(Tested::with_settings(settings, watches)?))
+        })
+        .profile(Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix)))
+        .main()
+}
+//~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_poll", crate_name | replace: "PollBackend", type_name -}}
