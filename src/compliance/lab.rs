@@ -15,7 +15,7 @@ use super::{
     invariants::Guard,
     mode::Mode,
     profile::Profile,
-    subject::Subject,
+    subject::{Other, Subject},
     timeline::Timeline,
     tree::{History, Tree},
     watcher::Watcher,
@@ -151,23 +151,35 @@ impl Lab {
         let watches = watches.into();
         match self.make(watches.clone()) {
             Err(error) => Ok(Err(error)),
-            Ok(backend) => {
-                let guard =
-                    Guard::new(self.capabilities(), self.timeline.clone(), self.history.clone());
-                let mut made = Watcher::new(
-                    backend,
-                    self.runtime.clone(),
-                    self.timeline.clone(),
-                    self.profile,
-                    self.tree.clone(),
-                    guard,
-                );
-                for watch in &watches {
-                    made.added(watch)?;
-                }
-                Ok(Ok(made))
-            }
+            Ok(made) => self.watcher(made, self.capabilities(), self.profile, &watches).map(Ok),
         }
+    }
+
+    /// Makes the backend that the one under test is compared with, if there is any.
+    pub(super) fn watch_with_other(&self, watches: &[Watch]) -> Check<Watcher> {
+        let Some(Other { new, capabilities, profile }) = self.subject.other else {
+            return Err(Stop::Ignored("there is no other backend: see `Suite::beside`".into()));
+        };
+        let entered = self.runtime.enter();
+        let made = new(watches.to_vec());
+        drop(entered);
+        let made = made.map_err(|error| Stop::Broken(format!("the other backend: {error}")))?;
+        self.watcher(made, capabilities(), profile, watches)
+    }
+
+    fn watcher(
+        &self,
+        backend: Box<dyn Backend>,
+        capabilities: Capabilities,
+        profile: Profile,
+        watches: &[Watch],
+    ) -> Check<Watcher> {
+        let guard = Guard::new(capabilities, self.timeline.clone(), self.history.clone());
+        let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
+        let tree = self.tree.clone();
+        let mut made = Watcher::new(backend, runtime, timeline, profile, tree, guard);
+        watches.iter().try_for_each(|watch| made.added(watch))?;
+        Ok(made)
     }
 
     /// Makes the backend itself, inside the runtime.

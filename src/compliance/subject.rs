@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::profile::Profile;
 use crate::{
     backend::{Backend, Watch},
     capability::Capabilities,
@@ -19,6 +20,16 @@ pub(super) struct Subject {
     pub(super) capabilities: fn() -> Capabilities,
     pub(super) name: fn() -> &'static str,
     pub(super) trait_version: fn() -> &'static str,
+    /// What it is compared with.
+    pub(super) other: Option<Other>,
+}
+
+/// Another backend, which is right.
+#[derive(Clone, Copy)]
+pub(super) struct Other {
+    pub(super) new: New,
+    pub(super) capabilities: fn() -> Capabilities,
+    pub(super) profile: Profile,
 }
 
 impl Subject {
@@ -29,7 +40,15 @@ impl Subject {
             capabilities: B::capabilities,
             name: B::name,
             trait_version: B::trait_version,
+            other: None,
         }
+    }
+
+    /// The same, beside the backend `B`.
+    pub(super) const fn beside<B: Backend>(mut self, profile: Profile) -> Self {
+        let Self { new, capabilities, .. } = Self::of::<B>();
+        self.other = Some(Other { new, capabilities, profile });
+        self
     }
 }
 

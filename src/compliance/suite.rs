@@ -112,6 +112,13 @@ impl Suite {
         self
     }
 
+    /// Adds a comparison with another backend, the one that `profile` describes: both watch one tree,
+    /// and what their events tell of it has to be the same (case CONV06).
+    pub fn beside<B: Backend>(mut self, profile: Profile) -> Self {
+        self.subject = self.subject.beside::<B>(profile);
+        self
+    }
+
     /// Says that the backend is known not to pass the case with this number, e.g. `REN05`, and why.
     ///
     /// The case is run all the same: when it passes, that is an error, so that the list stays true.

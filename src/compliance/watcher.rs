@@ -492,12 +492,23 @@ impl Watcher {
 
     /// Keeps a picture by the events from now on.
     pub(super) fn keep(&mut self, mirror: Mirror) {
-        self.mirror = Some(mirror);
+        self.mirror = Some(mirror.trusting_removals(self.profile.sampled));
     }
 
     /// Fails unless the picture that is kept is what is on disk.
     pub(super) fn mirror_matches_disk(&self) -> Check {
         self.mirror.as_ref().map_or(Ok(()), Mirror::matches_disk)
+    }
+
+    /// Fails unless the picture that `other` keeps is the same.
+    pub(super) fn mirror_matches(&self, other: &Self) -> Check {
+        let Some((own, other)) = self.mirror.as_ref().zip(other.mirror.as_ref()) else {
+            return Ok(());
+        };
+        let differences = own.differences(other);
+        ensure(differences.is_empty(), "two backends lead to the same picture", || {
+            differences.join("\n")
+        })
     }
 
     /// Every path that was reported as created.

@@ -24,7 +24,7 @@ pub(super) const GROUP: Group = Group {
     name: "convergence",
     title: "Convergence",
     guide: "Watching recursively",
-    cases: &[RANDOM_TREE, RANDOM_FOLDER, COVERAGE, MANY_WRITERS, SCRIPTS],
+    cases: &[RANDOM_TREE, RANDOM_FOLDER, COVERAGE, MANY_WRITERS, SCRIPTS, DIFFERENTIAL],
 };
 
 /// How many random workloads a case makes, unless the variable says another number.
@@ -105,7 +105,7 @@ fn converges(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     let tree = prepare(lab, name)?;
     let root = tree.path("");
     let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
-    watcher.keep(Mirror::of(&root, deep).trusting_removals(lab.profile.sampled));
+    watcher.keep(Mirror::of(&root, deep));
     watcher.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
     // What a scan of late folders finds comes after the barrier in the root.
     watcher.settle()?;
@@ -199,7 +199,7 @@ const MANY_WRITERS: Case = Case {
         let root = tree.path("");
         let mut watcher = lab.watch([Watch::recursive(&root)])?;
         watcher.guard.is_raced = true;
-        watcher.keep(Mirror::of(&root, true).trusting_removals(lab.profile.sampled));
+        watcher.keep(Mirror::of(&root, true));
         let handle = lab.runtime().handle().clone();
         let subject = lab.subject();
         watcher.perform_in(Mode::Concurrent, &tree, |tree| {
@@ -249,5 +249,43 @@ const SCRIPTS: Case = Case {
             converges(lab, &format!("script-{i}"), &Workload::parse(log), true)
         })
     },
+    ..Case::MUST
+};
+
+/// Makes the changes while one of two backends is read, then reads the other, and compares; and the
+/// same with their parts exchanged.
+fn agrees(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
+    for is_late in [true, false] {
+        let tree = prepare(lab, &format!("{name}-{is_late}"))?;
+        let root = tree.path("");
+        let watch = Watch { path: root.clone(), recursive: deep };
+        let mut watchers =
+            [lab.watch_with_other(std::slice::from_ref(&watch))?, lab.watch([watch])?];
+        for watcher in &mut watchers {
+            watcher.keep(Mirror::of(&root, deep));
+        }
+        if !is_late {
+            watchers.reverse();
+        }
+        let [along, after] = &mut watchers;
+        along.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
+        along.settle()?;
+        after.settle()?;
+        along.mirror_matches(after)?;
+        along.mirror_matches_disk()?;
+    }
+    Ok(())
+}
+
+const DIFFERENTIAL: Case = Case {
+    id: "CONV06",
+    name: "differential",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "Two backends that watch one tree lead their readers to the same picture of it, and to \
+             the right one.",
+    why: "Programs change the backend, and go on relying on what they were told.",
+    usual_cause: "One of them has lost an event: the picture of the other tells which.",
+    run: |lab| judge_many(lab, true, agrees),
     ..Case::MUST
 };

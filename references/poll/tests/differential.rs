@@ -1,0 +1,41 @@
+//! This backend and inotify, on one tree, lead their readers to the same picture of it.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    use std::time::Duration;
+
+    use notify_backend::compliance::{Profile, Suite, Verdict};
+    use notify_backend_inotify::InotifyBackend;
+    use notify_backend_poll::{PollBackend, Settings};
+
+    const INTERVAL: Duration = Duration::from_millis(10);
+
+    let suite = Suite::of::<PollBackend>()
+        .made_by(|watches| {
+            let settings = Settings::default().interval(INTERVAL);
+            Ok(Box::new(PollBackend::with_settings(settings, watches)?))
+        })
+        .profile(Profile::default().sampled(INTERVAL))
+        .beside::<InotifyBackend>(Profile::default());
+    if suite.answer() {
+        return ExitCode::SUCCESS;
+    }
+    match suite.judge("CONV06") {
+        Verdict::Passed => {
+            println!("CONV06 passes");
+            ExitCode::SUCCESS
+        }
+        Verdict::Ignored(reason) | Verdict::Failed(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// There is no inotify to compare with.
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

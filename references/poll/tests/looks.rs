@@ -1,0 +1,168 @@
+//! What the compliance suite does not ask of a backend that looks at files: its settings, and how it
+//! behaves when a look fails or takes very long.
+
+use std::{
+    fs::{self, File, FileTimes},
+    future::poll_fn,
+    path::Path,
+    pin::Pin,
+    time::{Duration, Instant, SystemTime},
+};
+
+use notify_backend::prelude::*;
+use notify_backend_poll::{PollBackend, Settings};
+use tempfile::TempDir;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+const INTERVAL: Duration = Duration::from_millis(10);
+/// After which time a missing item is lost.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A folder that is watched with all below it.
+struct Scene {
+    // Dropped before the folder and the runtime.
+    backend: PollBackend,
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Scene {
+    /// Watches a folder that `prepare` has filled.
+    fn new(compare_contents: bool, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        prepare(folder.path());
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let entered = runtime.enter();
+        let settings = Settings::default().interval(INTERVAL).compare_contents(compare_contents);
+        let watches = vec![Watch::recursive(folder.path())];
+        let backend = PollBackend::with_settings(settings, watches).expect("it can be watched");
+        drop(entered);
+        Self { backend, folder, runtime }
+    }
+
+    /// The next item, if there is one within that time.
+    fn next(&mut self, limit: Duration) -> Option<StreamItem> {
+        let backend = &mut self.backend;
+        let next = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
+        self.runtime.block_on(async { timeout(limit, next).await.ok().flatten() })
+    }
+
+    /// The kinds of all events of `name`, up to a file that is made now.
+    fn kinds(&mut self, name: &str) -> Vec<String> {
+        let path = self.folder.path().join(name);
+        let items = self.until_barrier();
+        let events = items.into_iter().map(|item| item.expect("no error"));
+        events.filter(|event| event.path == path).map(|event| event.kind.to_string()).collect()
+    }
+
+    /// All items up to the report of a file that is made now, and of one that is made after that: a
+    /// whole look lies between.
+    fn until_barrier(&mut self) -> Vec<StreamItem> {
+        let mut items = vec![];
+        for number in 0..2 {
+            let barrier = self.folder.path().join(format!("barrier-{number}"));
+            File::create(&barrier).expect("a file can be made");
+            loop {
+                let item = self.next(DEADLINE).expect("the barrier is reported");
+                let is_barrier = item.as_ref().is_ok_and(|event| event.path == barrier);
+                items.push(item);
+                if is_barrier {
+                    break;
+                }
+            }
+        }
+        for number in 0..2 {
+            let barrier = self.folder.path().join(format!("barrier-{number}"));
+            fs::remove_file(barrier).expect("a file can be removed");
+        }
+        items
+    }
+}
+
+/// Writes the file and gives it the time of modification that it had before.
+fn write_in_secret(path: &Path, content: &str) {
+    let modified = path.metadata().and_then(|metadata| metadata.modified()).expect("a time");
+    fs::write(path, content).expect("the file can be written");
+    let file = File::options().write(true).open(path).expect("the file can be opened");
+    file.set_times(FileTimes::new().set_modified(modified)).expect("the time can be set");
+}
+
+#[test]
+fn content_is_compared_where_that_is_asked_for() {
+    for compares in [true, false] {
+        let mut scene =
+            Scene::new(compares, |folder| fs::write(folder.join("file"), "one").unwrap());
+        write_in_secret(&scene.folder.path().join("file"), "two");
+        let kinds = scene.kinds("file");
+        let is_told = kinds.iter().any(|kind| kind == "modify/data/content");
+        assert_eq!(is_told, compares, "compare_contents({compares}): {kinds:?}");
+    }
+}
+
+#[test]
+fn a_time_that_was_set_is_no_write_where_contents_are_compared() {
+    for (compares, expected) in [(true, "modify/metadata/write-time"), (false, "modify/any")] {
+        let mut scene =
+            Scene::new(compares, |folder| fs::write(folder.join("file"), "one").unwrap());
+        let path = scene.folder.path().join("file");
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).unwrap();
+        drop(file);
+        assert_eq!(scene.kinds("file"), [expected], "compare_contents({compares})");
+    }
+}
+
+/// A folder whose path is too long for the system, which nobody may list, not even root.
+#[cfg(unix)]
+#[test]
+fn an_error_is_reported_once() {
+    let name = "n".repeat(200);
+    let mut scene = Scene::new(false, |_| {});
+    // Each half can be made, and then the one be moved into the other.
+    let half = |top: &str| {
+        let mut path = scene.folder.path().join(top);
+        path.extend(std::iter::repeat_n(&name, 12));
+        fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let (upper, _) = (half("upper"), half("lower"));
+    fs::rename(scene.folder.path().join("lower"), upper.join("lower")).unwrap();
+
+    let is_error = |item: &StreamItem| item.is_err();
+    let mut errors: Vec<_> = scene.until_barrier().into_iter().filter(is_error).collect();
+    for _ in 0..5 {
+        errors.extend(scene.until_barrier().into_iter().filter(is_error));
+    }
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let said = errors[0].as_ref().unwrap_err().to_string();
+    assert!(said.contains(upper.to_str().unwrap()), "the path is named: {said}");
+}
+
+/// Files that it would take hours to read, in a tree, which is what a look has to go through.
+#[cfg(unix)]
+#[test]
+fn a_drop_does_not_wait_for_a_look() {
+    let files = |folder: &Path| (0..200).map(|i| folder.join(i.to_string()).join("file")).collect();
+    let mut scene = Scene::new(true, |folder| {
+        let files: Vec<PathBuf> = files(folder);
+        for file in files {
+            fs::create_dir(file.parent().unwrap()).unwrap();
+            File::create(file).unwrap();
+        }
+    });
+    let files: Vec<PathBuf> = files(scene.folder.path());
+    for file in files {
+        File::options().write(true).open(file).unwrap().set_len(1 << 40).unwrap();
+    }
+    // There is no second look before the first is over, and then there would be items.
+    let seen = scene.next(INTERVAL * 20);
+    assert!(seen.is_none(), "the look is over already: {seen:?}");
+    let start = Instant::now();
+    drop(scene.backend);
+    let took = start.elapsed();
+    // After a second, it would not wait any longer.
+    assert!(took < Duration::from_millis(900), "it took {took:?}");
+}
