@@ -104,15 +104,30 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         };
         self.marks.drain(..=at);
         self.passed += at as Mark + 1;
-        self.release(self.passed, tree, found);
+        self.release_due(tree, found);
         true
     }
 
     /// Says all that was found, without waiting for a mark.
     pub(super) fn release_all(&mut self, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        self.lose();
+        self.release(Mark::MAX, tree, found);
+    }
+
+    /// Waits no more for the marks that were made.
+    pub(super) fn lose(&mut self) {
         self.passed = self.last();
         self.marks.clear();
-        self.release(Mark::MAX, tree, found);
+    }
+
+    /// Whether something can be said by now.
+    pub(super) fn is_due(&self) -> bool {
+        self.order.front().is_some_and(|&(until, _)| until <= self.passed)
+    }
+
+    /// Says what can be said by now.
+    pub(super) fn release_due(&mut self, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        self.release(self.passed, tree, found);
     }
 
     fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {

@@ -195,6 +195,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             && self.links.is_empty()
             && self.gone.is_empty()
             && self.unfinished.is_empty()
+            && !self.recent.is_due()
             && !self.astray.is_mark_due())
     }
 
@@ -302,10 +303,10 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     }
 
     /// Notes that the platform has lost reports, and maybe marks: none of those to come can be told to
-    /// be repeated. Says what was held back.
-    pub fn lose(&mut self, tree: &WatchTree<I>, mut found: impl FnMut(Found)) {
+    /// be repeated, and nothing is held back any more.
+    pub fn lose(&mut self) {
         self.reported = [HashSet::new(), HashSet::new()];
-        self.recent.release_all(tree, &mut found);
+        self.recent.lose();
         let tasks: Vec<_> = self.astray.take_all().collect();
         self.resume(tasks);
         self.is_mistaken = false;
@@ -319,6 +320,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         watcher: &W,
         mut found: impl FnMut(Found),
     ) {
+        self.recent.release_due(tree, &mut found);
         for _ in 0..count {
             let result = if let Some(listing) = self.listings.pop() {
                 self.go_on(listing, tree, watcher)

@@ -373,8 +373,7 @@ impl Watched {
 
     /// Compares all that is watched with what is there, since the kernel has lost events.
     fn compare_all(&mut self) {
-        let Self { scan, tree, ready, .. } = self;
-        scan.lose(tree, |found| ready.push_back(said(found)));
+        self.scan.lose();
         self.kernel.has_overflown = true;
         for (root, recursive) in self.roots.clone() {
             let location = self.tree.location(root).unwrap_or_default();

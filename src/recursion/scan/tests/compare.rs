@@ -11,7 +11,7 @@ use super::*;
 #[track_caller]
 fn mend(scene: &mut Scene) {
     let before = paths(&scene.tree, scene.root);
-    scene.scan.lose(&scene.tree, |_| ());
+    scene.scan.lose();
     scene.scan.compare(scene.root);
     assert!(scene.scan().is_empty());
     scene.assert_right();

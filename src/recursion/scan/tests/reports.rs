@@ -174,6 +174,6 @@ fn nothing_is_known_to_be_repeated_after_a_loss() {
     let top = Folder::with(&[]);
     let mut scene = Scene::new(&top);
     let id = found(&top, &mut scene);
-    scene.scan.lose(&scene.tree, |_| ());
+    scene.scan.lose();
     assert!(!scene.scan.is_repeated(id, "file".as_ref()));
 }
