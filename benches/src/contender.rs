@@ -2,6 +2,7 @@
 
 mod backend;
 mod bare;
+pub(crate) mod looking;
 mod notify;
 
 use std::path::Path;
@@ -30,10 +31,17 @@ pub(crate) enum Contender {
     /// Its next version.
     Notify9,
     Notify9Channel,
+    /// A walk through all files: the limit of those that look at them.
+    Walk,
+    /// This project's backend that looks at files.
+    Poll,
+    /// The one of the stable version of `notify`.
+    NotifyPoll,
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 9] = [
+    /// Those that are told by the kernel. The first is what the others are compared with.
+    pub(crate) const TOLD: [Self; 9] = [
         Self::Bare,
         Self::BareTokio,
         Self::Backend,
@@ -45,18 +53,23 @@ impl Contender {
         Self::Notify9Channel,
     ];
 
+    /// Those that look; the first as above.
+    pub(crate) const LOOKING: [Self; 3] = [Self::Walk, Self::Poll, Self::NotifyPoll];
+
     /// Its name in the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Bare => "bare loop",
             Self::BareTokio => "bare loop on Tokio",
-            Self::Backend => "this backend",
+            Self::Backend | Self::Poll => "this backend",
             Self::Adapter => "through the adapter",
             Self::AdapterChannel => "through the adapter, channel",
             Self::Notify8 => "notify 8.2.0",
             Self::Notify8Channel => "notify 8.2.0, channel",
             Self::Notify9 => "notify 9.0.0-rc.7",
             Self::Notify9Channel => "notify 9.0.0-rc.7, channel",
+            Self::Walk => "bare walk",
+            Self::NotifyPoll => "notify 8.2.0, PollWatcher",
         }
     }
 
@@ -72,6 +85,9 @@ impl Contender {
             Self::Notify8Channel => notify::version8::with_channel(folder, recursive, tally),
             Self::Notify9 => notify::version9::with_handler(folder, recursive, tally),
             Self::Notify9Channel => notify::version9::with_channel(folder, recursive, tally),
+            Self::Walk => looking::bare(folder, &tally),
+            Self::Poll => runtime()?.block_on(looking::backend(folder, &tally)),
+            Self::NotifyPoll => looking::notify(folder, &tally),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod events;
 mod idle;
 mod latency;
+mod looks;
 mod tree;
 
 use std::path::Path;
@@ -30,6 +31,8 @@ pub(crate) enum Scenario {
     Idle,
     /// Time from the system call to the event, and CPU for it.
     Latency,
+    /// CPU and memory to look at a large tree of files.
+    Looks,
 }
 
 /// A scenario, ready to be run.
@@ -39,8 +42,20 @@ pub(crate) trait Work {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Events, Self::Bursts, Self::Scale, Self::Tree, Self::Idle, Self::Latency];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Events,
+        Self::Bursts,
+        Self::Scale,
+        Self::Tree,
+        Self::Idle,
+        Self::Latency,
+        Self::Looks,
+    ];
+
+    /// Who is compared.
+    pub(crate) fn contenders(self) -> &'static [Contender] {
+        if self == Self::Looks { &Contender::LOOKING } else { &Contender::TOLD }
+    }
 
     /// Makes in the folder `at` what the scenario needs; `share` divides the amount of work.
     pub(crate) fn prepare(self, at: &Path, share: usize) -> Result<Box<dyn Work>> {
@@ -51,6 +66,7 @@ impl Scenario {
             Self::Tree => Box::new(tree::Watching(Tree::make(at, 100_000 / share)?)),
             Self::Idle => Box::new(idle::Idle(Tree::make(at, 100)?)),
             Self::Latency => Box::new(latency::Latency::new(at, 2_000 / share)?),
+            Self::Looks => Box::new(looks::Looks::new(at, 100_000 / share)?),
         })
     }
 }

@@ -6,8 +6,10 @@ use crate::contender::Contender;
 
 /// The samples of each measure and contender; displayed as a table with medians, and with ratios
 /// to the bare loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sheet {
+    /// The columns; the first has the limit.
+    contenders: &'static [Contender],
     /// In the order in which they were first measured.
     rows: Vec<Row>,
 }
@@ -29,6 +31,19 @@ pub(crate) enum Unit {
 }
 
 impl Sheet {
+    pub(crate) fn new(contenders: &'static [Contender]) -> Self {
+        Self { contenders, rows: Vec::new() }
+    }
+
+    /// Whether these are its columns.
+    pub(crate) fn compares(&self, contenders: &[Contender]) -> bool {
+        self.contenders == contenders
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds a sample: `amount` of the unit, for `count` things of which one is of interest.
     #[allow(clippy::cast_precision_loss, reason = "nothing is measured to 52 bits")]
     pub(crate) fn add(
@@ -51,15 +66,15 @@ impl Sheet {
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "|")?;
-        Contender::ALL.iter().try_for_each(|contender| write!(f, " | {}", contender.title()))?;
-        write!(f, " |\n|---{}|", "|---:".repeat(Contender::ALL.len()))?;
+        let contenders = self.contenders;
+        contenders.iter().try_for_each(|contender| write!(f, " | {}", contender.title()))?;
+        write!(f, " |\n|---{}|", "|---:".repeat(contenders.len()))?;
         for Row { measure, unit, samples } in &self.rows {
             write!(f, "\n| {measure}")?;
             for own in samples.values() {
                 write!(f, " | {}", unit.show(median(own.iter().copied())))?;
                 // Run by run, since the machine is not equally fast in all of them.
-                let ratios =
-                    own.iter().zip(&samples[&Contender::Bare]).map(|(own, bare)| own / bare);
+                let ratios = own.iter().zip(&samples[&contenders[0]]).map(|(own, bare)| own / bare);
                 let ratio = median(ratios);
                 if ratio.is_finite() {
                     write!(f, " ({ratio:.2} ×)")?;

@@ -59,19 +59,25 @@ fn main() -> Result<()> {
     let place = tempfile::tempdir_in(&options.place)
         .with_context(|| format!("no folder to work in at {}", options.place.display()))?;
 
-    let mut sheet = Sheet::default();
+    let mut sheets = [&Contender::TOLD[..], &Contender::LOOKING].map(Sheet::new);
     for scenario in scenarios {
         eprintln!("{scenario:?}: {runs} runs");
         let work = scenario.prepare(place.path(), share)?;
+        let contenders = scenario.contenders();
+        let sheet = sheets.iter_mut().find(|sheet| sheet.compares(contenders));
+        let sheet = sheet.context("each has its sheet")?;
         for run in 0..runs {
             // Each in turn is the first, so that none has the better place in all runs.
-            let order = Contender::ALL.into_iter().cycle().skip(run).take(Contender::ALL.len());
-            for contender in order {
-                work.run(contender, &mut sheet)
+            let order = contenders.iter().cycle().skip(run).take(contenders.len());
+            for &contender in order {
+                work.run(contender, sheet)
                     .with_context(|| format!("{scenario:?} with {contender:?}"))?;
             }
         }
     }
-    println!("{}\n\n{sheet}", machine::describe()?);
+    println!("{}", machine::describe()?);
+    for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
+        println!("\n{sheet}");
+    }
     Ok(())
 }
