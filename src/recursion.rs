@@ -101,35 +101,29 @@ fn open_known<W: FolderWatcher>(
     }
 }
 
-/// A folder that was listed.
-struct Listed<I> {
-    id: I,
-    // Its nodes that are where the tree has them.
-    placed: Vec<Node>,
-    // Its nodes that are not.
-    astray: Vec<Node>,
-}
-
-/// Has a folder that was listed watched for everything.
+/// Has a folder that was listed watched for everything. Adds those of its nodes to `placed` that are
+/// where the tree has them; returns one that is not, if all are not.
 fn finish_listing<W: FolderWatcher>(
     id: W::Id,
     tree: &WatchTree<W::Id>,
     watcher: &W,
-) -> Listed<W::Id> {
-    let (mut placed, mut astray) = (Vec::new(), Vec::new());
+    placed: &mut Vec<Node>,
+) -> Option<Node> {
+    let before = placed.len();
+    let mut astray = None;
     for node in tree.nodes(id) {
         match tree.location(node).map(|location| watcher.listed(&location, id)) {
             Some(Ok(found)) if found == id => placed.push(node),
             Some(Ok(other)) => {
                 release_unused(other, tree, watcher);
-                astray.push(node);
+                astray = Some(node);
             }
             // What it was watched for until now is all that it can be watched for.
             Some(Err(error)) if !has_vanished(&error) => {}
-            Some(Err(_)) | None => astray.push(node),
+            Some(Err(_)) | None => astray = Some(node),
         }
     }
-    Listed { id, placed, astray }
+    astray.filter(|_| placed.len() == before)
 }
 
 fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {

@@ -21,6 +21,8 @@ use crate::event::CreateKind;
 #[derive(Debug)]
 pub(super) struct Recent<I> {
     folders: HashMap<Node, Folder>,
+    // Those that a walk has found, in their order, and the mark that came after it.
+    walked: Vec<(Mark, Vec<Node>)>,
     // In the order in which they were found, each with the mark that comes after it.
     order: VecDeque<(Mark, Node)>,
     // Those yet to come.
@@ -44,7 +46,13 @@ struct Folder {
 
 impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     pub(super) fn new() -> Self {
-        Self { folders: HashMap::new(), order: VecDeque::new(), marks: VecDeque::new(), passed: 0 }
+        Self {
+            folders: HashMap::new(),
+            walked: Vec::new(),
+            order: VecDeque::new(),
+            marks: VecDeque::new(),
+            passed: 0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -76,6 +84,13 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         self.marks.push_back(mark);
     }
 
+    /// Notes that a mark was put into the reports after a walk; `folders` were still in their places.
+    pub(super) fn mark_walk(&mut self, mark: I, mut folders: Vec<Node>) {
+        self.marks.push_back(mark);
+        folders.sort_unstable();
+        self.walked.push((self.last(), folders));
+    }
+
     /// Notes that a folder was still in its place after the last mark was made.
     pub(super) fn confirm(&mut self, folder: Node) {
         if let Some(folder) = self.folders.get_mut(&folder) {
@@ -85,11 +100,15 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     /// Whether the reports that come next are older than the folder's place.
     pub(super) fn is_ahead(&self, folder: Node) -> bool {
-        self.folders.get(&folder).is_some_and(|folder| {
-            // When it was found, at the latest mark or later, it was there in any case.
-            let placed = if folder.is_confirmed { folder.until } else { folder.until - 1 };
-            placed > self.passed
-        })
+        let is_walked = |(mark, folders): &(Mark, Vec<Node>)| {
+            *mark > self.passed && folders.binary_search(&folder).is_ok()
+        };
+        self.walked.iter().any(is_walked)
+            || self.folders.get(&folder).is_some_and(|folder| {
+                // When it was found, at the latest mark or later, it was there in any case.
+                let placed = if folder.is_confirmed { folder.until } else { folder.until - 1 };
+                placed > self.passed
+            })
     }
 
     /// Whether `mark` is one that is waited for. What was found before it is said.
@@ -122,7 +141,8 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     /// Whether something can be said by now.
     pub(super) fn is_due(&self) -> bool {
-        self.order.front().is_some_and(|&(until, _)| until <= self.passed)
+        let is_walk_due = self.walked.iter().any(|&(mark, _)| mark <= self.passed);
+        is_walk_due || self.order.front().is_some_and(|&(until, _)| until <= self.passed)
     }
 
     /// Says what can be said by now.
@@ -131,6 +151,7 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     }
 
     fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        self.walked.retain(|&(mark, _)| mark > last);
         while let Some(&(_, folder)) = self.order.front().filter(|(mark, _)| *mark <= last) {
             self.order.pop_front();
             // It may have been found once more since.

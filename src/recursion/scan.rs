@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    FolderWatcher, Listed, Node, Via, WatchTree,
+    FolderWatcher, Node, Via, WatchTree,
     astray::{Astray, Passed, Place},
     finish_listing,
     folder::{Entries, EntryType, has_vanished, open_in},
@@ -336,7 +336,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                 self.mark(tree, watcher, &mut found);
                 Ok(())
             } else if let Some(id) = self.unfinished.pop() {
-                self.finish(finish_listing(id, tree, watcher), tree);
+                self.finish(id, tree, watcher);
                 Ok(())
             } else if self.astray.is_mark_due() {
                 self.astray.mark(watcher.mark());
@@ -365,16 +365,21 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         }
     }
 
-    /// Notes which nodes of a folder that was listed are still where the tree has them, and which not.
-    pub(super) fn finish(&mut self, Listed { id, placed, astray }: Listed<I>, tree: &WatchTree<I>) {
-        for &folder in &placed {
+    /// Has a folder that was listed watched for everything.
+    fn finish<W: FolderWatcher<Id = I>>(&mut self, id: I, tree: &WatchTree<I>, watcher: &W) {
+        let mut placed = Vec::new();
+        let astray = finish_listing(id, tree, watcher, &mut placed);
+        for folder in placed {
             self.recent.confirm(folder);
         }
-        if placed.is_empty()
-            && let Some(&folder) = astray.first()
-        {
-            self.astray.push(folder, PutOff::Finish(id), tree);
+        if let Some(folder) = astray {
+            self.finish_later(id, folder, tree);
         }
+    }
+
+    /// Has a folder watched for everything once it was reported where it is.
+    pub(super) fn finish_later(&mut self, id: I, folder: Node, tree: &WatchTree<I>) {
+        self.astray.push(folder, PutOff::Finish(id), tree);
     }
 
     /// Looks at the next entry of a folder.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{
-    FolderWatcher, Listed, Node, Scan, Via, WatchTree, finish_listing,
+    FolderWatcher, Node, Scan, Via, WatchTree, finish_listing,
     folder::{Entries, has_vanished, open_in},
     open_known, place,
 };
@@ -60,31 +60,39 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
         for folder in state.replaced {
             state.tree.remove(folder).into_iter().for_each(|id| watcher.release(id));
         }
-        for node in state.listed.iter().flat_map(|&id| state.tree.nodes(id)) {
-            self.recent.add(node);
+        let mark = watcher.mark();
+        let (placed, astray) = finish_all(&state.listed, state.tree, watcher);
+        if let Some(mark) = mark {
+            self.recent.mark_walk(mark, placed);
         }
-        self.mark(state.tree, watcher, &mut |_| ());
-        for listed in finish_all(&state.listed, state.tree, watcher) {
-            self.finish(listed, state.tree);
+        for (id, folder) in astray {
+            self.finish_later(id, folder, state.tree);
         }
         state.failed
     }
 }
 
-/// Has folders that were listed watched for everything; see [`finish_listing`].
+/// Has folders that were listed watched for everything. Returns those that are where the tree has
+/// them, and the others with their ids.
 fn finish_all<W: FolderWatcher + Sync>(
     ids: &[W::Id],
     tree: &WatchTree<W::Id>,
     watcher: &W,
-) -> Vec<Listed<W::Id>>
+) -> (Vec<Node>, Vec<(W::Id, Node)>)
 where
     W::Id: Send + Sync,
 {
-    let (parts, finished) = (Mutex::new(ids.chunks(FEW)), Mutex::new(Vec::new()));
+    let parts = Mutex::new(ids.chunks(FEW));
+    let finished = Mutex::new((Vec::with_capacity(ids.len()), Vec::new()));
     let finish = || {
+        let mut placed = Vec::with_capacity(FEW);
         while let Some(part) = lock(&parts).next() {
-            let part: Vec<_> = part.iter().map(|&id| finish_listing(id, tree, watcher)).collect();
-            lock(&finished).extend(part);
+            for &id in part {
+                if let Some(folder) = finish_listing(id, tree, watcher, &mut placed) {
+                    lock(&finished).1.push((id, folder));
+                }
+            }
+            lock(&finished).0.append(&mut placed);
         }
     };
     if ids.len() <= FEW {

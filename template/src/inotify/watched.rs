@@ -236,7 +236,14 @@ impl Watched {
     fn follow(&mut self, event: &RawEvent<'_>, kind: EventKind) {
         let via = if event.flags.contains(ReadFlags::ISDIR) { Via::Name } else { Via::Link };
         let is_recursive = |root| self.roots.get(&root) == Some(&true);
+        let may_matter = |&parent: &Node| match kind {
+            // A file that is opened at once is no link.
+            EventKind::Create(_) => via == Via::Name || !event.is_opened_next(),
+            EventKind::Remove(_) => self.tree.child(parent, event.name).is_some(),
+            _ => true,
+        };
         let parents: Vec<_> = (self.tree.nodes(event.wd))
+            .filter(may_matter)
             .filter(|&parent| self.tree.root(parent).is_some_and(is_recursive))
             .collect();
         for parent in parents {
@@ -259,7 +266,6 @@ impl Watched {
                 EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                     self.move_to(parent, event, via);
                 }
-                EventKind::Create(_) if via == Via::Link && event.is_opened_next() => {}
                 EventKind::Create(_) => {
                     if let Some(replaced) = self.enter(parent, event.name, via, true) {
                         self.remove_folder(replaced);
