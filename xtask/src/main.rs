@@ -1,11 +1,17 @@
 //! Chores of this repository, run as `cargo xtask COMMAND`.
 
+mod answers;
 mod git;
 mod new;
 mod questions;
+mod template;
 
-use std::process::ExitCode;
+use std::{
+    env,
+    process::{self, ExitCode},
+};
 
+use anyhow::Result;
 use clap::Parser;
 
 /// Chores of the notify-backend repository.
@@ -16,9 +22,21 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::New(new) = Command::parse();
-    new.run().unwrap_or_else(|error| {
+    let command = Command::parse();
+    run(&command).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    // The environment of a process should not be changed from within, so that of another is.
+    if let Some(author) = git::missing_author() {
+        let mut again = process::Command::new(env::current_exe()?);
+        let status = again.args(env::args_os().skip(1)).envs(author).status()?;
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    match command {
+        Command::New(new) => new.run(),
+    }
 }

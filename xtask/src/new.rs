@@ -1,18 +1,22 @@
 //! `cargo xtask new`: a new backend crate from the template, with no cargo-generate installed.
 
 use std::{
-    env, fs,
+    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail, ensure};
-use cargo_generate::{GenerateArgs, TemplatePath};
+use anyhow::{Context, Result, ensure};
 use regex::Regex;
 use walkdir::WalkDir;
 
-use crate::{git, questions::Questions};
+use crate::{
+    answers::Answers,
+    git,
+    questions::Questions,
+    template::{generate, repository},
+};
 
 /// Make a new backend crate from the template.
 ///
@@ -28,9 +32,16 @@ pub(crate) struct New {
     /// The folder in which the crate's folder is made [default: the one that holds this repository]
     #[arg(long, value_name = "PARENT")]
     destination: Option<PathBuf>,
-    /// An answer to a question of the template, e.g. -d description="Watches an Acme store"
+    /// An answer to a question of the template, e.g. -d description="Watches an Acme store";
+    /// docs/template.md has them all
     #[arg(short = 'd', long = "define", value_name = "KEY=VALUE")]
     define: Vec<String>,
+    /// Answers in a TOML file, below [values]; `-d` and `--start` count more
+    #[arg(long, value_name = "FILE")]
+    values_file: Option<PathBuf>,
+    /// Ask nothing: take the default of what is not answered
+    #[arg(long)]
+    silent: bool,
 }
 
 impl New {
@@ -38,37 +49,19 @@ impl New {
         let repository = repository()?;
         check_name(&self.name)?;
         let project = self.project(repository)?;
-        let answers = self.answers(repository)?;
-
-        // The environment of a process should not be changed from within, so that of another is.
-        if let Some(author) = git::missing_author() {
-            let mut again = Command::new(env::current_exe()?);
-            let status = again.args(env::args_os().skip(1)).envs(author).status()?;
-            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        let parent = project.parent().context("the crate's folder has no parent")?;
+        let mut answers = Answers::with_library(repository)?;
+        if let Some(file) = &self.values_file {
+            answers.add_file(file)?;
         }
-
-        let generated = cargo_generate::generate(GenerateArgs {
-            template_path: TemplatePath {
-                path: Some(utf8(repository)?.into()),
-                auto_path: Some("template".into()),
-                ..TemplatePath::default()
-            },
-            name: Some(self.name.clone()),
-            destination: project.parent().map(Into::into),
-            define: answers,
-            silent: !(io::stdin().is_terminal() && io::stderr().is_terminal()),
-            // It would rewrite the manifest of a workspace around the new folder, comments lost.
-            no_workspace: true,
-            quiet: true,
-            ..GenerateArgs::default()
-        });
-        if let Err(error) = generated {
-            // The folder was not there before, and half a crate is of no use.
-            if project.exists() {
-                fs::remove_dir_all(&project)?;
-            }
-            return Err(error);
+        answers.add_defined(&self.define)?;
+        if let Some(start) = &self.start {
+            answers.add("start", start);
         }
+        answers.check(&Questions::read(repository)?)?;
+
+        let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal() && !self.silent;
+        generate(repository, &self.name, parent, &answers, !is_asked)?;
         git::init(&project)?;
         self.report(&project)
     }
@@ -99,26 +92,6 @@ impl New {
         Ok(project)
     }
 
-    /// The answers in the form `KEY=VALUE`, each one checked: cargo-generate would do so only after
-    /// the folder is made.
-    fn answers(&self, repository: &Path) -> Result<Vec<String>> {
-        const NOTIFY_BACKEND: &str = "notify_backend_path";
-
-        let questions = Questions::read(repository)?;
-        let mut answers = vec![format!("{NOTIFY_BACKEND}={}", utf8(repository)?)];
-        answers.extend(self.start.iter().map(|start| format!("start={start}")));
-        answers.extend(self.define.iter().cloned());
-        for answer in &answers {
-            let Some((key, value)) = answer.split_once('=') else {
-                bail!("-d {answer:?} is not of the form KEY=VALUE");
-            };
-            if key != NOTIFY_BACKEND {
-                questions.check(key, value)?;
-            }
-        }
-        Ok(answers)
-    }
-
     /// Shows what was made, and what to do next.
     fn report(&self, project: &Path) -> Result<ExitCode> {
         println!("Made {}:", project.display());
@@ -136,15 +109,6 @@ impl New {
         println!("    cargo run --example watch -- .");
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The checkout that this program was built in.
-fn repository() -> Result<&'static Path> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask folder has no parent")
-}
-
-fn utf8(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))
 }
 
 /// What the template's `init.rhai` checks too, for those who run cargo-generate.

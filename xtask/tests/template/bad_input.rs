@@ -59,7 +59,11 @@ fn unknown_key() {
     let parent = folder("key");
     let mut command = new(NAME, &parent);
     command.args(["-d", "descripton=A typo"]);
-    refuses(command, &parent, &[r#""descripton""#, "it asks for description, start"]);
+    refuses(
+        command,
+        &parent,
+        &[r#""descripton""#, "it asks for ci, description, license, repository, start"],
+    );
 }
 
 #[test]
@@ -77,6 +81,71 @@ fn description_is_no_line_of_text() {
         let mut command = new(NAME, &parent);
         command.args(["-d", answer]);
         refuses(command, &parent, &["description cannot be"]);
+    }
+}
+
+#[test]
+fn repository_is_nowhere() {
+    let parent = folder("repository-bad");
+    for answer in [
+        "ada/acme",
+        "a--b",
+        "-ada",
+        "größe",
+        "🦀",
+        "{{ x }}",
+        "http://github.com/ada/acme",
+        "https://github.com/",
+        "https://github.com//acme",
+        "https://github.com/ada/acme/",
+        "https://github.com/ada/../..",
+        "https://github.com/ada/a\"b",
+        "https://github.com/ada/a\\b",
+        "https://ada:secret@github.com/ada/acme",
+        "ada\n",
+    ] {
+        let mut command = new(NAME, &parent);
+        command.args(["-d", &format!("repository={answer}")]);
+        refuses(command, &parent, &["repository cannot be", "Where will the source live?"]);
+    }
+}
+
+#[test]
+fn unknown_licence() {
+    let parent = folder("licence-bad");
+    for answer in ["license=", "license=mit", "license=MIT/Apache-2.0"] {
+        let mut command = new(NAME, &parent);
+        command.args(["-d", answer]);
+        refuses(command, &parent, &["license cannot be", "choose one of Apache-2.0, MIT,"]);
+    }
+}
+
+#[test]
+fn neither_yes_nor_no() {
+    let parent = folder("ci-bad");
+    for answer in ["ci=", "ci=yes", "ci=True"] {
+        let mut command = new(NAME, &parent);
+        command.args(["-d", answer]);
+        refuses(command, &parent, &["ci is true or false, not "]);
+    }
+}
+
+#[test]
+fn values_file_is_none() {
+    let parent = folder("values-bad");
+    let file = parent.join("values.toml");
+    let refused = |part: &str| {
+        let mut command = new(NAME, &parent);
+        command.arg("--values-file").arg(&file);
+        refuses(command, &parent, &["values.toml", part]);
+    };
+    refused("cannot read");
+    for (text, part) in [
+        ("start = 'skeleton'", "below [values]"),
+        ("[values]\nci = 1", "ci is neither a text nor true or false, but 1"),
+    ] {
+        fs::write(&file, text).unwrap();
+        refused(part);
     }
 }
 

@@ -3,10 +3,9 @@
 
 use std::{collections::BTreeMap, fs};
 
-use saphyr::{LoadableYamlNode, Yaml};
 use serde::Deserialize;
 
-use crate::support::{STARTS, files, read, repository};
+use crate::support::{STARTS, read, repository};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +37,7 @@ struct Hooks {
 struct Placeholder {
     r#type: String,
     prompt: String,
-    default: String,
+    default: toml::Value,
     #[serde(default)]
     choices: Vec<String>,
     regex: Option<String>,
@@ -53,24 +52,44 @@ fn files_that_are_named_exist() {
     let Configuration { template, hooks, .. } = configuration();
     let root = repository();
     assert_eq!(template.sub_templates, ["template"]);
-    for file in template.exclude.iter().chain(&hooks.init).chain(&hooks.pre) {
+    let hooks: Vec<_> = hooks.init.iter().chain(&hooks.pre).collect();
+    for file in template.exclude.iter().chain(hooks.iter().copied()) {
         assert!(root.join("template").join(file).exists(), "{file}");
-        // A hook with a folder in its name would be left in the result.
-        assert!(!file.contains('/'), "{file}");
     }
+    // A hook with a folder in its name would be left in the result.
+    assert!(hooks.iter().all(|file| !file.contains('/')), "{hooks:?}");
 }
 
 #[test]
 fn questions_have_defaults_that_are_answers() {
     for (key, placeholder) in configuration().placeholders {
         let Placeholder { r#type, prompt, default, choices, regex } = placeholder;
-        assert_eq!(r#type, "string", "{key}");
         assert!(!prompt.is_empty(), "{key}");
+        let Some(default) = default.as_str() else {
+            assert!(r#type == "bool" && default.is_bool(), "{key}");
+            continue;
+        };
+        assert_eq!(r#type, "string", "{key}");
         assert!(choices.is_sorted(), "{key}: {choices:?}");
-        assert!(choices.is_empty() || choices.contains(&default), "{key}: {default}");
+        assert!(choices.is_empty() || choices.iter().any(|it| it == default), "{key}: {default}");
         if let Some(regex) = regex {
-            assert!(regex::Regex::new(&regex).unwrap().is_match(&default), "{key}: {default}");
+            assert!(regex::Regex::new(&regex).unwrap().is_match(default), "{key}: {default}");
             assert!(regex.starts_with('^') && regex.ends_with('$'), "{key}: {regex}");
+        }
+    }
+}
+
+/// The page has each question, with its default and its choices.
+#[test]
+fn questions_are_documented() {
+    let page = read(&repository().join("docs/template.md"));
+    for (key, Placeholder { prompt, default, choices, .. }) in configuration().placeholders {
+        let start = format!("\n### `{key}`\n\n> {prompt}\n\n");
+        let (_, section) = page.split_once(&start).unwrap_or_else(|| panic!("no {start:?}"));
+        let (section, _) = section.split_once("\n### ").unwrap();
+        let default = default.as_str().map_or(default.to_string(), String::from);
+        for word in choices.into_iter().chain([default]).filter(|word| !word.is_empty()) {
+            assert!(section.contains(&format!("`{word}`")), "{key}: {word}");
         }
     }
 }
@@ -83,15 +102,5 @@ fn starts_have_sources_and_a_reference() {
         let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, STARTS, "{folder}");
-    }
-}
-
-#[test]
-fn workflows_are_yaml() {
-    for folder in [".github", "template/.github"] {
-        for (path, text) in files(&repository().join(folder)) {
-            let documents = Yaml::load_from_str(&text);
-            assert_eq!(documents.map(|it| it.len()), Ok(1), "{folder}/{path}");
-        }
     }
 }

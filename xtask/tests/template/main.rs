@@ -17,3 +17,4 @@ mod poll;
 mod support;
 #[cfg(target_os = "linux")]
 mod walk_through;
+mod workflows;

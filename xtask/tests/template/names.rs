@@ -7,15 +7,20 @@ use rhai::{Engine, EvalAltResult, Module};
 
 use crate::support::{fails, folder, new, passes, repository};
 
-const GOOD: [&str; 5] = [
+const GOOD: [&str; 9] = [
     "notify-backend-a",
     "notify-backend-my-thing",
+    // Keywords, a crate that all depend on, and a module of theirs.
+    "notify-backend-fn",
+    "notify-backend-self",
+    "notify-backend-tokio",
+    "notify-backend-prelude",
     "notify-backend-s3",
     "notify-backend-win32-usn",
     "notify-backend-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw",
 ];
 
-const BAD: [&str; 18] = [
+const BAD: [&str; 20] = [
     "",
     "demo",
     "fn",
@@ -33,6 +38,8 @@ const BAD: [&str; 18] = [
     "notify-backend--demo",
     "notify-backend-demo-",
     "notify-backend-größe",
+    "notify-backend-🦀",
+    "notify-backend-{{x}}",
     "notify-backend-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwx",
 ];
 

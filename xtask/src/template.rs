@@ -1,0 +1,55 @@
+//! A checkout that has the template, and a crate made from it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use cargo_generate::{GenerateArgs, TemplatePath};
+
+use crate::answers::Answers;
+
+/// The checkout that this program was built in.
+pub(crate) fn repository() -> Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask folder has no parent")
+}
+
+pub(crate) fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))
+}
+
+/// Makes the crate `name` in the folder `parent`, from the template of a checkout. Where it fails,
+/// it leaves nothing behind.
+pub(crate) fn generate(
+    checkout: &Path,
+    name: &str,
+    parent: &Path,
+    answers: &Answers,
+    silent: bool,
+) -> Result<PathBuf> {
+    let project = parent.join(name);
+    let generated = cargo_generate::generate(GenerateArgs {
+        template_path: TemplatePath {
+            path: Some(utf8(checkout)?.into()),
+            auto_path: Some("template".into()),
+            ..TemplatePath::default()
+        },
+        name: Some(name.into()),
+        destination: Some(parent.into()),
+        define: answers.defined(),
+        silent,
+        // It would rewrite the manifest of a workspace around the new folder, comments lost.
+        no_workspace: true,
+        quiet: true,
+        ..GenerateArgs::default()
+    });
+    if let Err(error) = generated {
+        // The folder was not there before, and half a crate is of no use.
+        if project.exists() {
+            fs::remove_dir_all(&project)?;
+        }
+        return Err(error);
+    }
+    Ok(project)
+}
