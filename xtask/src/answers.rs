@@ -68,6 +68,12 @@ impl Answers {
         asked.into_iter().try_for_each(|(key, value)| questions.check(key, value))
     }
 
+    /// Those that a template asks for; another version of it may ask for less.
+    pub(crate) fn known_to(&self, questions: &Questions) -> Self {
+        let known = self.0.iter().filter(|(key, _)| *key == NOTIFY_BACKEND || questions.has(key));
+        Self(known.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
     /// All of them in the form `KEY=VALUE`.
     pub(crate) fn defined(&self) -> Vec<String> {
         self.0.iter().map(|(key, value)| format!("{key}={value}")).collect()

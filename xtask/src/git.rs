@@ -1,4 +1,4 @@
-//! What is asked of git: who the author is, and a repository for the new crate.
+//! What is asked of git: who the author is, a repository for the new crate, and older templates.
 
 use std::{
     env,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// The environment variables that are missing for cargo-generate to find an author; `None` where it
 /// finds one.
@@ -50,4 +50,29 @@ pub(crate) fn init(folder: &Path) -> Result<()> {
         ensure!(made.success(), "git init failed in {}", folder.display());
     }
     Ok(())
+}
+
+/// Whether a folder holds changes that are not committed; none where there is no repository.
+pub(crate) fn has_changes(folder: &Path) -> Result<bool> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).args(["status", "--porcelain", "--", "."]);
+    let output = command.stderr(Stdio::null()).output().context("cannot run git")?;
+    Ok(!output.stdout.is_empty())
+}
+
+/// Writes the files of a revision into a folder. `false` if the repository has no such revision.
+pub(crate) fn export(repository: &Path, revision: &str, folder: &Path) -> Result<bool> {
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        // An index of its own: that of the repository stays as it is.
+        command.arg("-C").arg(repository).env("GIT_INDEX_FILE", folder.join(".index"));
+        let command = command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().context("cannot run git")
+    };
+    if !git(&["read-tree", "--end-of-options", &format!("{revision}^{{tree}}")])?.success() {
+        return Ok(false);
+    }
+    let prefix = format!("--prefix={}/", folder.display());
+    ensure!(git(&["checkout-index", "--all", &prefix])?.success(), "git cannot write {revision}");
+    Ok(true)
 }

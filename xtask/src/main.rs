@@ -2,9 +2,11 @@
 
 mod answers;
 mod git;
+mod merge;
 mod new;
 mod questions;
 mod template;
+mod upgrade;
 
 use std::{
     env,
@@ -19,6 +21,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Command {
     New(new::New),
+    Upgrade(upgrade::Upgrade),
 }
 
 fn main() -> ExitCode {
@@ -38,5 +41,6 @@ fn run(command: &Command) -> Result<ExitCode> {
     }
     match command {
         Command::New(new) => new.run(),
+        Command::Upgrade(upgrade) => upgrade.run(),
     }
 }

@@ -27,6 +27,10 @@ impl Questions {
         toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
     }
 
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.placeholders.contains_key(key)
+    }
+
     /// Checks one answer, as cargo-generate would.
     pub(crate) fn check(&self, key: &str, value: &str) -> Result<()> {
         let Some(question) = self.placeholders.get(key) else {

@@ -15,6 +15,7 @@ mod names;
 mod package;
 mod poll;
 mod support;
+mod upgrade;
 #[cfg(target_os = "linux")]
 mod walk_through;
 mod workflows;

@@ -1,0 +1,154 @@
+//! `cargo xtask upgrade`: what is new in the template, brought to a crate that was made from it.
+
+use std::{
+    fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use tempfile::tempdir;
+
+use crate::{
+    answers::Answers,
+    git,
+    merge::{Merge, Outcome},
+    questions::Questions,
+    template::{generate, repository},
+};
+
+/// Bring what is new in the template to a crate that was made from it.
+///
+/// What its author has changed stays. Where the template has changed the same lines, conflict
+/// markers show both, and the command fails.
+#[derive(clap::Args)]
+pub(crate) struct Upgrade {
+    /// The crate's folder
+    path: PathBuf,
+    /// The template that the crate was made from: a revision of this repository, or a folder that
+    /// holds another checkout of it [default: the tag of the version that the crate names]
+    #[arg(long, value_name = "REVISION")]
+    from: Option<String>,
+    /// Another answer than the one that the crate was made with, or the answer to a new question
+    #[arg(short = 'd', long = "define", value_name = "KEY=VALUE")]
+    define: Vec<String>,
+}
+
+/// What is read of a crate's manifest.
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+    dependencies: Dependencies,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "notify-backend-template")]
+    template: Template,
+}
+
+#[derive(Deserialize)]
+struct Template {
+    version: String,
+    #[serde(flatten)]
+    answers: toml::Table,
+}
+
+#[derive(Deserialize)]
+struct Dependencies {
+    #[serde(rename = "notify-backend")]
+    notify_backend: toml::Value,
+}
+
+impl Manifest {
+    fn read(project: &Path) -> Result<Self> {
+        let path = project.join("Cargo.toml");
+        let shown = path.display();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
+        toml::from_str(&text).with_context(|| {
+            format!("{shown} does not say what template the crate was made from, in [package.metadata.notify-backend-template]")
+        })
+    }
+}
+
+impl Upgrade {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let repository = repository()?;
+        let shown = self.path.display();
+        let manifest = Manifest::read(&self.path)?;
+        ensure!(
+            !git::has_changes(&self.path)?,
+            "{shown} has changes that are not committed; commit them, so that those of the template can be told from them"
+        );
+
+        let Template { version, answers: recorded } = &manifest.package.metadata.template;
+        let library = manifest.dependencies.notify_backend.get("path");
+        let library = library.and_then(toml::Value::as_str).unwrap_or_default();
+        let mut answers = Answers::with_library(Path::new(library))?;
+        answers.add_table(recorded)?;
+
+        let folder = tempdir()?;
+        let part = |name: &str| {
+            let part = folder.path().join(name);
+            fs::create_dir(&part).map(|()| part)
+        };
+        let name = &manifest.package.name;
+        let older = self.older(repository, version, part("template")?)?;
+        let known = answers.known_to(&Questions::read(&older)?);
+        let old = generate(&older, name, &part("old")?, &known, true)?;
+
+        answers.add_defined(&self.define)?;
+        answers.check(&Questions::read(repository)?)?;
+        let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal();
+        let new = generate(repository, name, &part("new")?, &answers, !is_asked)?;
+
+        let newer = Manifest::read(&new)?.package.metadata.template.version;
+        let merge = Merge { old: (&old, version), new: (&new, &newer), project: &self.path };
+        Ok(report(&merge.run()?))
+    }
+
+    /// A checkout with the template that the crate was made from; a revision goes into `folder`.
+    fn older(&self, repository: &Path, version: &str, folder: PathBuf) -> Result<PathBuf> {
+        let revision = self.from.clone().unwrap_or_else(|| format!("v{version}"));
+        let other = PathBuf::from(&revision);
+        if other.join("cargo-generate.toml").is_file() {
+            return Ok(other);
+        }
+        ensure!(
+            git::export(repository, &revision, &folder)?,
+            "this repository has no revision {revision}; name the one whose template the crate was made from, or a folder that holds it, with --from"
+        );
+        Ok(folder)
+    }
+}
+
+/// Shows what became of each file.
+fn report(outcomes: &[(PathBuf, Outcome)]) -> ExitCode {
+    for (path, outcome) in outcomes {
+        let (word, reason) = match outcome {
+            Outcome::Added => ("added", ""),
+            Outcome::Updated => ("updated", ""),
+            Outcome::Removed => ("removed", ""),
+            Outcome::Merged => ("merged", ""),
+            Outcome::Conflict => ("conflict", ": look for <<<<<<< in it"),
+            Outcome::LeftOut => ("left out", ": you have removed it, the template has changed it"),
+            Outcome::Kept => ("kept", ": the template has removed it, you have changed it"),
+        };
+        println!("{word:<9} {}{reason}", path.display());
+    }
+    let conflicts = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Conflict).count();
+    match (outcomes.len(), conflicts) {
+        (0, _) => println!("The template has nothing new for it."),
+        (_, 0) => println!("Run cargo test, and commit."),
+        _ => println!("Solve the conflicts, run cargo test, and commit."),
+    }
+    if conflicts == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
