@@ -1,0 +1,111 @@
+//! The test programs of a few backends: [`main`].
+
+use std::{marker::PhantomData, process::ExitCode};
+
+use notify_backend::{compliance::Suite, prelude::*};
+use notify_backend_inotify::InotifyBackend;
+
+/// The environment variable that names the program to be.
+pub(crate) const PROGRAM: &str = "COMPLIANCE_RUNS_PROGRAM";
+
+/// Passes on every platform that has files.
+pub(crate) const EASY: &str = "FIL01";
+
+pub(crate) fn main(program: &str) -> ExitCode {
+    match program {
+        "right" => Suite::of::<InotifyBackend>().main(),
+        "modest" => Suite::of::<Like<Modest>>().main(),
+        "blank" => Suite::of::<Like<Blank>>().main(),
+        "silent" => Suite::of::<Like<Silent>>().main(),
+        "silent, known" => {
+            Suite::of::<Like<Silent>>().deviation(EASY, "it never says a word").main()
+        }
+        "right, known" => {
+            Suite::of::<InotifyBackend>().deviation(EASY, "it never says a word").main()
+        }
+        "unknown case" => Suite::of::<InotifyBackend>().deviation("FIL99", "a slip").main(),
+        _ => panic!("no program {program}"),
+    }
+}
+
+/// What a backend has in common with the inotify backend, and what not.
+trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
+    const CAPABILITIES: Capabilities;
+    const IS_SILENT: bool = false;
+
+    fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        InotifyBackend::new(watches)
+    }
+}
+
+/// Follows symbolic links, but does not say so.
+#[derive(Debug)]
+struct Modest;
+impl Likeness for Modest {
+    const CAPABILITIES: Capabilities = Capabilities::declare(&[
+        Capability::ChangeWatches,
+        Capability::EmitOnAccess,
+        Capability::TrackRelated,
+        Capability::WatchFiles,
+        Capability::WatchFolders,
+        Capability::WatchNewFolders,
+        Capability::WatchRecursively,
+    ]);
+}
+
+/// Is not written yet.
+#[derive(Debug)]
+struct Blank;
+impl Likeness for Blank {
+    const CAPABILITIES: Capabilities = Capabilities::NONE;
+
+    fn make(_: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        Err(BackendError::NotImplemented { what: "Blank::new" })
+    }
+}
+
+#[derive(Debug)]
+struct Silent;
+impl Likeness for Silent {
+    const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
+    const IS_SILENT: bool = true;
+}
+
+#[derive(Debug)]
+struct Like<L>(InotifyBackend, PhantomData<L>);
+
+impl<L: Likeness> Backend for Like<L> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Ok(Self(L::make(watches)?, PhantomData))
+    }
+
+    fn capabilities() -> Capabilities {
+        L::CAPABILITIES
+    }
+
+    fn name() -> &'static str {
+        "tests/like-inotify"
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.0.watch(watch)
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.0.unwatch(path)
+    }
+}
+
+impl<L: Likeness> Stream for Like<L> {
+    type Item = StreamItem;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        match Pin::new(&mut self.get_mut().0).poll_next(cx) {
+            Poll::Ready(Some(_)) if L::IS_SILENT => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
+        }
+    }
+}

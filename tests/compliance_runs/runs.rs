@@ -1,0 +1,118 @@
+//! The runs, and what comes of them: [`main`].
+
+use std::{
+    env, fs,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::programs::{EASY, PROGRAM};
+
+/// What came of a run.
+struct Run {
+    is_success: bool,
+    printed: String,
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<Run, Failed> {
+    let output =
+        Command::new(env::current_exe()?).args(arguments).env(PROGRAM, program).output()?;
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    Ok(Run { is_success: output.status.success(), printed })
+}
+
+impl Run {
+    fn succeeds(&self) -> Result<(), Failed> {
+        if self.is_success { Ok(()) } else { Err(self.failed("fails")) }
+    }
+
+    fn fails(&self) -> Result<(), Failed> {
+        if self.is_success { Err(self.failed("succeeds")) } else { Ok(()) }
+    }
+
+    fn says(&self, text: &str) -> Result<(), Failed> {
+        if self.printed.contains(text) {
+            return Ok(());
+        }
+        Err(self.failed(&format!("does not say {text:?}")))
+    }
+
+    fn failed(&self, text: &str) -> Failed {
+        Failed::from(format!("the run {text}:\n{}", self.printed))
+    }
+}
+
+pub(crate) fn main() -> ExitCode {
+    let trials = vec![
+        Trial::test("a_case_that_passes", a_case_that_passes),
+        Trial::test("a_case_that_fails", a_case_that_fails),
+        Trial::test("a_known_deviation", a_known_deviation),
+        Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
+        Trial::test("a_deviation_from_no_case", a_deviation_from_no_case),
+        Trial::test("a_backend_that_is_not_written", a_backend_that_is_not_written),
+        Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn a_case_that_passes() -> Result<(), Failed> {
+    let run = run("right", &[EASY])?;
+    run.says("1 passed; 0 failed")?;
+    run.succeeds()
+}
+
+fn a_case_that_fails() -> Result<(), Failed> {
+    let run = run("silent", &[EASY])?;
+    run.says("what happened:")?;
+    run.says("0 passed; 1 failed")?;
+    run.fails()
+}
+
+fn a_known_deviation() -> Result<(), Failed> {
+    let run = run("silent, known", &[EASY])?;
+    run.says("known deviation: it never says a word")?;
+    run.says("0 failed; 1 ignored")?;
+    run.succeeds()
+}
+
+fn a_deviation_that_is_none_any_more() -> Result<(), Failed> {
+    let run = run("right, known", &[EASY])?;
+    run.says("the case passes, but is listed as a deviation (it never says a word); remove that")?;
+    run.fails()
+}
+
+fn a_deviation_from_no_case() -> Result<(), Failed> {
+    let run = run("unknown case", &[])?;
+    run.says("there is no case FIL99, for which there is a deviation")?;
+    run.fails()
+}
+
+/// It is told once what to write first, and not by every case.
+fn a_backend_that_is_not_written() -> Result<(), Failed> {
+    let run = run("blank", &[])?;
+    run.says("running 1 test")?;
+    run.says("implement_new_first")?;
+    run.says("Blank::new")?;
+    run.says("section \"A walk-through\"")?;
+    run.fails()
+}
+
+/// A whole run, which writes the score card as well. What is not declared must not show either, so
+/// that the way out is to declare it.
+fn what_works_but_is_not_declared() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let card = folder.path().join("card");
+    let run = run("modest", &["--report", &card.to_string_lossy()])?;
+    run.says("symlinks::outside_target_not_followed")?;
+    run.fails()?;
+    let advice = "FollowSymlinks is not declared, but every case of it passes";
+    run.says(&format!("advice: {advice}"))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(card.with_extension("json"))?)?;
+    assert_eq!(json["advice"], serde_json::json!([advice]));
+    let markdown = fs::read_to_string(card.with_extension("md"))?;
+    assert!(markdown.contains(advice), "{markdown}");
+    Ok(())
+}
