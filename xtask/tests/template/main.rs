@@ -14,6 +14,8 @@ mod inotify;
 mod names;
 mod package;
 mod poll;
+mod publish;
+mod registry;
 mod support;
 mod upgrade;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,183 @@
+//! A registry on this machine, for tests: what is published there, and whatever else this machine
+//! has downloaded, by the protocol of crates.io.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// Its address. It ends with the tests.
+pub(crate) struct Registry {
+    address: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// What was published: the package of each name and version, and the lines of the index.
+#[derive(Default)]
+struct Published {
+    packages: BTreeMap<(String, String), Vec<u8>>,
+    index: BTreeMap<String, String>,
+}
+
+struct Request {
+    /// The method and the path.
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Registry {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let published = Arc::new(Mutex::new(Published::default()));
+        let log = Arc::default();
+        let registry = Self { address: address.clone(), log: Arc::clone(&log) };
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (address, published) = (address.clone(), Arc::clone(&published));
+                let log = Arc::clone(&log);
+                thread::spawn(move || {
+                    // Where a client goes away, cargo says so.
+                    let Ok(Some(request)) = read(&stream) else { return };
+                    let answer = published.lock().unwrap().answer(&request, &address);
+                    let status = if answer.is_some() { "200 OK" } else { "404 Not Found" };
+                    log.lock().unwrap().push(format!("{} -> {status}", request.head));
+                    _ = write(&stream, status, &answer.unwrap_or_default());
+                });
+            }
+        });
+        registry
+    }
+
+    /// What makes cargo take this registry for crates.io.
+    pub(crate) fn configuration(&self) -> String {
+        let index = format!("sparse+{}/index/", self.address);
+        format!(
+            "[registries.here]\nindex = {index:?}\ntoken = \"none\"\n\n[source.crates-io]\nreplace-with = \"here\"\n"
+        )
+    }
+
+    /// The requests so far, with their answers.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+/// Reads one request; none if the connection ended instead.
+fn read(stream: &TcpStream) -> io::Result<Option<Request>> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let head = line.rsplit_once(' ').map_or(String::new(), |(head, _)| head.to_owned());
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let header = line.trim().to_ascii_lowercase();
+        match header.split_once(": ") {
+            Some(("content-length", value)) => length = value.parse().unwrap(),
+            Some(("expect", _)) => write!(&mut &*stream, "HTTP/1.1 100 Continue\r\n\r\n")?,
+            _ => {}
+        }
+        if header.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Some(Request { head, body }))
+}
+
+fn write(mut stream: &TcpStream, status: &str, body: &[u8]) -> io::Result<()> {
+    let length = body.len();
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(body)
+}
+
+impl Published {
+    /// The answer to a request; none for what is not there.
+    fn answer(&mut self, request: &Request, address: &str) -> Option<Vec<u8>> {
+        let (method, path) = request.head.split_once(' ')?;
+        let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
+        match (method, &parts[..]) {
+            ("GET", ["index", "config.json"]) => {
+                let dl = format!("{address}/crates");
+                Some(json!({ "dl": dl, "api": address }).to_string().into_bytes())
+            }
+            ("GET", ["index", folders @ .., name]) => match self.index.get(*name) {
+                Some(lines) => Some(lines.clone().into_bytes()),
+                None => downloaded_index(&folders.join("/"), name),
+            },
+            ("GET", ["crates", name, version, "download"]) => {
+                let published = self.packages.get(&((*name).into(), (*version).into()));
+                published.cloned().or_else(|| downloaded(&format!("{name}-{version}.crate")))
+            }
+            ("PUT", ["api", "v1", "crates", "new"]) => self.publish(&request.body),
+            _ => None,
+        }
+    }
+
+    /// Takes what `cargo publish` sends: its description of the package, and the package, with the
+    /// length before each.
+    fn publish(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        let part = |body: &[u8]| {
+            let (length, rest) = body.split_first_chunk()?;
+            let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            Some((part.to_vec(), rest.to_vec()))
+        };
+        let (description, rest) = part(body)?;
+        let (package, _) = part(&rest)?;
+        let description: Value = serde_json::from_slice(&description).ok()?;
+        let name = description["name"].as_str()?.to_owned();
+        let version = description["vers"].as_str()?.to_owned();
+        let dependencies = description["deps"].as_array()?.iter().map(|dependency| {
+            // The index has another name for this.
+            let mut dependency = dependency.clone();
+            dependency["req"] = dependency["version_req"].take();
+            dependency
+        });
+        let line = json!({
+            "name": name,
+            "vers": version,
+            "deps": dependencies.collect::<Vec<_>>(),
+            "cksum": format!("{:x}", Sha256::digest(&package)),
+            "features": {},
+            "features2": description["features"],
+            "yanked": false,
+            "rust_version": description["rust_version"],
+            "v": 2,
+        });
+        self.index.entry(name.clone()).or_default().extend([line.to_string(), "\n".into()]);
+        self.packages.insert((name, version), package);
+        Some(json!({ "warnings": {} }).to_string().into_bytes())
+    }
+}
+
+/// What cargo has downloaded from all registries: the folder `kind` of each.
+fn caches(kind: &str) -> impl Iterator<Item = PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap();
+    fs::read_dir(home.join("registry").join(kind)).unwrap().map(|entry| entry.unwrap().path())
+}
+
+/// The lines of the index for a crate that was downloaded. Cargo keeps them with something between.
+fn downloaded_index(folders: &str, name: &str) -> Option<Vec<u8>> {
+    let mut files = caches("index").map(|cache| cache.join(".cache").join(folders).join(name));
+    let kept = files.find_map(|file| fs::read(file).ok())?;
+    let lines = kept.split(|byte| *byte == 0).filter(|part| part.starts_with(b"{"));
+    Some(lines.flat_map(|line| [line, b"\n"]).flatten().copied().collect())
+}
+
+fn downloaded(package: &str) -> Option<Vec<u8>> {
+    caches("cache").find_map(|cache| fs::read(cache.join(package)).ok())
+}
