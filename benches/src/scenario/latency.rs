@@ -19,6 +19,9 @@ use crate::{
     watcher::{Assignment, Watcher},
 };
 
+/// In turn: where the watcher has not read an event yet, the kernel adds none that is the same.
+const FILES: [&str; 2] = ["a", "b"];
+
 pub(super) struct Latency {
     folder: PathBuf,
     count: usize,
@@ -27,7 +30,9 @@ pub(super) struct Latency {
 impl Latency {
     pub(super) fn new(at: &Path, count: usize) -> Result<Self> {
         let folder = tempfile::tempdir_in(at)?.keep();
-        File::create(folder.join("file"))?;
+        for file in FILES {
+            File::create(folder.join(file))?;
+        }
         Ok(Self { folder, count })
     }
 
@@ -37,10 +42,11 @@ impl Latency {
     }
 
     /// Makes one event, for a watcher that has gone to sleep.
-    fn change(&self) -> Result<u64> {
+    fn change(&self, number: usize) -> Result<u64> {
         thread::sleep(Duration::from_micros(300));
+        let file = self.folder.join(FILES[number % FILES.len()]);
         let before = clock::now();
-        fs::set_permissions(self.folder.join("file"), Permissions::from_mode(0o600))?;
+        fs::set_permissions(file, Permissions::from_mode(0o600))?;
         Ok(before)
     }
 }
@@ -48,8 +54,8 @@ impl Latency {
 impl Work for Latency {
     fn run(&self, contender: Contender, sheet: &mut Sheet) -> Result<()> {
         let mut watcher = self.watcher(contender, self.count)?;
-        for _ in 0..self.count {
-            self.change()?;
+        for number in 0..self.count {
+            self.change(number)?;
         }
         let cpu = watcher.next_mark()?.cpu - watcher.ready.cpu;
         let row = "CPU for an event, one at a time";
@@ -58,7 +64,7 @@ impl Work for Latency {
         let mut watcher = self.watcher(contender, 1)?;
         let mut times = Vec::with_capacity(self.count);
         for number in 1..=self.count {
-            let before = self.change()?;
+            let before = self.change(number)?;
             let mark = watcher.next_mark()?;
             ensure!(mark.seen == Seen([0, 0, number, 0, 0]), "saw {:?}", mark.seen);
             times.push(mark.time - before);
