@@ -7,7 +7,8 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -30,6 +31,8 @@ pub(super) struct Tree {
     history: History,
     /// Whoever waits after each change.
     pace: Option<Pace>,
+    /// Whether a change is tried again while someone is in its way.
+    insists: bool,
 }
 
 /// What a change is told as, and what it is about.
@@ -37,7 +40,7 @@ type Io<T = ()> = io::Result<T>;
 
 impl Tree {
     pub(super) fn new(root: PathBuf, timeline: Timeline, history: History) -> Check<Self> {
-        let tree = Self { root, timeline, history, pace: None };
+        let tree = Self { root, timeline, history, pace: None, insists: true };
         fs::create_dir_all(&tree.root).map_err(|error| broken("make", &tree.root, &error))?;
         tree.history.note(&tree.root);
         Ok(tree)
@@ -49,9 +52,8 @@ impl Tree {
     }
 
     /// Makes a change that may not be possible, and is none then.
-    #[expect(clippy::unused_self, reason = "it reads as what the tree does")]
-    pub(super) fn attempt(&self, change: impl FnOnce() -> Check) -> Check {
-        match change() {
+    pub(super) fn attempt(&self, change: impl FnOnce(&Self) -> Check) -> Check {
+        match change(&Self { insists: false, ..self.clone() }) {
             Err(Stop::Broken(_)) => Ok(()),
             made => made,
         }
@@ -180,18 +182,34 @@ impl Tree {
         &self,
         what: &str,
         path: impl AsRef<Path>,
-        change: impl FnOnce(&Path) -> Io<T>,
+        mut change: impl FnMut(&Path) -> Io<T>,
     ) -> Check<T> {
         let path = self.path(path);
         self.history.note(&path);
         let mut text = String::new();
         _ = write!(text, "{what} {}", self.timeline.show(&path));
         self.timeline.did(text);
-        let made = change(&path).map_err(|error| broken(what, &path, &error))?;
+        let made = self.insist(|| change(&path)).map_err(|error| broken(what, &path, &error))?;
         if let Some(pace) = &self.pace {
             pace.changed();
         }
         Ok(made)
+    }
+
+    /// Tries again while someone else, such as the backend, has the file or folder open, which on
+    /// Windows is in the way of what is done to it.
+    fn insist<T>(&self, mut change: impl FnMut() -> Io<T>) -> Io<T> {
+        let start = Instant::now();
+        loop {
+            let made = change();
+            // ERROR_ACCESS_DENIED and ERROR_SHARING_VIOLATION
+            let is_held = |error: &io::Error| matches!(error.raw_os_error(), Some(5 | 32));
+            let is_late = start.elapsed() > Duration::from_secs(2);
+            if !cfg!(windows) || !self.insists || is_late || !made.as_ref().is_err_and(is_held) {
+                return made;
+            }
+            thread::yield_now();
+        }
     }
 }
 

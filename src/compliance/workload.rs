@@ -48,12 +48,12 @@ impl Change {
     /// in the way, is no change.
     fn make(&self, tree: &Tree) -> Check {
         match self {
-            Self::Write(path) => tree.attempt(|| tree.write(path, "content")),
-            Self::Append(path) => tree.attempt(|| tree.append(path, "more")),
-            Self::Mkdir(path) => tree.attempt(|| tree.mkdir(path)),
-            Self::Remove(path) => tree.attempt(|| tree.remove(path)),
-            Self::RemoveAll(path) => tree.attempt(|| tree.remove_all(path)),
-            Self::Rename(from, to) => tree.attempt(|| tree.rename(from, to)),
+            Self::Write(path) => tree.attempt(|tree| tree.write(path, "content")),
+            Self::Append(path) => tree.attempt(|tree| tree.append(path, "more")),
+            Self::Mkdir(path) => tree.attempt(|tree| tree.mkdir(path)),
+            Self::Remove(path) => tree.attempt(|tree| tree.remove(path)),
+            Self::RemoveAll(path) => tree.attempt(|tree| tree.remove_all(path)),
+            Self::Rename(from, to) => tree.attempt(|tree| tree.rename(from, to)),
         }
     }
 }

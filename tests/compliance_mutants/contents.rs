@@ -79,7 +79,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<Swaps>("swaps", &["ORD01", "ORD02", "ORD07"]),
         entry::<DropsEverySeventh>(
             "drops_every_seventh",
-            &["CONV01", "CONV02", "CONV04", "CONV07"],
+            &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
         ),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use notify_backend::compliance::{Profile, Suite, Verdict, catalogue};
+use notify_backend_inotify::InotifyBackend;
 
 use crate::{
     construction, contents,
@@ -22,7 +23,8 @@ pub(crate) struct Entry {
 pub(crate) fn entry<M: Mutation>(name: &'static str, kills: &'static [&'static str]) -> Entry {
     // A mutant that says nothing is waited for.
     let profile = Profile::default().patience(Duration::from_millis(400));
-    Entry { name, suite: Suite::of::<Mutant<M>>().profile(profile), kills }
+    let suite = Suite::of::<Mutant<M>>().profile(profile);
+    Entry { name, suite: suite.beside::<InotifyBackend>(Profile::default()), kills }
 }
 
 /// No mistake at all.

@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     path::Path,
     pin::Pin,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use notify_backend::prelude::*;
@@ -160,7 +160,7 @@ fn a_drop_does_not_wait_for_a_look() {
     // There is no second look before the first is over, and then there would be items.
     let seen = scene.next(INTERVAL * 20);
     assert!(seen.is_none(), "the look is over already: {seen:?}");
-    let start = Instant::now();
+    let start = std::time::Instant::now();
     drop(scene.backend);
     let took = start.elapsed();
     // After a second, it would not wait any longer.

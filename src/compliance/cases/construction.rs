@@ -1,6 +1,12 @@
 //! Construction and errors (CON).
 
-use std::{collections::HashSet, future::poll_fn, path::Path, pin::Pin, time::Duration};
+use std::{
+    collections::HashSet,
+    future::poll_fn,
+    path::{MAIN_SEPARATOR, Path},
+    pin::Pin,
+    time::Duration,
+};
 
 use crate::{
     backend::Watch,
@@ -282,7 +288,7 @@ const ODD_SPELLING: Case = Case {
             let changed = std::env::set_current_dir(folder);
             changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))
         };
-        let trailing = format!("{}/a/", lab.path("").display());
+        let trailing = format!("{}{MAIN_SEPARATOR}", lab.path("a").display());
         for given in ["a", ".", "./a", "a/../a", "../tree/a", &trailing] {
             change_to(lab.path(""))?;
             let given = Path::new(given);

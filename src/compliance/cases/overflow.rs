@@ -63,10 +63,11 @@ const LOSS_IS_SAID: Case = Case {
     ..Case::MUST
 };
 
-/// How many events the platform's queue holds, or a number that is commonly more.
+/// How many events the platform's queue holds, or a number that is commonly more: 64 KiB of
+/// `ReadDirectoryChangesW` take some 1 600 events of short names.
 fn queue_limit() -> usize {
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
-    limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(16_384)
+    limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(2_000)
 }
 
 /// Makes more changes than the queue holds, and reads until the loss was said; ignores the case if

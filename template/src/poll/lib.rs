@@ -21,7 +21,9 @@
 //! - A file that was written is told from one whose time was set only by its size, or by its content
 //!   if that is [compared](Settings::compare_contents); else it is reported as changed (`modify/any`).
 //! - Writes that leave the size as it was are seen by the times of the file. Where these are coarse
-//!   (2 seconds on FAT), compare contents.
+//!   (2 seconds on FAT, one on sshfs), compare contents.
+//! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is
+//!   seen after that.
 //! - Renames are seen on Unix. Elsewhere they are a removal and a creation.
 //! - A watched path that is gone goes on being looked for, and is watched again when it is back.
 //! - Symbolic links to folders are followed, each where it leads to a folder that the same tree does

@@ -5,7 +5,8 @@ pub(crate) use system::*;
 #[cfg(unix)]
 mod system {
     use std::{
-        borrow::Cow, ffi::OsStr, fs::Metadata, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt,
+        borrow::Cow, ffi::OsStr, fs::Metadata, io, os::unix::ffi::OsStrExt,
+        os::unix::fs::MetadataExt,
     };
 
     use notify_backend::event::MetadataKind;
@@ -34,6 +35,12 @@ mod system {
         metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
     }
 
+    /// Whether the error says that someone else uses the file or folder, which is in nobody's way
+    /// here.
+    pub(crate) fn is_in_use(_: &io::Error) -> bool {
+        false
+    }
+
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(crate) struct Attributes {
         mode: u32,
@@ -60,6 +67,7 @@ mod system {
         borrow::Cow,
         ffi::{OsStr, OsString},
         fs::Metadata,
+        io,
         os::windows::{
             ffi::{OsStrExt, OsStringExt},
             fs::MetadataExt,
@@ -92,6 +100,12 @@ mod system {
     /// When anything of the file was changed; not known here.
     pub(crate) fn change_time(_: &Metadata) -> i64 {
         0
+    }
+
+    /// Whether the error says that someone else uses the file or folder, such as to remove it:
+    /// `ERROR_SHARING_VIOLATION`.
+    pub(crate) fn is_in_use(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(32)
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]

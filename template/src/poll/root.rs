@@ -287,7 +287,9 @@ impl Look<'_> {
     fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
         let kind = error.kind();
         // Gone meanwhile: the next look at the folder above it tells.
-        let is_passing = state::is_absence(&error) || kind == io::ErrorKind::Interrupted;
+        let is_passing = state::is_absence(&error)
+            || kind == io::ErrorKind::Interrupted
+            || platform::is_in_use(&error);
         if !is_passing && folder.error.replace(kind) != Some(kind) {
             self.changes.failed(self.root, &below, error);
         }

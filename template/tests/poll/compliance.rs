@@ -9,13 +9,16 @@ use notify_backend_poll::Settings;
 /// Shorter than by default, or the suite would wait for an hour.
 const INTERVAL: Duration = Duration::from_millis(10);
 
+/// A look at thousands of files takes seconds under Wine, and the pause after it four times as long.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(windows) { 40 } else { 10 });
+
 fn main() -> ExitCode {
     Suite::of::<Tested>()
         .made_by(|watches| {
             let settings = Settings::default().interval(INTERVAL);
             Ok(Box::new(Tested::with_settings(settings, watches)?))
         })
-        .profile(Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix)))
+        .profile(Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix)).patience(PATIENCE))
         .main()
 }
 //~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_poll", crate_name | replace: "PollBackend", type_name -}}
