@@ -16,8 +16,10 @@ use super::{
     failure::{Check, Stop},
     lab::{Figures, Lab},
     mode::Mode,
+    open,
     process::{self, Outcome, Verdict},
     profile::Profile,
+    progress::Progress,
     report::{Entry, ScoreCard},
     subject::Subject,
     timeline::Timeline,
@@ -64,6 +66,9 @@ pub struct Suite {
 
 /// The environment variable that does what `--report` does.
 const REPORT: &str = "NOTIFY_BACKEND_COMPLIANCE_REPORT";
+
+/// The one test that fails where the backend cannot be made yet.
+const NOT_WRITTEN: &str = "implement_new_first";
 
 impl Suite {
     /// The suite for the backend `B`, as a kernel facility without deviations.
@@ -129,6 +134,11 @@ impl Suite {
 
     /// Runs the cases that the program's arguments ask for, as a test program does.
     ///
+    /// A run of all cases ends with the progress, e.g. ``3 of 61 · next: `files::created` ``, the
+    /// section of the guide that helps with the next case, and what is still open: what the template
+    /// left to be filled in, what is declared and was not tested, and which of the template and this
+    /// crate is behind the other.
+    ///
     /// Beyond the arguments of a test program there is `--report FILE`: it writes the score card as
     /// `FILE.md` and `FILE.json`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
     /// the same.
@@ -140,7 +150,9 @@ impl Suite {
         let (arguments, report) = arguments(std::env::args_os());
         let arguments = Arguments::from_iter(arguments);
         let card = Arc::new(ScoreCard::default());
-        let trials = match self.check() {
+        let check = self.check();
+        let is_written = !matches!(check, Err((NOT_WRITTEN, _)));
+        let trials = match check {
             Ok(()) => cases::all().map(|listed| self.trial(listed, &card)).collect(),
             Err((name, text)) => vec![Trial::test(name, || Err(Failed::from(text)))],
         };
@@ -170,6 +182,9 @@ impl Suite {
         if entries.len() > 1 {
             println!("{}", card.text(&advice));
         }
+        if !is_filtered && !arguments.ignored {
+            self.tell_progress(is_written, &entries);
+        }
         if let Some(file) = report
             && let Err(error) = card.write(&file, self.subject, &advice)
         {
@@ -177,6 +192,19 @@ impl Suite {
             return ExitCode::FAILURE;
         }
         conclusion.exit_code()
+    }
+
+    /// Says how far the backend has come, and what is open in its crate.
+    fn tell_progress(&self, is_written: bool, entries: &[Entry]) {
+        match (is_written, entries) {
+            (false, _) => println!("{}", Progress::at_the_start(self.subject)),
+            // Nothing was run, for a reason that has been told.
+            (true, []) => return,
+            (true, entries) => println!("{}", Progress::of(entries)),
+        }
+        for point in open::points(self.subject, entries) {
+            println!("still open: {point}");
+        }
     }
 
     /// Runs the case with this number and answers what came out, whether or not the backend declares
@@ -268,43 +296,43 @@ impl Suite {
                 format!("there is no case {id}, for which there is a deviation"),
             ));
         }
-        self.first_steps().map_err(|text| ("implement_new_first", text))
+        self.first_steps()
     }
 
     /// Makes the backend once, so that one that cannot be made yet is told so once and not by every
     /// case.
-    fn first_steps(&self) -> Result<(), String> {
-        let error = match self.make_once() {
-            Ok(()) | Err(Stop::Passed) => return Ok(()),
-            Err(Stop::Ignored(error) | Stop::Broken(error)) => error,
-            Err(Stop::Failed(failure)) => failure.but,
+    fn first_steps(&self) -> Result<(), (&'static str, String)> {
+        let (name, advice, error) = match self.make_once() {
+            Ok(Some(error @ BackendError::NotImplemented { .. })) => (
+                NOT_WRITTEN,
+                "The suite begins as soon as `Backend::new` makes a backend. In this order:\n\
+                 1. `new` checks the paths it is given and sets up the platform's watches;\n\
+                 2. `poll_next` hands over their events, and stores the waker before `Pending`;\n\
+                 3. `capabilities` declares what works, and the cases for it appear.\n\
+                 The guide \"Writing a Backend\" goes through them: section \"A walk-through\".",
+                error,
+            ),
+            Ok(Some(error @ BackendError::Unavailable { .. })) => {
+                ("facility_is_unavailable", "No case can be run on this machine.", error)
+            }
+            // Whatever else is wrong, the cases tell it.
+            Ok(_) | Err(Stop::Passed) => return Ok(()),
+            Err(Stop::Ignored(text) | Stop::Broken(text)) => return Err(("first_steps", text)),
+            Err(Stop::Failed(failure)) => return Err(("first_steps", failure.but)),
         };
-        Err(error)
+        let backend = (self.subject.type_name)();
+        Err((name, format!("`{backend}` says: {error}\n\n{advice}\n")))
     }
 
-    fn make_once(&self) -> Check {
+    /// Why the backend cannot be made, if so.
+    fn make_once(&self) -> Check<Option<BackendError>> {
         let folder = tempfile::Builder::new().prefix("compliance-").tempdir();
         let folder =
             folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
         let timeline = Timeline::new(folder.path().into());
         let (mode, figures) = (Mode::Stepped, Figures::default());
         let lab = Lab::new(folder.path(), self.subject, self.profile, mode, &timeline, &figures)?;
-        let error = lab.make(vec![lab.anything()?]).err();
-        let advice = match error {
-            Some(BackendError::NotImplemented { .. }) => {
-                "The suite begins as soon as `Backend::new` makes a backend. In this order:\n\
-                 1. `new` checks the paths it is given and sets up the platform's watches;\n\
-                 2. `poll_next` hands over their events, and stores the waker before `Pending`;\n\
-                 3. `capabilities` declares what works, and the cases for it appear.\n\
-                 The guide \"Writing a Backend\" goes through them: section \"A walk-through\"."
-            }
-            Some(BackendError::Unavailable { .. }) => "No case can be run on this machine.",
-            // Whatever else is wrong, the cases tell it.
-            _ => return Ok(()),
-        };
-        let error = error.map(|error| error.to_string()).unwrap_or_default();
-        let backend = (self.subject.type_name)();
-        Err(Stop::Broken(format!("`{backend}` says: {error}\n\n{advice}\n")))
+        Ok(lab.make(vec![lab.anything()?]).err())
     }
 }
 

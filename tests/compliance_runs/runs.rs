@@ -39,6 +39,13 @@ impl Run {
         Err(self.failed(&format!("does not say {text:?}")))
     }
 
+    fn says_not(&self, text: &str) -> Result<(), Failed> {
+        if self.printed.contains(text) {
+            return Err(self.failed(&format!("says {text:?}")));
+        }
+        Ok(())
+    }
+
     fn failed(&self, text: &str) -> Failed {
         Failed::from(format!("the run {text}:\n{}", self.printed))
     }
@@ -47,6 +54,7 @@ impl Run {
 pub(crate) fn main() -> ExitCode {
     let trials = vec![
         Trial::test("a_case_that_passes", a_case_that_passes),
+        Trial::test("some_cases_are_no_progress", some_cases_are_no_progress),
         Trial::test("a_case_that_fails", a_case_that_fails),
         Trial::test("a_known_deviation", a_known_deviation),
         Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
@@ -61,6 +69,11 @@ fn a_case_that_passes() -> Result<(), Failed> {
     let run = run("right", &[EASY])?;
     run.says("1 passed; 0 failed")?;
     run.succeeds()
+}
+
+/// Of a few cases, nothing can be said of how far it is.
+fn some_cases_are_no_progress() -> Result<(), Failed> {
+    run("silent", &[EASY])?.says_not("progress:")
 }
 
 fn a_case_that_fails() -> Result<(), Failed> {
@@ -96,6 +109,8 @@ fn a_backend_that_is_not_written() -> Result<(), Failed> {
     run.says("implement_new_first")?;
     run.says("Blank::new")?;
     run.says("section \"A walk-through\"")?;
+    run.says("progress: 0 of ")?;
+    run.says(" · next: `new` · in the guide: \"A walk-through\"\n")?;
     run.fails()
 }
 
@@ -109,6 +124,9 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     run.fails()?;
     let advice = "FollowSymlinks is not declared, but every case of it passes";
     run.says(&format!("advice: {advice}"))?;
+    run.says(" · next: `symlinks::watched_link_itself` · in the guide: \"Symbolic links\"\n")?;
+    // All that is declared was tested.
+    run.says_not("still open")?;
     let json: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(card.with_extension("json"))?)?;
     assert_eq!(json["advice"], serde_json::json!([advice]));

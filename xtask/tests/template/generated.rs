@@ -27,6 +27,15 @@ fn skeleton() {
     let said = fails(&mut cargo(&project, &["test"]));
     let first = "DemoBackend` says: not implemented yet: DemoBackend::new has to set up the platform's watches (src/lib.rs)";
     assert!(said.contains(first), "{said}");
+    let progress = said.lines().find(|line| line.starts_with("progress: 0 of ")).unwrap();
+    assert!(progress.ends_with(" · next: `new` · in the guide: \"A walk-through\""), "{progress}");
+    for open in [
+        "the backend's name is your-namespace/demo",
+        "src/lib.rs says YOUR PLATFORM",
+        "the description in Cargo.toml is the template's",
+    ] {
+        assert!(said.contains(&format!("still open: {open}")), "{said}");
+    }
 }
 
 /// Generates a crate and does all with it that works without a word being written.

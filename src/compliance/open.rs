@@ -1,0 +1,188 @@
+//! What an author has still to do that no case can tell: what the template left to be filled in,
+//! what is declared and was not tested, and which of template and library is behind the other.
+
+use std::{cmp::Ordering, env, fs, path::Path};
+
+use super::{case::Listed, process::Verdict, report::Entry, subject::Subject};
+use crate::capability::Capability;
+
+/// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
+pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
+    let mut points = Vec::new();
+    if (subject.name)().starts_with("your-namespace/") {
+        let name = (subject.name)();
+        points.push(format!("the backend's name is {name}: put your account there"));
+    }
+    if let Some(folder) = env::var_os("CARGO_MANIFEST_DIR") {
+        points.extend(of_crate(Path::new(&folder)));
+    }
+    if !entries.is_empty() {
+        points.extend(untested(subject, entries));
+    }
+    points
+}
+
+/// What is declared, although no case that tests it was run.
+fn untested(subject: Subject, entries: &[Entry]) -> Vec<String> {
+    let declared = (subject.capabilities)();
+    let untested = declared.iter().filter(|capability| {
+        let is_about = |entry: &&Entry| {
+            // Renames are tested without it too, and more strictly with it.
+            let is_tracked = *capability == Capability::TrackRelated;
+            let Listed { case, group } = entry.listed;
+            case.needs.contains(capability) || is_tracked && group.name == "renames"
+        };
+        entries.iter().filter(is_about).all(|entry| matches!(entry.verdict, Verdict::Ignored(_)))
+    });
+    untested
+        .map(|capability| {
+            format!("{capability} is declared, but no case that tests it was run here")
+        })
+        .collect()
+}
+
+/// What is open in the files of a crate that was made from the template.
+fn of_crate(folder: &Path) -> Vec<String> {
+    let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let (manifest, source) = (read("Cargo.toml"), read("src/lib.rs"));
+    let Some(template) = value(&manifest, "package.metadata.notify-backend-template", "version")
+    else {
+        return Vec::new();
+    };
+    let mut points = Vec::new();
+    if source.contains("YOUR PLATFORM") {
+        points.push("src/lib.rs says YOUR PLATFORM: name it".into());
+    }
+    if value(&manifest, "package", "description") == Some("A file-system notification backend") {
+        points
+            .push("the description in Cargo.toml is the template's: say what yours is for".into());
+    }
+    points.extend(behind(template, env!("CARGO_PKG_VERSION")));
+    points
+}
+
+/// The text of a key in a table of a manifest, as the template writes it.
+fn value<'a>(manifest: &'a str, table: &str, key: &str) -> Option<&'a str> {
+    let head = format!("[{table}]");
+    let lines = manifest.lines().skip_while(|line| *line != head).skip(1);
+    let mut lines = lines.take_while(|line| !line.starts_with('['));
+    let value = lines.find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='))?;
+    value.trim().strip_prefix('"')?.strip_suffix('"')
+}
+
+/// Which of the two is behind the other, if any.
+fn behind(template: &str, library: &str) -> Option<String> {
+    let number = |version: &str| -> Option<Vec<u64>> {
+        let (version, _) = version.split_once(['-', '+']).unwrap_or((version, ""));
+        version.split('.').map(|part| part.parse().ok()).collect()
+    };
+    let what_to_do = match number(template)?.cmp(&number(library)?) {
+        Ordering::Equal => return None,
+        Ordering::Less => "in a clone of it, `cargo xtask upgrade` brings what is new".to_owned(),
+        Ordering::Greater => format!("ask for {template} in Cargo.toml"),
+    };
+    Some(format!(
+        "the crate is made from the template of {template}, and notify-backend is {library}: \
+         {what_to_do}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{capability::Capabilities, compliance::cases, error::BackendError};
+
+    fn subject(name: fn() -> &'static str) -> Subject {
+        Subject {
+            type_name: || "Acme",
+            new: |_| Err(BackendError::NoRuntime),
+            capabilities: || {
+                Capabilities::declare(&[Capability::TrackRelated, Capability::WatchFolders])
+            },
+            name,
+            trait_version: || "0.1.0",
+            other: None,
+        }
+    }
+
+    /// A run in which no case of these groups could be run.
+    fn run(ignored: &[&str]) -> Vec<Entry> {
+        let entry = |listed: Listed| Entry {
+            listed,
+            verdict: if ignored.contains(&listed.group.name) {
+                Verdict::Ignored(String::new())
+            } else {
+                Verdict::Passed
+            },
+            deviation: None,
+            figures: vec![],
+            took: Duration::ZERO,
+        };
+        cases::all().map(entry).collect()
+    }
+
+    #[test]
+    fn namespace_of_the_template() {
+        let open = points(subject(|| "your-namespace/acme"), &[]);
+        assert_eq!(open, ["the backend's name is your-namespace/acme: put your account there"]);
+        assert!(points(subject(|| "acme/acme"), &[]).is_empty());
+    }
+
+    #[test]
+    fn declared_and_not_tested() {
+        let subject = subject(|| "acme/acme");
+        assert!(points(subject, &run(&[])).is_empty());
+        let open = points(subject, &run(&["renames"]));
+        assert_eq!(open, ["TrackRelated is declared, but no case that tests it was run here"]);
+        let all: Vec<_> = cases::GROUPS.iter().map(|group| group.name).collect();
+        assert_eq!(points(subject, &run(&all)).len(), 2);
+    }
+
+    #[test]
+    fn template_and_library_of_different_versions() {
+        assert_eq!(behind("0.1.0", "0.1.0"), None);
+        assert_eq!(behind("0.1.0-rc.1", "0.1.0"), None);
+        assert!(behind("0.9.2", "0.10.0").unwrap().contains("`cargo xtask upgrade`"));
+        assert!(behind("1.0.0", "0.10.0").unwrap().ends_with("ask for 1.0.0 in Cargo.toml"));
+        assert_eq!(behind("", "0.1.0"), None);
+    }
+
+    #[test]
+    fn values_of_a_manifest() {
+        let manifest = "[package]\nversion = \"1\"\n\n[other]\nversion = \"2\"\ndone = true\n";
+        assert_eq!(value(manifest, "package", "version"), Some("1"));
+        assert_eq!(value(manifest, "other", "version"), Some("2"));
+        assert_eq!(value(manifest, "package", "done"), None);
+        assert_eq!(value(manifest, "other", "done"), None);
+        assert_eq!(value(manifest, "none", "version"), None);
+    }
+
+    #[test]
+    fn crate_that_is_no_generated_one() {
+        assert!(of_crate(Path::new(env!("CARGO_MANIFEST_DIR"))).is_empty());
+        assert!(of_crate(Path::new("nowhere")).is_empty());
+    }
+
+    #[test]
+    fn crate_as_it_was_generated() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("src")).unwrap();
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        write("src/lib.rs", "//! Watches YOUR PLATFORM.\n");
+        let manifest = "[package]\ndescription = \"A file-system notification backend\"\n\n\
+                        [package.metadata.notify-backend-template]\nversion = \"0.0.1\"\n";
+        write("Cargo.toml", manifest);
+        let points = of_crate(folder.path());
+        assert_eq!(points.len(), 3, "{points:?}");
+        write("src/lib.rs", "//! Watches Acme.\n");
+        write("Cargo.toml", &manifest.replace("file-system notification", "useful"));
+        let points = of_crate(folder.path());
+        assert_eq!(points.len(), 1, "{points:?}");
+        assert!(
+            points[0].starts_with("the crate is made from the template of 0.0.1"),
+            "{points:?}"
+        );
+    }
+}
