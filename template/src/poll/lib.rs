@@ -13,6 +13,8 @@
 //!   in which it happened: first what is gone, then what is newly there, then what was changed.
 //! - A reader who is told of a new folder, and looks into it, may see there what the next look does not
 //!   find any more. The folder is reported once more then, as `any`, if anything happened in it.
+//! - What is seen by listing a tree right after the start, and is gone before the next look, is never
+//!   mentioned: no look has found it.
 //! - A folder that another one has replaced is gone with all that was in it, and the other is newly
 //!   there, where the system tells when a folder came to be. Elsewhere its entries are compared.
 //! - There is a look each second, or what [`Settings::interval`] says. Where a look takes long, the
