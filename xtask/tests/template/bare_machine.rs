@@ -1,14 +1,15 @@
-//! What is known of the author, from nothing at all to all that git knows; and git repositories.
+//! What is known of the author, from nothing at all to all that git knows; and git repositories and
+//! workspaces around the crate.
 
 use std::{
-    env,
+    env, fs,
     path::Path,
     process::{Command, Stdio},
 };
 
 use tempfile::tempdir;
 
-use crate::support::{folder, manifest, new, passes};
+use crate::support::{folder, manifest, new, passes, read};
 
 const NAME: &str = "notify-backend-demo";
 
@@ -79,4 +80,14 @@ fn no_git_repository_inside_another() {
     passes(git.args(["init", "--quiet"]).current_dir(&parent).stdin(Stdio::null()));
     passes(&mut new(NAME, &parent));
     assert!(!parent.join(NAME).join(".git").exists());
+}
+
+#[test]
+fn workspace_stays_as_it_is() {
+    let parent = folder("workspace");
+    let text = "# Ours, with a comment.\n[workspace]\nmembers = []\n";
+    fs::write(parent.join("Cargo.toml"), text).unwrap();
+    passes(&mut new(NAME, &parent));
+    assert_eq!(read(&parent.join("Cargo.toml")), text);
+    assert!(parent.join(NAME).join("Cargo.toml").exists());
 }

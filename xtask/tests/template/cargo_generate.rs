@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command, process::Stdio};
 
-use crate::support::{STARTS, fails, files, folder, generate, passes, repository};
+use crate::support::{STARTS, fails, files, folder, generate, passes, read, repository};
 
 const NAME: &str = "notify-backend-demo";
 
@@ -15,16 +15,75 @@ fn same_crate_from_a_folder_and_from_a_repository() {
         for folder in [&expected, &path, &git] {
             fs::create_dir(folder).unwrap();
         }
-        let answers = [&format!("start={start}"), r#"description=Says "Grüße" \o/"#];
-        generate(NAME, &expected, &[answers[0], answers[1], "notify_backend_path="]);
+        let answers = [
+            &format!("start={start}"),
+            r#"description=Says "Grüße" \o/"#,
+            "repository=https://git.example.org/acme/store.git",
+            "license=MPL-2.0",
+        ];
+        generate(NAME, &expected, &[&answers[..], &["notify_backend_path="]].concat());
         for (source, parent) in [("--path", &path), ("--git", &git)] {
             let mut command = cargo_generate(source, NAME, parent);
-            passes(command.args(["-d", answers[0], "-d", answers[1]]));
+            passes(command.args(answers.iter().flat_map(|answer| ["-d", answer])));
         }
         let expected = files(&expected);
         assert!(!expected.is_empty());
         assert_eq!(files(&path), expected);
         assert_eq!(files(&git), expected);
+    }
+}
+
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn same_crate_from_a_values_file() {
+    let parent = folder("same-values");
+    let [expected, file] = ["xtask", "file"].map(|name| parent.join(name));
+    for folder in [&expected, &file] {
+        fs::create_dir(folder).unwrap();
+    }
+    let answers = ["start=skeleton", "license=none", "ci=false", "notify_backend_path="];
+    generate(NAME, &expected, &answers);
+    let values = "[values]\nstart = \"skeleton\"\nlicense = \"none\"\nci = false\n";
+    fs::write(parent.join("values.toml"), values).unwrap();
+    let mut command = cargo_generate("--path", NAME, &file);
+    passes(command.arg("--values-file").arg(parent.join("values.toml")));
+    assert_eq!(files(&file), files(&expected));
+}
+
+/// `--init` fills the folder itself. What is there already stays.
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn into_a_folder_that_is_there() {
+    let parent = folder("same-init");
+    fs::write(parent.join("README.md"), "# Mine\n").unwrap();
+    passes(cargo_generate("--path", NAME, &parent).arg("--init"));
+    assert_eq!(read(&parent.join("README.md")), "# Mine\n");
+    assert!(parent.join("src/lib.rs").exists());
+    passes(cargo_generate("--path", NAME, &parent).args(["--init", "--overwrite"]));
+    assert!(read(&parent.join("README.md")).starts_with("# notify-backend-demo\n"));
+}
+
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn into_a_workspace_that_stays_as_it_is() {
+    let parent = folder("same-workspace");
+    let manifest = "# Ours.\n[workspace]\nmembers = []\n";
+    fs::write(parent.join("Cargo.toml"), manifest).unwrap();
+    passes(cargo_generate("--path", NAME, &parent).arg("--no-workspace"));
+    assert_eq!(read(&parent.join("Cargo.toml")), manifest);
+}
+
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn bad_answer_is_refused() {
+    let parent = folder("same-answer");
+    for answer in ["repository=a b", "license=mit", "ci=maybe", "start=kqueue"] {
+        fails(cargo_generate("--path", NAME, &parent).args(["-d", answer]));
+        // It has made the folder by then, as the documentation says, and left it empty.
+        let left = parent.join(NAME);
+        if left.exists() {
+            fs::remove_dir(left).unwrap();
+        }
     }
 }
 
