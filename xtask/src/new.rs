@@ -36,7 +36,7 @@ pub(crate) struct New {
     /// docs/template.md has them all
     #[arg(short = 'd', long = "define", value_name = "KEY=VALUE")]
     define: Vec<String>,
-    /// Answers in a TOML file, below [values]; `-d` and `--start` count more
+    /// Answers in a TOML file, below `[values]`; `-d` and `--start` count more
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
     /// Ask nothing: take the default of what is not answered
