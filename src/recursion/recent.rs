@@ -169,8 +169,8 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         tree: &WatchTree<I>,
         found: &mut impl FnMut(Found),
     ) {
-        let mut above: Vec<_> = iter::successors(Some(folder), |&it| tree.parent(it)).collect();
-        while let Some(folder) = above.pop() {
+        let lineage: Vec<_> = lineage(folder, tree).collect();
+        for folder in lineage.into_iter().rev() {
             self.say(folder, tree, found);
         }
     }
@@ -182,14 +182,9 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         tree: &WatchTree<I>,
         found: &mut impl FnMut(Found),
     ) {
-        let is_below =
-            |&it: &Node| iter::successors(Some(it), |&it| tree.parent(it)).any(|it| it == folder);
-        let below: Vec<_> = self
-            .order
-            .iter()
-            .map(|&(_, it)| it)
-            .filter(|it| self.holds(*it) && is_below(it))
-            .collect();
+        let is_below = |&it: &Node| lineage(it, tree).any(|above| above == folder);
+        let found_in = self.order.iter().map(|&(_, it)| it);
+        let below: Vec<_> = found_in.filter(|&it| self.holds(it)).filter(is_below).collect();
         for folder in below {
             self.say(folder, tree, found);
         }
@@ -213,4 +208,12 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     fn last(&self) -> Mark {
         self.passed + self.marks.len() as Mark
     }
+}
+
+/// A folder and those above it.
+fn lineage<I: Copy + Eq + Hash + Debug>(
+    folder: Node,
+    tree: &WatchTree<I>,
+) -> impl Iterator<Item = Node> {
+    iter::successors(Some(folder), |&it| tree.parent(it))
 }
