@@ -18,7 +18,7 @@ use std::{
     ffi::OsStr,
     fmt::Debug,
     hash::Hash,
-    io,
+    io, iter,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
@@ -151,4 +151,12 @@ fn place<I: Copy + Eq + Hash + Debug>(
         return (None, known);
     }
     (Some(tree.add(parent, name, via, id)), known)
+}
+
+/// A folder and those above it.
+fn lineage<I: Copy + Eq + Hash + Debug>(
+    folder: Node,
+    tree: &WatchTree<I>,
+) -> impl Iterator<Item = Node> {
+    iter::successors(Some(folder), |&it| tree.parent(it))
 }

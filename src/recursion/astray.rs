@@ -1,8 +1,15 @@
 //! What has to wait because a folder is not where the tree has it: [`Astray`].
 
-use std::{collections::VecDeque, ffi::OsString, fmt::Debug, hash::Hash, mem, path::PathBuf};
+use std::{
+    collections::{HashSet, VecDeque},
+    ffi::OsString,
+    fmt::Debug,
+    hash::Hash,
+    mem,
+    path::{Path, PathBuf},
+};
 
-use super::{Node, Via, WatchTree};
+use super::{FolderWatcher, Node, Via, WatchTree, folder::await_reports, lineage};
 
 /// Tasks that wait for the platform's report of a rename.
 ///
@@ -63,12 +70,23 @@ impl<I: Copy + Eq + Hash + Debug, T> Astray<I, T> {
         self.is_mark_due
     }
 
-    /// Notes that a mark was put into the reports, or that none could be.
-    pub(super) fn mark(&mut self, mark: Option<I>) {
+    /// Puts a mark into the reports, after all that tell where the folders were renamed to.
+    pub(super) fn mark<W: FolderWatcher<Id = I>>(&mut self, tree: &WatchTree<I>, watcher: &W) {
         self.is_mark_due = false;
-        if let Some(mark) = mark {
+        for folder in self.folders_above(tree) {
+            await_reports(&folder);
+        }
+        if let Some(mark) = watcher.mark() {
             self.marked.push_back((mark, mem::take(&mut self.unmarked)));
         }
+    }
+
+    /// The folders in which a rename would show that led one of those away that no mark was made for.
+    fn folders_above(&self, tree: &WatchTree<I>) -> HashSet<PathBuf> {
+        let folders = self.unmarked.iter().map(|waiting| waiting.folder);
+        let on_the_way: HashSet<_> = folders.flat_map(|folder| lineage(folder, tree)).collect();
+        let locations = on_the_way.into_iter().filter_map(|folder| tree.location(folder));
+        locations.filter_map(|location| location.parent().map(Path::to_owned)).collect()
     }
 
     /// What has been waiting for `mark`, if it is one that is waited for.

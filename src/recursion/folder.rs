@@ -36,6 +36,18 @@ pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Res
     })
 }
 
+/// Waits until what is being done to the entries of a folder is done, and reported.
+///
+/// Linux changes a folder's entries, and then reports it, while it has the folder locked. The change
+/// shows before the report is made. To read the folder takes the same lock (`vfs_rmdir`,
+/// `vfs_rename` and `iterate_dir` in the kernel's `fs/namei.c` and `fs/readdir.c`).
+pub(super) fn await_reports(location: &Path) {
+    // Of one that cannot be read, a report may be taken to be missing, and everything is compared.
+    if let Ok(mut entries) = open(location).and_then(Entries::new) {
+        entries.next();
+    }
+}
+
 /// Whether an error only says that a folder is not there any more, or that something else is.
 pub(super) fn has_vanished(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)

@@ -5,10 +5,10 @@ use std::{
     ffi::OsString,
     fmt::Debug,
     hash::Hash,
-    iter, mem,
+    mem,
 };
 
-use super::{Found, Node, WatchTree};
+use super::{Found, Node, WatchTree, lineage};
 use crate::event::CreateKind;
 
 /// The folders that were found in their places, by listing or entering them, before all reports
@@ -208,12 +208,4 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     fn last(&self) -> Mark {
         self.passed + self.marks.len() as Mark
     }
-}
-
-/// A folder and those above it.
-fn lineage<I: Copy + Eq + Hash + Debug>(
-    folder: Node,
-    tree: &WatchTree<I>,
-) -> impl Iterator<Item = Node> {
-    iter::successors(Some(folder), |&it| tree.parent(it))
 }

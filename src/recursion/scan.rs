@@ -339,7 +339,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
                 self.finish(id, tree, watcher);
                 Ok(())
             } else if self.astray.is_mark_due() {
-                self.astray.mark(watcher.mark());
+                self.astray.mark(tree, watcher);
                 Ok(())
             } else {
                 break;
