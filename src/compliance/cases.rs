@@ -17,6 +17,7 @@ mod renames;
 mod resources;
 mod roots;
 mod saves;
+mod scale;
 mod stream;
 mod symlinks;
 
@@ -41,6 +42,7 @@ pub(super) const GROUPS: &[Group] = &[
     overflow::GROUP,
     ordering::GROUP,
     resources::GROUP,
+    scale::GROUP,
     changing::GROUP,
     convergence::GROUP,
 ];

@@ -13,6 +13,8 @@ pub(super) enum Environment {
     OrdinaryUser,
     /// Root, for changes of ownership.
     Root,
+    /// A file system that takes `FILE` and `file` for the same name.
+    CaseInsensitive,
     /// User and mount namespaces to run the case in, where limits can be set and file systems be
     /// mounted.
     Namespaces,
@@ -26,6 +28,7 @@ impl Environment {
             // Root can become an ordinary user.
             Self::Unix | Self::OrdinaryUser => cfg!(unix),
             Self::Root => is_root(),
+            Self::CaseInsensitive => ignores_case(),
             Self::Namespaces => has_namespaces(),
         };
         (!there).then(|| self.to_string())
@@ -39,6 +42,7 @@ impl fmt::Display for Environment {
             Self::Linux => "needs Linux",
             Self::Unix | Self::OrdinaryUser => "needs a Unix system",
             Self::Root => "needs to be root",
+            Self::CaseInsensitive => "needs a file system that ignores upper and lower case",
             Self::Namespaces => {
                 "needs user and mount namespaces, which `unshare` does not get here"
             }
@@ -55,6 +59,18 @@ fn has_namespaces() -> bool {
     *PROBED.get_or_init(|| {
         let probe = Command::new("unshare").args(UNSHARE).arg("true").output();
         cfg!(target_os = "linux") && probe.is_ok_and(|output| output.status.success())
+    })
+}
+
+/// Whether the file system that the cases' folders are on takes `FILE` and `file` for the same name.
+fn ignores_case() -> bool {
+    static PROBED: OnceLock<bool> = OnceLock::new();
+    *PROBED.get_or_init(|| {
+        let probe = tempfile::Builder::new().prefix("compliance-").tempdir();
+        probe.is_ok_and(|folder| {
+            fs::create_dir(folder.path().join("name")).is_ok()
+                && folder.path().join("NAME").exists()
+        })
     })
 }
 
@@ -83,6 +99,7 @@ pub(super) fn facts() -> Vec<(&'static str, String)> {
     if let Some(name) = file_system() {
         facts.push(("file system", name));
     }
+    facts.push(("upper and lower case", if ignores_case() { "alike" } else { "apart" }.into()));
     facts.push(("user", if is_root() { "root" } else { "ordinary" }.into()));
     if cfg!(target_os = "linux") {
         facts.push(("namespaces", if has_namespaces() { "yes" } else { "no" }.into()));

@@ -72,7 +72,9 @@ pub(super) use other::*;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use rustix::fs::{CWD, FileType, Mode, RenameFlags, XattrFlags};
+    use std::{fs::File, io::Write as _, os::fd::AsRawFd as _};
+
+    use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, XattrFlags};
 
     use super::{Path, io};
 
@@ -80,6 +82,17 @@ mod linux {
     pub(in super::super) fn mkfifo(path: &Path) -> io::Result<()> {
         let mode = Mode::RUSR | Mode::WUSR;
         Ok(rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0)?)
+    }
+
+    /// Makes a file without a name, writes it, and gives it one.
+    pub(in super::super) fn link_nameless(path: &Path, content: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(CWD, folder, flags, Mode::RUSR)?);
+        file.write_all(content)?;
+        // As open(2) says; to link the descriptor itself is for root alone.
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(rustix::fs::linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     /// Exchanges two entries in one step.
@@ -101,6 +114,10 @@ mod not_linux {
     use super::{Path, io};
 
     pub(in super::super) fn mkfifo(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn link_nameless(_: &Path, _: &[u8]) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -159,6 +159,16 @@ impl Tree {
         self.make(&format!("chmod {mode:o}"), path, |path| platform::chmod(path, mode))
     }
 
+    /// Sets whether a file may be written.
+    pub(super) fn set_read_only(&self, path: impl AsRef<Path>, read_only: bool) -> Check {
+        let what = if read_only { "make read-only" } else { "make writable" };
+        self.make(what, path, |path| {
+            let mut permissions = path.metadata()?.permissions();
+            permissions.set_readonly(read_only);
+            fs::set_permissions(path, permissions)
+        })
+    }
+
     /// Sets the times of the last access and modification; both, since Linux takes the setting of
     /// one of them for a write.
     pub(super) fn set_times(&self, path: impl AsRef<Path>, time: SystemTime) -> Check {

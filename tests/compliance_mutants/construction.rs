@@ -2,13 +2,17 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     sync::atomic::{AtomicUsize, Ordering},
     thread::{self, ThreadId},
 };
 
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::{
+    fs::inotify,
+    io::{FdFlags, fcntl_setfd},
+};
 
 use crate::{
     kills::{Entry, entry},
@@ -32,7 +36,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<HidesErrors>("hides_errors", &["CON21", "REC11"]),
         entry::<NeverDone>("never_done", &["CON22"]),
         entry::<FollowsLoops>("follows_loops", &["SYM04", "REC13"]),
-        entry::<ClaimsNoFiles>("claims_no_files", &["CON03"]),
+        entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
         entry::<FollowsUndeclared>("follows_undeclared", &["SYM02", "SYM06", "SYM07"]),
@@ -41,6 +45,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LeaksMemory>("leaks_memory", &["RES03", "REN11"]),
         entry::<Inherited>("inherited", &["STR15"]),
         entry::<TouchesTree>("touches_tree", &["RES08"]),
+        entry::<WatchesEachFile>("watches_each_file", &["RES04"]),
+        entry::<OwnFoldersOnly>("own_folders_only", &["PERM04"]),
         entry::<HoldsFolder>("holds_folder", &["ROOT07"]),
         entry::<PanicsInThread>("panics_in_thread", &["FIL01", "RES05", "RES06"]),
         entry::<GapInChanges>("gap_in_changes", &["CHG01", "CHG03"]),
@@ -62,7 +68,7 @@ mutations! {
     BareErrors NamesAllPaths RefusesOddFolders PanicsOnLongPaths ChangingCapabilities
     NoRuntimeCheck HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     FollowsUndeclared LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
-    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises
+    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
 }
 
 fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
@@ -445,5 +451,49 @@ impl Mutation for UnwatchesAnything {
 impl Mutation for KeepsDepth {
     fn watch(&mut self, _: &mut InotifyBackend, _: Watch) -> Result<(), BackendError> {
         Ok(())
+    }
+}
+
+/// Watches each file besides its folder.
+#[derive(Debug)]
+pub(crate) struct WatchesEachFile {
+    files: rustix::fd::OwnedFd,
+}
+impl Default for WatchesEachFile {
+    fn default() -> Self {
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        Self { files: inotify::init(flags).expect("an inotify instance") }
+    }
+}
+impl Mutation for WatchesEachFile {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let (this, mut folders) = (Self::default(), Vec::new());
+        folders.extend(watches.iter().map(|watch| watch.path.clone()));
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let flags = inotify::WatchFlags::MODIFY;
+                    inotify::add_watch(&this.files, entry.path(), flags).expect("a watch");
+                }
+            }
+        }
+        Ok((InotifyBackend::new(watches)?, this))
+    }
+}
+
+/// Refuses the folders of other users.
+impl Mutation for OwnFoldersOnly {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let user = rustix::process::geteuid().as_raw();
+        let is_foreign = |path: &PathBuf| path.metadata().is_ok_and(|it| it.uid() != user);
+        match watches.iter().map(|watch| &watch.path).find(|path| is_foreign(path)) {
+            Some(path) => {
+                let error = io::ErrorKind::PermissionDenied.into();
+                Err(BackendError::from_io(path, error))
+            }
+            None => made(watches),
+        }
     }
 }

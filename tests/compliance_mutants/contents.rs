@@ -22,7 +22,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &[
                 "FIL01", "FIL02", "FIL03", "FIL04", "FIL05", "FIL07", "FIL08", "FIL12", "FIL15",
                 "FIL16", "FIL17", "FIL19", "DIR01", "DIR04", "REC01", "REC13", "REN07", "ACC01",
-                "ACC03", "SAVE06", "HARD01", "HARD04", "NAME05", "META01", "CONV03",
+                "ACC03", "SAVE06", "HARD01", "HARD04", "NAME05", "META01", "FIL13", "REN12",
+                "SCALE01", "SCALE03", "CONV03",
             ],
         ),
         entry::<DropsWrites>(
@@ -30,13 +31,18 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &["FIL02", "FIL03", "FIL04", "FIL05", "FIL16", "FIL19", "HARD02", "ORD05"],
         ),
         entry::<DropsRemovals>("drops_removals", &["FIL07", "FIL09", "FIL11", "DIR01", "FIL17"]),
-        entry::<DropsMetadata>("drops_metadata", &["META01", "META03", "META04", "DIR05"]),
+        entry::<DropsMetadata>(
+            "drops_metadata",
+            &["META01", "META03", "META04", "META09", "DIR05"],
+        ),
         entry::<MetadataAsData>("metadata_as_data", &["META07", "META01"]),
         entry::<MetadataMasks>("metadata_masks", &["META06"]),
         entry::<EverythingIsAFile>("everything_is_a_file", &["DIR01", "FIL10"]),
         entry::<RemovalComesLast>("removal_comes_last", &["FIL08", "REN05", "SAVE01", "SAVE02"]),
         entry::<AccessAsChange>("access_as_change", &["FIL14", "ACC05"]),
         entry::<AccessUndeclared>("access_undeclared", &["ACC04"]),
+        entry::<ClosesAreWrites>("closes_are_writes", &["ACC07"]),
+        entry::<BlamesSibling>("blames_sibling", &["DIR07"]),
         entry::<DropsCloses>("drops_closes", &["ACC02", "ACC03"]),
         entry::<GhostsOfThePast>(
             "ghosts_of_the_past",
@@ -44,7 +50,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         ),
         entry::<NameOnly>("name_only", &["FIL01"]),
         entry::<OtherWithoutInfo>("other_without_info", &["FIL01"]),
-        entry::<FlatOnly>("flat_only", &["REC01", "REC02", "REN02", "REC13"]),
+        entry::<FlatOnly>("flat_only", &["REC01", "REC02", "REN02", "REC13", "SCALE02"]),
         entry::<AlwaysDeep>("always_deep", &["DIR06", "DIR02"]),
         entry::<NoNewFolders>(
             "no_new_folders",
@@ -79,7 +85,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<Swaps>("swaps", &["ORD01", "ORD02", "ORD07"]),
         entry::<DropsEverySeventh>(
             "drops_every_seventh",
-            &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
+            &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07", "SCALE04"],
         ),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]
@@ -183,6 +189,27 @@ reports! {
             EventKind::Access(_) => Event::data(DataChange::Any, event.path),
             _ => event,
         }));
+    }
+
+    /// Takes a file for changed when it is closed after it was open for writing.
+    ClosesAreWrites = |event, reported| {
+        reported.push_back(Ok(match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                Event::data(DataChange::Any, event.path)
+            }
+            _ => event,
+        }));
+    }
+
+    /// Takes what comes and goes in a folder for a change of the first file in it.
+    BlamesSibling = |event, reported| {
+        if matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_)) {
+            let entries = event.path.parent().and_then(|folder| fs::read_dir(folder).ok());
+            let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+            let first = files.filter(|path| path.is_file() && !is_sentinel(path)).min();
+            reported.extend(first.map(|path| Ok(Event::modify(ModifyKind::Any, path))));
+        }
+        reported.push_back(Ok(event));
     }
 
     DropsCloses = |event, reported| {

@@ -6,6 +6,7 @@ use crate::{
     capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
+        expect::touched,
         failure::{Check, ensure},
         lab::Lab,
         mode::Mode,
@@ -18,7 +19,7 @@ pub(super) const GROUP: Group = Group {
     name: "access",
     title: "Access events",
     guide: "Access events",
-    cases: &[READ, WRITTEN, EMPTY_FILE_READ, NOT_DECLARED, NO_FEEDBACK, OWN_SCANS],
+    cases: &[READ, WRITTEN, EMPTY_FILE_READ, NOT_DECLARED, NO_FEEDBACK, OWN_SCANS, OPENED_TO_WRITE],
 };
 
 /// The kinds of the access events of `path`.
@@ -195,6 +196,28 @@ const OWN_SCANS: Case = Case {
         no_accesses(&watcher)
     },
     ..Case::SHOULD
+};
+
+const OPENED_TO_WRITE: Case = Case {
+    id: "ACC07",
+    name: "opened_to_write",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that is opened to be written, and closed without having been, is not reported as \
+             changed.",
+    why: "Locks are taken so. Linux reports a file closed after writing, whether or not it was written.",
+    usual_cause: "The closing after writing is taken for a change.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("open and close", "file", |path| {
+                fs::OpenOptions::new().append(true).open(path).map(drop)
+            })
+        })?;
+        watcher.never_saw(&touched("file"))
+    },
+    ..Case::MUST
 };
 
 fn no_accesses(watcher: &Watcher) -> Check {

@@ -9,10 +9,10 @@ use crate::{
         case::{Case, Group},
         environment::Environment,
         expect::{
-            created, created_file, created_folder, gone, modified, removed, removed_file,
+            appeared, created, created_file, created_folder, gone, modified, removed, removed_file,
             removed_folder, touched, written,
         },
-        failure::{Check, ensure},
+        failure::{Check, Stop, ensure},
         lab::Lab,
         mode::Mode,
         platform,
@@ -37,6 +37,7 @@ pub(super) const GROUP: Group = Group {
         FILE_BECOMES_FOLDER,
         REMOVED_WHILE_OPEN,
         SPECIAL_FILES,
+        LINKED_FROM_NO_NAME,
         LOOKED_AT_ONLY,
         OLD_AND_NEW_ALIKE,
         WATCHED_FILE_WRITTEN,
@@ -340,6 +341,33 @@ const SPECIAL_FILES: Case = Case {
             watcher.saw(removed(name))?;
         }
         watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const LINKED_FROM_NO_NAME: Case = Case {
+    id: "FIL13",
+    name: "linked_from_no_name",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    checks: "A file that is made without a name, written, and given one when it is complete, is \
+             reported under that name.",
+    why: "O_TMPFILE of open(2): the way to make a file that nobody sees half written. Linux may report \
+          it as `#` and a number before.",
+    usual_cause: "A new file is expected to be created, and not to be linked.",
+    run: |lab| {
+        let probe = platform::link_nameless(&lab.outside.path("probe"), b"content");
+        if probe.is_err() {
+            return Err(Stop::Ignored("the file system has no files without names".into()));
+        }
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("link a file without a name as", "file", |path| {
+                platform::link_nameless(path, b"content")
+            })
+        })?;
+        watcher.saw(appeared("file"))
     },
     ..Case::MUST
 };

@@ -6,7 +6,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{appeared, created_folder, metadata_changed, removed_folder, written},
+        expect::{appeared, created_folder, metadata_changed, removed_folder, touched, written},
         failure::{Stop, ensure},
         mode::Mode,
     },
@@ -24,6 +24,7 @@ pub(super) const GROUP: Group = Group {
         MADE_AGAIN,
         METADATA,
         BELOW_IS_NOT_WATCHED,
+        SIBLINGS_ARE_LEFT_ALONE,
     ],
 };
 
@@ -184,6 +185,36 @@ const BELOW_IS_NOT_WATCHED: Case = Case {
         })?;
         watcher.saw(created_folder("new"))?;
         watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const SIBLINGS_ARE_LEFT_ALONE: Case = Case {
+    id: "DIR07",
+    name: "siblings_are_left_alone",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "When an entry of a folder comes or goes, nothing is reported of those that are there \
+             besides.",
+    why: "notify#644: the change of the folder itself was reported for one of its files.",
+    usual_cause: "A report about the folder is given the name of some entry of it.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        for name in ["file", "folder/one", "folder/other"] {
+            lab.tree.write(name, "content")?;
+        }
+        let recursive = lab.has(WatchRecursively);
+        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.create("new")?;
+            tree.create("folder/new")?;
+            tree.remove("folder/one")?;
+            tree.remove("new")
+        })?;
+        for name in ["file", "folder/other"] {
+            watcher.never_saw(&touched(name))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -19,7 +19,16 @@ pub(super) const GROUP: Group = Group {
     name: "metadata",
     title: "Metadata",
     guide: "Reporting events",
-    cases: &[PERMISSIONS, SAME_PERMISSIONS, TIMES, OWNER, EXTENDED, MASKS_NOTHING, IS_NO_DATA],
+    cases: &[
+        PERMISSIONS,
+        SAME_PERMISSIONS,
+        TIMES,
+        OWNER,
+        EXTENDED,
+        MASKS_NOTHING,
+        IS_NO_DATA,
+        READ_ONLY,
+    ],
 };
 
 fn tells_metadata(lab: &Lab) -> Check {
@@ -183,6 +192,30 @@ const IS_NO_DATA: Case = Case {
         crate::compliance::failure::ensure(data.is_none(), "no modify/data", || {
             format!("there was {data:?}")
         })
+    },
+    ..Case::MUST
+};
+
+const READ_ONLY: Case = Case {
+    id: "META09",
+    name: "read_only",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that becomes read-only, and writable again, is reported as changed in its metadata \
+             both times.",
+    why: "JetBrains' testPermissionUpdate; an editor shows a lock then.",
+    usual_cause: "The platform is not asked for changes of attributes.",
+    run: |lab| {
+        tells_metadata(lab)?;
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        for read_only in [true, false] {
+            watcher.next_step();
+            watcher.perform(lab.mode, |tree| tree.set_read_only("file", read_only))?;
+            watcher.saw(metadata_changed("file"))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

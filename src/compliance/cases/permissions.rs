@@ -6,7 +6,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{removed_file, touched},
+        expect::{created_file, removed_file, touched},
     },
 };
 
@@ -14,7 +14,7 @@ pub(super) const GROUP: Group = Group {
     name: "permissions",
     title: "Permissions",
     guide: "Errors",
-    cases: &[FILE_LOCKED, ROOT_LOCKED],
+    cases: &[FILE_LOCKED, ROOT_LOCKED, OF_ANOTHER_USER],
 };
 
 const FILE_LOCKED: Case = Case {
@@ -60,6 +60,26 @@ const ROOT_LOCKED: Case = Case {
         watcher.settle()?;
         lab.tree.create("root/file")?;
         watcher.saw(touched("root/file"))
+    },
+    ..Case::MUST
+};
+
+const OF_ANOTHER_USER: Case = Case {
+    id: "PERM04",
+    name: "of_another_user",
+    needs: &[WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder that belongs to another user, and may be read, is watched like one's own.",
+    why: "Configuration in /etc is watched by programs that must not write there.",
+    usual_cause: "The platform is asked for more than the reading of events needs.",
+    run: |lab| {
+        let of_root = std::path::Path::new("/etc");
+        let mut watcher = lab.watch([Watch::non_recursive(of_root), lab.flat()])?;
+        // Nothing can be made there; that it is watched is all that can be seen.
+        watcher.forget(of_root);
+        lab.tree.create("file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("file"))
     },
     ..Case::MUST
 };

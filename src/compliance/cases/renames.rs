@@ -32,6 +32,7 @@ pub(super) const GROUP: Group = Group {
         CHAIN,
         EXCHANGED,
         ONTO_ITSELF,
+        CASE_ONLY,
         MANY_AT_ONCE,
         ACROSS_READS,
         MANY_MOVED_OUT,
@@ -449,6 +450,25 @@ const FOLDER: Case = Case {
             ensure(count == 1, "each half once", || format!("one of them came {count} times"))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const CASE_ONLY: Case = Case {
+    id: "REN12",
+    name: "case_only",
+    needs: &[WatchFolders],
+    environment: &[Environment::CaseInsensitive],
+    modes: Mode::ALL,
+    checks: "Where names are compared without regard to upper and lower case, a rename that changes \
+             nothing else is reported, with the new spelling.",
+    why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
+    usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.rename("file", "FILE"))?;
+        watcher.saw(appeared("FILE"))
     },
     ..Case::MUST
 };

@@ -20,6 +20,7 @@ pub(super) const GROUP: Group = Group {
         NOTHING_LEFT,
         NOTHING_LEFT_AFTER_ERRORS,
         FOLDERS_COME_AND_GO,
+        NO_WATCH_FOR_EACH_FILE,
         REMOVED_FOLDER_IS_FREED,
         PROCESS_ENDS,
         TREE_IS_UNTOUCHED,
@@ -100,6 +101,37 @@ const FOLDERS_COME_AND_GO: Case = Case {
         })
     },
     ..Case::MUST
+};
+
+const NO_WATCH_FOR_EACH_FILE: Case = Case {
+    id: "RES04",
+    name: "no_watch_for_each_file",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Linux],
+    checks: "Of the watches of inotify, which a user has only so many of, a tree takes no more than one \
+             for each folder.",
+    why: "The watches of a folder tell of its files; with those of files, the limit is soon met.",
+    usual_cause: "Every entry that is found is watched.",
+    run: |lab| {
+        const FOLDERS: usize = 20;
+
+        for folder in 0..FOLDERS {
+            lab.tree.mkdir(format!("{folder}"))?;
+            lab.tree.within(format!("{folder}")).create_many(20)?;
+        }
+        let before = Holdings::watches();
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.settle()?;
+        let taken = Holdings::watches().saturating_sub(before);
+        if taken == 0 {
+            return Err(Stop::Ignored("the backend does not use inotify".into()));
+        }
+        lab.measured("inotify watches for 21 folders with 400 files", taken.to_string());
+        ensure(taken <= FOLDERS + 1, format!("{} watches at most", FOLDERS + 1), || {
+            format!("there are {taken}")
+        })
+    },
+    ..Case::SHOULD
 };
 
 const REMOVED_FOLDER_IS_FREED: Case = Case {

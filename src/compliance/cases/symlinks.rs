@@ -28,6 +28,7 @@ pub(super) const GROUP: Group = Group {
         TARGET_IN_THE_SAME_TREE,
         OUTSIDE_TARGET_NOT_FOLLOWED,
         LINK_IS_NO_FOLDER,
+        DANGLING_LINK,
         TWO_LINKS_TO_ONE,
         NEW_LINK_TO_FOLDER,
     ],
@@ -211,6 +212,29 @@ const LINK_IS_NO_FOLDER: Case = Case {
         ensure(!typed, "no create/folder", || "there was one".into())
     },
     ..Case::MUST
+};
+
+const DANGLING_LINK: Case = Case {
+    id: "SYM08",
+    name: "dangling_link",
+    needs: &[WatchNewFolders, FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "Where links are followed, a folder that comes to be where a link in the tree leads is \
+             watched from then on.",
+    why: "A link to what is not mounted yet.",
+    usual_cause: "Nothing tells of what happens outside the tree; the link has to be looked at now and \
+                  then.",
+    run: |lab| {
+        lab.tree.symlink(lab.outside.path("folder"), "link")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        lab.outside.mkdir("folder")?;
+        watcher.settle()?;
+        lab.outside.create("folder/file")?;
+        watcher.settle()?;
+        let told = watcher.count(&appeared("link/file"));
+        ensure(told > 0, "tree/link/file is reported", || "nothing was, by the barrier".into())
+    },
+    ..Case::MAY
 };
 
 const TWO_LINKS_TO_ONE: Case = Case {

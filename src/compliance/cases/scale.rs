@@ -1,0 +1,145 @@
+//! Much to watch, and how quickly what happens there is told (SCALE).
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    capability::Capability::{WatchFolders, WatchRecursively},
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::created_file,
+        failure::ensure,
+        holdings::Holdings,
+        mode::Mode,
+    },
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "scale",
+    title: "Scale",
+    guide: "Watching recursively",
+    cases: &[FULL_FOLDER, MANY_FOLDERS, LATENCY, THROUGHPUT],
+};
+
+const FULL_FOLDER: Case = Case {
+    id: "SCALE01",
+    name: "full_folder",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "In a folder of 10 000 files, one more is reported as in any other.",
+    why: "Mail folders, caches and photo collections are like that.",
+    usual_cause: "Each event looks at all entries of the folder.",
+    run: |lab| {
+        const FILES: usize = 10_000;
+
+        lab.tree.create_many(FILES)?;
+        let start = Instant::now();
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.measured("time of `new` for a folder of 10 000 files", millis(start.elapsed()));
+        lab.tree.create("one-more")?;
+        watcher.saw(created_file("one-more"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const MANY_FOLDERS: Case = Case {
+    id: "SCALE02",
+    name: "many_folders",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Linux],
+    checks: "In a tree of 10 000 folders, a change in any of them is reported.",
+    why: "gradle tests with 10 000 folders; a checkout with its `node_modules` has more.",
+    usual_cause: "A limit is met, and the rest of the folders is passed over in silence.",
+    run: |lab| {
+        const FOLDERS: usize = 10_000;
+
+        lab.tree.make("make 10000 folders in the 100 folders in", "", |top| {
+            (0..FOLDERS)
+                .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
+        })?;
+        let (start, memory) = (Instant::now(), Holdings::memory());
+        let mut watcher = lab.watch([lab.deep()])?;
+        // That looking at so many loses nothing is another case.
+        watcher.guard.may_miss = true;
+        lab.measured("time of `new` for 10 000 folders", millis(start.elapsed()));
+        let grown = Holdings::memory().saturating_sub(memory);
+        lab.measured("memory for 10 000 folders", format!("{} kB", grown / 1000));
+        watcher.drain()?;
+        for folder in ["0/0", "49/99", "99/99"] {
+            let file = format!("{folder}/file");
+            lab.tree.create(&file)?;
+            watcher.saw(created_file(&file))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const LATENCY: Case = Case {
+    id: "SCALE03",
+    name: "latency",
+    needs: &[WatchFolders],
+    checks: "From just before a file is made to the moment when that is told: measured, and no more \
+             than what the profile says and a second.",
+    why: "A program that builds what was saved is as quick as that.",
+    usual_cause: "Events are gathered for a while.",
+    run: |lab| {
+        const CHANGES: usize = 50;
+
+        let mut watcher = lab.watch([lab.flat()])?;
+        let mut took = Vec::with_capacity(CHANGES);
+        for i in 0..CHANGES {
+            let start = Instant::now();
+            lab.tree.create(format!("{i}"))?;
+            watcher.saw(created_file(format!("{i}")))?;
+            took.push(start.elapsed());
+        }
+        took.sort_unstable();
+        let median = took[CHANGES / 2];
+        lab.measured("latency, median", micros(median));
+        lab.measured("latency, longest of 50", micros(took[CHANGES - 1]));
+        let limit = lab.profile.latency * 4 + Duration::from_secs(1);
+        ensure(median < limit, format!("half of the changes are told within {limit:?}"), || {
+            format!("the median was {median:?}")
+        })
+    },
+    ..Case::MAY
+};
+
+const THROUGHPUT: Case = Case {
+    id: "SCALE04",
+    name: "throughput",
+    needs: &[WatchFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "Of 2000 files that are made one after the other, each is told: measured, from the first \
+             to the last.",
+    why: "Unpacking an archive makes as many in less than a second.",
+    usual_cause: "A system call, a lock or an allocation for each event too many.",
+    run: |lab| {
+        const FILES: usize = 2000;
+
+        let mut watcher = lab.watch([lab.flat()])?;
+        let start = Instant::now();
+        watcher.perform(lab.mode, |tree| tree.create_many(FILES))?;
+        let took = start.elapsed();
+        let mode = lab.mode.name();
+        lab.measured(&format!("2000 files made and told, {mode}"), millis(took));
+        let told =
+            (0..FILES).filter(|i| watcher.created_paths().contains(&lab.path(i.to_string())));
+        let told = told.count();
+        ensure(told == FILES, format!("{FILES} files are told"), || format!("{told} were"))
+    },
+    ..Case::MAY
+};
+
+fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.0} µs", time.as_secs_f64() * 1e6)
+}
