@@ -7,8 +7,39 @@ use std::{
     time::SystemTime,
 };
 
-use super::failure::{Check, ensure};
+use super::{
+    failure::{Check, ensure},
+    profile::Profile,
+};
 use crate::event::{Event, EventKind, ModifyKind, RenameMode};
+
+/// How a consumer uses what it is told, which depends on what the backend can notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// It looks at each path at once. The backend is told of every change, so if anything becomes of
+    /// the path after that, there is another event.
+    AtOnce,
+    /// As `AtOnce`, but it takes a removal at its word. What comes and goes between two looks of a
+    /// backend that compares states is never told, so a consumer must not go and see it; what is
+    /// there again at the next look is told as new.
+    TrustingRemovals,
+    /// As `TrustingRemovals`, but it looks when nothing changes any more. To a backend that compares
+    /// states and does not know files again, one that was away between two looks, or was another
+    /// one, looks as if it had been there all the time. A consumer that looks at that moment is
+    /// wrong, and nothing will tell it.
+    WhenSettled,
+}
+
+impl Reading {
+    /// How a consumer has to use a backend with this profile.
+    pub(super) fn of(profile: &Profile) -> Self {
+        match (profile.sampled, profile.pairs_renames) {
+            (false, _) => Self::AtOnce,
+            (true, true) => Self::TrustingRemovals,
+            (true, false) => Self::WhenSettled,
+        }
+    }
+}
 
 /// What a consumer knows of a tree that scans it once and then goes by events.
 ///
@@ -18,9 +49,10 @@ use crate::event::{Event, EventKind, ModifyKind, RenameMode};
 pub(super) struct Mirror {
     root: PathBuf,
     recursive: bool,
-    /// Whether a removal is taken at its word, without another look.
-    trusts_removals: bool,
+    reading: Reading,
     entries: BTreeMap<PathBuf, State>,
+    /// What was told, and is used when nothing changes any more.
+    held_back: Vec<Event>,
 }
 
 /// What is known of an entry.
@@ -47,22 +79,40 @@ impl State {
 impl Mirror {
     /// A picture of `root` as it is now.
     pub(super) fn of(root: &Path, recursive: bool) -> Self {
-        let entries = BTreeMap::new();
-        let mut mirror = Self { root: root.into(), recursive, trusts_removals: false, entries };
+        let mut mirror = Self {
+            root: root.into(),
+            recursive,
+            reading: Reading::AtOnce,
+            entries: BTreeMap::new(),
+            held_back: Vec::new(),
+        };
         mirror.scan(root);
         mirror
     }
 
-    /// Takes removals at their word. What comes and goes between two looks of a backend that
-    /// compares states is never told, so a reader must not go and see it; what is there again at
-    /// the next look is told as new.
-    pub(super) fn trusting_removals(mut self, trusts: bool) -> Self {
-        self.trusts_removals = trusts;
+    /// Is kept up to date in this way, rather than [`AtOnce`](Reading::AtOnce).
+    pub(super) fn reading(mut self, reading: Reading) -> Self {
+        self.reading = reading;
         self
     }
 
+    /// Takes in what was told.
+    pub(super) fn told(&mut self, event: &Event) {
+        match self.reading {
+            Reading::AtOnce | Reading::TrustingRemovals => self.apply(event),
+            Reading::WhenSettled => self.held_back.push(event.clone()),
+        }
+    }
+
+    /// Everything was told, and nothing changes any more.
+    pub(super) fn settled(&mut self) {
+        for event in std::mem::take(&mut self.held_back) {
+            self.apply(&event);
+        }
+    }
+
     /// Looks again where the event says so.
-    pub(super) fn apply(&mut self, event: &Event) {
+    fn apply(&mut self, event: &Event) {
         match event.kind {
             EventKind::Missed(_) => {
                 self.entries.clear();
@@ -70,7 +120,7 @@ impl Mirror {
             }
             EventKind::Access(_) => {}
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
-                if self.trusts_removals =>
+                if self.reading != Reading::AtOnce =>
             {
                 self.forget(&event.path);
             }
@@ -158,5 +208,150 @@ impl Mirror {
                 _ => None,
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::{
+        Reading::{AtOnce, TrustingRemovals, WhenSettled},
+        *,
+    };
+    use crate::event::{CreateKind, DataChange, RemoveKind};
+
+    /// A folder and a picture of it, which a consumer keeps.
+    struct Scene {
+        folder: TempDir,
+        mirror: Mirror,
+    }
+
+    impl Scene {
+        /// With a file `known`, which the consumer has seen.
+        fn new(reading: Reading) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("known"), "as it was").unwrap();
+            let mirror = Mirror::of(folder.path(), true).reading(reading);
+            Self { folder, mirror }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            fs::write(self.path(name), content).unwrap();
+        }
+
+        fn rename(&self, from: &str, to: &str) {
+            fs::rename(self.path(from), self.path(to)).unwrap();
+        }
+
+        fn created(&mut self, name: &str) {
+            self.mirror.told(&Event::create(CreateKind::File, self.path(name)));
+        }
+
+        fn removed(&mut self, name: &str) {
+            self.mirror.told(&Event::remove(RemoveKind::File, self.path(name)));
+        }
+
+        /// What is wrong in the picture when nothing changes any more.
+        fn errors(mut self) -> Vec<String> {
+            self.mirror.settled();
+            self.mirror.differences(&Mirror::of(self.folder.path(), true))
+        }
+    }
+
+    const ALL: [Reading; 3] = [AtOnce, TrustingRemovals, WhenSettled];
+
+    #[test]
+    fn what_was_told_is_in_the_picture() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.created("new");
+            scene.write("known", "as it is");
+            let change = ModifyKind::Data(DataChange::Any);
+            scene.mirror.told(&Event::modify(change, scene.path("known")));
+            assert_eq!(scene.errors(), [""; 0], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_told_is_not() {
+        for reading in ALL {
+            let scene = Scene::new(reading);
+            scene.write("new", "");
+            assert_eq!(scene.errors(), ["new is there, and nobody said so"], "{reading:?}");
+
+            let scene = Scene::new(reading);
+            scene.write("known", "longer than it was");
+            let said = ["known has changed since it was last reported"];
+            assert_eq!(scene.errors(), said, "{reading:?}");
+
+            let scene = Scene::new(reading);
+            fs::remove_file(scene.path("known")).unwrap();
+            assert_eq!(scene.errors(), ["known is not there any more"], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn everything_is_looked_at_after_a_loss() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.mirror.told(&Event::missed(None));
+            assert_eq!(scene.errors(), [""; 0], "{reading:?}");
+        }
+    }
+
+    /// It is there. A backend that compares states says that it is removed only if a look did not find
+    /// it, and that it is back after that.
+    #[test]
+    fn a_removal_is_taken_at_its_word_where_states_are_compared() {
+        for (reading, looks) in [(AtOnce, true), (TrustingRemovals, false), (WhenSettled, false)] {
+            let mut scene = Scene::new(reading);
+            scene.removed("known");
+            assert_eq!(scene.errors().is_empty(), looks, "{reading:?}");
+        }
+    }
+
+    /// It was away for a moment, in which the consumer was told of it.
+    #[test]
+    fn what_was_away_is_missed_by_who_looks_at_once() {
+        for (reading, looks) in [(AtOnce, false), (TrustingRemovals, false), (WhenSettled, true)] {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.rename("new", "away");
+            scene.created("new");
+            scene.rename("away", "new");
+            assert_eq!(scene.errors().is_empty(), looks, "{reading:?}");
+        }
+    }
+
+    /// It is removed, made again and removed again, or the other way round: the order counts.
+    #[test]
+    fn what_was_held_back_is_used_in_order() {
+        let mut scene = Scene::new(WhenSettled);
+        scene.removed("known");
+        scene.created("known");
+        assert_eq!(scene.errors(), [""; 0]);
+
+        let mut scene = Scene::new(WhenSettled);
+        scene.created("known");
+        scene.removed("known");
+        assert_eq!(scene.errors(), ["known is there, and nobody said so"]);
+    }
+
+    #[test]
+    fn how_a_consumer_reads_follows_from_the_profile() {
+        let lossless = Profile::default();
+        let sampled = lossless.sampled(std::time::Duration::ZERO);
+        assert_eq!(Reading::of(&lossless), AtOnce);
+        assert_eq!(Reading::of(&lossless.pairs_renames(false)), AtOnce);
+        assert_eq!(Reading::of(&sampled), TrustingRemovals);
+        assert_eq!(Reading::of(&sampled.pairs_renames(false)), WhenSettled);
     }
 }

@@ -64,6 +64,11 @@ impl Profile {
 
     /// Whether a rename is reported as `From` and `To`. Without it, it may be a removal and a
     /// creation.
+    ///
+    /// A [sampled](Self::sampled) backend that pairs no renames knows files by their paths alone.
+    /// What is moved away between two looks and back, or is another file for that time, looks to it as
+    /// if nothing had happened. Therefore the suite, which else looks at each path as soon as it is
+    /// told of it, looks when nothing changes any more.
     #[must_use]
     pub fn pairs_renames(mut self, pairs: bool) -> Self {
         self.pairs_renames = pairs;

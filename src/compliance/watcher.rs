@@ -19,7 +19,7 @@ use super::{
     expect::Expected,
     failure::{Check, Stop, ensure, fail, violates},
     invariants::{self, Guard},
-    mirror::Mirror,
+    mirror::{Mirror, Reading},
     mode::Mode,
     profile::Profile,
     timeline::Timeline,
@@ -190,6 +190,9 @@ impl Watcher {
         }
         for folder in folders {
             self.barrier(&[self.tree.path(folder)])?;
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.settled();
         }
         Ok(())
     }
@@ -492,7 +495,7 @@ impl Watcher {
 
     /// Keeps a picture by the events from now on.
     pub(super) fn keep(&mut self, mirror: Mirror) {
-        self.mirror = Some(mirror.trusting_removals(self.profile.sampled));
+        self.mirror = Some(mirror.reading(Reading::of(&self.profile)));
     }
 
     /// Fails unless the picture that is kept is what is on disk.
@@ -625,8 +628,7 @@ impl Watcher {
                 self.timeline.reported(&event.to_string());
                 let checked = self.guard.check(&event);
                 if let Some(mirror) = &mut self.mirror {
-                    // At once, as a consumer does: what changes later needs another event.
-                    mirror.apply(&event);
+                    mirror.told(&event);
                 }
                 self.missed |= matches!(event.kind, EventKind::Missed(_));
                 if let EventKind::Create(_) = event.kind {

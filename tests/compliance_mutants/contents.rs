@@ -11,7 +11,7 @@ use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    kills::{Entry, entry},
+    kills::{Entry, entry, sampled_entry},
     mutant::{Mutation, is_sentinel},
 };
 
@@ -86,6 +86,10 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<DropsEverySeventh>(
             "drops_every_seventh",
             &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07", "SCALE04"],
+        ),
+        sampled_entry::<DropsEverySeventh>(
+            "drops_every_seventh_sample",
+            &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
         ),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]

@@ -26,7 +26,11 @@
 //!   (2 seconds on FAT, one on sshfs), compare contents.
 //! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is
 //!   seen after that.
-//! - Renames are seen on Unix. Elsewhere they are a removal and a creation.
+//! - Renames are seen on Unix, but not on sshfs, which gives a file another number with its name.
+//!   Elsewhere they are a removal and a creation.
+//! - On Windows, a file that was away between two looks, or was another one for that time, looks as if
+//!   nothing had happened. A reader who looks at it at that moment, having just been told of it, is not
+//!   told again: better look once more after a while.
 //! - A watched path that is gone goes on being looked for, and is watched again when it is back.
 //! - Symbolic links to folders are followed, each where it leads to a folder that the same tree does
 //!   not hold already.
