@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::{platform, state::State};
+use crate::{obstacle::Obstacle, platform, state::State};
 
 /// The entries of a folder as they were, sorted by name. A tree has many of them, so the names are
 /// kept in one piece.
@@ -16,8 +16,8 @@ use crate::{platform, state::State};
 pub(crate) struct Folder {
     names: Vec<u8>,
     entries: Vec<Entry>,
-    /// Why it could not be listed at the last look; the entries are older then.
-    pub(crate) error: Option<io::ErrorKind>,
+    /// What kept the last look from listing it; the entries are older then.
+    pub(crate) obstacle: Obstacle,
     /// Whether what was reported at the last look makes the reader look into it, as the news that it
     /// is there does.
     pub(crate) is_fresh: bool,

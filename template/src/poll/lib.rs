@@ -5,7 +5,8 @@
 //!
 //! This file is the backend's outside. `scanner.rs` has the thread that looks, `root.rs` what is
 //! compared at a look, `changes.rs` how that is told. `folder.rs` and `state.rs` are what is
-//! remembered, `platform.rs` is what systems differ in, and `settings.rs` what can be chosen.
+//! remembered, `obstacle.rs` is about looks that fail, `platform.rs` is what systems differ in, and
+//! `settings.rs` what can be chosen.
 //!
 //! # What it does at the edges
 //!
@@ -34,12 +35,14 @@
 //! - A watched path that is gone goes on being looked for, and is watched again when it is back.
 //! - Symbolic links to folders are followed, each where it leads to a folder that the same tree does
 //!   not hold already.
-//! - A file or folder that cannot be read is an error item, once.
+//! - A folder that cannot be read is an error item, once, if two looks in a row have failed at it. So
+//!   is, where contents are compared, a file that cannot be read, at the first look.
 //! - A dropped backend waits for its thread, for a second at most: the system may never answer a call
 //!   to a server that has gone.
 
 mod changes;
 mod folder;
+mod obstacle;
 mod platform;
 mod root;
 mod scanner;

@@ -1,4 +1,7 @@
 //! What systems differ in: file names as bytes, and what they tell of a file beyond the standard.
+//!
+//! All of it is in what a look has at hand. The crate `file-id` would ask a second time for each entry,
+//! and that for where a link leads on Unix, and open each file on Windows.
 
 pub(crate) use system::*;
 
@@ -103,9 +106,10 @@ mod system {
     }
 
     /// Whether the error says that someone else uses the file or folder, such as to remove it:
-    /// `ERROR_SHARING_VIOLATION`.
+    /// `ERROR_SHARING_VIOLATION`. Wine says `ERROR_INVALID_NAME` too, which the name of something that
+    /// was listed is not.
     pub(crate) fn is_in_use(error: &io::Error) -> bool {
-        error.raw_os_error() == Some(32)
+        matches!(error.raw_os_error(), Some(32 | 123))
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]

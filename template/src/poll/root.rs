@@ -15,8 +15,9 @@ use notify_backend::prelude::*;
 use crate::{
     changes::{Changes, Place},
     folder::{Compared, Folder, Listed},
+    obstacle::{self, Obstacle},
     platform,
-    state::{self, Kind, State},
+    state::{Kind, State},
 };
 
 /// A watched path, and what it was like at the last look.
@@ -40,8 +41,8 @@ struct Tree {
     state: Option<State>,
     /// The number of the file system that the root is on, or was.
     device: Option<u64>,
-    /// Why the root itself could not be looked at the last time.
-    error: Option<io::ErrorKind>,
+    /// What kept the last look from the root itself.
+    obstacle: Obstacle,
     /// What is listed, by path below the root.
     folders: HashMap<PathBuf, Folder>,
 }
@@ -94,15 +95,15 @@ impl Root {
         let mut tree = self.lock();
         let metadata = match fs::metadata(&self.location) {
             Ok(metadata) => Some(metadata),
-            Err(error) if state::is_absence(&error) => None,
+            Err(error) if obstacle::is_absence(&error) => None,
             Err(error) => {
-                if tree.error.replace(error.kind()) != Some(error.kind()) {
+                if tree.obstacle.is_to_be_told(&error) {
                     changes.failed(self, Path::new(""), error);
                 }
                 return;
             }
         };
-        tree.error = None;
+        tree.obstacle = Obstacle::default();
         let mut state = metadata.as_ref().map(State::of);
         if compare_contents
             && let Some(state) = &mut state
@@ -285,12 +286,8 @@ impl Look<'_> {
 
     /// Keeps what is known of a folder that cannot be listed now, and of what lies below it.
     fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
-        let kind = error.kind();
-        // Gone meanwhile: the next look at the folder above it tells.
-        let is_passing = state::is_absence(&error)
-            || kind == io::ErrorKind::Interrupted
-            || platform::is_in_use(&error);
-        if !is_passing && folder.error.replace(kind) != Some(kind) {
+        // If it is gone meanwhile, the next look at the folder above it tells.
+        if folder.obstacle.is_to_be_told(&error) {
             self.changes.failed(self.root, &below, error);
         }
         let is_fresh = folder.is_fresh;

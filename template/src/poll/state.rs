@@ -211,8 +211,3 @@ fn hash(value: &impl Hash) -> NonZeroU64 {
     value.hash(&mut hasher);
     NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
-
-/// Whether the error says that there is nothing at the path.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}

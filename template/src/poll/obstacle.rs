@@ -1,0 +1,39 @@
+//! What keeps a look from seeing something: [`Obstacle`].
+
+use std::io;
+
+use crate::platform;
+
+/// Why the last look at something has failed, if it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Obstacle(Option<Failure>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    kind: io::ErrorKind,
+    is_told: bool,
+}
+
+impl Obstacle {
+    /// Notes that a look has failed. Answers whether that is to be told: once, and not before it has
+    /// failed twice in a row. Systems have many errors for what is being removed at this very moment,
+    /// such as `ESTALE` on network mounts.
+    pub(crate) fn is_to_be_told(&mut self, error: &io::Error) -> bool {
+        if is_absence(error) || platform::is_in_use(error) {
+            return false;
+        }
+        let kind = error.kind();
+        match &mut self.0 {
+            Some(failure) if failure.kind == kind => !std::mem::replace(&mut failure.is_told, true),
+            failure => {
+                *failure = Some(Failure { kind, is_told: false });
+                false
+            }
+        }
+    }
+}
+
+/// Whether the error says that there is nothing at the path.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
