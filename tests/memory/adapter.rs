@@ -25,9 +25,9 @@ struct Stored<const RENAMES: bool> {
 }
 
 impl<const RENAMES: bool> Backend for Stored<RENAMES> {
-    fn new(_: Vec<Watch>) -> Result<Self, BackendError> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         let event = |number: usize| {
-            let path = format!("/stored/{number}");
+            let path = watches[0].path.join(number.to_string());
             if RENAMES {
                 let mode = if number.is_multiple_of(2) { RenameMode::From } else { RenameMode::To };
                 Event::rename(mode, path).with_tracker(Tracker::new(number / 2 + 1))

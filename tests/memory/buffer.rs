@@ -18,24 +18,30 @@ fn buffer_of(capacity: usize, events: usize) -> Buffer {
 mod buffer_figures {
     use super::*;
 
+    /// A path of Windows also knows whether it is text, which makes it 8 bytes larger.
+    const ITEM: usize = if cfg!(windows) { 56 } else { 48 };
+    const DEFAULT: usize = if cfg!(windows) { 292 } else { 341 };
+    const DEFAULT_KIB: usize = if cfg!(windows) { 39 } else { 43 };
+
     #[test]
-    fn an_item_takes_48_bytes() {
-        assert_eq!(size_of::<StreamItem>(), 48);
+    fn an_item_takes_48_bytes_or_56_on_windows() {
+        assert_eq!(size_of::<StreamItem>(), ITEM);
     }
 
     #[test]
-    fn a_full_default_buffer_takes_43_kib_with_paths_of_80_bytes() {
+    fn a_full_default_buffer_takes_43_kib_with_paths_of_80_bytes_or_39_on_windows() {
         let events = Buffer::DEFAULT_CAPACITY;
         let (bytes, _buffer) = heap_bytes(|| buffer_of(events, events));
-        assert_eq!(events, 341);
-        assert!(bytes.abs_diff(43 * 1024) < 512, "{bytes}");
+        assert_eq!(events, DEFAULT);
+        assert!(bytes.abs_diff(DEFAULT_KIB * 1024) < 512, "{bytes}");
         assert!((bytes - events * 80).abs_diff(16 * 1024) < 64, "{bytes}");
     }
 
     #[test]
-    fn ten_thousand_events_take_1_3_mb_with_paths_of_80_bytes() {
+    fn ten_thousand_events_take_1_3_mb_with_paths_of_80_bytes_or_1_4_on_windows() {
         let (bytes, _buffer) = heap_bytes(|| buffer_of(10_000, 10_000));
-        assert!(bytes.abs_diff(1_300_000) < 50_000, "{bytes}");
+        let documented = if cfg!(windows) { 1_400_000 } else { 1_300_000 };
+        assert!(bytes.abs_diff(documented) < 50_000, "{bytes}");
     }
 }
 
