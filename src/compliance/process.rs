@@ -154,7 +154,10 @@ fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>
     // A pipe that nobody writes to: the child's end is closed when the child ends, however it does.
     let (mut end, held) = io::pipe()?;
     command.stdin(held);
-    let mut child = command.spawn()?;
+    let mut child = command.spawn().map_err(|error| {
+        let program = command.get_program().display();
+        io::Error::new(error.kind(), format!("the system does not run {program}: {error}"))
+    })?;
     // The command keeps a copy of what it gives to its child.
     command.stdin(Stdio::null());
     let (sender, ended) = mpsc::channel();
