@@ -7,10 +7,10 @@ use std::{
     env, fs,
     io::{self, Read},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,7 @@ fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>
     // A pipe that nobody writes to: the child's end is closed when the child ends, however it does.
     let (mut end, held) = io::pipe()?;
     command.stdin(held);
-    let mut child = command.spawn().map_err(|error| {
+    let mut child = start(command).map_err(|error| {
         let program = command.get_program().display();
         io::Error::new(error.kind(), format!("the system does not run {program}: {error}"))
     })?;
@@ -174,4 +174,23 @@ fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>
         child.wait()?;
     }
     Ok(status)
+}
+
+/// Starts `command`; tries again for a while where the system has no process to give just now, since
+/// nothing of the case has run then.
+fn start(command: &mut Command) -> io::Result<Child> {
+    let start = Instant::now();
+    loop {
+        let started = command.spawn();
+        let is_busy = |error: &io::Error| {
+            // `EAGAIN` of fork(2); and ERROR_INTERNAL_ERROR, which Wine answers when a new process
+            // ends before it has reported to Wine's server.
+            error.kind() == io::ErrorKind::WouldBlock
+                || cfg!(windows) && error.raw_os_error() == Some(1359)
+        };
+        if !started.as_ref().is_err_and(is_busy) || start.elapsed() > Duration::from_secs(2) {
+            return started;
+        }
+        thread::yield_now();
+    }
 }

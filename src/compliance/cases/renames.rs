@@ -9,7 +9,7 @@ use crate::{
         case::{Case, Group},
         environment::Environment,
         expect::{appeared, gone, moved_from, moved_to, touched},
-        failure::{Check, ensure, fail},
+        failure::{Check, Stop, ensure, fail},
         holdings::Holdings,
         lab::Lab,
         mode::Mode,
@@ -465,7 +465,14 @@ const CASE_ONLY: Case = Case {
     why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
     usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
+        for tree in [&lab.outside, &lab.tree] {
+            tree.write("file", "content")?;
+        }
+        lab.outside.rename("file", "FILE")?;
+        let names = std::fs::read_dir(lab.outside.path("")).into_iter().flatten().flatten();
+        if !names.map(|entry| entry.file_name()).any(|name| name == "FILE") {
+            return Err(Stop::Ignored("the system does not rename a file so, it leaves it".into()));
+        }
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.perform(lab.mode, |tree| tree.rename("file", "FILE"))?;
         watcher.saw(appeared("FILE"))
