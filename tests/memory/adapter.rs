@@ -91,10 +91,87 @@ fn an_event_takes_one_allocation() {
     assert!(cost < EVENTS, "{cost} allocations for {} events", EVENTS - 1);
 }
 
-/// Three events of notify's, each with its list of paths and a box for the tracker. Two paths are
-/// there twice.
+/// What is told of a rename, and what that takes in notify's own types: three events, each with its
+/// list of paths and a box for the tracker. The backend's two events bring a path each; the third
+/// event has to copy both.
 #[test]
-fn a_rename_takes_eight_allocations() {
+fn a_rename_takes_what_the_events_of_notify_take() {
+    let (from, to) = (PathBuf::from("/stored/0"), PathBuf::from("/stored/1"));
+    let before = allocations();
+    let event = |mode| {
+        let kind = ModifyKind::Name(mode);
+        notify::Event::new(notify::EventKind::Modify(kind)).set_tracker(1)
+    };
+    let both = event(RenameMode::Both).add_path(from.clone()).add_path(to.clone());
+    let told = [event(RenameMode::From).add_path(from), event(RenameMode::To).add_path(to), both];
+    let needed = allocations() - before;
+    drop(told);
+    assert_eq!(needed, 8);
+
     let (renames, cost) = (EVENTS / 2, cost::<true>(EVENTS / 2 * 3));
-    assert!(cost < renames * 8, "{cost} allocations for {renames} renames");
+    assert!(cost < renames * needed, "{cost} allocations for {renames} renames");
+}
+
+/// The same changes, told by notify's own watcher and by the adapter, all that reading them takes
+/// included.
+#[cfg(target_os = "linux")]
+mod beside_notify {
+    use std::fs;
+
+    use notify::RecommendedWatcher;
+    use notify_backend_inotify::InotifyBackend;
+
+    use super::*;
+
+    const CHANGES: usize = 500;
+
+    /// How often the thread that calls the handler allocates for each change. What it takes to tell
+    /// the test of some dozens is not worth a whole one. `change` makes a change, and `is_last` finds
+    /// the last event of it.
+    fn cost<W: Watcher>(change: fn(&Path, usize), is_last: fn(&notify::Event) -> bool) -> usize {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("0"), "").unwrap();
+        let (sender, counts) = mpsc::channel();
+        let handler = move |event: notify::Result<notify::Event>| {
+            if is_last(&event.unwrap()) {
+                sender.send(allocations()).unwrap();
+            }
+        };
+        let mut watcher = W::new(handler, Config::default()).unwrap();
+        watcher.watch(folder.path(), RecursiveMode::NonRecursive).unwrap();
+        let counts = (0..=CHANGES).map(|number| {
+            change(folder.path(), number);
+            counts.recv_timeout(DEADLINE).unwrap()
+        });
+        let counts: Vec<_> = counts.collect();
+        (counts[CHANGES] - counts[0]) / CHANGES
+    }
+
+    /// Prints what a change takes with each, and checks that the adapter takes no more.
+    #[track_caller]
+    fn compare(what: &str, change: fn(&Path, usize), is_last: fn(&notify::Event) -> bool) {
+        let notify = cost::<RecommendedWatcher>(change, is_last);
+        let ours = cost::<NotifyWatcher<InotifyBackend>>(change, is_last);
+        println!("allocations for {what}: {ours} with the adapter, {notify} with notify alone");
+        assert!(ours <= notify, "{what}: {ours} with the adapter, {notify} with notify alone");
+    }
+
+    #[test]
+    fn a_folder_takes_no_more() {
+        let change = |folder: &Path, number| {
+            fs::create_dir(folder.join(format!("folder{number}"))).unwrap();
+        };
+        compare("a folder", change, |event| event.kind.is_create());
+    }
+
+    #[test]
+    fn a_rename_takes_no_more() {
+        let change = |folder: &Path, number: usize| {
+            let path = |number: usize| folder.join(number.to_string());
+            fs::rename(path(number), path(number + 1)).unwrap();
+        };
+        compare("a rename", change, |event| {
+            event.kind == notify::EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+        });
+    }
 }

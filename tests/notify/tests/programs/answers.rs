@@ -63,6 +63,15 @@ fn answers<W: Watcher>() -> Vec<String> {
     log("unwatch another", watcher.unwatch(&path("b")));
     log("unwatch another again", watcher.unwatch(&path("b")));
     log("unwatch a relative path", watcher.unwatch(Path::new("no/such")));
+    let mut several = watcher.paths_mut();
+    log("add one of several", several.add(&path("a"), Recursive));
+    log("add another", several.add(&path("b"), NonRecursive));
+    log("add nothing", several.add(&path("missing"), NonRecursive));
+    log("remove one of them", several.remove(&path("a")));
+    log("remove it again", several.remove(&path("a")));
+    log("watch the several", several.commit());
+    log("unwatch the removed one", watcher.unwatch(&path("a")));
+    log("unwatch the other", watcher.unwatch(&path("b")));
     lines.push(format!("configure: {:?}", watcher.configure(Config::default())));
     lines
 }

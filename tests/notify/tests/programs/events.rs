@@ -203,6 +203,8 @@ fn removed_and_made_again() {
         let event = log.events.recv_timeout(DEADLINE).unwrap().unwrap();
         log.log(&event);
         log.watch("stays", NonRecursive);
+        let unwatched = log.watcher.unwatch(&log.folder.path("gone"));
+        log.lines.push(format!("unwatched: {:?}", unwatched.unwrap_err().kind));
         log.step("made again", "stays", |folder| {
             folder.make("gone");
             folder.write("gone/unseen", "");
