@@ -128,15 +128,43 @@ fn every_starting_point_is_listed() {
     }
 }
 
+/// The snapshot is that of a project which is really generated.
+#[test]
+fn files_of_a_new_project_are_listed() {
+    let snapshot =
+        include_str!("../xtask/tests/template/snapshots/template__generated__skeleton.snap");
+    let generated = snapshot.splitn(3, "---\n").nth(2).unwrap().lines();
+    let tree = between(GETTING_STARTED, "notify-backend-acme/\n", "```").next().unwrap();
+    let mut folder = "";
+    let mut listed = BTreeSet::new();
+    for line in tree.lines() {
+        let indented = !line.starts_with(['├', '└']);
+        let name = line.trim_start_matches(['├', '└', '─', ' ']).split("  ").next().unwrap();
+        match name.strip_suffix('/') {
+            Some(name) => folder = name,
+            None if indented => drop(listed.insert(format!("{folder}/{name}"))),
+            None => drop(listed.insert(name.into())),
+        }
+    }
+    assert_eq!(listed, generated.map(str::to_owned).collect());
+}
+
 #[test]
 fn numbers_are_those_of_the_code() {
     let manifest = include_str!("../Cargo.toml");
+    let readme = include_str!("../README.md");
+    let kinds = include_str!("../src/event/kinds.md");
+    let names = kinds.lines().find(|line| line.starts_with("| kind | meaning | ")).unwrap();
+    assert_eq!(names.matches(" | ").count() - 1, 6, "facilities in the table of kinds");
+    assert!(DETAILS.contains("on each of six facilities"));
     let template = include_str!("../cargo-generate.toml");
     let convergence = include_str!("../src/compliance/cases/convergence.rs");
     let profile = include_str!("../src/compliance/profile.rs");
     let numbers = [
         (manifest, "rust-version = \"", "\"", GETTING_STARTED, "a stable Rust with Cargo, ", " or"),
         (template, "_version = \">=", "\"", GETTING_STARTED, "cargo-generate/), ", " or newer"),
+        (manifest, "rust-version = \"", "\"", readme, "build with Rust ", ","),
+        (template, "_version = \">=", "\"", readme, "cargo-generate/), ", " or newer"),
         (convergence, "SEEDS: u64 = ", ";", DETAILS, "", " seeds are tried"),
         (profile, "patience: Duration::from_secs(", ")", WALK_THROUGH, "not arrive within ", "s*"),
     ];
