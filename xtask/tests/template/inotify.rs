@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    process::{ChildStdout, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
     sync::{
         PoisonError,
         mpsc::{self, Receiver},
@@ -14,6 +14,7 @@ use std::{
 
 use crate::{
     generated::{EXAMPLE, ready},
+    picture,
     support::{cargo, folder, passes},
 };
 
@@ -38,10 +39,12 @@ fn inotify() {
     // cargo has become the sample, as it does on Unix.
     sample.kill().unwrap();
     sample.wait().unwrap();
+
+    picture::check(&project, &said);
 }
 
 /// The lines that a program prints, as they come.
-fn lines_of(output: ChildStdout) -> Receiver<String> {
+pub(crate) fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);

@@ -13,6 +13,8 @@ mod generated;
 mod inotify;
 mod names;
 mod package;
+#[cfg(target_os = "linux")]
+mod picture;
 mod poll;
 mod publish;
 mod registry;
