@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     generated::EXAMPLE,
-    support::{cargo, fails, folder, generate, passes, read, repository, text},
+    support::{cargo, fails, files, folder, generate, passes, read, repository, text},
 };
 
 const PAGE: &str = "src/guide/4_walk_through.md";
@@ -172,12 +172,16 @@ fn walk_through() {
             assert!(
                 update,
                 "step {steps}: the page says\n{line}\nand that should be\n{right}\nTo have it \
-                 written there: UPDATE_GUIDE=1 cargo test -p xtask --test template walk_through"
+                 written there: .ci/update -p xtask --test template walk_through"
             );
             written = written.replacen(&format!("\n{line}\n"), &format!("\n{right}\n"), 1);
             fs::write(&page, &written).unwrap();
         }
     }
     assert_eq!(steps, 7);
+    let sources = files(&project.join("src")).into_iter();
+    let lines: usize = sources.map(|(_, source)| source.lines().count()).sum();
+    let lines = format!("about {} lines", (lines + 50) / 100 * 100);
+    assert!(written.contains(&lines), "the backend has {lines}");
     assert_eq!(written.matches("\n## Step ").count(), steps + 1, "steps of the page");
 }
