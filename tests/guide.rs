@@ -132,6 +132,36 @@ fn failure_is_one_that_the_suite_writes() {
     }
 }
 
+/// By their numbers, such as `REC03`, or their names, such as `recursion::new_folder_race`.
+#[test]
+fn cases_that_are_named_exist() {
+    let catalogue = include_str!("../src/compliance/catalogue.md");
+    let listed = catalogue.lines().filter_map(|line| line.split_once("** `")?.1.split_once("::"));
+    let groups: BTreeSet<_> = listed.map(|(group, _)| group).collect();
+    let is_number = |word: &str| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        word.len() == letters.len() + 2
+            && letters.len() > 1
+            && letters.bytes().all(|letter| letter.is_ascii_uppercase())
+    };
+    // Types of a module may have a group's name before theirs.
+    let is_name = |word: &str| {
+        let (group, name) = word.split_once("::").unwrap_or_default();
+        groups.contains(group) && name.starts_with(|c: char| c.is_ascii_lowercase())
+    };
+    let not_in_a_word = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':');
+    let words = PAGES.iter().flat_map(|page| page.split(not_in_a_word));
+    let words = words.map(|word| word.trim_end_matches(':'));
+    let named: BTreeSet<_> = words.filter(|word| is_number(word) || is_name(word)).collect();
+    assert!(named.contains("REC03") && named.contains("recursion::new_folder_race"), "{named:?}");
+    let is_missing = |word: &&&str| {
+        let marks = [format!("**{word}** "), format!(" `{word}` ")];
+        marks.iter().all(|mark| !catalogue.contains(mark))
+    };
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "the guide names cases that there are not: {missing:?}");
+}
+
 #[test]
 fn every_part_of_a_profile_is_listed() {
     let profile = include_str!("../src/compliance/profile.rs");
