@@ -103,12 +103,13 @@ use crate::{
 ///
 /// # Cost
 ///
-/// The thread that reads the backend calls the handler: there is no channel in between. Nothing is
-/// allocated but what notify's events are made of. That is one allocation for an event without
-/// attributes, its list of paths, and eight for the three events of a rename: each has a list and a
-/// tracker, which notify's event keeps in a box, and the third has copies of both paths. Notify's
-/// own inotify watcher allocates more for each (`cargo test --test memory beside_notify --
-/// --nocapture` prints the numbers).
+/// The thread that reads the backend calls the handler: there is no channel in between. It allocates
+/// what notify's events are made of: for an event without attributes its list of paths, which is one
+/// allocation, and eight for the three events of a rename, since each has a list and a tracker, which
+/// notify's event keeps in a box, and the third has copies of both paths. It allocates nothing else,
+/// but a copy of the path for the first half of a rename whose second half never comes. Notify's own
+/// inotify watcher allocates more for the same changes: `cargo test --test memory beside_notify --
+/// --nocapture` prints how much.
 ///
 /// # Configuration
 ///
