@@ -57,8 +57,22 @@ fn of_crate(folder: &Path) -> Vec<String> {
         points
             .push("the description in Cargo.toml is the template's: say what yours is for".into());
     }
+    if let Some(path) = path_of_library(&manifest) {
+        points.push(format!(
+            "notify-backend comes from {path}, which no other machine has: take `path` out of \
+             Cargo.toml before others build the crate"
+        ));
+    }
     points.extend(behind(template, env!("CARGO_PKG_VERSION")));
     points
+}
+
+/// The folder that the crate takes this library from, as the template writes it.
+fn path_of_library(manifest: &str) -> Option<&str> {
+    let mut lines = manifest.lines();
+    let line = lines.find(|line| line.starts_with("notify-backend = {"))?;
+    let (_, path) = line.split_once(" path = \"")?;
+    Some(path.split_once('"')?.0)
 }
 
 /// The text of a key in a table of a manifest, as the template writes it.
@@ -172,10 +186,12 @@ mod tests {
         let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
         write("src/lib.rs", "//! Watches YOUR PLATFORM.\n");
         let manifest = "[package]\ndescription = \"A file-system notification backend\"\n\n\
-                        [package.metadata.notify-backend-template]\nversion = \"0.0.1\"\n";
-        write("Cargo.toml", manifest);
+                        [package.metadata.notify-backend-template]\nversion = \"0.0.1\"\n\n\
+                        [dependencies]\nnotify-backend = { version = \"0.1.0\" }\n";
+        write("Cargo.toml", &manifest.replace("\"0.1.0\"", "\"0.1.0\", path = \"/clone\""));
         let points = of_crate(folder.path());
-        assert_eq!(points.len(), 3, "{points:?}");
+        assert_eq!(points.len(), 4, "{points:?}");
+        assert!(points[2].starts_with("notify-backend comes from /clone, which"), "{points:?}");
         write("src/lib.rs", "//! Watches Acme.\n");
         write("Cargo.toml", &manifest.replace("file-system notification", "useful"));
         let points = of_crate(folder.path());

@@ -55,7 +55,7 @@ fn counts(listed: &Listed) -> bool {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "progress: {} of {}", self.passed, self.all)?;
+        write!(f, "{} of {}", self.passed, self.all)?;
         match &self.next {
             Some((next, title)) => write!(f, " · next: `{next}` · in the guide: {title:?}"),
             None => Ok(()),
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn arrived() {
-        assert_eq!(run(&[], &[], &[]).to_string(), format!("progress: {0} of {0}", all()));
+        assert_eq!(run(&[], &[], &[]).to_string(), format!("{0} of {0}", all()));
     }
 
     #[test]

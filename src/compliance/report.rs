@@ -1,7 +1,7 @@
 //! The score card: what came out, by group and level, as a table, as Markdown and as JSON.
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     fs, io,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -15,6 +15,7 @@ use super::{
     cases::GROUPS,
     environment,
     process::Verdict,
+    progress::Progress,
     subject::Subject,
 };
 
@@ -31,6 +32,26 @@ pub(super) struct Entry {
     pub(super) deviation: Option<String>,
     pub(super) figures: Vec<(String, String)>,
     pub(super) took: Duration,
+}
+
+/// What a run says beyond its cases; of a few cases, nothing.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// Capabilities that could be declared.
+    pub(super) advice: Vec<String>,
+    pub(super) progress: Option<Progress>,
+    /// What is open in the crate.
+    pub(super) open: Vec<String>,
+}
+
+/// What stands at the end of a run.
+impl fmt::Display for Remarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(progress) = &self.progress {
+            writeln!(f, "progress: {progress}")?;
+        }
+        self.open.iter().try_for_each(|point| writeln!(f, "still open: {point}"))
+    }
 }
 
 /// How many cases of some kind passed, and so on.
@@ -127,17 +148,20 @@ impl ScoreCard {
 
     /// Writes the score card beside each other as Markdown and as JSON: `file` with the extensions
     /// `md` and `json`.
-    pub(super) fn write(&self, file: &Path, subject: Subject, advice: &[String]) -> io::Result<()> {
-        fs::write(file.with_extension("md"), self.markdown(subject, advice))?;
-        let json = serde_json::to_string_pretty(&self.json(subject, advice))?;
+    pub(super) fn write(&self, file: &Path, subject: Subject, remarks: &Remarks) -> io::Result<()> {
+        fs::write(file.with_extension("md"), self.markdown(subject, remarks))?;
+        let json = serde_json::to_string_pretty(&self.json(subject, remarks))?;
         fs::write(file.with_extension("json"), json + "\n")
     }
 
-    fn markdown(&self, subject: Subject, advice: &[String]) -> String {
+    fn markdown(&self, subject: Subject, remarks: &Remarks) -> String {
         let entries = self.entries();
         let name = (subject.name)();
         let mut text = format!("## Compliance of `{name}`\n\n");
         _ = writeln!(text, "Declared: {}.\n", (subject.capabilities)());
+        if let Some(progress) = &remarks.progress {
+            _ = writeln!(text, "Progress: {progress}\n");
+        }
         text.push_str(&table(&self.rows(), true));
         text.push('\n');
         for (name, value) in environment::facts() {
@@ -168,11 +192,12 @@ impl ScoreCard {
             entry.figures.iter().map(|(name, value)| line(entry, &format!("{name} {value}")))
         });
         list("Measured", figures.collect());
-        list("Advice", advice.iter().map(|advice| format!("- {advice}")).collect());
+        list("Advice", remarks.advice.iter().map(|advice| format!("- {advice}")).collect());
+        list("Still open", remarks.open.iter().map(|point| format!("- {point}")).collect());
         text
     }
 
-    fn json(&self, subject: Subject, advice: &[String]) -> serde_json::Value {
+    fn json(&self, subject: Subject, remarks: &Remarks) -> serde_json::Value {
         let cases: Vec<_> = self
             .entries()
             .into_iter()
@@ -205,7 +230,9 @@ impl ScoreCard {
             "capabilities": capabilities,
             "machine": machine,
             "cases": cases,
-            "advice": advice,
+            "advice": remarks.advice,
+            "progress": remarks.progress.as_ref().map(Progress::to_string),
+            "open": remarks.open,
         })
     }
 }

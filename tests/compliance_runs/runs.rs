@@ -9,6 +9,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::programs::{EASY, PROGRAM};
 
+/// Lets a backend pass that is not written yet.
+const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
+
 /// What came of a run.
 struct Run {
     is_success: bool,
@@ -16,8 +19,14 @@ struct Run {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<Run, Failed> {
-    let output =
-        Command::new(env::current_exe()?).args(arguments).env(PROGRAM, program).output()?;
+    run_where(&[], program, arguments)
+}
+
+/// A run in an environment that has these variables besides.
+fn run_where(variables: &[(&str, &str)], program: &str, arguments: &[&str]) -> Result<Run, Failed> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(arguments).env(PROGRAM, program).envs(variables.iter().copied());
+    let output = command.output()?;
     let printed = [output.stdout, output.stderr].concat();
     let printed = String::from_utf8_lossy(&printed).into_owned();
     Ok(Run { is_success: output.status.success(), printed })
@@ -60,6 +69,8 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
         Trial::test("a_deviation_from_no_case", a_deviation_from_no_case),
         Trial::test("a_backend_that_is_not_written", a_backend_that_is_not_written),
+        Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
+        Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -114,6 +125,32 @@ fn a_backend_that_is_not_written() -> Result<(), Failed> {
     run.fails()
 }
 
+/// The CI of a new crate goes on, and nobody takes that for a proof.
+fn not_written_and_allowed_to_be() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let card = folder.path().join("card");
+    let card_is = ("NOTIFY_BACKEND_COMPLIANCE_REPORT", card.to_str().ok_or("a path of UTF-8")?);
+    let run = run_where(&[ALLOWED, card_is], "blank", &[])?;
+    run.says("0 passed; 0 failed; 1 ignored")?;
+    run.says("nothing is proven: `Backend::new` is not written yet")?;
+    run.says("progress: 0 of ")?;
+    run.succeeds()?;
+    let markdown = fs::read_to_string(card.with_extension("md"))?;
+    assert!(markdown.contains("\nProgress: 0 of "), "{markdown}");
+    assert!(markdown.contains(" · next: `new` · in the guide: \"A walk-through\"\n"), "{markdown}");
+    // Some other value does not allow it.
+    run_where(&[(ALLOWED.0, "1")], "blank", &[])?.fails()
+}
+
+/// From the first backend on that can be made, the suite decides.
+fn written_and_nothing_is_allowed() -> Result<(), Failed> {
+    let run = run_where(&[ALLOWED], "silent", &[EASY])?;
+    run.says("0 passed; 1 failed")?;
+    run.says_not("nothing is proven")?;
+    run.fails()?;
+    run_where(&[ALLOWED], "unknown case", &[])?.fails()
+}
+
 /// A whole run, which writes the score card as well. What is not declared must not show either, so
 /// that the way out is to declare it.
 fn what_works_but_is_not_declared() -> Result<(), Failed> {
@@ -130,7 +167,11 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     let json: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(card.with_extension("json"))?)?;
     assert_eq!(json["advice"], serde_json::json!([advice]));
+    assert_eq!(json["open"], serde_json::json!([]));
+    let progress = json["progress"].as_str().ok_or("no progress")?;
+    run.says(&format!("progress: {progress}\n"))?;
     let markdown = fs::read_to_string(card.with_extension("md"))?;
     assert!(markdown.contains(advice), "{markdown}");
+    assert!(markdown.contains(&format!("\nProgress: {progress}\n")), "{markdown}");
     Ok(())
 }
