@@ -46,7 +46,7 @@ pub(crate) struct New {
 
 impl New {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let repository = repository()?;
+        let repository = &repository()?;
         check_name(&self.name)?;
         let project = self.project(repository)?;
         let parent = project.parent().context("the crate's folder has no parent")?;

@@ -1,7 +1,7 @@
 //! A checkout that has the template, and a crate made from it.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -10,9 +10,11 @@ use cargo_generate::{GenerateArgs, TemplatePath};
 
 use crate::answers::Answers;
 
-/// The checkout that this program was built in.
-pub(crate) fn repository() -> Result<&'static Path> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the xtask folder has no parent")
+/// The checkout that cargo runs this program for; that in which it was built, if somebody else does.
+pub(crate) fn repository() -> Result<PathBuf> {
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let repository = Path::new(&xtask).parent().context("the xtask folder has no parent")?;
+    Ok(repository.into())
 }
 
 pub(crate) fn utf8(path: &Path) -> Result<&str> {

@@ -81,7 +81,7 @@ impl Manifest {
 
 impl Upgrade {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let repository = repository()?;
+        let repository = &repository()?;
         let shown = self.path.display();
         let manifest = Manifest::read(&self.path)?;
         ensure!(

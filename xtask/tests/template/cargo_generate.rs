@@ -2,13 +2,14 @@
 
 use std::{fs, path::Path, process::Command, process::Stdio};
 
-use crate::support::{STARTS, fails, files, folder, generate, passes, read, repository};
+use crate::support::{STARTS, clone, fails, files, folder, generate, git, passes, read};
 
 const NAME: &str = "notify-backend-demo";
 
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn same_crate_from_a_folder_and_from_a_repository() {
+    let template = clone("same-template");
     for start in STARTS {
         let parent = folder("same");
         let [expected, path, git] = ["xtask", "path", "git"].map(|name| parent.join(name));
@@ -23,7 +24,7 @@ fn same_crate_from_a_folder_and_from_a_repository() {
         ];
         generate(NAME, &expected, &[&answers[..], &["notify_backend_path="]].concat());
         for (source, parent) in [("--path", &path), ("--git", &git)] {
-            let mut command = cargo_generate(source, NAME, parent);
+            let mut command = cargo_generate(source, &template, NAME, parent);
             passes(command.args(answers.iter().flat_map(|answer| ["-d", answer])));
         }
         let expected = files(&expected);
@@ -37,6 +38,7 @@ fn same_crate_from_a_folder_and_from_a_repository() {
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn same_crate_from_a_values_file() {
     let parent = folder("same-values");
+    let template = clone("same-values-template");
     let [expected, file] = ["xtask", "file"].map(|name| parent.join(name));
     for folder in [&expected, &file] {
         fs::create_dir(folder).unwrap();
@@ -45,7 +47,7 @@ fn same_crate_from_a_values_file() {
     generate(NAME, &expected, &answers);
     let values = "[values]\nstart = \"skeleton\"\nlicense = \"none\"\nci = false\n";
     fs::write(parent.join("values.toml"), values).unwrap();
-    let mut command = cargo_generate("--path", NAME, &file);
+    let mut command = cargo_generate("--path", &template, NAME, &file);
     passes(command.arg("--values-file").arg(parent.join("values.toml")));
     assert_eq!(files(&file), files(&expected));
 }
@@ -55,35 +57,62 @@ fn same_crate_from_a_values_file() {
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn into_a_folder_that_is_there() {
     let parent = folder("same-init");
+    let template = clone("same-init-template");
     fs::write(parent.join("README.md"), "# Mine\n").unwrap();
-    passes(cargo_generate("--path", NAME, &parent).arg("--init"));
+    passes(cargo_generate("--path", &template, NAME, &parent).arg("--init"));
     assert_eq!(read(&parent.join("README.md")), "# Mine\n");
     assert!(parent.join("src/lib.rs").exists());
-    passes(cargo_generate("--path", NAME, &parent).args(["--init", "--overwrite"]));
+    passes(cargo_generate("--path", &template, NAME, &parent).args(["--init", "--overwrite"]));
     assert!(read(&parent.join("README.md")).starts_with("# notify-backend-demo\n"));
+}
+
+/// Where it is not told otherwise, it makes the crate a member, at a price.
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn into_a_workspace() {
+    let parent = folder("same-member");
+    let template = clone("same-member-template");
+    fs::write(parent.join("Cargo.toml"), "# Ours.\n[workspace]\nmembers = []\n").unwrap();
+    passes(&mut cargo_generate("--path", &template, NAME, &parent));
+    let manifest = read(&parent.join("Cargo.toml"));
+    assert!(!manifest.contains("# Ours."), "{manifest}");
+    assert!(manifest.contains(&format!("\"{NAME}\"")), "{manifest}");
 }
 
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn into_a_workspace_that_stays_as_it_is() {
     let parent = folder("same-workspace");
+    let template = clone("same-workspace-template");
     let manifest = "# Ours.\n[workspace]\nmembers = []\n";
     fs::write(parent.join("Cargo.toml"), manifest).unwrap();
-    passes(cargo_generate("--path", NAME, &parent).arg("--no-workspace"));
+    passes(cargo_generate("--path", &template, NAME, &parent).arg("--no-workspace"));
     assert_eq!(read(&parent.join("Cargo.toml")), manifest);
+}
+
+/// A repository is made, but not inside another.
+#[test]
+#[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
+fn into_a_repository() {
+    let parent = folder("same-inside");
+    let template = clone("same-inside-template");
+    let outside = tempfile::tempdir().unwrap();
+    passes(git(&parent).args(["init", "--quiet"]));
+    for (parent, is_made) in [(parent.as_path(), false), (outside.path(), true)] {
+        passes(&mut cargo_generate("--path", &template, NAME, parent));
+        assert_eq!(parent.join(NAME).join(".git").exists(), is_made);
+    }
 }
 
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn bad_answer_is_refused() {
     let parent = folder("same-answer");
+    let template = clone("same-answer-template");
     for answer in ["repository=a b", "license=mit", "ci=maybe", "start=kqueue"] {
-        fails(cargo_generate("--path", NAME, &parent).args(["-d", answer]));
+        fails(cargo_generate("--path", &template, NAME, &parent).args(["-d", answer]));
         // It has made the folder by then, as the documentation says, and left it empty.
-        let left = parent.join(NAME);
-        if left.exists() {
-            fs::remove_dir(left).unwrap();
-        }
+        fs::remove_dir(parent.join(NAME)).unwrap();
     }
 }
 
@@ -91,15 +120,16 @@ fn bad_answer_is_refused() {
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn bad_name_leaves_nothing() {
     let parent = folder("same-bad");
-    let said = fails(&mut cargo_generate("--path", "notify-backend-9p", &parent));
+    let template = clone("same-bad-template");
+    let said = fails(&mut cargo_generate("--path", &template, "notify-backend-9p", &parent));
     assert!(said.contains("Try again with: --name notify-backend-demo"), "{said}");
     assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
 }
 
-/// `cargo generate` as the README has it. What is committed counts for `--git`.
-fn cargo_generate(source: &str, name: &str, parent: &Path) -> Command {
+/// `cargo generate` as the README has it.
+fn cargo_generate(source: &str, template: &Path, name: &str, parent: &Path) -> Command {
     let mut command = Command::new("cargo");
-    command.args(["generate", source]).arg(repository()).args(["template", "--silent"]);
+    command.args(["generate", source]).arg(template).args(["template", "--silent"]);
     command.args(["--name", name, "--destination"]).arg(parent).stdin(Stdio::null());
     command.env("CARGO_NAME", "Ada").env("CARGO_EMAIL", "ada@example.org");
     command

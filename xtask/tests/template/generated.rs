@@ -3,26 +3,19 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
+    path::{Path, PathBuf},
 };
 
-use saphyr::{LoadableYamlNode, Yaml};
-
+use crate::jobs::{Job, workflows};
 use crate::support::{
-    STARTS, cargo, entries, fails, files, folder, generate, manifest, package_list, passes, read,
-    repository,
+    STARTS, cargo, fails, files, folder, generate, manifest, package_list, passes, read, repository,
 };
 
 pub(crate) const NAME: &str = "notify-backend-demo";
 
-/// Both crates have an example of the same name, and the place for it in their target folder is one.
-pub(crate) static EXAMPLE: Mutex<()> = Mutex::new(());
-
 /// The frame of a backend: the compliance suite says where to begin.
 #[test]
 fn skeleton() {
-    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let project = ready("skeleton");
     let said = fails(&mut cargo(&project, &["test"]));
     let first = "DemoBackend` says: not implemented yet: DemoBackend::new has to set up the platform's watches (src/lib.rs)";
@@ -36,6 +29,27 @@ fn skeleton() {
     ] {
         assert!(said.contains(&format!("still open: {open}")), "{said}");
     }
+    workflow_of_a_skeleton(&project);
+}
+
+/// Until `new` is written, its workflow passes and says that this proves nothing; a release does not
+/// pass.
+fn workflow_of_a_skeleton(project: &Path) {
+    let expression = "!inputs.is_release && 'allowed' || ''";
+    let test = |answer| Job {
+        expressions: vec![(expression, answer)],
+        ..Job::of(project, "ci.yml", "test")
+    };
+    let job = test("allowed");
+    let said = job.passes();
+    assert!(said.contains("nothing is proven: `Backend::new` is not written yet"), "{said}");
+    assert!(read(&job.summary()).contains("\nProgress: 0 of "), "{}", read(&job.summary()));
+
+    let said = fails(&mut test("").steps()[1]);
+    assert!(said.contains("implement_new_first"), "{said}");
+    let workflows = workflows(project);
+    let (_, release) = workflows.iter().find(|(name, _)| name == "release.yml").unwrap();
+    assert_eq!(release["jobs"]["ci"]["with"]["is_release"].as_bool(), Some(true));
 }
 
 /// Generates a crate and does all with it that works without a word being written.
@@ -47,10 +61,7 @@ pub(crate) fn ready(start: &str) -> PathBuf {
     let manifest = manifest.replace(repository().to_str().unwrap(), "CHECKOUT");
     insta::assert_snapshot!(format!("{start}-manifest"), manifest);
 
-    passes(&mut cargo(&project, &["fmt", "--check"]));
-    passes(&mut cargo(&project, &["clippy", "--all-targets", "--", "-D", "warnings"]));
-    passes(&mut cargo(&project, &["build"]));
-    passes(cargo(&project, &["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"));
+    Job::of(&project, "ci.yml", "lint").passes();
     insta::assert_snapshot!(format!("{start}-package"), package_list(&project));
     project
 }
@@ -119,61 +130,6 @@ fn with_names_of_demo(source: &str) -> String {
         .replace("your-namespace/inotify", "your-namespace/demo")
         .replace("your-namespace/poll", "your-namespace/demo")
         .replace("your-namespace/skeleton", "your-namespace/demo")
-}
-
-/// Nothing of the template is left over, whatever is answered, and every file can be read.
-#[test]
-fn no_residue() {
-    let answers = [
-        [["license=MIT OR Apache-2.0", "repository=ada"], ["ci=true", "description={{ x }}"]],
-        [["license=none", "repository="], ["ci=true", "description={% x"]],
-        [["license=MPL-2.0", "repository=https://example.org/a"], ["ci=false", "description=}}"]],
-    ];
-    for start in STARTS {
-        for answers in &answers {
-            let mut answers = answers.concat();
-            let description = answers[3].strip_prefix("description=").unwrap();
-            let start_is = format!("start={start}");
-            answers.push(&start_is);
-            let project = generate(NAME, &folder("residue"), &answers);
-            for (path, text) in files(&project) {
-                check_residue(&path, &text.replace("${{", "").replace(description, "text"));
-            }
-            for entry in entries(&project) {
-                let empty = entry.file_type().is_dir()
-                    && fs::read_dir(entry.path()).unwrap().next().is_none();
-                assert!(!empty, "{answers:?}: {}", entry.path().display());
-            }
-        }
-    }
-}
-
-fn check_residue(path: &str, text: &str) {
-    for mark in [
-        "{{",
-        "{%",
-        "%}",
-        "notify_backend_inotify",
-        "notify_backend_poll",
-        "InotifyBackend",
-        "PollBackend",
-        "YourBackend",
-    ] {
-        assert!(!text.contains(mark), "{mark} in {path}");
-    }
-    assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "end of {path}");
-    // Licences are as they are.
-    let is_told = !path.starts_with("LICENSE");
-    assert!(!is_told || !text.contains("\n\n\n"), "two empty lines in {path}");
-    for address in text.split("https://").skip(1).filter(|_| is_told) {
-        let address = address.split([')', '"', '>', ' ', '\n']).next().unwrap();
-        assert!(!address.is_empty() && !address.contains("//"), "{address:?} in {path}");
-    }
-    match path.rsplit('.').next() {
-        Some("toml") => drop(toml::from_str::<toml::Table>(text).unwrap()),
-        Some("yml") => assert_eq!(Yaml::load_from_str(text).unwrap().len(), 1, "{path}"),
-        _ => {}
-    }
 }
 
 /// The README's table has what the backend declares.

@@ -4,27 +4,27 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     process::Stdio,
-    sync::{
-        PoisonError,
-        mpsc::{self, Receiver},
-    },
+    sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
 };
 
 use crate::{
-    generated::{EXAMPLE, ready},
+    generated::ready,
+    jobs::Job,
     picture,
-    support::{cargo, folder, passes},
+    support::{cargo, folder, read},
 };
 
 /// It passes the compliance suite, and its sample tells of a change.
 #[test]
 fn inotify() {
-    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let project = ready("inotify");
-    let said = passes(&mut cargo(&project, &["test"]));
+    let expressions = vec![("!inputs.is_release && 'allowed' || ''", "")];
+    let test = Job { expressions, ..Job::of(&project, "ci.yml", "test") };
+    let said = test.passes();
     assert!(said.contains("test [REC03]  recursion::new_folder_race"), "{said}");
+    assert!(read(&test.summary()).contains("| Recursion and new folders "));
 
     let watched = folder("watched");
     let mut sample = cargo(&project, &["run", "--quiet", "--example", "watch", "--", "--json"]);

@@ -7,10 +7,12 @@ mod answers;
 mod bad_input;
 mod bare_machine;
 mod cargo_generate;
+mod clone;
 mod configuration;
 mod generated;
 #[cfg(target_os = "linux")]
 mod inotify;
+mod jobs;
 mod names;
 mod package;
 #[cfg(target_os = "linux")]
@@ -18,6 +20,7 @@ mod picture;
 mod poll;
 mod publish;
 mod registry;
+mod residue;
 mod support;
 mod upgrade;
 #[cfg(target_os = "linux")]

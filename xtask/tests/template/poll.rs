@@ -1,16 +1,13 @@
 //! The starting point `poll` is a working backend.
 
-use std::sync::PoisonError;
-
 use crate::{
-    generated::{EXAMPLE, ready},
+    generated::ready,
     support::{cargo, passes},
 };
 
 /// It passes what is quick of the compliance suite; its reference passes all of it.
 #[test]
 fn poll() {
-    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let project = ready("poll");
     let said = passes(&mut cargo(&project, &["test", "--", "files::"]));
     assert!(said.contains("test [FIL04] files::written_twice_in_a_moment"), "{said}");

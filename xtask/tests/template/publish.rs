@@ -94,7 +94,7 @@ fn in_home(home: &Path, project: &Path, arguments: &[&str]) -> Command {
         }
     }
     let mut command = cargo(project, arguments);
-    command.env("CARGO_HOME", home).env("CARGO_TARGET_DIR", target);
+    command.env("CARGO_HOME", home).env("CARGO_BUILD_BUILD_DIR", target);
     command
 }
 

@@ -1,7 +1,9 @@
 //! Folders, `xtask` and cargo for the tests.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -14,6 +16,53 @@ pub(crate) const STARTS: [&str; 3] = ["inotify", "poll", "skeleton"];
 /// The root of this repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A repository with all that git would take of this one's files that make the template, changes
+/// that are not committed included, as a clone on a machine that prefers other line endings has them.
+pub(crate) fn clone(name: &str) -> PathBuf {
+    let origin = folder(&format!("{name}-origin"));
+    let mut listed = git(repository());
+    listed.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
+    let listed = passes(listed.args([".gitattributes", "cargo-generate.toml", "template"]));
+    for path in listed.split_terminator('\0') {
+        let to = origin.join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(repository().join(path), to).unwrap();
+    }
+    passes(git(&origin).args(["init", "--quiet"]));
+    commit(&origin);
+    let clone = folder(name);
+    let mut command = git(&clone);
+    passes(command.args(["clone", "--quiet", "-c", "core.autocrlf=true"]).arg(&origin).arg("."));
+    clone
+}
+
+/// `cargo xtask` as it runs in another checkout than this.
+pub(crate) fn xtask_of<'a>(
+    checkout: &Path,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Command {
+    let mut command = xtask(arguments);
+    command.env("CARGO_MANIFEST_DIR", checkout.join("xtask"));
+    command
+}
+
+/// git in a folder, for an author named Ada.
+pub(crate) fn git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).stdin(Stdio::null());
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "Ada");
+        command.env(format!("GIT_{role}_EMAIL"), "ada@example.org");
+    }
+    command
+}
+
+/// Commits all that is in a repository.
+pub(crate) fn commit(repository: &Path) {
+    passes(git(repository).args(["add", "--all"]));
+    passes(git(repository).args(["commit", "--quiet", "--message", "All"]));
 }
 
 /// An empty folder that no other test uses. Its path is the same in each run, so that cargo builds
@@ -81,19 +130,26 @@ pub(crate) fn generate(name: &str, parent: &Path, answers: &[&str]) -> PathBuf {
     parent.join(name)
 }
 
-/// cargo in a folder of ours. All of them share one target folder: what they depend on is built
-/// once, in the versions of this repository.
+/// cargo in a folder of ours.
 pub(crate) fn cargo(project: &Path, arguments: &[&str]) -> Command {
+    let mut command = in_project(env::var_os("CARGO").unwrap(), project);
+    command.args(arguments);
+    command
+}
+
+/// A program in a folder of ours, which may run cargo. What the crates there depend on is built once
+/// for all of them, in the versions of this repository; what is to be run, each has for itself.
+pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command {
     let lock = project.join("Cargo.lock");
     if !lock.exists() {
         fs::copy(repository().join("Cargo.lock"), lock).unwrap();
     }
-    let mut command = Command::new(env::var_os("CARGO").unwrap());
+    let mut command = Command::new(program);
     command
-        .args(arguments)
         .current_dir(project)
         .stdin(Stdio::null())
-        .env("CARGO_TARGET_DIR", scratch("target"))
+        .env("CARGO_BUILD_BUILD_DIR", scratch("target"))
+        .env("CARGO_TARGET_DIR", project.join("target"))
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TERM_COLOR", "never");
     command

@@ -6,11 +6,11 @@ use std::{
     process::Command,
 };
 
-use walkdir::WalkDir;
-
-use crate::support::{fails, files, folder, generate, passes, read, repository, text, xtask};
+use crate::support::{clone, commit, fails, files, folder, generate, git, passes, read, xtask_of};
 
 const NAME: &str = "notify-backend-demo";
+
+const ANSWERS: [&str; 3] = ["start=skeleton", "repository=ada", "notify_backend_path="];
 
 /// What an older template had in place of what is there now.
 const CHANGES: [(&str, &str, &str); 6] = [
@@ -30,33 +30,29 @@ const CHANGES: [(&str, &str, &str); 6] = [
     ("PUBLISHING.md", "# Publishing", "# How to publish"),
 ];
 
-/// A template as it was, and a crate as that made it: nothing is different but `CHANGES`, a file
-/// that is not made any more, and one that was not made yet.
+/// A clone of this repository, and a crate that was made in it from an older template, on which the
+/// tag `v0.0.9` is. Nothing is different there but `CHANGES`, a file that is not made any more, and
+/// one that was not made yet. The crate depends on the published library.
 fn older(test: &str) -> (PathBuf, PathBuf) {
-    let parent = folder(test);
-    let template = parent.join("older");
-    for entry in WalkDir::new(repository().join("template")) {
-        let entry = entry.unwrap();
-        let to = template.join(entry.path().strip_prefix(repository()).unwrap());
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(to).unwrap();
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-    fs::copy(repository().join("cargo-generate.toml"), template.join("cargo-generate.toml"))
-        .unwrap();
-    let project = generate(NAME, &parent, &["start=skeleton", "repository=ada"]);
+    let clone = clone(&format!("{test}-clone"));
     for (file, now, before) in CHANGES {
-        let made = file.replace(".liquid", "").replace("src/skeleton", "src");
-        replace(&template.join("template").join(file), now, before);
-        replace(&project.join(made), now, before);
+        replace(&clone.join("template").join(file), now, before);
     }
-    for root in [&template.join("template"), &project] {
-        fs::write(root.join("Makefile"), "all:\n\tcargo test\n").unwrap();
-        fs::remove_file(root.join("CONTRIBUTING.md")).unwrap();
-    }
-    (template, project)
+    fs::write(clone.join("template/Makefile"), "all:\n\tcargo test\n").unwrap();
+    fs::remove_file(clone.join("template/CONTRIBUTING.md")).unwrap();
+    commit(&clone);
+    passes(git(&clone).args(["tag", "v0.0.9"]));
+
+    let project = made_in(&clone, &folder(test));
+    passes(git(&clone).args(["revert", "--no-edit", "HEAD"]));
+    (clone, project)
+}
+
+/// A crate from the template of a clone.
+fn made_in(clone: &Path, parent: &Path) -> PathBuf {
+    let mut new = xtask_of(clone, ["new", NAME, "--destination", parent.to_str().unwrap()]);
+    passes(new.args(ANSWERS.iter().flat_map(|answer| ["-d", answer])));
+    parent.join(NAME)
 }
 
 #[track_caller]
@@ -66,27 +62,59 @@ fn replace(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replace(from, to)).unwrap();
 }
 
-fn upgrade(project: &Path, from: &str) -> Command {
-    xtask(["upgrade", project.to_str().unwrap(), &format!("--from={from}")])
+/// The upgrade of a crate in a clone, from what its tag has.
+fn upgrade(clone: &Path, project: &Path) -> Command {
+    xtask_of(clone, ["upgrade", project.to_str().unwrap()])
 }
 
 /// A crate that nobody has touched becomes what the newer template makes.
 #[test]
 fn untouched() {
-    let (template, project) = older("upgrade-untouched");
-    passes(&mut upgrade(&project, template.to_str().unwrap()));
-    let fresh = folder("upgrade-fresh");
-    let fresh = generate(NAME, &fresh, &["start=skeleton", "repository=ada"]);
+    let (clone, project) = older("upgrade-untouched");
+    passes(&mut upgrade(&clone, &project));
+    let fresh = made_in(&clone, &folder("upgrade-fresh"));
     assert_eq!(files(&project), files(&fresh));
     // Nothing is left to do.
-    let said = passes(&mut upgrade(&project, repository().to_str().unwrap()));
+    let said = passes(upgrade(&clone, &project).args(["--from", "HEAD"]));
     assert!(said.contains("The template has nothing new for it."), "{said}");
+}
+
+/// The older template can be named: by a revision, or by a folder that has it.
+#[test]
+fn from_elsewhere() {
+    let (clone, project) = older("upgrade-elsewhere");
+    let older = folder("upgrade-elsewhere-older");
+    passes(git(&clone).args(["worktree", "add", "--quiet"]).arg(&older).arg("v0.0.9"));
+    passes(git(&clone).args(["tag", "--delete", "v0.0.9"]));
+    let said = fails(&mut upgrade(&clone, &project));
+    assert!(said.contains("no revision v0.0.9; name the one"), "{said}");
+
+    let another = made_in(&older, &folder("upgrade-elsewhere-another"));
+    passes(upgrade(&clone, &project).args(["--from", "HEAD~1"]));
+    passes(upgrade(&clone, &another).arg("--from").arg(&older));
+    let fresh = made_in(&clone, &folder("upgrade-elsewhere-fresh"));
+    assert_eq!(files(&project), files(&fresh));
+    assert_eq!(files(&another), files(&fresh));
+}
+
+/// What the newer template asks for the first time is answered with an option.
+#[test]
+fn a_new_question() {
+    let (clone, project) = older("upgrade-question");
+    let configuration = clone.join("cargo-generate.toml");
+    let question =
+        "\n[placeholders.motto]\ntype = \"string\"\nprompt = \"Motto?\"\ndefault = \"Soon\"\n";
+    fs::write(&configuration, read(&configuration) + question).unwrap();
+    replace(&clone.join("template/README.md"), "## Try it", "{{ motto }}\n\n## Try it");
+    passes(upgrade(&clone, &project).args(["-d", "motto=Now"]));
+    let readme = read(&project.join("README.md"));
+    assert!(readme.contains("Now\n\n## Try it"), "{readme}");
 }
 
 /// What the author has written in other places stays, and what is new comes beside it.
 #[test]
 fn changed_in_other_places() {
-    let (template, project) = older("upgrade-merged");
+    let (clone, project) = older("upgrade-merged");
     let lib = project.join("src/lib.rs");
     let ci = project.join(".github/workflows/ci.yml");
     replace(&lib, "#[derive(Debug)]", "#[derive(Debug, Default)]");
@@ -95,7 +123,7 @@ fn changed_in_other_places() {
     fs::remove_file(project.join("PUBLISHING.md")).unwrap();
     fs::write(project.join("Makefile"), "mine:\n").unwrap();
 
-    let said = passes(&mut upgrade(&project, template.to_str().unwrap()));
+    let said = passes(&mut upgrade(&clone, &project));
     for line in [
         "added     CONTRIBUTING.md",
         "updated   README.md",
@@ -122,11 +150,11 @@ fn changed_in_other_places() {
 /// Where both have changed the same lines, both are shown, and the command fails.
 #[test]
 fn changed_in_the_same_places() {
-    let (template, project) = older("upgrade-conflict");
+    let (clone, project) = older("upgrade-conflict");
     let lib = project.join("src/lib.rs");
     replace(&lib, "// Nothing is there.", "// The next event.");
     fs::write(project.join("CONTRIBUTING.md"), "# My rules\n").unwrap();
-    let said = fails(&mut upgrade(&project, template.to_str().unwrap()));
+    let said = fails(&mut upgrade(&clone, &project));
     assert!(said.contains("conflict  src/lib.rs"), "{said}");
     assert!(said.contains("conflict  CONTRIBUTING.md"), "{said}");
     assert!(said.contains("Solve the conflicts"), "{said}");
@@ -143,40 +171,33 @@ fn changed_in_the_same_places() {
 /// An answer can be changed where the template is the same.
 #[test]
 fn another_answer() {
-    let project = generate(NAME, &folder("upgrade-answer"), &["start=skeleton"]);
-    let mut command = upgrade(&project, repository().to_str().unwrap());
-    passes(command.args(["-d", "ci=false", "-d", "license=MIT"]));
+    let clone = clone("upgrade-answer-clone");
+    let project = made_in(&clone, &folder("upgrade-answer"));
+    let mut command = upgrade(&clone, &project);
+    passes(command.args(["--from", "HEAD", "-d", "ci=false", "-d", "license=MIT"]));
     let fresh = folder("upgrade-answers");
-    let fresh = generate(NAME, &fresh, &["start=skeleton", "ci=false", "license=MIT"]);
+    let answers = [&ANSWERS[..], &["ci=false", "license=MIT"]].concat();
+    let fresh = generate(NAME, &fresh, &answers);
     assert_eq!(files(&project), files(&fresh));
-}
-
-/// What comes of it depends on what is committed; that the revision is found does not.
-#[test]
-fn from_a_revision() {
-    let project = generate(NAME, &folder("upgrade-revision"), &["start=skeleton"]);
-    let said = text(&upgrade(&project, "HEAD").output().unwrap());
-    let done = ["The template has nothing new", "Run cargo test,", "Solve the conflicts,"];
-    assert!(done.iter().any(|sentence| said.contains(sentence)), "{said}");
 }
 
 #[test]
 fn what_cannot_be_upgraded() {
     let parent = folder("upgrade-bad");
-    let refuses = |mut command: Command, part: &str| {
-        let said = fails(&mut command);
+    let clone = clone("upgrade-bad-clone");
+    let refuses = |from: &str, project: &Path, part: &str| {
+        let said = fails(upgrade(&clone, project).arg(format!("--from={from}")));
         assert!(said.starts_with("error: ") && said.contains(part), "{said}");
     };
-    refuses(upgrade(&parent, "HEAD"), "cannot read");
+    refuses("HEAD", &parent, "cannot read");
     fs::write(parent.join("Cargo.toml"), "[package]\nname = \"other\"\n").unwrap();
-    refuses(upgrade(&parent, "HEAD"), "does not say what template the crate was made from");
+    refuses("HEAD", &parent, "does not say what template the crate was made from");
 
-    let project = generate(NAME, &parent, &["start=skeleton"]);
+    let project = made_in(&clone, &parent);
     let before = files(&project);
-    refuses(upgrade(&project, "v0.0.0-none"), "no revision v0.0.0-none; name the one");
-    refuses(upgrade(&project, "--end"), "no revision --end; name the one");
-    let mut git = Command::new("git");
-    passes(git.args(["init", "--quiet"]).current_dir(&project));
-    refuses(upgrade(&project, "HEAD"), "has changes that are not committed");
+    refuses("v0.0.0-none", &project, "no revision v0.0.0-none; name the one");
+    refuses("--end", &project, "no revision --end; name the one");
+    passes(git(&project).args(["init", "--quiet"]));
+    refuses("HEAD", &project, "has changes that are not committed");
     assert_eq!(files(&project), before);
 }

@@ -4,13 +4,9 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    sync::PoisonError,
 };
 
-use crate::{
-    generated::EXAMPLE,
-    support::{cargo, fails, files, folder, generate, passes, read, repository, text},
-};
+use crate::support::{cargo, fails, files, folder, generate, passes, read, repository, text};
 
 const PAGE: &str = "src/guide/4_walk_through.md";
 
@@ -140,7 +136,6 @@ fn run(project: &Path, cases: &str) -> Score {
 
 #[test]
 fn walk_through() {
-    let _turn = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let page = repository().join(PAGE);
     let mut written = read(&page);
     let project: PathBuf =

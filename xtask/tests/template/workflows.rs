@@ -1,22 +1,13 @@
 //! The workflows, of this repository and of generated crates.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
-use saphyr::{LoadableYamlNode, Yaml};
+use saphyr::Yaml;
 
-use crate::support::{fails, files, folder, generate, passes, read, repository};
-
-/// The workflows of a project with their names, read.
-fn workflows(project: &Path) -> Vec<(String, Yaml<'static>)> {
-    let all = files(&project.join(".github/workflows")).into_iter();
-    let all = all.map(|(name, text)| {
-        let text: &'static str = text.leak();
-        let mut documents = Yaml::load_from_str(text).unwrap();
-        assert_eq!(documents.len(), 1, "{name}");
-        (name, documents.remove(0))
-    });
-    all.collect()
-}
+use crate::{
+    jobs::{Job, workflows},
+    support::{fails, folder, generate, passes, read, repository},
+};
 
 fn generated(name: &str) -> std::path::PathBuf {
     generate("notify-backend-demo", &folder(name), &["start=skeleton", "repository=ada"])
@@ -63,19 +54,14 @@ fn least_rights_and_pinned_actions() {
 #[cfg(unix)]
 fn tag_version_and_changelog() {
     let project = generated("release");
-    let all = workflows(&project);
-    let (_, release) = all.iter().find(|(name, _)| name == "release.yml").unwrap();
-    let script = steps(release).find_map(|step| step.as_mapping_get("run")).unwrap();
-    let script = script.as_str().unwrap();
+    let output = project.join("output");
     let run = |tag: &str| {
-        let output = project.join("output");
         fs::write(&output, "").unwrap();
-        let mut command = Command::new("bash");
-        command.args(["-e", "-o", "pipefail", "-c", script]).current_dir(&project);
-        command.env("GITHUB_REF_NAME", tag).env("GITHUB_OUTPUT", &output);
-        command
+        let environment =
+            vec![("GITHUB_REF_NAME", tag), ("GITHUB_OUTPUT", output.to_str().unwrap())];
+        let job = Job { environment, ..Job::of(&project, "release.yml", "agree") };
+        job.steps().remove(0)
     };
-    let text = || read(&project.join("output"));
     let changelog = |text: &str| fs::write(project.join("CHANGELOG.md"), text).unwrap();
 
     assert!(
@@ -88,5 +74,5 @@ fn tag_version_and_changelog() {
         "# Changelog\n\n## 0.1.0 - 2026-01-31\n\n- *First* `version`.\n\n## 0.0.9\n\n- Old.\n",
     );
     passes(&mut run("v0.1.0"));
-    assert_eq!(text(), "text<<END_OF_SECTION\n\n- *First* `version`.\nEND_OF_SECTION\n");
+    assert_eq!(read(&output), "text<<END_OF_SECTION\n\n- *First* `version`.\nEND_OF_SECTION\n");
 }

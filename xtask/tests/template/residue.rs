@@ -1,0 +1,129 @@
+//! Nothing of the template is left over in a crate, whatever is answered.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use saphyr::{LoadableYamlNode, Yaml};
+
+use crate::support::{clone, entries, files, folder, passes, read, repository, xtask_of};
+
+const NAME: &str = "notify-backend-demo";
+
+/// The licences, and the files that have their texts.
+const LICENCES: [(&str, &[&str]); 5] = [
+    ("Apache-2.0", &["LICENSE-APACHE"]),
+    ("MIT", &["LICENSE-MIT"]),
+    ("MIT OR Apache-2.0", &["LICENSE-APACHE", "LICENSE-MIT"]),
+    ("MPL-2.0", &["LICENSE-MPL"]),
+    ("none", &[]),
+];
+
+/// The kinds of places for the source, each with a description that looks like a template.
+const REPOSITORIES: [(&str, &str); 4] = [
+    ("", "{{ x }}"),
+    ("ada", "{% x"),
+    ("https://github.com/ada/acme.git", "}}"),
+    ("https://git.example.org/ada", "${{ y }}"),
+];
+
+#[test]
+fn inotify() {
+    all_answers("inotify");
+}
+
+#[test]
+fn poll() {
+    all_answers("poll");
+}
+
+#[test]
+fn skeleton() {
+    all_answers("skeleton");
+}
+
+/// Makes a crate with each licence, with and without CI, for each kind of repository.
+fn all_answers(start: &str) {
+    let template = clone(&format!("residue-{start}-clone"));
+    for (license, texts) in LICENCES {
+        for ci in [true, false] {
+            for (repository, description) in REPOSITORIES {
+                let parent = folder(&format!("residue-{start}"));
+                let mut new = xtask_of(&template, ["new", NAME, "--destination"]);
+                new.arg(&parent);
+                let answers = [
+                    format!("start={start}"),
+                    format!("license={license}"),
+                    format!("ci={ci}"),
+                    format!("repository={repository}"),
+                    format!("description={description}"),
+                ];
+                passes(new.args(answers.iter().flat_map(|answer| ["-d", answer])));
+                check(&parent.join(NAME), &expected(start, texts, ci), description);
+            }
+        }
+    }
+}
+
+/// The files that a crate consists of: those of the snapshot, less what was not wanted.
+fn expected(start: &str, licences: &[&str], ci: bool) -> BTreeSet<String> {
+    let snapshot = format!("xtask/tests/template/snapshots/template__generated__{start}.snap");
+    let snapshot = read(&repository().join(snapshot));
+    let (_, listed) = snapshot.split_once("\n---\n").unwrap();
+    let is_open = !licences.is_empty();
+    let is_made = |path: &str| match path {
+        _ if path.starts_with("LICENSE") => false,
+        ".github/workflows/release.yml" => ci && is_open,
+        "PUBLISHING.md" => is_open,
+        _ => ci || !path.starts_with(".github/"),
+    };
+    let listed = listed.lines().filter(|path| is_made(path));
+    listed.chain(licences.iter().copied()).map(String::from).collect()
+}
+
+fn check(project: &Path, expected: &BTreeSet<String>, description: &str) {
+    let files = files(project);
+    let paths: BTreeSet<_> = files.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(&paths, expected);
+    for (path, text) in files {
+        check_syntax(&path, &text);
+        check_text(&path, &text.replace(description, "text").replace("${{", ""));
+    }
+    for folder in entries(project).iter().filter(|entry| entry.file_type().is_dir()) {
+        let mut inside = fs::read_dir(folder.path()).unwrap();
+        assert!(inside.next().is_some(), "{} is empty", folder.path().display());
+    }
+}
+
+fn check_syntax(path: &str, text: &str) {
+    match path.rsplit('.').next() {
+        Some("toml") => drop(toml::from_str::<toml::Table>(text).unwrap()),
+        Some("yml") => assert_eq!(Yaml::load_from_str(text).unwrap().len(), 1, "{path}"),
+        _ => {}
+    }
+}
+
+fn check_text(path: &str, text: &str) {
+    for mark in [
+        "{{",
+        "{%",
+        "%}",
+        "//~",
+        "#~",
+        "notify_backend_inotify",
+        "notify_backend_poll",
+        "InotifyBackend",
+        "PollBackend",
+        "YourBackend",
+    ] {
+        assert!(!text.contains(mark), "{mark} in {path}");
+    }
+    assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "end of {path}");
+    // Licences are as they are.
+    let is_told = !path.starts_with("LICENSE");
+    assert!(!is_told || !text.contains("\n\n\n"), "two empty lines in {path}");
+    let is_trimmed = text.lines().all(|line| line.trim_end() == line);
+    assert!(!is_told || is_trimmed, "a space at an end in {path}");
+    for address in text.split("https://").skip(1).filter(|_| is_told) {
+        let address = address.split([')', '"', '>', ' ', '\n']).next().unwrap();
+        assert!(!address.is_empty() && !address.contains("//"), "{address:?} in {path}");
+    }
+}
