@@ -1,10 +1,14 @@
 //! The whole way of publishing, against a registry on this machine.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
+    jobs::Job,
     registry::Registry,
-    support::{cargo, folder, generate, passes, read, repository, scratch},
+    support::{cargo, commit, folder, generate, git, passes, read, repository, scratch},
 };
 
 const NAME: &str = "notify-backend-demo";
@@ -32,18 +36,28 @@ fn from_the_library_to_a_program() {
     let home = parent.join("home");
     fs::create_dir(&home).unwrap();
     fs::write(home.join("config.toml"), registry.configuration()).unwrap();
-    let cargo = |project: &Path, arguments: &[&str]| in_home(&home, project, arguments);
+    let environment = [("CARGO_HOME", home.clone()), ("CARGO_BUILD_BUILD_DIR", target())];
+    let cargo = |project: &Path, arguments: &[&str]| {
+        let mut command = cargo(project, arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+    };
 
-    passes(&mut cargo(
-        repository(),
-        &["publish", "--package", "notify-backend", "--registry", "here", "--allow-dirty"],
-    ));
+    passes(&mut cargo(repository(), &["publish", "--package", "notify-backend", "--allow-dirty"]));
 
     let answers = ["start=poll", "repository=ada", "notify_backend_path="];
     let backend = generate(NAME, &parent, &answers);
     let before = read(&backend.join("Cargo.toml"));
     assert!(!before.contains("path ="), "{before}");
-    passes(&mut cargo(&backend, &["publish", "--registry", "here", "--allow-dirty"]));
+    passes(&mut cargo(&backend, &["update", "--workspace"]));
+    passes(git(&backend).args(["init", "--quiet"]));
+    commit(&backend);
+    for (workflow, job) in [("ci.yml", "package"), ("release.yml", "publish")] {
+        let expressions = vec![("steps.auth.outputs.token", "none")];
+        let environment =
+            environment.iter().map(|(name, value)| (*name, value.to_str().unwrap())).collect();
+        Job { expressions, environment, ..Job::of(&backend, workflow, job) }.passes();
+    }
     assert_eq!(read(&backend.join("Cargo.toml")), before);
 
     let program = parent.join("program");
@@ -83,9 +97,9 @@ tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
     assert_eq!(read(&unpacked.join(format!("{NAME}-0.1.0/Cargo.toml.orig"))), before);
 }
 
-/// cargo with a folder of its own for what it downloads and builds. What was built of a crate of
-/// ours is built again: cargo believes that a published version never changes.
-fn in_home(home: &Path, project: &Path, arguments: &[&str]) -> Command {
+/// A folder for what is built of crates from that registry. What was built of ours is built again:
+/// cargo believes that a published version never changes.
+fn target() -> PathBuf {
     let target = scratch("target-of-registry");
     if let Ok(known) = fs::read_dir(target.join("debug/.fingerprint")) {
         let known = known.map(|entry| entry.unwrap().path());
@@ -93,9 +107,7 @@ fn in_home(home: &Path, project: &Path, arguments: &[&str]) -> Command {
             fs::remove_dir_all(ours).unwrap();
         }
     }
-    let mut command = cargo(project, arguments);
-    command.env("CARGO_HOME", home).env("CARGO_BUILD_BUILD_DIR", target);
-    command
+    target
 }
 
 fn is_ours(fingerprint: &Path) -> bool {

@@ -57,11 +57,11 @@ impl Registry {
         registry
     }
 
-    /// What makes cargo take this registry for crates.io.
+    /// What makes cargo take this registry for crates.io, and publish there.
     pub(crate) fn configuration(&self) -> String {
         let index = format!("sparse+{}/index/", self.address);
         format!(
-            "[registries.here]\nindex = {index:?}\ntoken = \"none\"\n\n[source.crates-io]\nreplace-with = \"here\"\n"
+            "[registry]\ndefault = \"here\"\n\n[registries.here]\nindex = {index:?}\ntoken = \"none\"\n\n[source.crates-io]\nreplace-with = \"here\"\n"
         )
     }
 
