@@ -165,13 +165,18 @@ fn manifest_agrees_with_this_repository() {
         assert_eq!(package["license"], library["workspace"]["package"]["license"]);
         assert_eq!(&metadata["version"], version);
         assert_eq!(metadata["start"].as_str(), Some(start));
-        // The skeleton's tests cannot pass; its reference has none.
+        // The skeleton's tests cannot pass; its reference has none. Other references have tests of
+        // their own, which need more.
         for (kind, of) in [("dependencies", start), ("dev-dependencies", "inotify")] {
             let mut dependencies = generated[kind].clone();
             let of_library = dependencies["notify-backend"].as_table_mut().unwrap();
             assert_eq!(of_library.remove("version").as_ref(), Some(version));
             of_library.insert("path".into(), "../..".into());
-            assert_eq!(dependencies, reference(of)[kind], "{kind} of {start}");
+            let mut expected = reference(of)[kind].as_table().unwrap().clone();
+            if kind == "dev-dependencies" {
+                expected.retain(|name, _| dependencies.get(name).is_some());
+            }
+            assert_eq!(dependencies.as_table(), Some(&expected), "{kind} of {start}");
         }
     }
 }
