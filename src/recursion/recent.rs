@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt::Debug,
     hash::Hash,
     mem,
@@ -23,6 +23,9 @@ pub(super) struct Recent<I> {
     folders: HashMap<Node, Folder>,
     // Those that a walk has found, in their order, and the mark that came after it.
     walked: Vec<(Mark, Vec<Node>)>,
+    // What was found in folders that a rename has taken from their places, and whose new ones have
+    // not been reported yet.
+    moving: Vec<(Node, Vec<(CreateKind, OsString)>)>,
     // In the order in which they were found, each with the mark that comes after it.
     order: VecDeque<(Mark, Node)>,
     // Those yet to come.
@@ -49,6 +52,7 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         Self {
             folders: HashMap::new(),
             walked: Vec::new(),
+            moving: Vec::new(),
             order: VecDeque::new(),
             marks: VecDeque::new(),
             passed: 0,
@@ -151,13 +155,24 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     }
 
     fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
+        for (folder, entries) in mem::take(&mut self.moving) {
+            if is_moving(folder, tree) {
+                self.moving.push((folder, entries));
+            } else {
+                say(folder, entries.into_iter(), tree, found);
+            }
+        }
         self.walked.retain(|&(mark, _)| mark > last);
         while let Some(&(_, folder)) = self.order.front().filter(|(mark, _)| *mark <= last) {
             self.order.pop_front();
             // It may have been found once more since.
             if self.folders.get(&folder).is_some_and(|folder| folder.until <= last) {
-                self.say(folder, tree, found);
-                self.folders.remove(&folder);
+                let entries = self.folders.remove(&folder).map_or(Vec::new(), |it| it.entries);
+                if !entries.is_empty() && is_moving(folder, tree) {
+                    self.moving.push((folder, entries));
+                } else {
+                    say(folder, entries.into_iter(), tree, found);
+                }
             }
         }
     }
@@ -175,37 +190,58 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         }
     }
 
-    /// Says what was found below a folder, which comes before a report that it went away.
-    pub(super) fn release_below(
+    /// Says that an entry was found in a folder, and each folder on the way to it.
+    pub(super) fn release_entry(
         &mut self,
         folder: Node,
+        name: &OsStr,
         tree: &WatchTree<I>,
         found: &mut impl FnMut(Found),
     ) {
-        let is_below = |&it: &Node| lineage(it, tree).any(|above| above == folder);
-        let found_in = self.order.iter().map(|&(_, it)| it);
-        let below: Vec<_> = found_in.filter(|&it| self.holds(it)).filter(is_below).collect();
-        for folder in below {
-            self.say(folder, tree, found);
+        let mut way = vec![(folder, name)];
+        let folders = lineage(folder, tree);
+        way.extend(folders.filter_map(|it| Some((tree.parent(it)?, tree.name(it)))));
+        for (folder, name) in way.into_iter().rev() {
+            let entries = self.folders.get_mut(&folder).map(|folder| &mut folder.entries);
+            let entries = entries
+                .into_iter()
+                .flat_map(|entries| entries.extract_if(.., |(_, entry)| entry == name));
+            say(folder, entries, tree, found);
         }
     }
 
-    fn holds(&self, folder: Node) -> bool {
-        self.folders.get(&folder).is_some_and(|folder| !folder.entries.is_empty())
+    /// Whether something is held back that was found in a folder, or in one above it.
+    pub(super) fn holds_above(&self, folder: Node, tree: &WatchTree<I>) -> bool {
+        let holds = |it: Node| self.folders.get(&it).is_some_and(|it| !it.entries.is_empty());
+        lineage(folder, tree).any(holds)
     }
 
     fn say(&mut self, folder: Node, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
         let entries = self.folders.get_mut(&folder).map(|folder| mem::take(&mut folder.entries));
-        for (kind, name) in entries.into_iter().flatten() {
-            // None if the folder has been removed.
-            if let Some(path) = tree.entry_path(folder, &name) {
-                found(Found::Entry(kind, path));
-            }
-        }
+        say(folder, entries.into_iter().flatten(), tree, found);
     }
 
     /// The last mark that was put into the reports.
     fn last(&self) -> Mark {
         self.passed + self.marks.len() as Mark
     }
+}
+
+fn say<I: Copy + Eq + Hash + Debug>(
+    folder: Node,
+    entries: impl Iterator<Item = (CreateKind, OsString)>,
+    tree: &WatchTree<I>,
+    found: &mut impl FnMut(Found),
+) {
+    for (kind, name) in entries {
+        // None if the folder has been removed.
+        if let Some(path) = tree.entry_path(folder, &name) {
+            found(Found::Entry(kind, path));
+        }
+    }
+}
+
+/// Whether a folder, or one above it, was taken from its place, and has no other one yet.
+fn is_moving<I: Copy + Eq + Hash + Debug>(folder: Node, tree: &WatchTree<I>) -> bool {
+    tree.id(folder).is_some() && tree.root(folder).is_none()
 }

@@ -255,30 +255,31 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         self.is_mistaken
     }
 
-    /// Notes that a report from the folder `id` comes next: it is watched by then, and so the reports
-    /// are through that are older than its place. Says what was found there, and in those above it.
-    pub fn hear(&mut self, id: I, tree: &WatchTree<I>, mut found: impl FnMut(Found)) {
-        if !self.recent.is_empty() {
-            for folder in tree.nodes(id) {
-                self.recent.release_above(folder, tree, &mut found);
-            }
-        }
-    }
-
-    /// Notes that a report comes next that `name` went away from the folder `id`. Says what was found
-    /// in it and below it, unless it is [about another one](Self::is_ahead).
-    pub fn leaves(
+    /// Notes that a report about the entry `name` of the folder `id` comes next: the folder is watched
+    /// by then, and so the reports are through that are older than its place. Says what was found
+    /// there, and in those above it.
+    ///
+    /// If the folder is somewhere else by now, it may have got some of that only there. Then no more
+    /// is said than the report itself proves: `name`, and the folders on the way to it.
+    pub fn hear<W: FolderWatcher<Id = I>>(
         &mut self,
         id: I,
         name: &OsStr,
         tree: &WatchTree<I>,
+        watcher: &W,
         mut found: impl FnMut(Found),
     ) {
-        if !self.recent.is_empty() {
-            for folder in tree.nodes(id).filter_map(|parent| tree.child(parent, name)) {
-                if !self.is_ahead(folder) {
-                    self.recent.release_below(folder, tree, &mut found);
-                }
+        if self.recent.is_empty() {
+            return;
+        }
+        for folder in tree.nodes(id) {
+            if !self.recent.holds_above(folder, tree) {
+                continue;
+            }
+            if matches!(open_known(folder, tree, watcher), Ok(Some(_))) {
+                self.recent.release_above(folder, tree, &mut found);
+            } else {
+                self.recent.release_entry(folder, name, tree, &mut found);
             }
         }
     }

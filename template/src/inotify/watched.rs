@@ -162,13 +162,12 @@ impl Watched {
 
     fn apply_to_entry(&mut self, event: &RawEvent<'_>, kind: EventKind) {
         let &RawEvent { wd, name, cookie, .. } = event;
-        let Self { scan, tree, ready, .. } = self;
-        scan.hear(wd, tree, |found| ready.push_back(said(found)));
+        let Self { scan, tree, kernel, ready, .. } = self;
+        scan.hear(wd, name, tree, kernel, |found| ready.push_back(said(found)));
         let is_structural = match kind {
             EventKind::Create(_) if scan.is_repeated(wd, name) => return,
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
                 scan.forget(wd, name);
-                scan.leaves(wd, name, tree, |found| ready.push_back(said(found)));
                 true
             }
             kind => matches!(kind, EventKind::Create(_)),

@@ -19,21 +19,12 @@ fn pass(scene: &mut Scene, id: u32) -> Option<Vec<String>> {
     scan.pass(id, tree, |it| found.push(text(top, it))).then_some(found)
 }
 
-/// A report comes from a folder.
-fn hear(scene: &mut Scene, folder: &str) -> Vec<String> {
+/// A report comes about an entry of a folder.
+fn hear(scene: &mut Scene, folder: &str, name: &str) -> Vec<String> {
     let id = scene.tree.id(scene.node(folder)).unwrap();
     let mut found = Vec::new();
-    let Scene { top, tree, scan, .. } = scene;
-    scan.hear(id, tree, |it| found.push(text(top, it)));
-    found
-}
-
-/// A report comes that a folder has left the one that it was in.
-fn leaves(scene: &mut Scene, parent: &str, name: &str) -> Vec<String> {
-    let id = scene.tree.id(scene.node(parent)).unwrap();
-    let mut found = Vec::new();
-    let Scene { top, tree, scan, .. } = scene;
-    scan.leaves(id, name.as_ref(), tree, |it| found.push(text(top, it)));
+    let Scene { top, tree, scan, watcher, .. } = scene;
+    scan.hear(id, name.as_ref(), tree, watcher, |it| found.push(text(top, it)));
     found
 }
 
@@ -66,7 +57,6 @@ fn reports_until_then_are_about_another_folder() {
     let mut scene = renamed_and_made_anew(&top);
     let found = [scene.node("d"), scene.node("d/sub")];
     assert!(found.iter().all(|&folder| scene.scan.is_ahead(folder)));
-    assert!(leaves(&mut scene, "", "d").is_empty());
     pass(&mut scene, FIRST_MARK + 1);
     assert!(!found.iter().any(|&folder| scene.scan.is_ahead(folder)));
 }
@@ -104,12 +94,12 @@ fn what_was_found_above_a_folder_is_older_than_a_report_from_there() {
     scene.appears("", "other");
     scene.scan();
     assert_eq!(
-        sorted(hear(&mut scene, "d/sub")),
+        sorted(hear(&mut scene, "d/sub", "other")),
         ["File d/file", "Folder d/sub", "Folder d/sub/deep"]
     );
-    assert!(hear(&mut scene, "d").is_empty());
-    assert!(hear(&mut scene, "").is_empty());
-    assert_eq!(hear(&mut scene, "other"), ["Folder other/sub"]);
+    assert!(hear(&mut scene, "d", "other").is_empty());
+    assert!(hear(&mut scene, "", "other").is_empty());
+    assert_eq!(hear(&mut scene, "other", "other"), ["Folder other/sub"]);
     assert_eq!(pass(&mut scene, FIRST_MARK + 2), Some(Vec::new()));
 }
 
@@ -117,15 +107,45 @@ fn what_was_found_above_a_folder_is_older_than_a_report_from_there() {
 #[test]
 fn a_folder_that_leaves_while_it_is_listed_is_not_ahead_of_that_report() {
     let top = Folder::with(&[]);
-    let mut scene = scene(&top);
-    top.make("d");
-    top.touch("d/file");
-    scene.appears("", "d");
-    scene.step(1, &mut Vec::new());
-    top.rename("d", "e");
+    let mut scene = left_while_listed(&top);
     assert!(scene.scan().is_empty());
     assert!(!scene.scan.is_ahead(scene.node("d")));
-    assert_eq!(leaves(&mut scene, "", "d"), ["File d/file"]);
+}
+
+/// A folder is renamed, and gets a file, between being opened and listed.
+fn left_while_listed<'a>(top: &Folder) -> Scene<'a> {
+    let mut scene = scene(top);
+    top.make("d");
+    top.touch("d/old");
+    scene.appears("", "d");
+    top.rename("d", "e");
+    top.touch("e/new");
+    scene
+}
+
+#[test]
+fn what_a_renamed_folder_got_elsewhere_is_said_of_its_new_place() {
+    let top = Folder::with(&[]);
+    let mut scene = left_while_listed(&top);
+    assert!(scene.scan().is_empty());
+    // A report of the time before.
+    assert_eq!(hear(&mut scene, "d", "old"), ["File d/old"]);
+    let d = scene.node("d");
+    scene.tree.attach(d, scene.root, "e".as_ref());
+    assert_eq!(pass(&mut scene, FIRST_MARK + 1).unwrap(), ["File e/new"]);
+}
+
+#[test]
+fn what_was_found_in_a_moving_folder_waits_for_its_new_place() {
+    let top = Folder::with(&[]);
+    let mut scene = left_while_listed(&top);
+    assert!(scene.scan().is_empty());
+    let d = scene.node("d");
+    scene.tree.detach(d);
+    assert_eq!(pass(&mut scene, FIRST_MARK + 1), Some(Vec::new()));
+    scene.tree.attach(d, scene.root, "e".as_ref());
+    scene.scan.verify(scene.tree.id(d).unwrap());
+    assert_eq!(sorted(scene.scan()), ["File e/new", "File e/old"]);
 }
 
 #[test]
