@@ -154,37 +154,6 @@ fn folder_that_goes_away() {
     assert_eq!((code, stderr), (Some(0), vec!["nothing is left to watch".into()]));
 }
 
-/// What the README shows of the sample is what it prints.
-#[test]
-fn recording_of_the_readme() {
-    let readme = include_str!("../../../README.md");
-    let (_, recording) = readme.split_once("-- site &\n").unwrap();
-    let (recording, _) = recording.split_once("```").unwrap();
-    let mut lines = recording.lines();
-
-    let parent = tempfile::tempdir().unwrap();
-    fs::create_dir(parent.path().join("site")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watch"));
-    let mut sample = Running::start(command.arg("site").current_dir(&parent));
-    // Only the backend has another name there.
-    assert_eq!(sample.note(), lines.next().unwrap().replace("/demo ", "/inotify "));
-    for line in lines {
-        match line.strip_prefix("$ ") {
-            Some(command) => {
-                let mut shell = Command::new("sh");
-                let status = shell.args(["-c", command]).current_dir(&parent).status();
-                assert!(status.unwrap().success(), "{command}");
-            }
-            None => assert_eq!(without_tracker(&sample.line()), without_tracker(line)),
-        }
-    }
-}
-
-/// The line without the number of its tracker, which is another one each time.
-fn without_tracker(line: &str) -> &str {
-    line.split_once("tracker=").map_or(line, |(before, _)| before)
-}
-
 #[test]
 fn lines_for_a_person() {
     let folder = tempfile::tempdir().unwrap();
