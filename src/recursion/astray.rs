@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, folder::await_reports, lineage};
+use super::{FolderWatcher, Node, Via, WatchTree, folder::await_reports, lineage, open_known};
 
 /// Tasks that wait for the platform's report of a rename.
 ///
 /// A mark is put into the reports. If the tree still has the folder in the same place when it comes,
-/// there was no such report, and the tree is mistaken.
+/// and the folder is not there, there was no such report, and the tree is mistaken; unless something
+/// was reported to move, and may have come back: then another mark is waited for.
 #[derive(Debug)]
 pub(super) struct Astray<I, T> {
     // No mark has been made for these.
@@ -28,8 +29,9 @@ pub(super) struct Astray<I, T> {
 #[derive(Debug)]
 struct Waiting<T> {
     folder: Node,
-    // Where the tree had it.
+    // Where the tree had it, and what had moved by then.
     path: Option<PathBuf>,
+    moves: u64,
     place: Option<Place>,
     task: T,
 }
@@ -62,7 +64,8 @@ impl<I: Copy + Eq + Hash + Debug, T> Astray<I, T> {
         let name = tree.name(folder).to_owned();
         let place = tree.parent(folder).zip(tree.via(folder));
         let place = place.map(|(parent, via)| Place { parent, name, via });
-        self.unmarked.push(Waiting { folder, path: tree.path(folder), place, task });
+        let (path, moves) = (tree.path(folder), tree.moves());
+        self.unmarked.push(Waiting { folder, path, moves, place, task });
         self.is_mark_due = true;
     }
 
@@ -90,12 +93,26 @@ impl<I: Copy + Eq + Hash + Debug, T> Astray<I, T> {
     }
 
     /// What has been waiting for `mark`, if it is one that is waited for.
-    pub(super) fn pass(&mut self, mark: I, tree: &WatchTree<I>) -> Option<Passed<T>> {
+    pub(super) fn pass<W: FolderWatcher<Id = I>>(
+        &mut self,
+        mark: I,
+        tree: &WatchTree<I>,
+        watcher: &W,
+    ) -> Option<Passed<T>> {
         let at = self.marked.iter().position(|&(it, _)| it == mark)?;
         let mut passed = Passed { tasks: Vec::new(), places: Vec::new(), is_mistaken: false };
-        for waiting in self.marked.drain(..=at).flat_map(|(_, waiting)| waiting) {
-            let Waiting { folder, path, place, task } = waiting;
-            passed.is_mistaken |= path.is_some() && tree.path(folder) == path;
+        let marked: Vec<_> = self.marked.drain(..=at).flat_map(|(_, waiting)| waiting).collect();
+        for waiting in marked {
+            let Waiting { folder, path, moves, place, task } = waiting;
+            let is_elsewhere = || !matches!(open_known(folder, tree, watcher), Ok(Some(_)));
+            if path.is_some() && tree.path(folder) == path && is_elsewhere() {
+                if tree.moves() != moves {
+                    // It may have been reported to go and to come back, and have gone again since.
+                    self.push(folder, task, tree);
+                    continue;
+                }
+                passed.is_mistaken = true;
+            }
             passed.places.extend(place);
             passed.tasks.push(task);
         }

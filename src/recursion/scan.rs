@@ -225,8 +225,15 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
 
     /// Notes that a report comes next which may be a [mark](FolderWatcher::mark). Returns whether it
     /// is one, and says what was held back until it came.
-    pub fn pass(&mut self, id: I, tree: &WatchTree<I>, mut found: impl FnMut(Found)) -> bool {
-        let Some(Passed { tasks, places, is_mistaken }) = self.astray.pass(id, tree) else {
+    pub fn pass<W: FolderWatcher<Id = I>>(
+        &mut self,
+        id: I,
+        tree: &WatchTree<I>,
+        watcher: &W,
+        mut found: impl FnMut(Found),
+    ) -> bool {
+        let Some(Passed { tasks, places, is_mistaken }) = self.astray.pass(id, tree, watcher)
+        else {
             return self.recent.pass(id, tree, &mut found);
         };
         self.is_mistaken |= is_mistaken;

@@ -60,6 +60,8 @@ pub struct WatchTree<I> {
     by_name: HashTable<u32>,
     hasher: RandomState,
     names: Names,
+    // How often a folder was taken out of its place, or put into one.
+    moves: u64,
     // Where the roots with a relative path are: the current folder when they were added.
     bases: HashMap<u32, PathBuf, RandomState>,
 }
@@ -96,6 +98,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
             by_name: HashTable::new(),
             hasher: RandomState::new(),
             names: Names::default(),
+            moves: 0,
             bases: HashMap::with_hasher(RandomState::new()),
         }
     }
@@ -241,6 +244,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         if parent == ROOT || parent == NONE {
             return;
         }
+        self.moves += 1;
         let hash = self.hasher.hash_one((parent, self.names.get(name)));
         if let Ok(entry) = self.by_name.find_entry(hash, |&child| child == node.slot) {
             entry.remove();
@@ -276,6 +280,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         if let Some(replaced) = self.child(parent, name) {
             self.detach(replaced);
         }
+        self.moves += 1;
         let name = name.as_bytes();
         let stored = self.names.add(name);
         let first = mem::replace(&mut self.slots[parent.slot as usize].child, node.slot);
@@ -310,6 +315,11 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
             }
         }
         freed
+    }
+
+    /// A number that is another one once a folder has left its place, or got one.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
     }
 
     /// The bytes that the tree takes on the heap.

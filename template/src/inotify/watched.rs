@@ -136,8 +136,8 @@ impl Watched {
         if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
             self.compare_all();
         } else if event.flags.contains(ReadFlags::IGNORED) {
-            let Self { scan, tree, ready, .. } = self;
-            if scan.pass(event.wd, tree, |found| ready.push_back(said(found))) {
+            let Self { scan, tree, kernel, ready, .. } = self;
+            if scan.pass(event.wd, tree, kernel, |found| ready.push_back(said(found))) {
                 if scan.is_mistaken() {
                     self.compare_all();
                 }

@@ -15,8 +15,8 @@ fn scene<'a>(top: &Folder) -> Scene<'a> {
 /// A report comes that may be a mark. Returns what was held back, if it is.
 fn pass(scene: &mut Scene, id: u32) -> Option<Vec<String>> {
     let mut found = Vec::new();
-    let Scene { top, tree, scan, .. } = scene;
-    scan.pass(id, tree, |it| found.push(text(top, it))).then_some(found)
+    let Scene { top, tree, scan, watcher, .. } = scene;
+    scan.pass(id, tree, watcher, |it| found.push(text(top, it))).then_some(found)
 }
 
 /// A report comes about an entry of a folder.
@@ -204,4 +204,29 @@ fn a_tree_is_mistaken_if_no_rename_was_reported() {
     scene.scan();
     assert_eq!(scene.found(), set(["", "b", "b/new"]));
     scene.assert_right();
+}
+
+#[test]
+fn a_folder_that_is_back_in_its_place_is_no_mistake() {
+    let top = Folder::with(&["a"]);
+    let mut scene = made_in_a_renamed_one(&top);
+    top.rename("b", "a");
+    pass(&mut scene, FIRST_MARK + 1);
+    assert!(!scene.scan.is_mistaken());
+    scene.scan();
+    assert_eq!(scene.found(), set(["", "a", "a/new"]));
+}
+
+#[test]
+fn a_folder_that_was_reported_back_and_is_away_again_waits_for_another_mark() {
+    let top = Folder::with(&["a"]);
+    let mut scene = made_in_a_renamed_one(&top);
+    let a = scene.node("a");
+    scene.tree.attach(a, scene.root, "b".as_ref());
+    scene.tree.attach(a, scene.root, "a".as_ref());
+    pass(&mut scene, FIRST_MARK + 1);
+    assert!(!scene.scan.is_mistaken());
+    scene.scan();
+    pass(&mut scene, FIRST_MARK + 2);
+    assert!(scene.scan.is_mistaken());
 }
