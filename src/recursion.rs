@@ -101,6 +101,11 @@ fn open_known<W: FolderWatcher>(
     }
 }
 
+/// Whether a folder of the tree is where the tree has it.
+fn is_in_place<W: FolderWatcher>(node: Node, tree: &WatchTree<W::Id>, watcher: &W) -> bool {
+    matches!(open_known(node, tree, watcher), Ok(Some(_)))
+}
+
 /// Has a folder that was listed watched for everything. Adds those of its nodes to `placed` that are
 /// where the tree has them; returns one that is not, if all are not.
 fn finish_listing<W: FolderWatcher>(

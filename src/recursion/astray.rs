@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FolderWatcher, Node, Via, WatchTree, folder::await_reports, lineage, open_known};
+use super::{FolderWatcher, Node, Via, WatchTree, folder::await_reports, is_in_place, lineage};
 
 /// Tasks that wait for the platform's report of a rename.
 ///
@@ -104,8 +104,8 @@ impl<I: Copy + Eq + Hash + Debug, T> Astray<I, T> {
         let marked: Vec<_> = self.marked.drain(..=at).flat_map(|(_, waiting)| waiting).collect();
         for waiting in marked {
             let Waiting { folder, path, moves, place, task } = waiting;
-            let is_elsewhere = || !matches!(open_known(folder, tree, watcher), Ok(Some(_)));
-            if path.is_some() && tree.path(folder) == path && is_elsewhere() {
+            let has_stayed = path.is_some() && tree.path(folder) == path;
+            if has_stayed && !is_in_place(folder, tree, watcher) {
                 if tree.moves() != moves {
                     // It may have been reported to go and to come back, and have gone again since.
                     self.push(folder, task, tree);

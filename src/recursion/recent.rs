@@ -155,24 +155,20 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
     }
 
     fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
-        for (folder, entries) in mem::take(&mut self.moving) {
-            if is_moving(folder, tree) {
-                self.moving.push((folder, entries));
-            } else {
-                say(folder, entries.into_iter(), tree, found);
-            }
-        }
+        let mut due = mem::take(&mut self.moving);
         self.walked.retain(|&(mark, _)| mark > last);
         while let Some(&(_, folder)) = self.order.front().filter(|(mark, _)| *mark <= last) {
             self.order.pop_front();
             // It may have been found once more since.
             if self.folders.get(&folder).is_some_and(|folder| folder.until <= last) {
-                let entries = self.folders.remove(&folder).map_or(Vec::new(), |it| it.entries);
-                if !entries.is_empty() && is_moving(folder, tree) {
-                    self.moving.push((folder, entries));
-                } else {
-                    say(folder, entries.into_iter(), tree, found);
-                }
+                due.extend(self.folders.remove(&folder).map(|it| (folder, it.entries)));
+            }
+        }
+        for (folder, entries) in due {
+            if !entries.is_empty() && is_moving(folder, tree) {
+                self.moving.push((folder, entries));
+            } else {
+                say(folder, entries.into_iter(), tree, found);
             }
         }
     }

@@ -18,7 +18,7 @@ use super::{
     astray::{Astray, Passed, Place},
     finish_listing,
     folder::{Entries, EntryType, has_vanished, open_in},
-    open_known, place,
+    is_in_place, open_known, place,
     recent::Recent,
 };
 use crate::event::CreateKind;
@@ -283,7 +283,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             if !self.recent.holds_above(folder, tree) {
                 continue;
             }
-            if matches!(open_known(folder, tree, watcher), Ok(Some(_))) {
+            if is_in_place(folder, tree, watcher) {
                 self.recent.release_above(folder, tree, &mut found);
             } else {
                 self.recent.release_entry(folder, name, tree, &mut found);
