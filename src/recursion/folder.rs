@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat},
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, readlinkat, statat},
     io::Errno,
 };
 
@@ -23,17 +23,33 @@ pub(super) fn open(location: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, location, flags, Mode::empty())?)
 }
 
-/// Opens the folder `name` in `parent`; through a link only if that is how it is to be reached.
+/// Opens the folder `name` in `parent`, or the one that the link `name` leads to; only what `via`
+/// says. The other may have the name for a moment, and would be taken for what it is not.
 pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Result<OwnedFd> {
-    let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    if via == Via::Name {
-        flags |= OFlags::NOFOLLOW;
-    }
-    openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
-        // A link that leads in a circle leads to no folder.
-        Errno::LOOP => Errno::NOTDIR.into(),
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = match via {
+        Via::Name => openat(parent, name, flags | OFlags::NOFOLLOW, Mode::empty()),
+        Via::Link => readlinkat(parent, name, Vec::new())
+            .and_then(|target| openat(parent, target, flags, Mode::empty())),
+    };
+    opened.map_err(|error| match error {
+        // It is no link, or one that leads in a circle.
+        Errno::INVAL | Errno::LOOP => Errno::NOTDIR.into(),
         error => error.into(),
     })
+}
+
+/// Whether the entry `name` of `parent` is, or leads to, an opened folder.
+pub(super) fn is_entry(parent: BorrowedFd<'_>, name: &OsStr, via: Via, opened: &OwnedFd) -> bool {
+    let flags = match via {
+        Via::Name => AtFlags::SYMLINK_NOFOLLOW,
+        Via::Link => AtFlags::empty(),
+    };
+    let same = statat(parent, name, flags).and_then(|entry| {
+        let folder = fstat(opened)?;
+        Ok((entry.st_dev, entry.st_ino) == (folder.st_dev, folder.st_ino))
+    });
+    same.unwrap_or(false)
 }
 
 /// Waits until what is being done to the entries of a folder is done, and reported.

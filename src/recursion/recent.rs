@@ -76,10 +76,17 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         self.folders.insert(folder, Folder { until, is_confirmed: false, entries });
     }
 
-    /// Holds back that an entry was found in a folder.
+    /// Holds back that an entry was found in a folder; without a name, that the folder itself was.
     pub(super) fn hold(&mut self, folder: Node, kind: CreateKind, name: OsString) {
         if let Some(folder) = self.folders.get_mut(&folder) {
             folder.entries.push((kind, name));
+        }
+    }
+
+    /// Holds back no more that an entry was found in a folder: it will be said later, or reported.
+    pub(super) fn take_back(&mut self, folder: Node, name: &OsStr) {
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.entries.retain(|(_, entry)| entry != name);
         }
     }
 
@@ -113,6 +120,12 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
                 let placed = if folder.is_confirmed { folder.until } else { folder.until - 1 };
                 placed > self.passed
             })
+    }
+
+    /// Whether the reports that come next may be older than the folder's place, or not.
+    pub(super) fn is_unsure(&self, folder: Node) -> bool {
+        let is_found = self.folders.get(&folder).is_some_and(|it| it.until > self.passed);
+        is_found && !self.is_ahead(folder)
     }
 
     /// Whether `mark` is one that is waited for. What was found before it is said.

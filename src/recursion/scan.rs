@@ -17,9 +17,10 @@ use super::{
     FolderWatcher, Node, Via, WatchTree,
     astray::{Astray, Passed, Place},
     finish_listing,
-    folder::{Entries, EntryType, has_vanished, open_in},
+    folder::{Entries, EntryType, has_vanished, is_entry, open_in},
     is_in_place, open_known, place,
     recent::Recent,
+    release_unused,
 };
 use crate::event::CreateKind;
 
@@ -38,7 +39,8 @@ use crate::event::CreateKind;
 /// And a folder can be found in its place before all reports were looked at that are older: they may
 /// be about another one, which had the name earlier. So a scan ends with a
 /// [mark](FolderWatcher::mark) in the reports, and until that [comes](Self::pass), what was found is
-/// held back, and [`is_ahead`](Self::is_ahead) says of which folders it was.
+/// held back, and [`is_ahead`](Self::is_ahead) says of which folders it was. One that has left its
+/// place before the mark was made is [unsure](Self::is_unsure).
 ///
 /// While a scan is [active](Self::is_active), [`step`](Self::step) through it before the next
 /// platform event is looked at; the order of events stays right then. Events wait in the kernel
@@ -223,6 +225,14 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         self.recent.is_ahead(folder)
     }
 
+    /// Whether a report that comes next may be older than the place of `folder`, or may tell that it
+    /// leaves: it was found there, and was not there any more when the [mark](FolderWatcher::mark) was
+    /// made. What the platform reports of the folder itself tells which; it was watched all the time.
+    #[must_use]
+    pub fn is_unsure(&self, folder: Node) -> bool {
+        self.recent.is_unsure(folder)
+    }
+
     /// Notes that a report comes next which may be a [mark](FolderWatcher::mark). Returns whether it
     /// is one, and says what was held back until it came.
     pub fn pass<W: FolderWatcher<Id = I>>(
@@ -335,8 +345,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             } else if let Some(job) = self.waiting.pop() {
                 self.run(job, tree, watcher)
             } else if let Some(Link { parent, name, is_new, .. }) = self.links.pop_first() {
-                let task = Task::Enter(parent, name, Via::Link);
-                self.run(Job { task, is_new }, tree, watcher)
+                self.go_to((parent, &name, Via::Link), is_new, tree, watcher).map(|_| ())
             } else if let Some(folder) = self.gone.pop() {
                 self.remove(folder, tree, watcher);
                 Ok(())
@@ -460,27 +469,45 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         tree: &mut WatchTree<I>,
         watcher: &W,
     ) -> Result<(), Failure> {
-        let folder = match task {
+        match task {
             Task::List(folder) => {
-                let opened = self.find(folder, Task::List(folder), is_new, tree, watcher)?;
-                if let Some(opened) = &opened {
+                let task = Task::List(folder);
+                if let Some(opened) = self.find(folder, task, is_new, tree, watcher)? {
                     let id = watcher.watch_to_list(opened.as_fd());
                     self.unfinished.push(id.map_err(|error| failure(tree.path(folder), error))?);
+                    let listing = self.list(folder, opened, is_new, tree)?;
+                    self.listings.push(listing);
                 }
-                opened.map(|opened| (folder, opened))
             }
             Task::Enter(parent, name, via) => {
-                let entered = self.find_and_enter((parent, &name, via), is_new, tree, watcher)?;
-                self.gone.extend(entered.replaced);
-                // What is known by now was listed when it became so.
-                entered.folder.filter(|_| !entered.is_known)
+                let entered = self.go_to((parent, &name, via), is_new, tree, watcher)?;
+                // Whoever has looked at it when it was reported may have seen what went away before
+                // it was watched.
+                if let Some(folder) = entered.filter(|_| is_new) {
+                    self.recent.hold(folder, CreateKind::Folder, OsString::new());
+                }
             }
-        };
-        if let Some((folder, opened)) = folder {
-            let listing = self.list(folder, opened, is_new, tree)?;
-            self.listings.push(listing);
         }
         Ok(())
+    }
+
+    /// Enters a folder, and begins to list it. Returns it if it was not known yet; what is known by
+    /// now was listed when it became so.
+    fn go_to<W: FolderWatcher<Id = I>>(
+        &mut self,
+        place: (Node, &OsStr, Via),
+        is_new: bool,
+        tree: &mut WatchTree<I>,
+        watcher: &W,
+    ) -> Result<Option<Node>, Failure> {
+        let entered = self.find_and_enter(place, is_new, tree, watcher)?;
+        self.gone.extend(entered.replaced);
+        let Some((folder, opened)) = entered.folder.filter(|_| !entered.is_known) else {
+            return Ok(None);
+        };
+        let listing = self.list(folder, opened, is_new, tree)?;
+        self.listings.push(listing);
+        Ok(Some(folder))
     }
 
     /// Removes a folder that is gone, and gives up its watch; those below it go first.
@@ -548,6 +575,11 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             Err(error) => return Err(failure(tree.entry_path(parent, name), error)),
         };
         self.unfinished.push(id);
+        // If it leaves after this, that will be reported of it.
+        if !is_entry(folder, name, via, &opened) {
+            release_unused(id, tree, watcher);
+            return Ok(Entered::default());
+        }
         let known = tree.child(parent, name);
         let root = tree.root(parent);
         let is_known = known.is_some_and(|known| tree.id(known) == Some(id));
@@ -555,12 +587,16 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             _ if !is_new || via == Via::Link || is_known => false,
             // On its way from one place to another.
             None => true,
-            other_root => {
-                other_root == root && matches!(open_known(other, tree, watcher), Ok(None))
-            }
+            other_root if other_root != root => false,
+            _ => match open_known(other, tree, watcher) {
+                Ok(None) => true,
+                // Or it was, and has moved back.
+                _ => !is_entry(folder, name, via, &opened),
+            },
         };
         if let Some(moved) = tree.nodes(id).find(has_moved) {
             // The platform is about to report that it was renamed, and maybe not to this name.
+            self.recent.take_back(parent, name);
             let task = Task::Enter(parent, name.into(), via);
             self.astray.push(moved, PutOff::Job(Job { task, is_new }), tree);
             return Ok(Entered::default());

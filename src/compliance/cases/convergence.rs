@@ -234,6 +234,10 @@ const LOGS: &[&str] = &[
     "write a\nmkdir b\nrename a b/a\nrename b a\nwrite b\nappend a/a",
     // Made, filled and moved into what was just made.
     "mkdir a\nmkdir b\nwrite b/c\nrename b a/b\nappend a/b/c\nrename a/b c\nwrite c/d",
+    // Renamed over an empty folder, and back, and on.
+    "mkdir a\nmkdir b\nrename a b\nrename b a\nwrite a/c\nmkdir b\nrename a b\nrename b d\nappend d/c",
+    // A folder takes the place of a file that came there from another one.
+    "write a\nrename a b\nremove b\nmkdir b\nwrite b/c\nrename b d\nappend d/c",
 ];
 
 const SCRIPTS: Case = Case {

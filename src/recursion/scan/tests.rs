@@ -226,6 +226,18 @@ mod new_folders {
     }
 
     #[test]
+    fn a_folder_is_not_entered_as_a_link() {
+        let top = Folder::with(&[]);
+        let mut scene = Scene::new(&top);
+        top.make("folder");
+        let Scene { scan, tree, watcher, root, .. } = &mut scene;
+        let replaced = scan.enter(*root, "folder".as_ref(), Via::Link, true, tree, watcher);
+        assert_eq!(replaced.unwrap(), None);
+        assert_eq!(scene.found(), set([""]));
+        scene.assert_right();
+    }
+
+    #[test]
     fn what_a_link_led_to_may_take_its_place() {
         let outside = Folder::with(&["x/y"]);
         let top = Folder::with(&[]);
@@ -348,8 +360,9 @@ mod renames {
         renamed(&mut scene, "a", "b");
         scene.appears("", "a");
         scene.scan.settle();
-        let expected = ["File b/new/file", "Folder a/new", "Folder a/new/wrong"].map(String::from);
-        assert_eq!(sorted(scene.scan()), expected);
+        // Who has looked at it when it was reported has seen what was not watched yet.
+        let expected = ["File b/new/file", "Folder a/new", "Folder a/new/wrong", "Folder b/new"];
+        assert_eq!(sorted(scene.scan()), expected.map(String::from));
         scene.assert_right();
         scene.scan.settle();
         assert!(!scene.scan.is_active());
@@ -364,13 +377,70 @@ mod renames {
         top.make("new");
         top.rename("a/b", "new/b");
         scene.appears("", "new");
-        assert_eq!(scene.scan(), ["Folder new/b"]);
+        assert!(scene.scan().is_empty());
         assert_eq!(scene.node("a/b"), b);
         renamed(&mut scene, "a/b", "new/b");
         scene.scan.settle();
         assert!(scene.scan().is_empty());
         assert_eq!(scene.node("new/b"), b);
         assert!(scene.watcher.released().is_empty());
+        scene.assert_right();
+    }
+
+    #[test]
+    fn a_folder_of_which_is_only_reported_that_it_went_away_is_new_where_it_is() {
+        let top = Folder::with(&["a/b"]);
+        top.touch("a/b/file");
+        let mut scene = Scene::new(&top);
+        top.make("new");
+        top.rename("a/b", "new/b");
+        scene.appears("", "new");
+        let b = scene.node("a/b");
+        scene.tree.detach(b);
+        scene.scan();
+        scene.scan.settle();
+        assert!(scene.scan().is_empty());
+        scene.tree.remove(b).into_iter().for_each(|id| scene.watcher.release(id));
+        scene.scan.settle();
+        assert_eq!(scene.scan(), ["Folder new/b", "File new/b/file"]);
+        scene.assert_right();
+    }
+
+    /// The platform's report that it was renamed is not one of it, but of its name.
+    #[test]
+    fn a_folder_that_leaves_while_it_is_being_watched_is_not_found() {
+        let top = Folder::with(&["a"]);
+        let a = top.inode("a");
+        let leaves = |folder| {
+            if folder == a && top.at("a").exists() {
+                top.rename("a", "b");
+            }
+        };
+        let watcher = FakeWatcher::new().after(leaves);
+        let mut scene = Scene::with(top.path().to_owned(), watcher);
+        scene.appears("", "a");
+        scene.scan();
+        assert_eq!(scene.found(), set([""]));
+        scene.assert_right();
+        scene.appears("", "b");
+        scene.scan();
+        assert_eq!(scene.found(), set(["", "b"]));
+    }
+
+    #[test]
+    fn a_folder_that_is_back_where_it_was_is_found_in_no_other_place() {
+        let top = Folder::with(&["a"]);
+        let a = top.inode("a");
+        let returns = |folder| {
+            if folder == a && top.at("b").exists() {
+                top.rename("b", "a");
+            }
+        };
+        let mut scene = Scene::walked(top.path().to_owned(), FakeWatcher::new().after(returns));
+        top.rename("a", "b");
+        scene.appears("", "b");
+        scene.scan();
+        assert_eq!(scene.found(), set(["", "a"]));
         scene.assert_right();
     }
 

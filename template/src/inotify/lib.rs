@@ -2,7 +2,8 @@
 //!
 //! Folders are watched one by one; [`recursion`](notify_backend::recursion) keeps track of them.
 //! This file is the backend's outside. `watched.rs` says what each event means for what is watched,
-//! `files.rs` knows the watched files, and `kernel.rs` holds the platform's flags and calls.
+//! with `renames.rs` for folders on their way and `files.rs` for watched files; `kernel.rs` holds the
+//! platform's flags and calls.
 //!
 //! # What it does at the edges
 //!
@@ -23,6 +24,7 @@
 
 mod files;
 mod kernel;
+mod renames;
 mod watched;
 
 use std::{fs, io, ops::Range, task::ready};

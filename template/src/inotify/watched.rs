@@ -19,6 +19,7 @@ use rustix::fs::inotify::ReadFlags;
 use crate::{
     files::WatchedFile,
     kernel::{Kernel, RawEvent, entry_kind, root_kind},
+    renames::Renames,
 };
 
 /// How many entries of new folders are looked at before another task gets its turn.
@@ -36,28 +37,9 @@ pub(crate) struct Watched {
     // The watched folders, and whether recursively.
     roots: HashMap<Node, bool>,
     scan: Scan<i32>,
-    // Folders that are in no place of the tree for the moment.
-    displaced: Vec<Displaced>,
+    renames: Renames,
     // Whether a watched path has ended by itself.
     has_lost: bool,
-}
-
-/// A folder that was taken from its place by a rename, and whose new place is not known yet.
-#[derive(Debug)]
-struct Displaced {
-    folder: Node,
-    reason: Reason,
-    // Whether the kernel has been read to its end since.
-    is_old: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Reason {
-    /// It was renamed, with this cookie.
-    Moved(u32),
-    /// Another folder was given its name, in this folder. Either it was empty, and is gone; or the
-    /// two exchange their names, and it is about to move.
-    Replaced(Node, Box<OsStr>),
 }
 
 impl Watched {
@@ -68,7 +50,7 @@ impl Watched {
             tree: WatchTree::new(),
             roots: HashMap::new(),
             scan: Scan::new(FOLLOW_LINKS),
-            displaced: Vec::new(),
+            renames: Renames::default(),
             has_lost: false,
         }
     }
@@ -243,7 +225,8 @@ impl Watched {
         };
         let parents: Vec<_> = (self.tree.nodes(event.wd))
             .filter(may_matter)
-            .filter(|&parent| self.tree.root(parent).is_some_and(is_recursive))
+            // One on its way from one place to another has no root, and may get there with this.
+            .filter(|&parent| self.tree.root(parent).is_none_or(is_recursive))
             .collect();
         for parent in parents {
             let child = self.tree.child(parent, event.name);
@@ -252,15 +235,24 @@ impl Watched {
             if child.is_some_and(|child| self.scan.is_ahead(child)) {
                 // What came here, if anything, is gone or somewhere else by now.
                 if kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
-                    && let Some(moved) = self.take_moved(event.cookie)
+                    && let Some(moved) = self.renames.take_moved(event.cookie)
                 {
                     self.remove_folder(moved);
                 }
                 continue;
             }
+            let is_unsure = child.is_some_and(|child| self.scan.is_unsure(child));
             match kind {
                 EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-                    self.move_from(parent, event, child);
+                    let place = (parent, event.name.into());
+                    if let Some(child) = child.filter(|_| is_unsure) {
+                        self.renames.suspect(child, event.cookie);
+                    } else if !self.renames.exchanged(place, via, event.cookie, &self.tree)
+                        && let Some(child) = child
+                    {
+                        self.tree.detach(child);
+                        self.renames.moved(child, event.cookie);
+                    }
                 }
                 EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                     self.move_to(parent, event, via);
@@ -274,6 +266,10 @@ impl Watched {
                     if let Some(child) = child {
                         self.remove_folder(child);
                     }
+                    if is_unsure {
+                        // It may still be there.
+                        self.enter(parent, event.name, via, true);
+                    }
                 }
                 // It may have become readable.
                 EventKind::Modify(_) if child.is_none() => {
@@ -284,27 +280,54 @@ impl Watched {
         }
     }
 
-    fn move_from(&mut self, parent: Node, event: &RawEvent<'_>, child: Option<Node>) {
-        let reason = Reason::Moved(event.cookie);
-        if let Some(displaced) = self.displaced_from(parent, event.name) {
-            displaced.reason = reason;
-        } else if let Some(folder) = child {
-            self.tree.detach(folder);
-            self.displaced.push(Displaced { folder, reason, is_old: false });
+    fn move_to(&mut self, parent: Node, event: &RawEvent<'_>, via: Via) {
+        self.renames.led_to(parent, event.name, event.cookie);
+        if let Some(moved) = self.renames.take_moved(event.cookie) {
+            self.place(moved, parent, event.name);
+            return;
         }
+        let known = self.tree.child(parent, event.name);
+        let mut replaced = self.enter(parent, event.name, via, true);
+        if let Some(known) = known
+            && !(self.scan.is_ahead(known) || self.scan.is_unsure(known))
+        {
+            // Also where what came is somewhere else by now.
+            self.tree.detach(known);
+            replaced = Some(known);
+        }
+        self.displace(replaced, parent, event.name);
     }
 
-    fn move_to(&mut self, parent: Node, event: &RawEvent<'_>, via: Via) {
-        let replaced = match self.take_moved(event.cookie) {
-            Some(moved) => {
-                let replaced = self.tree.child(parent, event.name);
-                self.tree.attach(moved, parent, event.name);
-                self.tree.id(moved).into_iter().for_each(|id| self.scan.verify(id));
-                self.unless_same(replaced, moved)
+    /// Puts a folder where a rename has taken it.
+    fn place(&mut self, moved: Node, parent: Node, name: &OsStr) {
+        let replaced = self.tree.child(parent, name);
+        self.tree.attach(moved, parent, name);
+        if self.tree.parent(moved) != Some(parent) {
+            // Nothing is below itself: it is not known where it is.
+            self.remove_folder(moved);
+            return;
+        }
+        self.tree.id(moved).into_iter().for_each(|id| self.scan.verify(id));
+        let replaced = self.unless_same(replaced, moved);
+        self.displace(replaced, parent, name);
+    }
+
+    fn is_ahead(&self, parent: Node, name: &OsStr) -> bool {
+        self.tree.child(parent, name).is_some_and(|child| self.scan.is_ahead(child))
+    }
+
+    /// A folder says that it was renamed.
+    fn follow_itself(&mut self, wd: i32) {
+        for folder in self.tree.nodes(wd).collect::<Vec<_>>() {
+            match self.renames.proven(folder).map(|rename| rename.to) {
+                Some(Some((parent, name))) if !self.is_ahead(parent, &name) => {
+                    self.place(folder, parent, &name);
+                }
+                // Out of the tree, or to where it is not any more.
+                Some(_) => self.remove_folder(folder),
+                None => {}
             }
-            None => self.enter(parent, event.name, via, true),
-        };
-        self.displace(replaced, parent, event.name);
+        }
     }
 
     /// A scan may have found a folder already where a rename takes it. Removes one of the two then.
@@ -320,19 +343,8 @@ impl Watched {
 
     fn displace(&mut self, folder: Option<Node>, parent: Node, name: &OsStr) {
         if let Some(folder) = folder.filter(|&folder| self.tree.id(folder).is_some()) {
-            let reason = Reason::Replaced(parent, name.into());
-            self.displaced.push(Displaced { folder, reason, is_old: false });
+            self.renames.replaced(folder, (parent, name.into()));
         }
-    }
-
-    fn displaced_from(&mut self, parent: Node, name: &OsStr) -> Option<&mut Displaced> {
-        let replaced = Reason::Replaced(parent, name.into());
-        self.displaced.iter_mut().find(|it| it.reason == replaced)
-    }
-
-    fn take_moved(&mut self, cookie: u32) -> Option<Node> {
-        let at = self.displaced.iter().position(|it| it.reason == Reason::Moved(cookie))?;
-        Some(self.displaced.remove(at).folder)
     }
 
     /// Watches a folder that appeared, and what is below it. Returns the one that had its name.
@@ -347,6 +359,15 @@ impl Watched {
     fn apply_to_root(&mut self, wd: i32, kind: EventKind) {
         let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
         let is_lost = !matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        match kind {
+            EventKind::Modify(ModifyKind::Metadata(_)) => {
+                if let Some(folder) = self.renames.overwritten(wd, &self.tree) {
+                    self.remove_folder(folder);
+                }
+            }
+            EventKind::Modify(ModifyKind::Name(_)) => self.follow_itself(wd),
+            _ => {}
+        }
         for node in self.tree.nodes(wd).collect::<Vec<_>>() {
             // Of other folders, the one above tells the same.
             if !self.tree.is_root(node) && !is_unmounted {
@@ -415,21 +436,15 @@ impl Watched {
     /// All events that were read are applied, and the kernel had no more at that time.
     pub(crate) fn settle(&mut self) {
         self.scan.settle();
-        if self.displaced.is_empty() {
-            return;
+        for folder in self.renames.settle() {
+            self.remove_folder(folder);
         }
-        // Where the second half of a rename has not come by now, the folder is somewhere else.
-        let gone: Vec<_> = self.displaced.extract_if(.., |displaced| displaced.is_old).collect();
-        for displaced in gone {
-            self.remove_folder(displaced.folder);
-        }
-        self.displaced.iter_mut().for_each(|displaced| displaced.is_old = true);
     }
 
     /// Removes a folder that is gone. A root has ended by that.
     fn remove_folder(&mut self, folder: Node) {
         self.has_lost |= self.roots.remove(&folder).is_some();
-        self.displaced.retain(|displaced| displaced.folder != folder);
+        self.renames.forget(folder);
         for wd in self.tree.remove(folder) {
             self.kernel.release(wd);
         }

@@ -112,6 +112,26 @@ fn a_folder_that_leaves_while_it_is_listed_is_not_ahead_of_that_report() {
     assert!(!scene.scan.is_ahead(scene.node("d")));
 }
 
+#[test]
+fn a_report_may_be_about_a_folder_that_leaves_while_it_is_listed_or_about_an_older_one() {
+    let top = Folder::with(&[]);
+    let mut scene = left_while_listed(&top);
+    scene.scan();
+    let d = scene.node("d");
+    assert!(scene.scan.is_unsure(d));
+    pass(&mut scene, FIRST_MARK + 1);
+    assert!(!scene.scan.is_unsure(d));
+}
+
+#[test]
+fn of_a_folder_that_stays_it_is_sure_which_reports_are_about_it() {
+    let top = Folder::with(&[]);
+    let mut scene = renamed_and_made_anew(&top);
+    assert!(!scene.scan.is_unsure(scene.node("d")));
+    pass(&mut scene, FIRST_MARK + 1);
+    assert!(!scene.scan.is_unsure(scene.node("d")));
+}
+
 /// A folder is renamed, and gets a file, between being opened and listed.
 fn left_while_listed<'a>(top: &Folder) -> Scene<'a> {
     let mut scene = scene(top);

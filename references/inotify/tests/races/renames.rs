@@ -1,0 +1,113 @@
+//! Folders that are renamed, and others that get their names, before the first event is read.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    thread,
+};
+
+use fastrand::Rng;
+
+use crate::scene::{Scene, assert_nothing_missed};
+
+/// When it is looked whether a link was renamed there, a folder has the name.
+#[test]
+fn a_folder_in_the_place_of_a_file_is_no_link() {
+    let mut scene = Scene::with(&[]);
+    scene.touch("file");
+    scene.rename("file", "name");
+    fs::remove_file(scene.path("name")).unwrap();
+    fs::create_dir(scene.path("name")).unwrap();
+    let name = scene.path("name");
+    scene.read_to(&name);
+    scene.rename("name", "elsewhere");
+    scene.touch("elsewhere/last");
+    let last = scene.path("elsewhere/last");
+    assert_nothing_missed(&scene.read_to(&last));
+}
+
+/// There and back looks like an exchange of two names.
+#[test]
+fn what_was_renamed_over_an_empty_folder_can_be_renamed_back() {
+    let mut scene = Scene::with(&["there", "back"]);
+    // Its watch does not end before this is closed.
+    let _open = File::open(scene.path("there")).unwrap();
+    scene.rename("back", "there");
+    scene.rename("there", "back");
+    scene.touch("back/last");
+    let last = scene.path("back/last");
+    assert_nothing_missed(&scene.read_to(&last));
+}
+
+/// When it is looked what came there, nothing has the name.
+#[test]
+fn what_was_renamed_over_an_empty_folder_can_be_renamed_on() {
+    let mut scene = Scene::with(&["empty"]);
+    let _open = File::open(scene.path("empty")).unwrap();
+    fs::create_dir(scene.path("new")).unwrap();
+    scene.rename("new", "empty");
+    scene.rename("empty", "on");
+    scene.touch("on/last");
+    let last = scene.path("on/last");
+    assert_nothing_missed(&scene.read_to(&last));
+}
+
+/// The folder that it is moved to is not watched by then: no event tells where it went.
+#[test]
+fn what_goes_away_after_a_moved_folder_is_told_is_told_too() {
+    let mut scene = Scene::with(&["folder"]);
+    scene.touch("folder/file");
+    scene.settle();
+    fs::create_dir(scene.path("new")).unwrap();
+    scene.rename("folder", "new/folder");
+    let folder = scene.path("new/folder");
+    scene.read_to(&folder);
+    fs::remove_file(folder.join("file")).unwrap();
+    scene.touch("last");
+    let last = scene.path("last");
+    let events = scene.read_to(&last);
+    assert!(events.iter().any(|event| event.path.starts_with(&folder)), "{events:#?}");
+}
+
+/// All that can come together does so in some of the rounds.
+#[test]
+fn many_threads_rename_without_a_loss() {
+    for round in 0..60 {
+        let mut scene = Scene::new();
+        let last = scene.path("last");
+        let top = scene.path("");
+        let changes = || {
+            thread::scope(|scope| {
+                for thread in 0..8 {
+                    let top = &top;
+                    scope.spawn(move || {
+                        change_at_random(top.clone(), Rng::with_seed(round * 8 + thread));
+                    });
+                }
+            });
+            File::create(&last).unwrap();
+        };
+        assert_nothing_missed(&scene.read_during(changes, &last));
+    }
+}
+
+/// Few names, so that the changes of several threads meet; many of them fail.
+fn change_at_random(top: PathBuf, mut rng: Rng) {
+    let path = |rng: &mut Rng| {
+        let mut path = top.clone();
+        for _ in 0..=rng.u8(0..3) {
+            path.push(rng.char('a'..='e').to_string());
+        }
+        path
+    };
+    for _ in 0..60 {
+        let place = path(&mut rng);
+        _ = match rng.u8(0..8) {
+            0 | 1 => File::create(&place).map(drop),
+            2 | 3 => fs::create_dir(&place),
+            4 | 5 => fs::rename(&place, path(&mut rng)),
+            6 => fs::remove_file(&place).or_else(|_| fs::remove_dir(&place)),
+            _ => fs::remove_dir_all(&place),
+        };
+    }
+}
