@@ -6,6 +6,7 @@
 //! older than its watch ([`Scan`]).
 
 mod astray;
+mod entries;
 mod folder;
 mod recent;
 mod scan;
@@ -19,14 +20,14 @@ use std::{
     fmt::Debug,
     hash::Hash,
     io, iter,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::Path,
 };
 
 pub use scan::{Found, Scan};
 pub use tree::{Node, WatchTree};
 
-use folder::{has_vanished, open};
+use folder::{Opened, has_vanished, open};
 
 /// The platform's part: how one folder is watched.
 pub trait FolderWatcher {
@@ -84,7 +85,7 @@ fn open_known<W: FolderWatcher>(
     node: Node,
     tree: &WatchTree<W::Id>,
     watcher: &W,
-) -> io::Result<Option<OwnedFd>> {
+) -> io::Result<Option<Opened>> {
     let Some(location) = tree.location(node) else {
         return Ok(None);
     };

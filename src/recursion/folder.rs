@@ -1,36 +1,70 @@
-//! Opening and listing folders, each by the descriptor of the one above it.
+//! Opening folders, each by the descriptor of the one above it.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io,
-    os::{
-        fd::{BorrowedFd, OwnedFd},
-        unix::ffi::OsStringExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, readlinkat, statat},
+    fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, readlinkat, statat},
     io::Errno,
 };
 
-use super::Via;
+use super::{Via, entries::Entries};
 
-/// Opens the folder at `location`.
-pub(super) fn open(location: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(openat(CWD, location, flags, Mode::empty())?)
+/// An open folder. To open one, and to close it, is reported by some platforms.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Readable(OwnedFd),
+    /// Nothing is reported of it, where the platform knows a way (`O_PATH`).
+    Unreported(OwnedFd),
+}
+
+const READABLE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNREPORTED: OFlags = READABLE.union(OFlags::PATH);
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+const UNREPORTED: OFlags = READABLE;
+
+impl Opened {
+    /// The folder, opened to be read.
+    pub(super) fn into_readable(self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Readable(folder) => Ok(folder),
+            Self::Unreported(folder) => Ok(openat(folder, ".", READABLE, Mode::empty())?),
+        }
+    }
+}
+
+impl AsFd for Opened {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Readable(folder) | Self::Unreported(folder) => folder.as_fd(),
+        }
+    }
+}
+
+/// Opens the folder at `location`, which may be watched for everything.
+pub(super) fn open(location: &Path) -> io::Result<Opened> {
+    Ok(Opened::Unreported(openat(CWD, location, UNREPORTED, Mode::empty())?))
 }
 
 /// Opens the folder `name` in `parent`, or the one that the link `name` leads to; only what `via`
 /// says. The other may have the name for a moment, and would be taken for what it is not.
-pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+///
+/// An entry is opened to be listed. Where a link leads may be watched for everything by now.
+pub(super) fn open_in(parent: impl AsFd, name: &OsStr, via: Via) -> io::Result<Opened> {
+    let parent = parent.as_fd();
     let opened = match via {
-        Via::Name => openat(parent, name, flags | OFlags::NOFOLLOW, Mode::empty()),
+        Via::Name => {
+            openat(parent, name, READABLE | OFlags::NOFOLLOW, Mode::empty()).map(Opened::Readable)
+        }
         Via::Link => readlinkat(parent, name, Vec::new())
-            .and_then(|target| openat(parent, target, flags, Mode::empty())),
+            .and_then(|target| openat(parent, target, UNREPORTED, Mode::empty()))
+            .map(Opened::Unreported),
     };
     opened.map_err(|error| match error {
         // It is no link, or one that leads in a circle.
@@ -40,12 +74,12 @@ pub(super) fn open_in(parent: BorrowedFd<'_>, name: &OsStr, via: Via) -> io::Res
 }
 
 /// Whether the entry `name` of `parent` is, or leads to, an opened folder.
-pub(super) fn is_entry(parent: BorrowedFd<'_>, name: &OsStr, via: Via, opened: &OwnedFd) -> bool {
+pub(super) fn is_entry(parent: impl AsFd, name: &OsStr, via: Via, opened: &Opened) -> bool {
     let flags = match via {
         Via::Name => AtFlags::SYMLINK_NOFOLLOW,
         Via::Link => AtFlags::empty(),
     };
-    let same = statat(parent, name, flags).and_then(|entry| {
+    let same = statat(parent.as_fd(), name, flags).and_then(|entry| {
         let folder = fstat(opened)?;
         Ok((entry.st_dev, entry.st_ino) == (folder.st_dev, folder.st_ino))
     });
@@ -67,71 +101,4 @@ pub(super) fn await_reports(location: &Path) {
 /// Whether an error only says that a folder is not there any more, or that something else is.
 pub(super) fn has_vanished(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The entries of an open folder, without `.` and `..`.
-#[derive(Debug)]
-pub(super) struct Entries(Dir);
-
-/// What an entry is, as far as watching goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EntryType {
-    Folder,
-    Link,
-    Other,
-}
-
-impl Entries {
-    pub(super) fn new(folder: OwnedFd) -> io::Result<Self> {
-        Ok(Self(Dir::new(folder)?))
-    }
-
-    pub(super) fn folder(&self) -> io::Result<BorrowedFd<'_>> {
-        Ok(self.0.fd()?)
-    }
-
-    fn entry_type(&self, name: &OsStr, listed: FileType) -> FileType {
-        // A few file systems leave the type out of the listing.
-        if listed != FileType::Unknown {
-            return listed;
-        }
-        let stat = self.0.fd().and_then(|dir| statat(dir, name, AtFlags::SYMLINK_NOFOLLOW));
-        stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
-    }
-}
-
-impl Iterator for Entries {
-    type Item = io::Result<(OsString, EntryType)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let entry = match self.0.read()? {
-                Ok(entry) => entry,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            let name = OsString::from_vec(name.to_owned());
-            let entry_type = match self.entry_type(&name, entry.file_type()) {
-                // To open what is unknown tells.
-                FileType::Directory | FileType::Unknown => EntryType::Folder,
-                FileType::Symlink => EntryType::Link,
-                _ => EntryType::Other,
-            };
-            return Some(Ok((name, entry_type)));
-        }
-    }
-}
-
-impl EntryType {
-    /// How a folder is reached through such an entry.
-    pub(super) fn via(self, follow_links: bool) -> Option<Via> {
-        match self {
-            Self::Folder => Some(Via::Name),
-            Self::Link if follow_links => Some(Via::Link),
-            Self::Link | Self::Other => None,
-        }
-    }
 }

@@ -21,8 +21,7 @@ use crate::event::CreateKind;
 #[derive(Debug)]
 pub(super) struct Recent<I> {
     folders: HashMap<Node, Folder>,
-    // Those that a walk has found, in their order, and the mark that came after it.
-    walked: Vec<(Mark, Vec<Node>)>,
+    walked: Vec<Walked>,
     // What was found in folders that a rename has taken from their places, and whose new ones have
     // not been reported yet.
     moving: Vec<(Node, Vec<(CreateKind, OsString)>)>,
@@ -36,6 +35,18 @@ pub(super) struct Recent<I> {
 
 /// The number of a mark; they come in this order.
 type Mark = u64;
+
+/// What a walk has found. In the order of the nodes.
+#[derive(Debug)]
+struct Walked {
+    // The mark after it.
+    until: Mark,
+    // Folders that were still in their places when that was made.
+    confirmed: Vec<Node>,
+    // Folders that were there while they were watched, and of which nobody knows whether they still
+    // were then.
+    watched: Vec<Node>,
+}
 
 #[derive(Debug)]
 struct Folder {
@@ -95,11 +106,13 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
         self.marks.push_back(mark);
     }
 
-    /// Notes that a mark was put into the reports after a walk; `folders` were still in their places.
-    pub(super) fn mark_walk(&mut self, mark: I, mut folders: Vec<Node>) {
+    /// Notes that a mark was put into the reports after a walk. Of the folders that it has found,
+    /// some were `confirmed` to be in their places after that, and some had been `watched` there.
+    pub(super) fn mark_walk(&mut self, mark: I, mut confirmed: Vec<Node>, mut watched: Vec<Node>) {
         self.marks.push_back(mark);
-        folders.sort_unstable();
-        self.walked.push((self.last(), folders));
+        confirmed.sort_unstable();
+        watched.sort_unstable();
+        self.walked.push(Walked { until: self.last(), confirmed, watched });
     }
 
     /// Notes that a folder was still in its place after the last mark was made.
@@ -111,10 +124,7 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     /// Whether the reports that come next are older than the folder's place.
     pub(super) fn is_ahead(&self, folder: Node) -> bool {
-        let is_walked = |(mark, folders): &(Mark, Vec<Node>)| {
-            *mark > self.passed && folders.binary_search(&folder).is_ok()
-        };
-        self.walked.iter().any(is_walked)
+        self.is_walked(folder, |walked| &walked.confirmed)
             || self.folders.get(&folder).is_some_and(|folder| {
                 // When it was found, at the latest mark or later, it was there in any case.
                 let placed = if folder.is_confirmed { folder.until } else { folder.until - 1 };
@@ -124,8 +134,14 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     /// Whether the reports that come next may be older than the folder's place, or not.
     pub(super) fn is_unsure(&self, folder: Node) -> bool {
-        let is_found = self.folders.get(&folder).is_some_and(|it| it.until > self.passed);
+        let is_found = self.folders.get(&folder).is_some_and(|it| it.until > self.passed)
+            || self.is_walked(folder, |walked| &walked.watched);
         is_found && !self.is_ahead(folder)
+    }
+
+    fn is_walked(&self, folder: Node, part: fn(&Walked) -> &Vec<Node>) -> bool {
+        let mut to_come = self.walked.iter().filter(|walked| walked.until > self.passed);
+        to_come.any(|walked| part(walked).binary_search(&folder).is_ok())
     }
 
     /// Whether `mark` is one that is waited for. What was found before it is said.
@@ -158,7 +174,7 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     /// Whether something can be said by now.
     pub(super) fn is_due(&self) -> bool {
-        let is_walk_due = self.walked.iter().any(|&(mark, _)| mark <= self.passed);
+        let is_walk_due = self.walked.iter().any(|walked| walked.until <= self.passed);
         is_walk_due || self.order.front().is_some_and(|&(until, _)| until <= self.passed)
     }
 
@@ -169,7 +185,7 @@ impl<I: Copy + Eq + Hash + Debug> Recent<I> {
 
     fn release(&mut self, last: Mark, tree: &WatchTree<I>, found: &mut impl FnMut(Found)) {
         let mut due = mem::take(&mut self.moving);
-        self.walked.retain(|&(mark, _)| mark > last);
+        self.walked.retain(|walked| walked.until > last);
         while let Some(&(_, folder)) = self.order.front().filter(|(mark, _)| *mark <= last) {
             self.order.pop_front();
             // It may have been found once more since.

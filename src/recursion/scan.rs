@@ -9,15 +9,16 @@ use std::{
     fmt::Debug,
     hash::Hash,
     io, mem,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
 };
 
 use super::{
     FolderWatcher, Node, Via, WatchTree,
     astray::{Astray, Passed, Place},
+    entries::{Entries, EntryType},
     finish_listing,
-    folder::{Entries, EntryType, has_vanished, is_entry, open_in},
+    folder::{Opened, has_vanished, is_entry, open_in},
     is_in_place, open_known, place,
     recent::Recent,
     release_unused,
@@ -126,7 +127,7 @@ pub enum Found {
 #[derive(Debug, Default)]
 struct Entered {
     // The folder, opened, if it is watched now.
-    folder: Option<(Node, OwnedFd)>,
+    folder: Option<(Node, Opened)>,
     // Whether the tree had it there already.
     is_known: bool,
     // Another folder that the tree had there; detached.
@@ -549,7 +550,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
         is_new: bool,
         tree: &WatchTree<I>,
         watcher: &W,
-    ) -> Result<Option<OwnedFd>, Failure> {
+    ) -> Result<Option<Opened>, Failure> {
         let opened =
             open_known(folder, tree, watcher).map_err(|error| failure(tree.path(folder), error))?;
         if opened.is_none() && tree.id(folder).is_some() {
@@ -614,7 +615,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     fn list(
         &mut self,
         folder: Node,
-        opened: OwnedFd,
+        opened: Opened,
         is_new: bool,
         tree: &WatchTree<I>,
     ) -> Result<Listing, Failure> {

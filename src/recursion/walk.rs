@@ -9,7 +9,7 @@ use std::{
     fmt::Debug,
     hash::Hash,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -17,14 +17,19 @@ use std::{
 };
 
 use super::{
-    FolderWatcher, Node, Scan, Via, WatchTree, finish_listing,
-    folder::{Entries, has_vanished, open_in},
-    open_known, place,
+    FolderWatcher, Node, Scan, Via, WatchTree,
+    entries::read_all,
+    finish_listing,
+    folder::{Opened, has_vanished, open_in},
+    open_known, place, release_unused,
 };
 
 impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
     /// Watches every folder below `top`, which is watched already, and adds them to the tree. Large
     /// trees are walked by as many threads as there are cores; all have ended when it returns.
+    ///
+    /// A folder without others in it is watched for everything as soon as it is listed, while the
+    /// system has it at hand; the others when everything is.
     ///
     /// Links that lead to folders are followed after everything else and in the order of their
     /// paths, and each only if it leads to a folder that the same root does not watch yet: no chain
@@ -45,6 +50,7 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
             busy: 0,
             waiting: 0,
             listed: Vec::new(),
+            finished: Vec::new(),
             replaced: Vec::new(),
             failed: Vec::new(),
         };
@@ -63,7 +69,7 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
         let mark = watcher.mark();
         let (placed, astray) = finish_all(&state.listed, state.tree, watcher);
         if let Some(mark) = mark {
-            self.recent.mark_walk(mark, placed);
+            self.recent.mark_walk(mark, placed, state.finished);
         }
         for (id, folder) in astray {
             self.finish_later(id, folder, state.tree);
@@ -143,8 +149,10 @@ struct State<'a, I> {
     busy: usize,
     // Threads that wait for that.
     waiting: usize,
-    // What was watched to be listed.
+    // What was watched to be listed, and is not watched for everything yet.
     listed: Vec<I>,
+    // What is, while it was where the tree has it.
+    finished: Vec<Node>,
     // Folders of the tree whose place is another one's. Watched to the end, by which they may have
     // been found elsewhere.
     replaced: Vec<Node>,
@@ -153,9 +161,16 @@ struct State<'a, I> {
 
 struct Entry {
     parent: Node,
-    folder: Arc<Entries>,
+    folder: Arc<Open>,
     name: OsString,
     via: Via,
+}
+
+/// A folder that is listed.
+struct Open {
+    folder: Opened,
+    // Where it was when it was entered.
+    location: PathBuf,
 }
 
 impl<'a, W: FolderWatcher + Sync> Walk<'a, W>
@@ -166,14 +181,15 @@ where
         let mut state = self.lock();
         let opened = open_known(top, state.tree, self.watcher);
         let watched = opened.and_then(|folder| {
-            let watch = |folder: OwnedFd| Ok((self.watcher.watch_to_list(folder.as_fd())?, folder));
+            let watch = |folder: Opened| Ok((self.watcher.watch_to_list(folder.as_fd())?, folder));
             folder.map(watch).transpose()
         });
+        let location = state.tree.location(top).unwrap_or_default();
         match watched {
             Ok(Some((id, folder))) => {
-                state.listed.push(id);
                 drop(state);
-                self.list(top, folder);
+                let finished = self.list((top, id), folder, location);
+                self.lock().finished.extend(finished);
             }
             Ok(None) => {}
             Err(error) => {
@@ -192,6 +208,7 @@ where
             let entered = panic::catch_unwind(AssertUnwindSafe(|| self.enter(entry)));
             // Or the other threads would wait for what this one might have found.
             let mut state = self.lock();
+            state.finished.extend(entered.iter().flatten());
             state.busy -= 1;
             let is_signal_due = state.waiting > 0 && (state.busy == 0 || !state.folders.is_empty());
             drop(state);
@@ -220,66 +237,80 @@ where
             // Links one at a time and last, so that what is reached without them is known by then.
             let (_, (parent, name)) = state.links.pop_first()?;
             let folder = self.open_known(parent, &mut state);
-            if let Some(folder) = folder.and_then(|folder| Entries::new(folder).ok()) {
+            if let Some((folder, location)) = folder.zip(state.tree.location(parent)) {
                 state.busy += 1;
-                return Some(Entry { parent, folder: folder.into(), name, via: Via::Link });
+                let folder = Open { folder, location }.into();
+                return Some(Entry { parent, folder, name, via: Via::Link });
             }
         }
     }
 
-    fn open_known(&self, node: Node, state: &mut State<'a, W::Id>) -> Option<OwnedFd> {
+    fn open_known(&self, node: Node, state: &mut State<'a, W::Id>) -> Option<Opened> {
         open_known(node, state.tree, self.watcher).unwrap_or_else(|error| {
             state.fail(state.tree.path(node), error);
             None
         })
     }
 
-    fn enter(&self, Entry { parent, folder, name, via }: Entry) {
+    /// Watches and lists a folder. Returns it if it is watched for everything then.
+    fn enter(&self, Entry { parent, folder, name, via }: Entry) -> Option<Node> {
         // Watched before it is listed: what is made in between is seen at least once.
-        let watched = folder
-            .folder()
-            .and_then(|folder| open_in(folder, &name, via))
-            .and_then(|folder| Ok((self.watcher.watch_to_list(folder.as_fd())?, folder)));
+        let watched = open_in(&folder.folder, &name, via)
+            .and_then(|opened| Ok((self.watcher.watch_to_list(opened.as_fd())?, opened)));
         let mut state = self.lock();
         match watched {
-            Ok((id, folder)) => {
-                state.listed.push(id);
+            Ok((id, opened)) => {
                 let (node, replaced) = place(state.tree, (parent, &name, via), id);
                 state.replaced.extend(replaced);
+                let Some(node) = node else {
+                    state.listed.push(id);
+                    return None;
+                };
                 drop(state);
-                if let Some(node) = node {
-                    self.list(node, folder);
-                }
+                self.list((node, id), opened, folder.location.join(name))
             }
             Err(error) => {
                 let path = state.tree.entry_path(parent, &name);
                 state.fail(path, error);
+                None
             }
         }
     }
 
-    fn list(&self, node: Node, folder: OwnedFd) {
+    /// Lists a folder. Returns it if it is watched for everything then.
+    fn list(&self, (node, id): (Node, W::Id), opened: Opened, location: PathBuf) -> Option<Node> {
         let mut found = Vec::new();
-        let listed = Entries::new(folder).map(|mut entries| {
-            let listed = entries.try_for_each(|entry| {
-                let (name, entry_type) = entry?;
-                found.extend(entry_type.via(self.follow_links).map(|via| (name, via)));
-                Ok(())
+        let listed = opened.into_readable().map(|folder| {
+            let read = read_all(&folder, |name, entry_type| {
+                let via = entry_type.via(self.follow_links);
+                found.extend(via.map(|via| (name.to_owned(), via)));
             });
-            (Arc::new(entries), listed)
+            (folder, read)
         });
-        let mut state = self.lock();
-        let error = match listed {
-            Ok((folder, listed)) => {
-                state.add(node, &folder, found);
-                listed.err()
+        let (folder, error) = match listed {
+            Ok((folder, Ok(()))) if found.is_empty() => {
+                // Nothing in it will be listed. That it is closed would be reported already.
+                drop(folder);
+                match self.watcher.listed(&location, id) {
+                    Ok(there) if there == id => return Some(node),
+                    Ok(other) => release_unused(other, self.lock().tree, self.watcher),
+                    Err(_) => {}
+                }
+                (None, None)
             }
-            Err(error) => Some(error),
+            Ok((folder, read)) => (Some(folder), read.err()),
+            Err(error) => (None, Some(error)),
         };
+        let mut state = self.lock();
+        state.listed.push(id);
+        if let Some(folder) = folder.map(Opened::Readable) {
+            state.add(node, &Arc::new(Open { folder, location }), found);
+        }
         if let Some(error) = error {
             let path = state.tree.path(node);
             state.fail(path, error);
         }
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, State<'a, W::Id>> {
@@ -290,7 +321,7 @@ where
 
 impl<I: Copy + Eq + Hash + Debug> State<'_, I> {
     /// Has what may be folders in a folder entered.
-    fn add(&mut self, parent: Node, folder: &Arc<Entries>, found: Vec<(OsString, Via)>) {
+    fn add(&mut self, parent: Node, folder: &Arc<Open>, found: Vec<(OsString, Via)>) {
         for (name, via) in found {
             if via == Via::Name {
                 let folder = Arc::clone(folder);

@@ -3,7 +3,7 @@
 mod renames;
 mod scene;
 
-use std::{fs, thread};
+use std::{fs, os::unix::fs::symlink, thread};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
@@ -66,4 +66,19 @@ fn what_is_made_after_a_rename_is_told_of_the_new_place() {
         }
         fs::rename(&second, &full).unwrap();
     }
+}
+
+/// To open a folder is reported of the folder itself, twice for each link that leads there.
+#[test]
+fn links_to_what_is_watched_do_not_fill_the_queue() {
+    let top = tempfile::tempdir().unwrap();
+    let folder = top.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    for i in 0..9_000 {
+        symlink(&folder, top.path().join(format!("link-{i}"))).unwrap();
+    }
+    let mut scene = Scene::watching(top);
+    let last = scene.path("last");
+    scene.touch("last");
+    assert_nothing_missed(&scene.read_to(&last));
 }

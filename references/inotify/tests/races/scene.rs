@@ -14,10 +14,10 @@ use notify_backend_inotify::InotifyBackend;
 use tempfile::TempDir;
 use tokio::{
     runtime::{Builder, Runtime},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
-/// After which time a missing item is lost.
+/// After which time what was not read is lost.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A folder that is watched with all below it.
@@ -30,7 +30,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let top = tempfile::tempdir().expect("a folder can be made");
+        Self::watching(tempfile::tempdir().expect("a folder can be made"))
+    }
+
+    pub(crate) fn watching(top: TempDir) -> Self {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.expect("a runtime");
         let watches = vec![Watch::recursive(top.path())];
@@ -63,10 +66,11 @@ impl Scene {
 
     /// Reads up to an event of `last`, and returns all events.
     pub(crate) fn read_to(&mut self, last: &Path) -> Vec<Event> {
+        let deadline = Instant::now() + DEADLINE;
         let mut events = Vec::new();
         while events.last().is_none_or(|event: &Event| event.path != last) {
             let next = poll_fn(|cx| Pin::new(&mut self.backend).poll_next(cx));
-            let item = self.runtime.block_on(async { timeout(DEADLINE, next).await });
+            let item = self.runtime.block_on(async { timeout_at(deadline, next).await });
             let item = item.expect("the last change is reported").expect("the stream goes on");
             events.push(item.expect("nothing fails"));
         }

@@ -40,6 +40,18 @@ fn renamed_and_made_anew<'a>(top: &Folder) -> Scene<'a> {
     scene
 }
 
+/// Those with others in them are looked at once more when all is listed.
+#[test]
+fn a_walk_is_ahead_with_folders_that_have_others_in_them_and_unsure_of_the_rest() {
+    let top = Folder::with(&["a/b"]);
+    let mut scene = Scene::walked(top.path().to_owned(), FakeWatcher::with_marks(FIRST_MARK));
+    let [a, b] = ["a", "a/b"].map(|path| scene.node(path));
+    assert!(scene.scan.is_ahead(a) && !scene.scan.is_unsure(a));
+    assert!(scene.scan.is_unsure(b) && !scene.scan.is_ahead(b));
+    pass(&mut scene, FIRST_MARK);
+    assert!([a, b].iter().all(|&it| !scene.scan.is_ahead(it) && !scene.scan.is_unsure(it)));
+}
+
 #[test]
 fn what_is_found_is_held_back_until_the_mark_comes() {
     let top = Folder::with(&[]);
