@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
 };
@@ -60,7 +60,7 @@ pub(super) fn read_all(
 ) -> io::Result<()> {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     {
-        use std::mem::MaybeUninit;
+        use std::{mem::MaybeUninit, os::fd::AsFd};
 
         use rustix::{fs::RawDir, io::Errno};
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::Path,
     thread,
 };
 
@@ -81,7 +81,7 @@ fn many_threads_rename_without_a_loss() {
                 for thread in 0..8 {
                     let top = &top;
                     scope.spawn(move || {
-                        change_at_random(top.clone(), Rng::with_seed(round * 8 + thread));
+                        change_at_random(top, Rng::with_seed(round * 8 + thread));
                     });
                 }
             });
@@ -92,9 +92,9 @@ fn many_threads_rename_without_a_loss() {
 }
 
 /// Few names, so that the changes of several threads meet; many of them fail.
-fn change_at_random(top: PathBuf, mut rng: Rng) {
+fn change_at_random(top: &Path, mut rng: Rng) {
     let path = |rng: &mut Rng| {
-        let mut path = top.clone();
+        let mut path = top.to_owned();
         for _ in 0..=rng.u8(0..3) {
             path.push(rng.char('a'..='e').to_string());
         }
