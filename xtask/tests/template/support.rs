@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -150,9 +151,24 @@ pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command 
         .stdin(Stdio::null())
         .env("CARGO_BUILD_BUILD_DIR", scratch("target"))
         .env("CARGO_TARGET_DIR", project.join("target"))
+        .env("RUSTC_WORKSPACE_WRAPPER", own_compiler(project))
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TERM_COLOR", "never");
     command
+}
+
+/// A compiler with a name of its own for each project. To cargo, crates of one name and version are
+/// one and the same in whatever folder: where they share a build folder, a test would run what another
+/// one has built meanwhile. But the compiler's name is a part of those of the artifacts.
+fn own_compiler(project: &Path) -> PathBuf {
+    let compiler =
+        scratch("compilers").join(project.strip_prefix("/").unwrap_or(project)).join("rustc");
+    if !compiler.exists() {
+        fs::create_dir_all(compiler.parent().unwrap()).unwrap();
+        // Another thread may have been as fast.
+        _ = symlink(repository().join("xtask/tests/template/rustc"), &compiler);
+    }
+    compiler
 }
 
 /// The files that cargo would publish, one a line.
