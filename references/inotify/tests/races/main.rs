@@ -78,7 +78,5 @@ fn links_to_what_is_watched_do_not_fill_the_queue() {
         symlink(&folder, top.path().join(format!("link-{i}"))).unwrap();
     }
     let mut scene = Scene::watching(top);
-    let last = scene.path("last");
-    scene.touch("last");
-    assert_nothing_missed(&scene.read_to(&last));
+    assert_nothing_missed(&scene.touch_and_read("last"));
 }

@@ -21,9 +21,7 @@ fn a_folder_in_the_place_of_a_file_is_no_link() {
     let name = scene.path("name");
     scene.read_to(&name);
     scene.rename("name", "elsewhere");
-    scene.touch("elsewhere/last");
-    let last = scene.path("elsewhere/last");
-    assert_nothing_missed(&scene.read_to(&last));
+    assert_nothing_missed(&scene.touch_and_read("elsewhere/last"));
 }
 
 /// There and back looks like an exchange of two names.
@@ -34,9 +32,7 @@ fn what_was_renamed_over_an_empty_folder_can_be_renamed_back() {
     let _open = File::open(scene.path("there")).unwrap();
     scene.rename("back", "there");
     scene.rename("there", "back");
-    scene.touch("back/last");
-    let last = scene.path("back/last");
-    assert_nothing_missed(&scene.read_to(&last));
+    assert_nothing_missed(&scene.touch_and_read("back/last"));
 }
 
 /// When it is looked what came there, nothing has the name.
@@ -47,9 +43,7 @@ fn what_was_renamed_over_an_empty_folder_can_be_renamed_on() {
     fs::create_dir(scene.path("new")).unwrap();
     scene.rename("new", "empty");
     scene.rename("empty", "on");
-    scene.touch("on/last");
-    let last = scene.path("on/last");
-    assert_nothing_missed(&scene.read_to(&last));
+    assert_nothing_missed(&scene.touch_and_read("on/last"));
 }
 
 /// The folder that it is moved to is not watched by then: no event tells where it went.
@@ -63,9 +57,7 @@ fn what_goes_away_after_a_moved_folder_is_told_is_told_too() {
     let folder = scene.path("new/folder");
     scene.read_to(&folder);
     fs::remove_file(folder.join("file")).unwrap();
-    scene.touch("last");
-    let last = scene.path("last");
-    let events = scene.read_to(&last);
+    let events = scene.touch_and_read("last");
     assert!(events.iter().any(|event| event.path.starts_with(&folder)), "{events:#?}");
 }
 

@@ -79,10 +79,15 @@ impl Scene {
 
     /// Reads all that has been reported by now.
     pub(crate) fn settle(&mut self) {
-        self.touch("settled");
-        let settled = self.path("settled");
-        self.read_to(&settled);
-        fs::remove_file(&settled).expect("it is there");
+        self.touch_and_read("settled");
+        fs::remove_file(self.path("settled")).expect("it is there");
+    }
+
+    /// Makes a file and reads up to its event, so that all that happened before is read too.
+    pub(crate) fn touch_and_read(&mut self, path: &str) -> Vec<Event> {
+        self.touch(path);
+        let path = self.path(path);
+        self.read_to(&path)
     }
 
     /// Reads while `changes` are made, up to an event of `last`, and returns all events.
