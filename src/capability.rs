@@ -52,9 +52,9 @@ pub enum Capability {
     ///   name comes first, and no other event has it.
     /// - **Not promised:** that the halves follow each other immediately, and that a half whose
     ///   other name is not watched has no tracker.
-    /// - **Can be declared with** inotify (cookie), fanotify (`FAN_RENAME`, which has both names),
-    ///   `ReadDirectoryChangesW` (the two records follow each other); with FSEvents, kqueue and
-    ///   polling where the backend compares file ids.
+    /// - **Can be declared with** inotify (cookie) and fanotify (`FAN_RENAME`, which has both names);
+    ///   with FSEvents, kqueue, polling and `ReadDirectoryChangesExW` where the backend compares file
+    ///   ids; not with `ReadDirectoryChangesW`, which relates the two names within a folder only.
     /// - **Checked:** renames within a folder, between folders and in chains; that nobody waits for
     ///   a second half that never comes; that no tracker is on more than two events. Without the
     ///   capability: that no event has a tracker.
@@ -98,12 +98,15 @@ pub enum Capability {
     /// Watches folders that appear in a recursively watched one. Implies
     /// [`WatchRecursively`](Self::WatchRecursively).
     ///
-    /// - **Promised:** all that is in the new folder is reported from the first moment on, also what
-    ///   was made before the platform could watch it, and also where the folder was moved there.
-    /// - **Not promised:** that what was made in that moment is reported once only.
+    /// - **Promised:** what is made in the new folder is reported from the first moment on, also before
+    ///   the platform could watch it. What happens in a folder that was moved there is reported from
+    ///   then on.
+    /// - **Not promised:** that what was made in that first moment is reported once only, and that the
+    ///   content which a folder brings along when it is moved in is reported entry by entry: the folder
+    ///   itself is, and its reader looks into it.
     /// - **Can be declared with** fanotify (`FAN_MARK_FILESYSTEM`), FSEvents and
-    ///   `ReadDirectoryChangesW`, which do it themselves; with inotify, kqueue and polling where the
-    ///   backend looks into each new folder after it began to watch it.
+    ///   `ReadDirectoryChangesW`, which report such entries themselves; with inotify, kqueue and polling
+    ///   where the backend looks into each new folder after it began to watch it.
     /// - **Checked:** folders made several levels deep at once with a file at the bottom, folders
     ///   moved in, and folders removed and made again, while the backend reads and while it does
     ///   not.

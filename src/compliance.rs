@@ -36,6 +36,13 @@
 //! reads events until that one is reported, so that everything before it must have been reported
 //! too. Every event of every case is checked against the invariants of the contract.
 //!
+//! # Stability
+//!
+//! Minor versions of this crate add cases, and make cases see more: a backend that passed may fail after
+//! an update. Numbers and names of cases stay. To choose when the suite changes, commit `Cargo.lock` or pin
+//! the version in `[dev-dependencies]`; to go on meanwhile, list a [deviation](Suite::deviation). The guide
+//! says how, under [Versions](crate::guide::_7_finishing_up#versions).
+//!
 //! # The cases
 //!
 #![doc = include_str!("compliance/catalogue.md")]
