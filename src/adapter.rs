@@ -146,7 +146,7 @@ impl<B: Backend> NotifyWatcher<B> {
     fn remove(&self, path: &Path) -> notify::Result<()> {
         let _inside = self.runtime.enter();
         let mut state = self.shared.lock()?;
-        let not_watched = || BackendError::NotWatched { path: path.to_owned() };
+        let not_watched = || BackendError::not_watched(path);
         if Self::has_one_instance() {
             let instance = state.instances.first_mut().ok_or_else(not_watched)?;
             instance.unwatch(path)?;
@@ -193,7 +193,7 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
             // For a file the mode means nothing.
             recursive = false;
         }
-        self.add(Watch { path, recursive })?;
+        self.add(Watch::non_recursive(path).recursive_if(recursive))?;
         self.shared.wake();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The contract: the [`Backend`] trait and the [`Watch`]es it is given.
 
 use std::{
-    fmt::Debug,
+    fmt::{self, Debug},
     path::{Path, PathBuf},
 };
 
@@ -27,24 +27,46 @@ pub type StreamItem = Result<Event, StreamError>;
 /// let folder = Watch::non_recursive("/etc");
 /// assert!(tree.recursive && !folder.recursive);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// Later versions may add what a watch can ask for, so it is made by these functions, and taken
+/// apart with `..`: `let Watch { path, recursive, .. } = watch;`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "of a private field, the compiler tells by which functions a watch is made"
+)]
 pub struct Watch {
     /// The file or folder, spelled as its events shall spell it.
     pub path: PathBuf,
     /// Whether folders below [`path`](Self::path) are watched too, at every depth. Without it, a
     /// watched folder reports itself and its direct entries. Means nothing for a file.
     pub recursive: bool,
+    more: (),
 }
 
 impl Watch {
     /// Watches `path` and everything below it.
     pub fn recursive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), recursive: true }
+        Self { path: path.into(), recursive: true, more: () }
     }
 
     /// Watches `path` and, if it is a folder, its direct entries.
     pub fn non_recursive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), recursive: false }
+        Self { path: path.into(), recursive: false, more: () }
+    }
+
+    /// The same with another value of `recursive`. A method, since the compiler advises whoever
+    /// writes a watch out to make it by a function, and would name one that others cannot call.
+    #[cfg(any(feature = "compliance", feature = "notify", feature = "sample"))]
+    pub(crate) fn recursive_if(self, recursive: bool) -> Self {
+        Self { recursive, ..self }
+    }
+}
+
+impl Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, recursive, more: () } = self;
+        f.debug_struct("Watch").field("path", path).field("recursive", recursive).finish()
     }
 }
 
@@ -108,15 +130,6 @@ pub trait Backend:
     fn name() -> &'static str
     where
         Self: Sized;
-
-    /// The version of this crate that the backend was built with. Leave it as it is provided.
-    #[must_use]
-    fn trait_version() -> &'static str
-    where
-        Self: Sized,
-    {
-        env!("CARGO_PKG_VERSION")
-    }
 
     /// Adds a watch, without a gap for those already there. A path that is watched already takes
     /// the new value of `recursive`.

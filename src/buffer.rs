@@ -107,7 +107,7 @@ impl Buffer {
     ///
     /// let mut buffer = Buffer::default();
     /// let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    /// buffer.add_error(StreamError::unwatched("/root", error));
+    /// buffer.add_error(StreamError::unwatched("/root", BackendError::from_io("/root", error)));
     /// assert!(buffer.take().unwrap().is_err());
     /// ```
     pub fn add_error(&mut self, error: StreamError) {

@@ -17,7 +17,6 @@ pub use set::{Capabilities, Iter};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 #[non_exhaustive]
-#[repr(u16)]
 pub enum Capability {
     /// Reports that files are opened, read and closed, as
     /// [`EventKind::Access`](crate::EventKind::Access).
@@ -149,7 +148,7 @@ pub enum Capability {
 
 impl Capability {
     /// Every capability, in the order of declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: &'static [Self] = &[
         Self::EmitOnAccess,
         Self::FollowSymlinks,
         Self::TrackRelated,

@@ -48,7 +48,7 @@ use crate::{
 /// #         }
 /// #     };
 /// # }
-/// # backend!(Daemon, Err(BackendError::Unavailable { reason: "it does not run".into() }));
+/// # backend!(Daemon, Err(BackendError::unavailable("it does not run")));
 /// # backend!(Polling, Ok(Self));
 /// use notify_backend::choice::FirstOf;
 ///
@@ -85,7 +85,7 @@ impl<C: Candidates> Backend for FirstOf<C> {
                 Err(error) => return Err(error),
             }
         }
-        Err(BackendError::Unavailable { reason: reasons.join("; ") })
+        Err(BackendError::unavailable(reasons.join("; ")))
     }
 
     fn capabilities() -> Capabilities {

@@ -24,7 +24,9 @@ use crate::{
 /// Why a backend could not be made, or a watch not be added or removed.
 ///
 /// A backend checks the paths it is given, and turns what the operating system says of one into an
-/// error with [`from_io`](Self::from_io).
+/// error with [`from_io`](Self::from_io). What it finds itself has a function with the variant's
+/// name, such as [`not_found`](Self::not_found): later versions may add fields to any variant, so none
+/// is written out, and whoever matches on one ends its fields with `..`.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -32,7 +34,7 @@ use crate::{
 ///
 /// let error = fs::metadata("/no/such/file").unwrap_err();
 /// let error = BackendError::from_io("/no/such/file", error);
-/// assert!(matches!(&error, BackendError::NotFound { paths } if paths == &[Path::new("/no/such/file")]));
+/// assert!(matches!(&error, BackendError::NotFound { paths, .. } if paths == &[Path::new("/no/such/file")]));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +45,7 @@ pub enum BackendError {
     /// [`watch`](crate::Backend::watch). A frontend may try again with the other paths, wait for the
     /// missing ones by watching their parents, or tell the user.
     #[error("no such file or folder: {}; check the spelling, or create it before watching it", Paths(.paths))]
+    #[non_exhaustive]
     NotFound {
         /// Every path of the request that does not exist.
         paths: Vec<PathBuf>,
@@ -54,6 +57,7 @@ pub enum BackendError {
     /// [`Capability::WatchFiles`], and the like, with every path concerned. A frontend may choose
     /// another backend, or ask for less, such as one watch for each folder of a tree.
     #[error("this backend does not support {capability}, which {} would need; choose another backend, or ask for less", Paths(.paths))]
+    #[non_exhaustive]
     NotSupported {
         /// What is missing.
         capability: Capability,
@@ -66,6 +70,7 @@ pub enum BackendError {
     /// Return it for a watched path itself; below one, it is the cause of a
     /// [`StreamError::Unwatched`]. A frontend may leave the path out, or tell the user.
     #[error("permission denied: {}; run with the rights to read it, or leave it out", OneLine(.path))]
+    #[non_exhaustive]
     PermissionDenied {
         /// The path that may not be watched.
         path: PathBuf,
@@ -77,6 +82,7 @@ pub enum BackendError {
     /// ([`with_limit`](Self::with_limit)). A frontend may tell the user, who has to raise it or to
     /// watch less, or fall back to a backend that polls.
     #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", OneLine(.path))]
+    #[non_exhaustive]
     WatchLimit {
         /// The path whose watch was refused.
         path: PathBuf,
@@ -91,6 +97,7 @@ pub enum BackendError {
     /// ([`with_limit`](Self::with_limit)). A frontend may use one backend for all its paths instead
     /// of one for each, tell the user, or fall back to a backend that polls.
     #[error("too many watchers or open files to watch {}; close some, or raise {limit} or the number of open files", OneLine(.path))]
+    #[non_exhaustive]
     InstanceLimit {
         /// The path that was to be watched.
         path: PathBuf,
@@ -104,6 +111,7 @@ pub enum BackendError {
     /// Return it also for a path below a recursively watched one, which is no watch of its own. A
     /// frontend may take it as done, or as a mistake in its own bookkeeping.
     #[error("not watched: {}; name the path as it was given when it was added", OneLine(.path))]
+    #[non_exhaustive]
     NotWatched {
         /// The path that was given.
         path: PathBuf,
@@ -122,6 +130,7 @@ pub enum BackendError {
     ///
     /// Return it nowhere in a published backend. A frontend can do nothing about it.
     #[error("not implemented yet: {}", Said(.what))]
+    #[non_exhaustive]
     NotImplemented {
         /// What is still to be written.
         what: &'static str,
@@ -132,6 +141,7 @@ pub enum BackendError {
     /// Return it where the kernel is too old, a daemon does not run, or a privilege is missing
     /// without which no path can be watched. A frontend may fall back to another backend.
     #[error("not available here: {}", Said(.reason))]
+    #[non_exhaustive]
     Unavailable {
         /// What is missing, and how to get it where that is possible.
         reason: String,
@@ -142,6 +152,7 @@ pub enum BackendError {
     /// Return it for what no other variant says. A frontend may leave the path out or try again
     /// later; it cannot know more.
     #[error("failed to watch {}: {}", OneLine(.path), Said(.error))]
+    #[non_exhaustive]
     Io {
         /// The path concerned.
         path: PathBuf,
@@ -151,6 +162,21 @@ pub enum BackendError {
 }
 
 impl BackendError {
+    /// Says that `paths` do not exist.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let watches = [Watch::recursive("/srv/wwww"), Watch::recursive("/")];
+    /// let paths: Vec<_> =
+    ///     watches.iter().map(|watch| &watch.path).filter(|path| !path.exists()).collect();
+    /// let error = BackendError::not_found(paths);
+    /// assert_eq!(error.paths(), [Path::new("/srv/wwww")]);
+    /// ```
+    pub fn not_found<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
+        Self::NotFound { paths: paths.into_iter().map(Into::into).collect() }
+    }
+
     /// Says that `capability` is missing for `paths`.
     ///
     /// ```
@@ -166,6 +192,22 @@ impl BackendError {
         Self::NotSupported { capability, paths: paths.into_iter().map(Into::into).collect() }
     }
 
+    /// Says that `path` is not watched under this spelling.
+    pub fn not_watched(path: impl Into<PathBuf>) -> Self {
+        Self::NotWatched { path: path.into() }
+    }
+
+    /// Says that `what` is still to be written.
+    #[must_use]
+    pub const fn not_implemented(what: &'static str) -> Self {
+        Self::NotImplemented { what }
+    }
+
+    /// Says that the facility is not there on this machine, and what to do about it.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into() }
+    }
+
     /// Says what the operating system's `error` means for `path`.
     ///
     /// | error | variant |
@@ -178,6 +220,9 @@ impl BackendError {
     ///
     /// `ENOTDIR` is among the others. It stands for a path that cannot exist, since a file is taken
     /// for a folder in it, but also for a file where a folder was asked for.
+    ///
+    /// Where something other than the operating system refuses a path, such as a daemon, make the
+    /// error of a kind: `io::ErrorKind::PermissionDenied.into()`.
     pub fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         let path = path.into();
         match error.kind() {
@@ -197,7 +242,7 @@ impl BackendError {
     /// use std::io;
     ///
     /// let error = BackendError::from_io("/srv", io::ErrorKind::StorageFull.into())
-    ///     .with_limit(Limit { setting: "kern.maxfiles", value: Some(12_328) });
+    ///     .with_limit(Limit::new("kern.maxfiles", Some(12_328)));
     /// assert!(error.to_string().ends_with("raise kern.maxfiles (now 12328)"));
     /// ```
     #[must_use]
@@ -244,7 +289,8 @@ fn is_descriptor_limit(error: &io::Error) -> bool {
 /// Something that went wrong with a part of what is watched; the rest is watched all the same.
 ///
 /// It is an item of the stream like an event, and says nothing of what comes next: a backend that
-/// cannot go on ends its stream.
+/// cannot go on ends its stream. It is made by the function with the variant's name, since later
+/// versions may add fields.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
@@ -254,6 +300,7 @@ pub enum StreamError {
     /// the watch is made or whenever the folder appears. A frontend may tell the user, or look at
     /// that part itself from time to time.
     #[error("not everything is watched: {}{cause}", PathUnlessIn(.path, .cause))]
+    #[non_exhaustive]
     Unwatched {
         /// The path that is not watched, with all that is below it.
         path: PathBuf,
@@ -267,6 +314,7 @@ pub enum StreamError {
     /// frontend looks at all that is watched, as after a
     /// [`Missed`](crate::EventKind::Missed), and makes a new backend if the stream has ended.
     #[error("reading events failed: {}; look again at all that is watched", Said(.error))]
+    #[non_exhaustive]
     Read {
         /// What the operating system said.
         error: io::Error,
@@ -274,19 +322,26 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// Says that `path` is not watched because of the operating system's `error`, which is
-    /// understood as by [`BackendError::from_io`].
+    /// Says that `path` is not watched, with all that is below it, and why.
     ///
     /// ```
     /// use notify_backend::prelude::*;
-    /// use std::io;
+    /// use std::fs;
     ///
-    /// let error = StreamError::unwatched("/srv/private", io::ErrorKind::PermissionDenied.into());
-    /// assert_eq!(error.path(), Some(Path::new("/srv/private")));
+    /// let folder = Path::new("/no/such/folder");
+    /// if let Err(error) = fs::read_dir(folder) {
+    ///     let error = StreamError::unwatched(folder, BackendError::from_io(folder, error));
+    ///     assert_eq!(error.path(), Some(folder));
+    /// }
     /// ```
-    pub fn unwatched(path: impl Into<PathBuf>, error: io::Error) -> Self {
-        let path = path.into();
-        Self::Unwatched { cause: Box::new(BackendError::from_io(&path, error)), path }
+    pub fn unwatched(path: impl Into<PathBuf>, cause: BackendError) -> Self {
+        Self::Unwatched { path: path.into(), cause: Box::new(cause) }
+    }
+
+    /// Says that reading events failed with the operating system's `error`.
+    #[must_use]
+    pub const fn read(error: io::Error) -> Self {
+        Self::Read { error }
     }
 
     /// The path concerned, if the error is about one.

@@ -137,7 +137,8 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
         };
         until_stopped(printed).await
     } else {
-        let watches = paths.into_iter().map(|path| Watch { path, recursive });
+        let watches =
+            paths.into_iter().map(|path| Watch::non_recursive(path).recursive_if(recursive));
         let backend = B::new(watches.collect())?;
         until_stopped(print(output, &what, backend)).await
     }

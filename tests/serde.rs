@@ -114,7 +114,7 @@ fn every_kind_and_capability_comes_back() {
     for kind in EventKind::ALL {
         assert_eq!(serde_json::from_str::<EventKind>(&json(kind)).unwrap(), *kind);
     }
-    let all = Capabilities::from_iter(Capability::ALL);
+    let all = Capabilities::ALL;
     assert_eq!(serde_json::from_str::<Capabilities>(&json(&all)).unwrap(), all);
 }
 

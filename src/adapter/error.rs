@@ -49,7 +49,8 @@ impl From<BackendError> for notify::Error {
 /// use notify_backend::prelude::*;
 /// use std::io;
 ///
-/// let error = StreamError::unwatched("/srv/private", io::ErrorKind::StorageFull.into());
+/// let cause = BackendError::from_io("/srv/private", io::ErrorKind::StorageFull.into());
+/// let error = StreamError::unwatched("/srv/private", cause);
 /// let error = notify::Error::from(error);
 /// assert!(matches!(error.kind, notify::ErrorKind::MaxFilesWatch));
 /// assert_eq!(error.paths, [Path::new("/srv/private")]);

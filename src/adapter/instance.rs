@@ -70,7 +70,7 @@ impl<B: Backend> Instance<B> {
 
     pub(super) fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         let Some((known, _)) = self.watched.get_key_value(path) else {
-            return Err(BackendError::NotWatched { path: path.to_owned() });
+            return Err(BackendError::not_watched(path));
         };
         let unwatched = self.backend.unwatch(known);
         // What is not watched any more has ended by itself.

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use super::Buffer;
 use crate::{
     StreamItem,
-    error::StreamError,
+    error::{BackendError, StreamError},
     event::{CreateKind, Event, EventKind},
 };
 
@@ -47,7 +47,8 @@ fn event(id: u32) -> Event {
 }
 
 fn error(id: u32) -> StreamError {
-    StreamError::unwatched(id.to_string(), io::ErrorKind::PermissionDenied.into())
+    let cause = BackendError::from_io(id.to_string(), io::ErrorKind::PermissionDenied.into());
+    StreamError::unwatched(id.to_string(), cause)
 }
 
 fn poll(buffer: &mut Buffer, waker: &Waker) -> Poll<Option<StreamItem>> {

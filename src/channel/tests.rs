@@ -15,7 +15,7 @@ use futures_core::Stream;
 use super::{Receiver, Sender, channel};
 use crate::{
     StreamItem,
-    error::StreamError,
+    error::{BackendError, StreamError},
     event::{CreateKind, Event, EventKind},
 };
 
@@ -76,7 +76,7 @@ fn what_is_sent_arrives_in_order() {
     let (sender, mut receiver) = channel(10);
     sender.send(event(1));
     sender.clone().send(event(2));
-    sender.send_error(StreamError::unwatched("/a", std::io::ErrorKind::NotFound.into()));
+    sender.send_error(StreamError::unwatched("/a", BackendError::not_found(["/a"])));
     assert_eq!(receiver.size_hint(), (3, None));
     assert_eq!(next(&mut receiver).map(|item| id(&item)), Some(1));
     assert_eq!(next(&mut receiver).map(|item| id(&item)), Some(2));

@@ -34,7 +34,7 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
         let paths = watches.into_iter().map(|watch| watch.path).collect();
         match ANSWER {
             HERE => Ok(Self(paths)),
-            ABSENT => Err(BackendError::Unavailable { reason: "no daemon".into() }),
+            ABSENT => Err(BackendError::unavailable("no daemon")),
             _ => Err(BackendError::NotFound { paths }),
         }
     }

@@ -97,11 +97,6 @@ impl Lab {
         (self.subject.name)()
     }
 
-    /// The version of this crate that the backend was built with.
-    pub(super) fn trait_version(&self) -> &'static str {
-        (self.subject.trait_version)()
-    }
-
     pub(super) fn has(&self, capability: Capability) -> bool {
         self.capabilities().contains(capability)
     }

@@ -116,7 +116,6 @@ mod tests {
                 Capabilities::declare(&[Capability::TrackRelated, Capability::WatchFolders])
             },
             name,
-            trait_version: || "0.1.0",
             other: None,
         }
     }

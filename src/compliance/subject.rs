@@ -19,7 +19,6 @@ pub(super) struct Subject {
     pub(super) new: New,
     pub(super) capabilities: fn() -> Capabilities,
     pub(super) name: fn() -> &'static str,
-    pub(super) trait_version: fn() -> &'static str,
     /// What it is compared with.
     pub(super) other: Option<Other>,
 }
@@ -39,7 +38,6 @@ impl Subject {
             new: |watches| Ok(Box::new(B::new(watches)?)),
             capabilities: B::capabilities,
             name: B::name,
-            trait_version: B::trait_version,
             other: None,
         }
     }

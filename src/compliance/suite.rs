@@ -283,7 +283,7 @@ impl Suite {
     fn advice(&self) -> Vec<String> {
         let declared = (self.subject.capabilities)();
         let missing =
-            Capability::ALL.into_iter().filter(|&capability| !declared.contains(capability));
+            Capability::ALL.iter().copied().filter(|&capability| !declared.contains(capability));
         let works = missing.filter(|&capability| {
             let with = declared.with(capability);
             let mut cases = cases::all()

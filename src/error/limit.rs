@@ -1,26 +1,32 @@
 //! A platform's limit, named so that it can be raised: [`Limit`].
 
-use std::{fmt, fs, path::Path};
+use std::{borrow::Cow, fmt, fs, path::Path};
 
 /// A platform limit: the setting to raise, and its value.
 ///
 /// ```
 /// use notify_backend::error::Limit;
 ///
-/// let limit = Limit { setting: "kern.maxfiles", value: Some(12_328) };
+/// let limit = Limit::new("kern.maxfiles", Some(12_328));
 /// assert_eq!(limit.to_string(), "kern.maxfiles (now 12328)");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limit {
     /// The setting's name as an administrator knows it, e.g. `fs.inotify.max_user_watches`.
-    pub setting: &'static str,
+    pub setting: Cow<'static, str>,
     /// Its value, where it could be read.
     pub value: Option<u64>,
 }
 
 impl Limit {
     /// A limit of which the backend knows nothing.
-    pub const UNKNOWN: Self = Self { setting: "the platform's limit", value: None };
+    pub const UNKNOWN: Self = Self { setting: Cow::Borrowed("the platform's limit"), value: None };
+
+    /// The limit that an administrator raises by `setting`, and its value where it is known.
+    pub fn new(setting: impl Into<Cow<'static, str>>, value: Option<u64>) -> Self {
+        Self { setting: setting.into(), value }
+    }
 
     /// The Linux setting `name` (as in `sysctl NAME`) and its current value; none where there is
     /// no such setting.
@@ -32,17 +38,18 @@ impl Limit {
     /// println!("raise {limit}"); // raise fs.inotify.max_user_watches (now 65536)
     /// ```
     #[must_use]
-    pub fn sysctl(name: &'static str) -> Self {
+    pub fn sysctl(name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
         let file = Path::new("/proc/sys").join(name.replace('.', "/"));
         let value = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
-        Self { setting: name, value }
+        Self::new(name, value)
     }
 }
 
 /// The setting, and its value where it is known.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.setting)?;
+        f.write_str(&self.setting)?;
         self.value.map_or(Ok(()), |value| write!(f, " (now {value})"))
     }
 }
@@ -63,7 +70,7 @@ mod tests {
     fn what_is_no_number_has_no_value() {
         for name in ["no.such.setting", "kernel", "kernel.ostype", "", ".", "..", "a\0b"] {
             let limit = Limit::sysctl(name);
-            assert_eq!(limit, Limit { setting: name, value: None });
+            assert_eq!(limit, Limit::new(name, None));
             assert_eq!(limit.to_string(), name);
         }
     }

@@ -9,9 +9,6 @@ use std::{
 use super::{BackendError, Limit, StreamError};
 use crate::{capability::Capability, one_line::Said};
 
-const WATCHES: Limit = Limit { setting: "fs.inotify.max_user_watches", value: Some(8192) };
-const INSTANCES: Limit = Limit { setting: "fs.inotify.max_user_instances", value: None };
-
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")
 }
@@ -19,19 +16,18 @@ fn timed_out() -> io::Error {
 /// One of each variant.
 fn backend_errors(path: &Path) -> Vec<BackendError> {
     let path = || path.to_owned();
+    let watches = Limit::new("fs.inotify.max_user_watches", Some(8192));
+    let instances = Limit::new("fs.inotify.max_user_instances", None);
     vec![
-        BackendError::NotFound { paths: vec![path(), "/srv/b".into()] },
-        BackendError::NotSupported {
-            capability: Capability::WatchRecursively,
-            paths: vec![path()],
-        },
+        BackendError::not_found([path(), "/srv/b".into()]),
+        BackendError::not_supported(Capability::WatchRecursively, [path()]),
         BackendError::PermissionDenied { path: path() },
-        BackendError::WatchLimit { path: path(), limit: WATCHES },
-        BackendError::InstanceLimit { path: path(), limit: INSTANCES },
-        BackendError::NotWatched { path: path() },
+        BackendError::WatchLimit { path: path(), limit: watches },
+        BackendError::InstanceLimit { path: path(), limit: instances },
+        BackendError::not_watched(path()),
         BackendError::NoRuntime,
-        BackendError::NotImplemented { what: "the stream" },
-        BackendError::Unavailable { reason: "needs Linux 5.17 or later".into() },
+        BackendError::not_implemented("the stream"),
+        BackendError::unavailable("needs Linux 5.17 or later"),
         BackendError::Io { path: path(), error: timed_out() },
     ]
 }
@@ -53,7 +49,7 @@ fn name(error: &BackendError) -> &'static str {
 }
 
 fn unwatched(cause: BackendError) -> StreamError {
-    StreamError::Unwatched { path: "/srv/a".into(), cause: Box::new(cause) }
+    StreamError::unwatched("/srv/a", cause)
 }
 
 mod messages {
@@ -85,13 +81,13 @@ mod messages {
         }
         let named = unwatched(BackendError::PermissionDenied { path: "/srv/a".into() });
         insta::assert_snapshot!(named, @"not everything is watched: permission denied: /srv/a; run with the rights to read it, or leave it out");
-        let unnamed = unwatched(BackendError::Unavailable { reason: "no daemon".into() });
+        let unnamed = unwatched(BackendError::unavailable("no daemon"));
         insta::assert_snapshot!(unnamed, @"not everything is watched: /srv/a: not available here: no daemon");
     }
 
     #[test]
     fn failed_reading_says_what_to_do() {
-        let error = StreamError::Read { error: timed_out() };
+        let error = StreamError::read(timed_out());
         insta::assert_snapshot!(error, @"reading events failed: the server does not answer; look again at all that is watched");
     }
 
@@ -112,10 +108,10 @@ mod messages {
         let error = || io::Error::other(said);
         for message in [
             BackendError::from_io("/srv/a", error()).to_string(),
-            BackendError::Unavailable { reason: said.into() }.to_string(),
-            BackendError::NotImplemented { what: said }.to_string(),
-            StreamError::unwatched("/srv/a", error()).to_string(),
-            StreamError::Read { error: error() }.to_string(),
+            BackendError::unavailable(said).to_string(),
+            BackendError::not_implemented(said).to_string(),
+            unwatched(BackendError::from_io("/srv/a", error())).to_string(),
+            StreamError::read(error()).to_string(),
         ] {
             assert!(message.contains("the wrong disk is in the drive"), "{message}");
         }
@@ -127,14 +123,13 @@ mod messages {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
         let path = |bytes| PathBuf::from(OsStr::from_bytes(bytes));
-        let error = BackendError::NotFound { paths: vec![path(b"/\xff"), path(b"/\xfe")] };
+        let error = BackendError::not_found([path(b"/\xff"), path(b"/\xfe")]);
         assert!(error.to_string().contains(r#""/\xFF", "/\xFE""#), "{error}");
     }
 
     #[test]
     fn a_great_many_paths_are_cut_short() {
-        let paths: Vec<PathBuf> = (0..1_000).map(|n| format!("/{n}").into()).collect();
-        let error = BackendError::NotFound { paths };
+        let error = BackendError::not_found((0..1_000).map(|n| format!("/{n}")));
         assert!(error.to_string().contains("/8, /9 and 990 more; check"), "{error}");
         assert_eq!(error.paths().len(), 1_000);
     }
@@ -231,23 +226,13 @@ mod from_io {
         let error = std::fs::read_dir("/no/such/folder").unwrap_err();
         assert_eq!(variant_of(error), "NotFound");
     }
-
-    #[test]
-    fn the_stream_s_error_is_understood_alike() {
-        let error = StreamError::unwatched("/srv/a", io::ErrorKind::PermissionDenied.into());
-        assert_eq!(error.path(), Some(Path::new("/srv/a")));
-        assert!(matches!(
-            error,
-            StreamError::Unwatched { cause, .. } if name(&cause) == "PermissionDenied"
-        ));
-    }
 }
 
 #[test]
 fn a_limit_is_named_where_there_is_one() {
     for error in backend_errors(Path::new("/srv/a")) {
         let before = name(&error);
-        let error = error.with_limit(Limit { setting: "kern.maxfiles", value: None });
+        let error = error.with_limit(Limit::new("kern.maxfiles", None));
         assert_eq!(name(&error), before);
         let named = error.to_string().contains("raise kern.maxfiles");
         assert_eq!(named, matches!(before, "WatchLimit" | "InstanceLimit"), "{error}");

@@ -26,8 +26,9 @@
 //!
 //! Every event is read back as it was, with a path of any bytes. An event from a machine of
 //! another family has the path that `path` tells, since its own spelling means nothing here.
-//! Fields that are not in the table are skipped, so that later versions may add some. Binary formats
-//! such as Postcard have every field, in the order of the table.
+//! Fields that are not in the table are skipped, so that later versions may add some. What a format
+//! writes that keeps no field names, such as Postcard, is for the same version of this crate alone:
+//! send the version with it, or use a format that keeps them.
 //!
 //! On their own, an [`EventKind`] is the text that its `Display` gives, a
 //! [`Tracker`] a number, a [`Capability`](crate::Capability) its name, and

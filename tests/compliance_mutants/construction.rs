@@ -85,7 +85,7 @@ impl Mutation for BareErrors {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         made(watches).map_err(|error| {
             let path = error.paths().first().cloned().unwrap_or_default();
-            BackendError::Io { path, error: io::Error::other(error.to_string()) }
+            BackendError::from_io(path, io::Error::other(error.to_string()))
         })
     }
 }
@@ -93,9 +93,9 @@ impl Mutation for BareErrors {
 /// Says of all paths that they are missing when one is.
 impl Mutation for NamesAllPaths {
     fn new(watches: Vec<Watch>) -> Made<Self> {
-        let all = watches.iter().map(|watch| watch.path.clone()).collect();
+        let all: Vec<_> = watches.iter().map(|watch| watch.path.clone()).collect();
         made(watches).map_err(|error| match error {
-            BackendError::NotFound { .. } => BackendError::NotFound { paths: all },
+            BackendError::NotFound { .. } => BackendError::not_found(all),
             other => other,
         })
     }
@@ -149,9 +149,11 @@ impl Mutation for WatchesTwice {
 /// Resolves the given paths.
 impl Mutation for Canonicalises {
     fn new(watches: Vec<Watch>) -> Made<Self> {
-        let resolve = |watch: Watch| match watch.path.canonicalize() {
-            Ok(path) => Watch { path, ..watch },
-            Err(_) => watch,
+        let resolve = |mut watch: Watch| {
+            if let Ok(path) = watch.path.canonicalize() {
+                watch.path = path;
+            }
+            watch
         };
         made(watches.into_iter().map(resolve).collect())
     }
@@ -253,8 +255,8 @@ impl Mutation for OneAtATime {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let mutation = Self;
         if LIVING.fetch_add(1, Ordering::SeqCst) > 0 {
-            let reason = "there is one already".into();
-            return Err(BackendError::Unavailable { reason });
+            let reason = "there is one already";
+            return Err(BackendError::unavailable(reason));
         }
         Ok((InotifyBackend::new(watches)?, mutation))
     }

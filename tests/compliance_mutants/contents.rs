@@ -528,7 +528,10 @@ impl Mutation for RagesAboutRoot {
         match &self.gone {
             Some(gone) => {
                 let error = std::io::ErrorKind::NotFound.into();
-                Poll::Ready(Some(Err(StreamError::unwatched(gone, error))))
+                Poll::Ready(Some(Err(StreamError::unwatched(
+                    gone,
+                    BackendError::from_io(gone, error),
+                ))))
             }
             None => Pin::new(inner).poll_next(cx),
         }

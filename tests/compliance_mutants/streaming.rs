@@ -51,7 +51,7 @@ impl Mutation for WouldBlock {
         match answer {
             Poll::Pending => {
                 let error = io::ErrorKind::WouldBlock.into();
-                Poll::Ready(Some(Err(StreamError::Read { error })))
+                Poll::Ready(Some(Err(StreamError::read(error))))
             }
             answer @ Poll::Ready(_) => answer,
         }
@@ -176,7 +176,7 @@ impl Mutation for LeaksInterruption {
         self.polls += 1;
         if self.polls == 50 {
             let error = io::ErrorKind::Interrupted.into();
-            return Poll::Ready(Some(Err(StreamError::Read { error })));
+            return Poll::Ready(Some(Err(StreamError::read(error))));
         }
         answer
     }

@@ -60,7 +60,7 @@ impl Likeness for Blank {
     const CAPABILITIES: Capabilities = Capabilities::NONE;
 
     fn make(_: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
-        Err(BackendError::NotImplemented { what: "Blank::new" })
+        Err(BackendError::not_implemented("Blank::new"))
     }
 }
 

@@ -50,10 +50,13 @@ fn a_buffer_tells_what_it_takes_to_the_byte() {
     let (bytes, buffer) = heap_bytes(|| {
         let mut buffer = buffer_of(100, 60);
         buffer.add(Event::other("unmount", "/mnt").with_source("replica-2"));
-        let denied = std::io::ErrorKind::PermissionDenied;
-        buffer.add_error(StreamError::unwatched("/root", denied.into()));
-        let missing = std::io::ErrorKind::NotFound;
-        buffer.add_error(StreamError::unwatched("/gone", missing.into()));
+        for (path, kind) in [
+            ("/root", std::io::ErrorKind::PermissionDenied),
+            ("/gone", std::io::ErrorKind::NotFound),
+        ] {
+            let cause = BackendError::from_io(path, kind.into());
+            buffer.add_error(StreamError::unwatched(path, cause));
+        }
         buffer
     });
     assert_eq!(buffer.bytes(), size_of::<Buffer>() + bytes);

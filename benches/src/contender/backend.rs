@@ -10,7 +10,11 @@ use notify_backend_inotify::InotifyBackend;
 use crate::tally::Tally;
 
 pub(super) async fn watch(folder: &Path, recursive: bool, mut tally: Tally) -> Result<()> {
-    let mut backend = InotifyBackend::new(vec![Watch { path: folder.to_owned(), recursive }])?;
+    let mut backend = InotifyBackend::new(vec![if recursive {
+        Watch::recursive(folder)
+    } else {
+        Watch::non_recursive(folder)
+    }])?;
     tally.mark();
     while let Some(item) = backend.next().await {
         let event = item?;

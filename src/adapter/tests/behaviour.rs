@@ -244,13 +244,17 @@ fn errors_while_it_runs() {
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     let (full, locked) = (stage.path("a/full"), stage.path("a/locked"));
     let sender = stage.sender(0);
-    sender.send_error(StreamError::unwatched(&full, io::ErrorKind::StorageFull.into()));
-    sender.send_error(StreamError::unwatched(&locked, io::ErrorKind::PermissionDenied.into()));
+    for (path, kind) in
+        [(&full, io::ErrorKind::StorageFull), (&locked, io::ErrorKind::PermissionDenied)]
+    {
+        let cause = BackendError::from_io(path, kind.into());
+        sender.send_error(StreamError::unwatched(path, cause));
+    }
     sender.send_error(StreamError::Unwatched {
         path: stage.path("a/none"),
         cause: Box::new(BackendError::Unavailable { reason: "no daemon".into() }),
     });
-    sender.send_error(StreamError::Read { error: io::Error::from_raw_os_error(5) });
+    sender.send_error(StreamError::read(io::Error::from_raw_os_error(5)));
 
     let error = next(&events).unwrap_err();
     assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");

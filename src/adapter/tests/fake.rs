@@ -99,7 +99,7 @@ pub(super) struct Fake<const CHANGES: bool, const RECURSES: bool> {
 fn check(watch: &Watch) -> Result<(), BackendError> {
     let path = watch.path.clone();
     match path.file_name().and_then(|name| name.to_str()) {
-        Some("missing") => Err(BackendError::NotFound { paths: vec![path] }),
+        Some("missing") => Err(BackendError::not_found([path])),
         Some("limit") => Err(BackendError::WatchLimit { path, limit: Limit::UNKNOWN }),
         Some("broken") => panic!("the backend has a mistake"),
         _ => Ok(()),
@@ -161,7 +161,7 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
             played.watches.len() < before
         });
         let path = path.to_owned();
-        if removed { Ok(()) } else { Err(BackendError::NotWatched { path }) }
+        if removed { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 }
 

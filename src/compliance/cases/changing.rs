@@ -184,7 +184,7 @@ const OTHER_DEPTH: Case = Case {
         let mut watcher = lab.watch([lab.flat()])?;
         for (i, recursive) in [true, false, true].into_iter().enumerate() {
             watcher.next_step();
-            add(&mut watcher, Watch { path: lab.path(""), recursive })?;
+            add(&mut watcher, Watch::non_recursive(lab.path("")).recursive_if(recursive))?;
             let (near, far) = (format!("near-{i}"), format!("sub/deep/far-{i}"));
             lab.tree.create(&near)?;
             lab.tree.create(&far)?;

@@ -104,7 +104,7 @@ fn prepare(lab: &Lab, name: &str) -> Check<Tree> {
 fn converges(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     let tree = prepare(lab, name)?;
     let root = tree.path("");
-    let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
+    let mut watcher = lab.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
     watcher.keep(Mirror::of(&root, deep));
     watcher.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
     // What a scan of late folders finds comes after the barrier in the root.
@@ -119,7 +119,7 @@ fn covers(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     // Half of the changes come before the watch: something is there to be changed.
     let half = workload.0.len() / 2;
     Workload(workload.0[..half].to_vec()).make(&tree)?;
-    let mut watcher = lab.watch([Watch { path: root.clone(), recursive: deep }])?;
+    let mut watcher = lab.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
     let before = Mirror::of(&root, deep);
     let rest = Workload(workload.0[half..].to_vec());
     watcher.perform_in(lab.mode, &tree, |tree| rest.make(tree))?;
@@ -262,7 +262,7 @@ fn agrees(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     for is_late in [true, false] {
         let tree = prepare(lab, &format!("{name}-{is_late}"))?;
         let root = tree.path("");
-        let watch = Watch { path: root.clone(), recursive: deep };
+        let watch = Watch::non_recursive(&root).recursive_if(deep);
         let mut watchers =
             [lab.watch_with_other(std::slice::from_ref(&watch))?, lab.watch([watch])?];
         for watcher in &mut watchers {

@@ -155,7 +155,8 @@ const METADATA: Case = Case {
         }
         lab.tree.mkdir("folder")?;
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
         watcher.perform(lab.mode, |tree| tree.chmod("folder", 0o700))?;
         watcher.saw(metadata_changed("folder"))?;
         let count = watcher.count(&metadata_changed("folder"));
@@ -204,7 +205,8 @@ const SIBLINGS_ARE_LEFT_ALONE: Case = Case {
             lab.tree.write(name, "content")?;
         }
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
         watcher.perform(lab.mode, |tree| {
             tree.create("new")?;
             tree.create("folder/new")?;

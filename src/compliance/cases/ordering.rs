@@ -132,7 +132,7 @@ const NOTHING_TWICE: Case = Case {
                   or a folder is watched by itself and by its parent.",
     run: |lab| {
         let recursive = lab.has(WatchNewFolders);
-        let root = crate::backend::Watch { path: lab.path(""), recursive };
+        let root = crate::backend::Watch::non_recursive(lab.path("")).recursive_if(recursive);
         let mut watcher = lab.watch([root])?;
         lab.tree.create("file")?;
         watcher.settle()?;

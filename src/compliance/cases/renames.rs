@@ -440,7 +440,8 @@ const FOLDER: Case = Case {
         lab.tree.mkdir("old")?;
         lab.tree.create("old/file")?;
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
         watcher.perform(lab.mode, |tree| tree.rename("old", "new"))?;
         watcher.saw(moved_from("old"))?;
         watcher.saw(moved_to("new"))?;

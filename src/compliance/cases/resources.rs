@@ -145,7 +145,8 @@ const REMOVED_FOLDER_IS_FREED: Case = Case {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: root.clone(), recursive }, lab.beacon()?])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(&root).recursive_if(recursive), lab.beacon()?])?;
         watcher.forget(&root);
         lab.tree.rmdir("root")?;
         lab.tree.mkdir("root")?;
@@ -197,7 +198,7 @@ const TREE_IS_UNTOUCHED: Case = Case {
         };
         let before = look()?;
         let recursive = lab.has(WatchRecursively);
-        let watches = [Watch { path: lab.path(""), recursive }, lab.beacon()?];
+        let watches = [Watch::non_recursive(lab.path("")).recursive_if(recursive), lab.beacon()?];
         let mut watcher = lab.watch(watches)?;
         watcher.forget(&lab.path(""));
         watcher.settle()?;

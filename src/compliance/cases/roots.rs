@@ -115,7 +115,8 @@ const RENAMED: Case = Case {
         lab.tree.mkdir_all("root/sub")?;
         let root = lab.path("root");
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: root.clone(), recursive }, lab.beacon()?])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(&root).recursive_if(recursive), lab.beacon()?])?;
         watcher.forget(&root);
         lab.tree.rename("root", "renamed")?;
         watcher.settle()?;

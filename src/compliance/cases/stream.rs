@@ -256,7 +256,8 @@ const QUIET_AFTER_STORM: Case = Case {
     usual_cause: "The backend's own looking around causes the events that it reacts to.",
     run: |lab| {
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
         watcher.guard.may_miss = true;
         for i in 0..100 {
             lab.tree.mkdir(format!("folder-{i}"))?;
@@ -281,7 +282,8 @@ const PROMPT_UNDER_LOAD: Case = Case {
     // Every poll of every case is timed; this one has many of them.
     run: |lab| {
         let recursive = lab.has(WatchRecursively);
-        let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
         watcher.guard.may_miss = true;
         watcher.perform(lab.mode, |tree| {
             (0..200).try_for_each(|i| {
@@ -342,7 +344,8 @@ const DROP_AMID_CHANGES: Case = Case {
                 Ok(())
             });
             let dropping = (0..50).try_for_each(|i| {
-                let mut watcher = lab.watch([Watch { path: lab.path(""), recursive }])?;
+                let mut watcher =
+                    lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
                 watcher.allow_errors();
                 watcher.guard.may_miss = true;
                 if i % 2 == 0 {

@@ -66,11 +66,11 @@ impl Backend for InotifyBackend {
         };
         let paths: Vec<_> = watches.iter().filter(is_missing).map(|w| w.path.clone()).collect();
         if !paths.is_empty() {
-            return Err(BackendError::NotFound { paths });
+            return Err(BackendError::not_found(paths));
         }
         if !Path::new("/proc/self/fd").exists() {
-            let reason = "the inotify backend needs the proc file system at /proc".into();
-            return Err(BackendError::Unavailable { reason });
+            let reason = "the inotify backend needs the proc file system at /proc";
+            return Err(BackendError::unavailable(reason));
         }
         let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
@@ -94,7 +94,7 @@ impl Backend for InotifyBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        let Watch { path, recursive } = watch;
+        let Watch { path, recursive, .. } = watch;
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => self.watched.add_folder(&path, recursive),
             Ok(_) => self.watched.add_file(&path),
@@ -103,11 +103,7 @@ impl Backend for InotifyBackend {
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        if self.watched.remove(path) {
-            Ok(())
-        } else {
-            Err(BackendError::NotWatched { path: path.to_owned() })
-        }
+        if self.watched.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 }
 
@@ -140,7 +136,7 @@ impl Stream for InotifyBackend {
                 }
                 match ready!(watched.poll_read(cx, buffer)) {
                     Ok(reading) => (*unread, *is_drained) = (0..reading.bytes, reading.is_drained),
-                    Err(error) => return Poll::Ready(Some(Err(StreamError::Read { error }))),
+                    Err(error) => return Poll::Ready(Some(Err(StreamError::read(error)))),
                 }
             }
         }

@@ -81,7 +81,7 @@ impl Watched {
                     self.remove_root(root);
                     return Err(cause);
                 }
-                self.ready.push_back(Err(StreamError::Unwatched { path, cause: cause.into() }));
+                self.ready.push_back(Err(StreamError::unwatched(path, cause)));
             }
         }
         // Last, so that what both cover is watched all the time.
@@ -494,7 +494,8 @@ fn said(found: Found) -> StreamItem {
 }
 
 fn unwatched(path: PathBuf, error: io::Error) -> StreamError {
-    StreamError::Unwatched { cause: Box::new(explain(path.clone(), error)), path }
+    let cause = explain(path.clone(), error);
+    StreamError::unwatched(path, cause)
 }
 
 fn is_limit(error: &BackendError) -> bool {

@@ -83,7 +83,8 @@ impl Changes {
 
     /// Something could not be looked at.
     pub(crate) fn failed(&mut self, root: &Arc<Root>, below: &Path, error: io::Error) {
-        let error = StreamError::unwatched(root.spell(below), error);
+        let path = root.spell(below);
+        let error = StreamError::unwatched(&path, BackendError::from_io(&path, error));
         self.others.push((root.clone(), Err(error)));
     }
 

@@ -84,10 +84,12 @@ impl PollBackend {
         };
         let paths: Vec<_> = watches.iter().filter(is_missing).map(|w| w.path.clone()).collect();
         if !paths.is_empty() {
-            return Err(BackendError::NotFound { paths });
+            return Err(BackendError::not_found(paths));
         }
-        let scanner = Scanner::new(settings).map_err(|error| BackendError::Unavailable {
-            reason: format!("the thread that looks at the files could not be started: {error}"),
+        let scanner = Scanner::new(settings).map_err(|error| {
+            BackendError::unavailable(format!(
+                "the thread that looks at the files could not be started: {error}"
+            ))
         })?;
         let mut backend = Self { scanner };
         for watch in watches {
@@ -117,11 +119,7 @@ impl Backend for PollBackend {
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        if self.scanner.remove(path) {
-            Ok(())
-        } else {
-            Err(BackendError::NotWatched { path: path.to_owned() })
-        }
+        if self.scanner.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 }
 

@@ -50,7 +50,7 @@ struct Tree {
 impl Root {
     /// A root of which nothing is known yet.
     pub(crate) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
-        let Watch { path, recursive } = watch;
+        let Watch { path, recursive, .. } = watch;
         let prepared = fs::metadata(&path).and_then(|metadata| {
             if metadata.is_dir() {
                 // One that cannot be listed cannot be watched.

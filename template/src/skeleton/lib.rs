@@ -17,9 +17,9 @@ impl Backend for YourBackend {
     // (3)
     fn new(_watches: Vec<Watch>) -> Result<Self, BackendError> {
         notify_backend::backend::require_runtime()?;
-        Err(BackendError::NotImplemented {
-            what: "YourBackend::new has to set up the platform's watches (src/lib.rs)",
-        })
+        Err(BackendError::not_implemented(
+            "YourBackend::new has to set up the platform's watches (src/lib.rs)",
+        ))
     }
 
     fn capabilities() -> Capabilities {

@@ -83,7 +83,7 @@ impl Scripted {
         match item {
             Item::Event(event) => Ok(event),
             Item::Watch(number) => {
-                let Watch { path, recursive } = &self.watches[number];
+                let Watch { path, recursive, .. } = &self.watches[number];
                 Ok(Event::other(if *recursive { "recursive" } else { "not recursive" }, path))
             }
             Item::Unwatched(path) => Err(unwatched(path)),
@@ -94,13 +94,15 @@ impl Scripted {
 
 /// The error of [`Item::Unwatched`].
 pub fn unwatched(path: impl Into<PathBuf>) -> StreamError {
-    StreamError::unwatched(path, io::ErrorKind::PermissionDenied.into())
+    let path = path.into();
+    let cause = BackendError::from_io(&path, io::ErrorKind::PermissionDenied.into());
+    StreamError::unwatched(path, cause)
 }
 
 /// The error of [`Item::Unreadable`].
 #[must_use]
 pub fn unreadable() -> StreamError {
-    StreamError::Read { error: io::Error::other("the platform is gone") }
+    StreamError::read(io::Error::other("the platform is gone"))
 }
 
 impl Stream for Scripted {

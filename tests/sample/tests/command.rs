@@ -288,7 +288,7 @@ fn reader_that_goes_away_while_much_happens_through_notify() {
 fn path_that_does_not_exist() {
     for form in [&["--json", ".", "no/such"][..], &["no/such"]] {
         let ended = start(&waiting([]), form.iter().copied()).end();
-        let refusal = BackendError::NotFound { paths: vec!["no/such".into()] };
+        let refusal = BackendError::not_found(["no/such"]);
         let stderr = vec![format!("error: {refusal}")];
         assert_eq!(ended, Ended { code: Some(1), stdout: vec![], stderr });
     }
