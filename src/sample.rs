@@ -58,19 +58,27 @@
 //!
 //! # How it ends
 //!
-//! With exit code 0 on Ctrl-C, when whatever reads its output goes away (on Windows with the event
-//! after that), and when the stream ends, of which notify tells nothing. With 1 and a line on the standard error when the backend
-//! refuses, for example because a path does not exist, or when it cannot print. With 2 when it is
-//! called wrongly.
+//! With exit code 0 on Ctrl-C, on Unix also on `SIGTERM`, when whatever reads its output goes away (on
+//! Windows with the event after that), and when the stream ends, of which notify tells nothing. So it
+//! does as process 1 of a container, where `SIGHUP` and `SIGQUIT` end it too. With 1 and a line on the
+//! standard error when the backend refuses, for example because a path does not exist, or when it
+//! cannot print. With 2 when it is called wrongly.
 
 mod arguments;
 mod output;
 mod stop;
 mod through_notify;
 
-use std::{future::poll_fn, io, pin::Pin, process::ExitCode};
+use std::{future::poll_fn, io, panic::resume_unwind, pin::Pin, process::ExitCode};
 
-use self::{arguments::Arguments, output::Output, stop::Stop, through_notify::ThroughNotify};
+use tokio::task::spawn_blocking;
+
+use self::{
+    arguments::Arguments,
+    output::Output,
+    stop::{Requests, reader_gone},
+    through_notify::ThroughNotify,
+};
 use crate::{
     backend::{Backend, Watch},
     capability::Capability,
@@ -128,32 +136,46 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
     let recursive = recursive && B::capabilities().contains(Capability::WatchRecursively);
     let depth = if recursive { "and all below" } else { "and nothing below" };
     let what = format!("{} {depth}", Paths(&paths));
-    if notify {
-        let watcher = ThroughNotify::new::<B>(&paths, recursive, debounce)?;
-        let printed = async {
-            output.ready::<B>(&format!("{what}, through notify")).await?;
-            watcher.print(output).await?;
-            Err(Failure::Panic)
-        };
-        until_stopped(printed).await
-    } else {
-        let watches =
-            paths.into_iter().map(|path| Watch::non_recursive(path).recursive_if(recursive));
-        let backend = B::new(watches.collect())?;
-        until_stopped(print(output, &what, backend)).await
+    let mut requests = Requests::new().map_err(Failure::Start)?;
+    let watched = async {
+        if notify {
+            let watcher = aside(move || ThroughNotify::new::<B>(&paths, recursive, debounce));
+            let watcher = watcher.await?;
+            let printed = async {
+                output.ready::<B>(&format!("{what}, through notify")).await?;
+                watcher.print(output).await?;
+                Err(Failure::Panic)
+            };
+            while_read(printed).await
+        } else {
+            let watches =
+                paths.into_iter().map(|path| Watch::non_recursive(path).recursive_if(recursive));
+            let watches = watches.collect();
+            let backend = aside(|| B::new(watches)).await?;
+            while_read(print(output, &what, backend)).await
+        }
+    };
+    tokio::select! {
+        () = requests.next() => Ok(()),
+        watched = watched => watched,
     }
 }
 
-/// Until here, and so while a large tree is walked, Ctrl-C ends the process at once.
-async fn until_stopped(printed: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let mut stop = Stop::new().map_err(Failure::Start)?;
+/// Prints until that is over, or until nobody reads it.
+async fn while_read(printed: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::select! {
-        () = stop.asked() => Ok(()),
+        () = reader_gone() => Ok(()),
         printed = printed => match printed {
             Err(Failure::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             printed => printed,
         }
     }
+}
+
+/// Makes what watches on a thread of its own: the command can end while a large tree is walked.
+async fn aside<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> T {
+    // The runtime outlives this, so that nothing but a panic keeps it from being made.
+    spawn_blocking(make).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 async fn print<B: Backend>(output: Output, what: &str, mut backend: B) -> Result<(), Failure> {

@@ -1,44 +1,56 @@
-//! What ends the command from outside: Ctrl-C, and a reader that goes away.
+//! What ends the command from outside: Ctrl-C, a signal, and a reader that goes away.
 
 use std::io;
 
-/// Waits for a reason to stop.
+/// The signals that ask the command to end.
+#[cfg(unix)]
 #[derive(Debug)]
-pub(super) struct Stop {
-    interrupt: Interrupt,
-}
+pub(super) struct Requests(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
-type Interrupt = tokio::signal::unix::Signal;
-
-#[cfg(windows)]
-type Interrupt = tokio::signal::windows::CtrlC;
-
-impl Stop {
-    /// From now on, Ctrl-C does not end the process but what waits for [`asked`](Self::asked).
+impl Requests {
+    /// From now on, they do not end the process but what waits for [`next`](Self::next).
     pub(super) fn new() -> io::Result<Self> {
-        #[cfg(unix)]
-        let interrupt = {
-            use tokio::signal::unix::{SignalKind, signal};
-            signal(SignalKind::interrupt())?
-        };
-        #[cfg(windows)]
-        let interrupt = tokio::signal::windows::ctrl_c()?;
-        Ok(Self { interrupt })
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        // Process 1 of a container has to handle every signal that is to end it. Elsewhere the
+        // default does, unless whoever started the command has these ignored, as `nohup` has.
+        if std::process::id() == 1 {
+            kinds.extend([SignalKind::hangup(), SignalKind::quit()]);
+        }
+        kinds.into_iter().map(signal).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Returns when there is a reason to stop.
-    pub(super) async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            () = reader_gone() => {}
-        }
+    pub(super) async fn next(&mut self) {
+        std::future::poll_fn(|cx| {
+            let is_asked = self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if is_asked { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Ctrl-C; what else Windows has to say ends the process by itself.
+#[cfg(windows)]
+#[derive(Debug)]
+pub(super) struct Requests(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Requests {
+    pub(super) fn new() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    pub(super) async fn next(&mut self) {
+        // It never ends.
+        _ = self.0.recv().await;
     }
 }
 
 /// Returns when nobody reads the standard output any more.
 #[cfg(unix)]
-async fn reader_gone() {
+pub(super) async fn reader_gone() {
     use std::future::pending;
 
     use tokio::io::{Interest, unix::AsyncFd};
@@ -64,6 +76,6 @@ async fn reader_gone() {
 
 /// Windows says so only to whoever writes.
 #[cfg(windows)]
-async fn reader_gone() {
+pub(super) async fn reader_gone() {
     std::future::pending::<()>().await;
 }

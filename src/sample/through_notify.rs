@@ -19,7 +19,7 @@ use crate::{adapter::NotifyWatcher, backend::Backend, event::Event, one_line::Sa
 pub(super) struct ThroughNotify {
     said: mpsc::Receiver<notify::Result<notify::Event>>,
     // What is watched until this is dropped.
-    _watcher: Box<dyn Any>,
+    _watcher: Box<dyn Any + Send>,
 }
 
 impl ThroughNotify {
@@ -34,7 +34,7 @@ impl ThroughNotify {
         let (sender, said) = mpsc::channel(1);
         // Nobody listens any more once the command ends.
         let send = move |said| drop(sender.blocking_send(said));
-        let watcher: Box<dyn Any> = if let Some(debounce) = debounce {
+        let watcher: Box<dyn Any + Send> = if let Some(debounce) = debounce {
             let handler = move |result: DebounceEventResult| match result {
                 Ok(events) => events.into_iter().for_each(|event| send(Ok(event.event))),
                 Err(errors) => errors.into_iter().for_each(|error| send(Err(error))),

@@ -2,7 +2,7 @@
 
 mod running;
 
-use std::{collections::VecDeque, env, ffi::OsString, io};
+use std::{collections::VecDeque, env, ffi::OsString, io, thread};
 
 use notify_backend::prelude::*;
 pub use running::{DEADLINE, Ended, Running};
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 /// The environment variable that holds the script as JSON.
 pub const VARIABLE: &str = "SAMPLE_SCRIPT";
+
+/// What a backend that [stalls](Script::stalls) says.
+pub const STALLS: &str = "still walking";
 
 /// What the backend does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub struct Script {
     pub items: VecDeque<Item>,
     /// What its stream does after the items.
     pub then: Then,
+    /// Whether it is never done with setting up what it watches, as if a tree had no end. It says
+    /// that it begins on the standard error.
+    pub stalls: bool,
 }
 
 /// An item of the stream.
@@ -66,7 +72,14 @@ impl Backend for Scripted {
         for Watch { path, .. } in &watches {
             path.symlink_metadata().map_err(|error| BackendError::from_io(path, error))?;
         }
-        Ok(Self { watches, script: Script::from_environment() })
+        let script = Script::from_environment();
+        if script.stalls {
+            eprintln!("{STALLS}");
+            loop {
+                thread::park();
+            }
+        }
+        Ok(Self { watches, script })
     }
 
     fn capabilities() -> Capabilities {

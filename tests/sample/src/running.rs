@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Long enough for the busiest machine; only a failing test waits for it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -76,8 +79,22 @@ impl Running {
     /// Does what Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("the command runs");
+        self.signal(Signal::INT);
+    }
+
+    /// Sends a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the command runs");
+    }
+
+    /// Sends a signal to the only process that the command has started.
+    #[cfg(target_os = "linux")]
+    pub fn signal_child(&self, signal: Signal) {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let child = children.ok().and_then(|child| Pid::from_raw(child.trim().parse().ok()?));
+        kill_process(child.expect("there is one"), signal).expect("it runs");
     }
 
     /// Waits for the end.

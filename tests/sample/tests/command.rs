@@ -6,7 +6,9 @@ use notify_backend::{
     BackendError, Capabilities, Capability, Event,
     event::{CreateKind, DataChange, ModifyKind, RenameMode, Tracker},
 };
-use sample_tests::{Ended, Item, Running, Script, Then, VARIABLE, unreadable, unwatched};
+#[cfg(unix)]
+use rustix::process::Signal;
+use sample_tests::{Ended, Item, Running, STALLS, Script, Then, VARIABLE, unreadable, unwatched};
 
 const RECURSIVE: Capabilities =
     Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
@@ -29,7 +31,12 @@ fn start<'a>(script: &Script, arguments: impl IntoIterator<Item = &'a str>) -> R
 
 /// Yields `items`, and then nothing more.
 fn waiting(items: impl IntoIterator<Item = Item>) -> Script {
-    Script { capabilities: RECURSIVE, items: items.into_iter().collect(), then: Then::Wait }
+    Script {
+        capabilities: RECURSIVE,
+        items: items.into_iter().collect(),
+        then: Then::Wait,
+        stalls: false,
+    }
 }
 
 /// Yields `items`, and ends.
@@ -381,6 +388,54 @@ fn interrupt_as_soon_as_a_person_is_told_of_it() {
     assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
     command.interrupt();
     assert_eq!(command.end(), success());
+}
+
+#[cfg(unix)]
+#[test]
+fn request_to_terminate() {
+    for more in [&["."][..], &["--notify", "."]] {
+        let arguments = more.iter().copied().chain(["--json"]);
+        let mut command = start(&waiting([]), arguments);
+        assert_eq!(command.line(), READY);
+        command.signal(Signal::TERM);
+        assert_eq!(command.end(), success());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupt_while_a_large_tree_is_walked() {
+    for more in [&["."][..], &["--notify", "."]] {
+        let script = Script { stalls: true, ..waiting([]) };
+        let mut command = start(&script, more.iter().copied());
+        assert_eq!(command.note(), STALLS);
+        command.interrupt();
+        assert_eq!(command.end(), success());
+    }
+}
+
+/// To process 1 of a container the kernel delivers only what it handles.
+#[cfg(target_os = "linux")]
+#[test]
+fn process_1_of_a_container() {
+    const CONTAINER: [&str; 5] = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+    let mut probe = Command::new("unshare");
+    if !probe.args(CONTAINER).arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: `unshare` gets no namespaces here");
+        return;
+    }
+    for stalls in [false, true] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+            let inside = command(&Script { stalls, ..waiting([]) }, []);
+            let mut container = Command::new("unshare");
+            container.args(CONTAINER).arg(inside.get_program()).arg(".");
+            container.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let mut running = Running::start(&mut container);
+            running.note();
+            running.signal_child(signal);
+            assert_eq!(running.end(), success(), "{signal:?}, stalls: {stalls}");
+        }
+    }
 }
 
 /// A line longer than a pipe holds, so that the command is known to wait in the middle of it.
