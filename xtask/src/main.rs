@@ -2,6 +2,7 @@
 
 mod answers;
 mod git;
+mod line_ends;
 mod merge;
 mod new;
 mod questions;

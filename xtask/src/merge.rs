@@ -4,11 +4,16 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use tempfile::tempdir;
 use walkdir::WalkDir;
+
+use crate::{
+    git,
+    line_ends::{LineEnds, to_unix},
+};
 
 /// A crate as three folders have it.
 pub(crate) struct Merge<'a> {
@@ -36,63 +41,87 @@ pub(crate) enum Outcome {
     Kept,
 }
 
+/// What is to become of a file.
+struct Change {
+    outcome: Outcome,
+    /// What is to be written to it; nothing where it stays as it is, or is removed.
+    text: Option<Vec<u8>>,
+}
+
 impl Merge<'_> {
-    /// Merges each file that the template has changed; says what became of it.
+    /// Merges each file that the template has changed; says what became of it. The crate is only
+    /// changed once all of that is known.
     pub(crate) fn run(&self) -> Result<Vec<(PathBuf, Outcome)>> {
         let mut paths = files(self.old.0)?;
         paths.append(&mut files(self.new.0)?);
-        let mut outcomes = Vec::new();
+        let mut changes = Vec::new();
         for path in paths {
-            let outcome =
-                self.file(&path).with_context(|| format!("cannot merge {}", path.display()))?;
-            outcomes.extend(outcome.map(|outcome| (path, outcome)));
+            let change =
+                self.change(&path).with_context(|| format!("cannot merge {}", path.display()))?;
+            changes.extend(change.map(|change| (path, change)));
         }
-        Ok(outcomes)
+        for (path, change) in &changes {
+            self.apply(path, change)
+                .with_context(|| format!("cannot change {}", path.display()))?;
+        }
+        Ok(changes.into_iter().map(|(path, change)| (path, change.outcome)).collect())
     }
 
-    fn file(&self, path: &Path) -> Result<Option<Outcome>> {
-        let [old, new] = [self.old.0, self.new.0].map(|folder| folder.join(path));
-        let project = self.project.join(path);
-        let (before, after, ours) = (read(&old)?, read(&new)?, read(&project)?);
+    fn change(&self, path: &Path) -> Result<Option<Change>> {
+        let before = read(&self.old.0.join(path))?;
+        let after = read(&self.new.0.join(path))?;
+        let ours = read(&self.project.join(path))?;
+        let line_ends = match &ours {
+            Some(ours) => LineEnds::of(ours),
+            // A new file is as those that are there.
+            None => LineEnds::of(&read(&self.project.join("Cargo.toml"))?.unwrap_or_default()),
+        };
+        let [before, after, ours] =
+            [before, after, ours].map(|text| text.map(|text| to_unix(&text)));
         if before == after || ours == after {
             return Ok(None);
         }
-        Ok(Some(match (before, after, ours) {
-            (before, Some(text), ours) if before == ours => {
-                fs::create_dir_all(project.parent().context("a file without a folder")?)?;
-                fs::write(&project, text)?;
-                if ours.is_some() { Outcome::Updated } else { Outcome::Added }
+        let (outcome, text) = match (before, after, ours) {
+            (before, Some(after), ours) if before == ours => {
+                (if ours.is_some() { Outcome::Updated } else { Outcome::Added }, Some(after))
             }
-            (before, None, ours) if before == ours => {
-                fs::remove_file(&project)?;
-                self.remove_empty_folders(path)?;
-                Outcome::Removed
+            (before, None, ours) if before == ours => (Outcome::Removed, None),
+            (_, None, _) => (Outcome::Kept, None),
+            (_, _, None) => (Outcome::LeftOut, None),
+            (before, Some(after), Some(ours)) => {
+                let (text, is_conflict) = self.lines(&ours, &before.unwrap_or_default(), &after)?;
+                (if is_conflict { Outcome::Conflict } else { Outcome::Merged }, Some(text))
             }
-            (_, None, _) => Outcome::Kept,
-            (_, _, None) => Outcome::LeftOut,
-            (before, Some(_), Some(_)) => {
-                if before.is_none() {
-                    fs::create_dir_all(old.parent().context("a file without a folder")?)?;
-                    fs::write(&old, "")?;
-                }
-                self.merge_file(&project, &old, &new)?
-            }
-        }))
+        };
+        Ok(Some(Change { outcome, text: text.map(|text| line_ends.apply(text)) }))
     }
 
     /// Merges the lines of one file that both sides have changed.
-    fn merge_file(&self, project: &Path, old: &Path, new: &Path) -> Result<Outcome> {
-        let version = |version: &str| format!("template {version}");
-        let mut git = Command::new("git");
-        git.args(["merge-file", "-L", "yours", "-L", &version(self.old.1)]);
-        git.args(["-L", &version(self.new.1)]).args([project, old, new]);
-        let output = git.output().context("cannot run git")?;
-        // It answers the number of conflicts, 127 at most.
-        match output.status.code() {
-            Some(0) => Ok(Outcome::Merged),
-            Some(1..=127) => Ok(Outcome::Conflict),
-            _ => bail!("git merge-file: {}", String::from_utf8_lossy(&output.stderr).trim()),
+    fn lines(&self, ours: &[u8], before: &[u8], after: &[u8]) -> Result<(Vec<u8>, bool)> {
+        let folder = tempdir()?;
+        let file = |name: &str, text: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).map(|()| path)
+        };
+        let [old, new] = [self.old.1, self.new.1].map(|version| format!("template {version}"));
+        git::merge_file(
+            (&file("ours", ours)?, "yours"),
+            (&file("before", before)?, &old),
+            (&file("after", after)?, &new),
+        )
+    }
+
+    fn apply(&self, path: &Path, change: &Change) -> Result<()> {
+        let project = self.project.join(path);
+        if let Some(text) = &change.text {
+            fs::create_dir_all(project.parent().context("a file without a folder")?)?;
+            fs::write(&project, text)?;
         }
+        if change.outcome == Outcome::Removed {
+            fs::remove_file(&project)?;
+            self.remove_empty_folders(path)?;
+        }
+        Ok(())
     }
 
     fn remove_empty_folders(&self, path: &Path) -> Result<()> {

@@ -62,7 +62,9 @@ impl New {
 
         let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal() && !self.silent;
         generate(repository, &self.name, parent, &answers, !is_asked)?;
-        git::init(&project)?;
+        if let Err(error) = git::init(&project) {
+            eprintln!("note: no git repository was made for the crate: {error:#}");
+        }
         self.report(&project)
     }
 

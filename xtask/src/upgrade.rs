@@ -84,8 +84,11 @@ impl Upgrade {
         let repository = &repository()?;
         let shown = self.path.display();
         let manifest = Manifest::read(&self.path)?;
+        let has_changes = git::has_changes(&self.path).with_context(|| {
+            format!("cannot tell whether {shown} has changes that are not committed")
+        })?;
         ensure!(
-            !git::has_changes(&self.path)?,
+            !has_changes,
             "{shown} has changes that are not committed; commit them, so that those of the template can be told from them"
         );
 

@@ -9,10 +9,12 @@ mod bare_machine;
 mod cargo_generate;
 mod clone;
 mod configuration;
+mod failing_git;
 mod generated;
 #[cfg(target_os = "linux")]
 mod inotify;
 mod jobs;
+mod line_ends;
 mod names;
 mod package;
 #[cfg(target_os = "linux")]

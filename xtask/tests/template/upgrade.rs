@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::{clone, commit, fails, files, folder, generate, git, passes, read, xtask_of};
 
-const NAME: &str = "notify-backend-demo";
+pub(crate) const NAME: &str = "notify-backend-demo";
 
 const ANSWERS: [&str; 3] = ["start=skeleton", "repository=ada", "notify_backend_path="];
 
@@ -33,7 +33,7 @@ const CHANGES: [(&str, &str, &str); 6] = [
 /// A clone of this repository, and a crate that was made in it from an older template, on which the
 /// tag `v0.0.9` is. Nothing is different there but `CHANGES`, a file that is not made any more, and
 /// one that was not made yet. The crate depends on the published library.
-fn older(test: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn older(test: &str) -> (PathBuf, PathBuf) {
     let clone = clone(&format!("{test}-clone"));
     for (file, now, before) in CHANGES {
         replace(&clone.join("template").join(file), now, before);
@@ -49,21 +49,21 @@ fn older(test: &str) -> (PathBuf, PathBuf) {
 }
 
 /// A crate from the template of a clone.
-fn made_in(clone: &Path, parent: &Path) -> PathBuf {
+pub(crate) fn made_in(clone: &Path, parent: &Path) -> PathBuf {
     let mut new = xtask_of(clone, ["new", NAME, "--destination", parent.to_str().unwrap()]);
     passes(new.args(ANSWERS.iter().flat_map(|answer| ["-d", answer])));
     parent.join(NAME)
 }
 
 #[track_caller]
-fn replace(file: &Path, from: &str, to: &str) {
+pub(crate) fn replace(file: &Path, from: &str, to: &str) {
     let text = read(file);
     assert_eq!(text.matches(from).count(), 1, "{from:?} in {}", file.display());
     fs::write(file, text.replace(from, to)).unwrap();
 }
 
 /// The upgrade of a crate in a clone, from what its tag has.
-fn upgrade(clone: &Path, project: &Path) -> Command {
+pub(crate) fn upgrade(clone: &Path, project: &Path) -> Command {
     xtask_of(clone, ["upgrade", project.to_str().unwrap()])
 }
 
