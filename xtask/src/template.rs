@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_generate::{GenerateArgs, TemplatePath};
+use tempfile::{TempDir, tempdir};
+use walkdir::WalkDir;
 
 use crate::answers::Answers;
 
@@ -31,9 +33,10 @@ pub(crate) fn generate(
     silent: bool,
 ) -> Result<PathBuf> {
     let project = parent.join(name);
+    let template = copy(checkout)?;
     let generated = cargo_generate::generate(GenerateArgs {
         template_path: TemplatePath {
-            path: Some(utf8(checkout)?.into()),
+            path: Some(utf8(template.path())?.into()),
             auto_path: Some("template".into()),
             ..TemplatePath::default()
         },
@@ -54,4 +57,23 @@ pub(crate) fn generate(
         return Err(error);
     }
     Ok(project)
+}
+
+/// A copy of what cargo-generate needs of a checkout. It takes over the modes of the files: those of
+/// the copy are as the user's new files are, whatever the checkout has, which may be read-only.
+fn copy(checkout: &Path) -> Result<TempDir> {
+    let copy = tempdir()?;
+    for part in ["cargo-generate.toml", "template"] {
+        for entry in WalkDir::new(checkout.join(part)).follow_links(true) {
+            let entry = entry?;
+            let to = copy.path().join(entry.path().strip_prefix(checkout)?);
+            let copied = if entry.file_type().is_dir() {
+                fs::create_dir(to)
+            } else {
+                fs::read(entry.path()).and_then(|text| fs::write(to, text))
+            };
+            copied.with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    Ok(copy)
 }

@@ -15,6 +15,7 @@ mod generated;
 mod inotify;
 mod jobs;
 mod line_ends;
+mod modes;
 mod names;
 mod package;
 #[cfg(target_os = "linux")]
