@@ -5,6 +5,7 @@ mod git;
 mod line_ends;
 mod merge;
 mod new;
+mod next;
 mod questions;
 mod template;
 mod upgrade;

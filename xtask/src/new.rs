@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 
 use crate::{
     answers::Answers,
-    git,
+    git, next,
     questions::Questions,
     template::{generate, repository},
 };
@@ -85,7 +85,7 @@ impl New {
         ensure!(
             !inside,
             "the destination {shown} is a part of this repository; choose another, e.g. --destination {}",
-            beside.display()
+            next::quoted(beside)
         );
 
         let project = parent.join(&self.name);
@@ -105,10 +105,7 @@ impl New {
             }
         }
         let folder = self.destination.as_ref().map_or(project.into(), |it| it.join(&self.name));
-        println!("Next:");
-        println!("    cd {}", folder.display());
-        println!("    cargo test");
-        println!("    cargo run --example watch -- .");
+        next::show(project, folder);
         Ok(ExitCode::SUCCESS)
     }
 }

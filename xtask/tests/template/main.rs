@@ -17,6 +17,7 @@ mod jobs;
 mod line_ends;
 mod modes;
 mod names;
+mod next;
 mod package;
 #[cfg(target_os = "linux")]
 mod picture;
