@@ -71,6 +71,18 @@ fn calls(line: &str, first: &str, second: &str) -> bool {
     line.contains(&format!("{first}{second}"))
 }
 
+/// `cargo xtask` is the first thing that anybody runs here, and none of this is of use to it. An
+/// update of all dependencies brings them back; CONTRIBUTING.md says what versions to hold.
+#[test]
+fn lock_file_holds_what_is_quick_to_build() {
+    let lock =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    for package in ["icu_normalizer", "object"] {
+        let is_there = lock.contains(&format!("\nname = \"{package}\"\n"));
+        assert!(!is_there, "Cargo.lock has {package}");
+    }
+}
+
 #[test]
 fn every_source_file_says_what_it_is_for() {
     // The mistakes are an author's code as it might be, named for what is wrong with it.
