@@ -8,6 +8,8 @@
 mod astray;
 mod entries;
 mod folder;
+#[cfg(test)]
+mod model;
 mod recent;
 mod scan;
 #[cfg(test)]
