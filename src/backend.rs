@@ -2,10 +2,12 @@
 
 use std::{
     fmt::{self, Debug},
+    io,
     path::{Path, PathBuf},
 };
 
 use futures_core::Stream;
+use tokio::runtime::Handle;
 
 use crate::{
     capability::{Capabilities, Capability},
@@ -90,6 +92,12 @@ impl Debug for Watch {
 ///   it does not declare does not show.
 /// - **Drop frees.** No thread, descriptor or platform watch outlives the value.
 ///
+/// # Runtimes
+///
+/// A program makes a backend inside a Tokio runtime and polls it there, as long as that runtime
+/// lives. It may drop it anywhere, also when the runtime has ended. A backend that needs no runtime
+/// works without one as well.
+///
 /// # What is left open
 ///
 /// The order of events between unrelated folders, whether equal changes that were not yet read are
@@ -111,9 +119,10 @@ pub trait Backend:
     ///
     /// # Errors
     ///
-    /// Must be called inside a Tokio runtime, and answers [`BackendError::NoRuntime`] elsewhere
-    /// ([`require_runtime`] does the check). A path that does not exist, cannot be read or is of a
-    /// kind the backend cannot watch is an error that names it. On an error nothing stays behind.
+    /// [`BackendError::NoRuntime`] if it is called outside a Tokio runtime and the backend needs one.
+    /// Callers make it inside one, since they cannot know ([Runtimes](Self#runtimes)). A path that
+    /// does not exist, cannot be read or is of a kind the backend cannot watch is an error that names
+    /// it. On an error nothing stays behind. [`check_watches`] checks the runtime and the paths.
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
     where
         Self: Sized;
@@ -154,20 +163,42 @@ pub trait Backend:
     }
 }
 
-/// Answers [`BackendError::NoRuntime`] unless it is called inside a Tokio runtime.
+/// Checks what a backend needs to be made: a Tokio runtime, and paths that exist.
+///
+/// It is the first line of [`Backend::new`]. A link that leads nowhere exists; whether it can be
+/// watched is for the backend to say.
 ///
 /// ```
-/// use notify_backend::{BackendError, backend::require_runtime};
+/// use notify_backend::{backend::check_watches, prelude::*};
 ///
-/// assert!(matches!(require_runtime(), Err(BackendError::NoRuntime)));
+/// let watches = ["/", "/no/such/file", "/nor/this"].map(Watch::recursive);
+/// assert!(matches!(check_watches(&watches), Err(BackendError::NoRuntime)));
 ///
 /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-/// runtime.block_on(async { require_runtime() })?;
-/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// let error = runtime.block_on(async { check_watches(&watches) }).unwrap_err();
+/// assert_eq!(error.paths(), [Path::new("/no/such/file"), Path::new("/nor/this")]);
+/// # Ok::<_, std::io::Error>(())
 /// ```
-pub fn require_runtime() -> Result<(), BackendError> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(BackendError::NoRuntime),
-    }
+///
+/// # Errors
+///
+/// [`BackendError::NoRuntime`] outside a Tokio runtime, [`BackendError::NotFound`] with every path
+/// that does not exist.
+pub fn check_watches(watches: &[Watch]) -> Result<(), BackendError> {
+    Handle::try_current().map_err(|_| BackendError::NoRuntime)?;
+    check_paths(watches)
+}
+
+/// Checks that the paths exist, as [`check_watches`] does: for a backend that needs no runtime.
+///
+/// # Errors
+///
+/// [`BackendError::NotFound`] with every path that does not exist.
+pub fn check_paths(watches: &[Watch]) -> Result<(), BackendError> {
+    let is_missing = |path: &&PathBuf| {
+        path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let missing = watches.iter().map(|watch| &watch.path).filter(is_missing);
+    let paths: Vec<_> = missing.cloned().collect();
+    if paths.is_empty() { Ok(()) } else { Err(BackendError::not_found(paths)) }
 }

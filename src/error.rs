@@ -119,8 +119,8 @@ pub enum BackendError {
 
     /// The backend was made outside a Tokio runtime.
     ///
-    /// Return it by way of [`require_runtime`](crate::backend::require_runtime). A frontend has to
-    /// be changed: it is a mistake in the program.
+    /// Return it by way of [`check_watches`](crate::backend::check_watches), if the backend needs a
+    /// runtime. A frontend has to be changed: it is a mistake in the program.
     #[error(
         "no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()"
     )]

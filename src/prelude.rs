@@ -16,7 +16,7 @@ pub use std::{
 pub use futures_core::Stream;
 
 pub use crate::{
-    backend::{Backend, StreamItem, Watch},
+    backend::{Backend, StreamItem, Watch, check_watches},
     buffer::Buffer,
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},

@@ -23,6 +23,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
     vec![
         entry::<BareErrors>("bare_errors", &["CON01", "CON02", "CON05", "CON07", "CON19", "CON20"]),
         entry::<NamesAllPaths>("names_all_paths", &["CON02"]),
+        entry::<NamesFirstMissing>("names_first_missing", &["CON02"]),
         entry::<RefusesOddFolders>("refuses_odd_folders", &["CON08", "REC11"]),
         entry::<PanicsOnLongPaths>("panics_on_long_paths", &["CON06", "CON04"]),
         entry::<WatchesTwice>("watches_twice", &["CON09"]),
@@ -32,6 +33,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ChangingCapabilities>("changing_capabilities", &["CON13"]),
         entry::<BoundToThread>("bound_to_thread", &["CON16"]),
         entry::<NoRuntimeCheck>("no_runtime_check", &["CON17"]),
+        entry::<RuntimeOfItsOwn>("runtime_of_its_own", &["CON17"]),
         entry::<OneAtATime>("one_at_a_time", &["CON18", "STR17"]),
         entry::<HidesErrors>("hides_errors", &["CON21", "REC11"]),
         entry::<NeverDone>("never_done", &["CON22"]),
@@ -65,8 +67,8 @@ macro_rules! mutations {
 }
 
 mutations! {
-    BareErrors NamesAllPaths RefusesOddFolders PanicsOnLongPaths ChangingCapabilities
-    NoRuntimeCheck HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
+    BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
+    ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     FollowsUndeclared LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
 }
@@ -96,6 +98,18 @@ impl Mutation for NamesAllPaths {
         let all: Vec<_> = watches.iter().map(|watch| watch.path.clone()).collect();
         made(watches).map_err(|error| match error {
             BackendError::NotFound { .. } => BackendError::not_found(all),
+            other => other,
+        })
+    }
+}
+
+/// Gives up at the first missing path.
+impl Mutation for NamesFirstMissing {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        made(watches).map_err(|error| match error {
+            BackendError::NotFound { paths, .. } => {
+                BackendError::not_found(paths.into_iter().take(1))
+            }
             other => other,
         })
     }
@@ -243,6 +257,17 @@ impl Mutation for NoRuntimeCheck {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let _handle = tokio::runtime::Handle::current();
         made(watches)
+    }
+}
+
+/// Makes up for a runtime that is missing, by one which does not last.
+impl Mutation for RuntimeOfItsOwn {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return made(watches);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime can be made").block_on(async { made(watches) })
     }
 }
 

@@ -27,9 +27,9 @@ mod kernel;
 mod renames;
 mod watched;
 
-use std::{fs, io, ops::Range, task::ready};
+use std::{fs, ops::Range, task::ready};
 
-use notify_backend::{backend::require_runtime, prelude::*};
+use notify_backend::prelude::*;
 
 use crate::{
     kernel::{Kernel, RawEvent},
@@ -60,14 +60,7 @@ pub struct InotifyBackend {
 
 impl Backend for InotifyBackend {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        require_runtime()?;
-        let is_missing = |watch: &&Watch| {
-            fs::metadata(&watch.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        };
-        let paths: Vec<_> = watches.iter().filter(is_missing).map(|w| w.path.clone()).collect();
-        if !paths.is_empty() {
-            return Err(BackendError::not_found(paths));
-        }
+        check_watches(&watches)?;
         if !Path::new("/proc/self/fd").exists() {
             let reason = "the inotify backend needs the proc file system at /proc";
             return Err(BackendError::unavailable(reason));

@@ -49,9 +49,7 @@ mod scanner;
 mod settings;
 mod state;
 
-use std::{fs, io};
-
-use notify_backend::{backend::require_runtime, prelude::*};
+use notify_backend::{backend::check_paths, prelude::*};
 
 pub use crate::settings::Settings;
 use crate::{root::Root, scanner::Scanner};
@@ -78,14 +76,7 @@ pub struct PollBackend {
 impl PollBackend {
     /// As [`new`](Backend::new), but with settings other than the default.
     pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
-        require_runtime()?;
-        let is_missing = |watch: &&Watch| {
-            fs::metadata(&watch.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        };
-        let paths: Vec<_> = watches.iter().filter(is_missing).map(|w| w.path.clone()).collect();
-        if !paths.is_empty() {
-            return Err(BackendError::not_found(paths));
-        }
+        check_paths(&watches)?;
         let scanner = Scanner::new(settings).map_err(|error| {
             BackendError::unavailable(format!(
                 "the thread that looks at the files could not be started: {error}"

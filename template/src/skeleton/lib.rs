@@ -15,8 +15,8 @@ const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFold
 
 impl Backend for YourBackend {
     // (3)
-    fn new(_watches: Vec<Watch>) -> Result<Self, BackendError> {
-        notify_backend::backend::require_runtime()?;
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        check_watches(&watches)?;
         Err(BackendError::not_implemented(
             "YourBackend::new has to set up the platform's watches (src/lib.rs)",
         ))

@@ -68,10 +68,7 @@ pub struct Scripted {
 
 impl Backend for Scripted {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        notify_backend::backend::require_runtime()?;
-        for Watch { path, .. } in &watches {
-            path.symlink_metadata().map_err(|error| BackendError::from_io(path, error))?;
-        }
+        check_watches(&watches)?;
         let script = Script::from_environment();
         if script.stalls {
             eprintln!("{STALLS}");
