@@ -1,11 +1,19 @@
 //! Ends a case that does not end by itself: [`Alarm`].
 
-use std::{path::Path, sync::mpsc, thread, time::Duration};
+use std::{
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
-    case::Listed, child::write_answer, failure::Failure, mode::Mode, process::Verdict,
-    timeline::Timeline,
+    case::Listed, child::write_answer, failure::Failure, holdings::Holdings, mode::Mode,
+    process::Verdict, timeline::Timeline,
 };
+
+/// How many times as long as its limit a case may take where the machine has other things to do.
+pub(super) const LONGEST: u32 = 4;
 
 /// Ends the process when a case does not, and tells what it was waiting for.
 pub(super) struct Alarm {
@@ -26,18 +34,28 @@ impl Alarm {
         let timeline = timeline.clone();
         let answer_folder = folder.parent().unwrap_or(folder).to_path_buf();
         let thread = thread::spawn(move || {
-            // Before whoever started this process ends it.
-            let limit = limit.mul_f32(0.9);
-            if ended.recv_timeout(limit) != Err(mpsc::RecvTimeoutError::Timeout) {
-                return;
+            let start = Instant::now();
+            let (mut waited, mut left) = (Duration::ZERO, limit);
+            while !left.is_zero() {
+                if ended.recv_timeout(left) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return;
+                }
+                // Threads that have ended are not counted any more.
+                waited = waited.max(Holdings::waited());
+                let excused = waited + timeline.time_of_changes();
+                left = limit.saturating_sub(start.elapsed().saturating_sub(excused));
+                if start.elapsed() > limit * (LONGEST - 1) {
+                    break;
+                }
             }
             let but = match timeline.unfinished_call() {
                 Some((call, since)) => {
                     format!("a call of the backend's `{call}` has lasted for {since:.1?}")
                 }
-                None => format!("it was still going on after {limit:.0?}"),
+                None => format!("it was still going on after {:.0?}", start.elapsed()),
             };
-            let failure = Failure { expected: "the case ends".into(), but, invariant: None };
+            let expected = "the case ends".into();
+            let failure = Failure { expected, but, invariant: None, is_early: false };
             let text = failure.explain(listed, mode, &timeline);
             write_answer(&answer_folder, &Verdict::Failed(text).into());
             std::process::exit(1);

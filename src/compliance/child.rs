@@ -16,7 +16,7 @@ use super::{
     invariants,
     lab::{Figures, Lab},
     panics::Panics,
-    process::{ANSWER, CASE, FOLDER, Outcome, TYPE, Verdict},
+    process::{ANSWER, CASE, FOLDER, Outcome, PATIENCE, TYPE, Verdict},
     profile::Profile,
     subject::Subject,
     timeline::Timeline,
@@ -31,8 +31,14 @@ pub(super) fn answer(subject: Subject, profile: Profile, limit: Duration) -> boo
     let folder = PathBuf::from(folder);
     let Some(listed) = cases::all().find(|listed| id == listed.case.id) else { return false };
     let figures = Figures::default();
+    let patience = env::var(PATIENCE).ok().and_then(|millis| millis.parse().ok());
+    let profile = match patience {
+        Some(millis) => profile.patience(Duration::from_millis(millis)),
+        None => profile,
+    };
     let verdict = run_here(listed, subject, profile, &folder, limit, &figures);
-    write_answer(&folder, &Outcome { verdict, figures: figures.take() });
+    let (figures, barriers) = (figures.take(), figures.barriers());
+    write_answer(&folder, &Outcome { verdict, figures, barriers });
     true
 }
 
@@ -62,7 +68,7 @@ fn run_here(
         let timeline = Timeline::new(folder.clone());
         let alarm = Alarm::set(listed, mode, &timeline, &folder, limit);
         let scene = || Lab::new(&folder, subject, profile, mode, &timeline, figures);
-        let stop = run_mode(listed, &scene, &panics);
+        let stop = run_mode(listed, &scene, &panics, profile.deadline());
         drop(alarm);
         match stop {
             Ok(()) | Err(Stop::Passed) => {}
@@ -82,7 +88,12 @@ fn run_here(
     Verdict::Passed
 }
 
-fn run_mode(listed: Listed, scene: &dyn Fn() -> Check<Lab>, panics: &Panics) -> Check {
+fn run_mode(
+    listed: Listed,
+    scene: &dyn Fn() -> Check<Lab>,
+    panics: &Panics,
+    patience: Duration,
+) -> Check {
     // A first runtime sets up what Tokio keeps for the whole process.
     scene()?.close();
     let before = Holdings::count();
@@ -93,5 +104,5 @@ fn run_mode(listed: Listed, scene: &dyn Fn() -> Check<Lab>, panics: &Panics) -> 
         return Err(violates(invariants::NO_PANIC, text));
     }
     ran.unwrap_or_else(|_| Err(Stop::Broken("the case panicked".into())))?;
-    before.expect_same()
+    before.expect_same(patience)
 }

@@ -27,12 +27,21 @@ pub(super) struct Failure {
     pub(super) but: String,
     /// The rule for all cases that was broken, if it was not the case's own.
     pub(super) invariant: Option<&'static Invariant>,
+    /// The case has not come as far as to what it checks, so that what is often wrong with that
+    /// explains nothing.
+    pub(super) is_early: bool,
 }
 
 /// The case failed: `expected` should have been, `but` was.
 pub(super) fn fail<T>(expected: impl Into<String>, but: impl Into<String>) -> Check<T> {
     let (expected, but) = (expected.into(), but.into());
-    Err(Stop::Failed(Box::new(Failure { expected, but, invariant: None })))
+    Err(Stop::Failed(Box::new(Failure { expected, but, invariant: None, is_early: false })))
+}
+
+/// The case failed before it came to what it checks: nothing is reported any more.
+pub(super) fn overdue<T>(expected: impl Into<String>, but: impl Into<String>) -> Check<T> {
+    let (expected, but) = (expected.into(), but.into());
+    Err(Stop::Failed(Box::new(Failure { expected, but, invariant: None, is_early: true })))
 }
 
 /// Fails unless `holds`.
@@ -50,6 +59,7 @@ pub(super) fn violates(invariant: &'static Invariant, but: impl Into<String>) ->
         expected: invariant.rule.into(),
         but: but.into(),
         invariant: Some(invariant),
+        is_early: false,
     }))
 }
 
@@ -76,7 +86,11 @@ impl Failure {
         let mut line = |label: &str, content: &str| {
             _ = writeln!(text, "{:<11} {content}", format!("{label}:"));
         };
-        line("often", self.invariant.map_or(case.usual_cause, |invariant| invariant.usual_cause));
+        match self.invariant {
+            Some(invariant) => line("often", invariant.usual_cause),
+            None if self.is_early => {}
+            None => line("for this case, often", case.usual_cause),
+        }
         line("seen in", self.invariant.map_or(case.why, |invariant| invariant.why));
         line("guide", &format!("\"{}\", for: {}", group.guide, group.title));
         line("alone", &format!("cargo test --test compliance {}", listed.full_name()));

@@ -49,18 +49,19 @@ impl Holdings {
     /// The processor time that this process has used, all threads that live together; zero where the
     /// system does not tell.
     pub(super) fn cpu_time() -> Duration {
-        let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-        let nanos = threads.filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanos.sum())
+        scheduled(0)
     }
 
-    /// Waits until no more is there than at this count, and fails if that does not come.
-    pub(super) fn expect_same(&self) -> Check {
+    /// For how long the threads of this process could have run and got no processor; zero where the
+    /// system does not tell.
+    pub(super) fn waited() -> Duration {
+        scheduled(1)
+    }
+
+    /// Waits until no more is there than at this count, and fails if that does not come in time.
+    pub(super) fn expect_same(&self, patience: Duration) -> Check {
         // A thread that has been told to end takes a moment.
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + patience;
         loop {
             let now = Self::count();
             if now.threads <= self.threads && now.descriptors.len() <= self.descriptors.len() {
@@ -80,4 +81,14 @@ impl Holdings {
             thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// The sum of a field of what the scheduler knows of the threads, in nanoseconds.
+fn scheduled(field: usize) -> Duration {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().nth(field)?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }

@@ -1,7 +1,7 @@
 //! The scene of a case: folders, a runtime, and the backend under test: [`Lab`].
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fs,
     path::{Path, PathBuf},
     rc::Rc,
@@ -12,13 +12,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     failure::{Check, Stop, fail},
+    hearing::Barriers,
     invariants::Guard,
     mode::Mode,
     profile::Profile,
+    stopwatch::Stopwatch,
     subject::{Other, Subject},
     timeline::Timeline,
     tree::{History, Tree},
-    watcher::Watcher,
+    watcher::{Meters, Watcher},
 };
 use crate::{
     backend::{Backend, Watch},
@@ -42,15 +44,36 @@ pub(super) struct Lab {
     history: History,
     figures: Figures,
     runtime: Rc<Runtime>,
+    stopwatch: Rc<Stopwatch>,
 }
 
-/// What a case has measured.
+/// What a case has measured and counted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Figures(Rc<RefCell<Vec<(String, String)>>>);
+pub(super) struct Figures(Rc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    measured: RefCell<Vec<(String, String)>>,
+    barriers: Cell<Barriers>,
+}
 
 impl Figures {
+    /// What was measured: a name, and a value with its unit.
     pub(super) fn take(&self) -> Vec<(String, String)> {
-        self.0.take()
+        self.0.measured.take()
+    }
+
+    /// The barriers that were set up.
+    pub(super) fn barriers(&self) -> Barriers {
+        self.0.barriers.get()
+    }
+
+    /// Counts a barrier, of which something was reported or nothing.
+    pub(super) fn count_barrier(&self, is_heard: bool) {
+        let mut barriers = self.0.barriers.get();
+        let count = if is_heard { &mut barriers.arrived } else { &mut barriers.overdue };
+        *count += 1;
+        self.0.barriers.set(barriers);
     }
 }
 
@@ -79,6 +102,7 @@ impl Lab {
             history: history.clone(),
             figures: figures.clone(),
             runtime: Rc::new(runtime),
+            stopwatch: Rc::new(Stopwatch::new()),
         })
     }
 
@@ -172,7 +196,8 @@ impl Lab {
         let guard = Guard::new(capabilities, self.timeline.clone(), self.history.clone());
         let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
         let tree = self.tree.clone();
-        let mut made = Watcher::new(backend, runtime, timeline, profile, tree, guard);
+        let meters = Meters { stopwatch: self.stopwatch.clone(), figures: self.figures.clone() };
+        let mut made = Watcher::new(backend, runtime, timeline, profile, tree, guard, meters);
         watches.iter().try_for_each(|watch| made.added(watch))?;
         Ok(made)
     }
@@ -208,7 +233,12 @@ impl Lab {
 
     /// Notes something that was measured, with its unit, for the score card.
     pub(super) fn measured(&self, name: &str, value: impl Into<String>) {
-        self.figures.0.borrow_mut().push((name.into(), value.into()));
+        self.figures.0.measured.borrow_mut().push((name.into(), value.into()));
+    }
+
+    /// How long a call takes by itself.
+    pub(super) fn stopwatch(&self) -> &Stopwatch {
+        &self.stopwatch
     }
 
     /// Ends the runtime, in bounded time. What the backend left in it ends with it.

@@ -16,8 +16,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    alarm::LONGEST,
     case::{Case, Listed},
     environment::{self, Environment},
+    hearing::Barriers,
     subject::Subject,
 };
 
@@ -27,6 +29,8 @@ pub(super) const CASE: &str = "NOTIFY_BACKEND_COMPLIANCE_CASE";
 pub(super) const TYPE: &str = "NOTIFY_BACKEND_COMPLIANCE_TYPE";
 /// The folder that it may use, and puts its answer into.
 pub(super) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
+/// How patient it is to be, in milliseconds.
+pub(super) const PATIENCE: &str = "NOTIFY_BACKEND_COMPLIANCE_PATIENCE";
 /// The file that the answer is in.
 pub(super) const ANSWER: &str = "outcome.json";
 
@@ -47,23 +51,36 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     /// What was measured: a name, and a value with its unit.
     pub(super) figures: Vec<(String, String)>,
+    /// What was heard of the backend.
+    pub(super) barriers: Barriers,
 }
 
 impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, figures: Vec::new() }
+        Self { verdict, figures: Vec::new(), barriers: Barriers::default() }
     }
 }
 
-/// Runs `listed` in a new process, and kills that if it takes longer than `limit`.
-pub(super) fn run(listed: Listed, subject: Subject, limit: Duration) -> Outcome {
-    match try_run(listed, subject, limit) {
+/// Runs `listed` in a new process which waits as long as `patience` says, and kills that if it takes
+/// longer than `limit`.
+pub(super) fn run(
+    listed: Listed,
+    subject: Subject,
+    patience: Duration,
+    limit: Duration,
+) -> Outcome {
+    match try_run(listed, subject, patience, limit) {
         Ok(outcome) => outcome,
         Err(error) => Verdict::Failed(format!("the case could not be started: {error}")).into(),
     }
 }
 
-fn try_run(listed: Listed, subject: Subject, limit: Duration) -> io::Result<Outcome> {
+fn try_run(
+    listed: Listed,
+    subject: Subject,
+    patience: Duration,
+    limit: Duration,
+) -> io::Result<Outcome> {
     let folder = tempfile::Builder::new().prefix("compliance-").tempdir()?;
     let output = folder.path().join("output.txt");
     let stdout = fs::File::create(&output)?;
@@ -72,9 +89,11 @@ fn try_run(listed: Listed, subject: Subject, limit: Duration) -> io::Result<Outc
         .env(CASE, listed.case.id)
         .env(TYPE, (subject.type_name)())
         .env(FOLDER, folder.path())
+        .env(PATIENCE, patience.as_millis().to_string())
         .stderr(stdout.try_clone()?)
         .stdout(stdout);
-    let status = wait(&mut command, limit)?;
+    // The case itself ends after its limit, as long as it can.
+    let status = wait(&mut command, limit * LONGEST)?;
     let printed = fs::read_to_string(&output).unwrap_or_default();
     let printed = match printed.trim_end() {
         "" => String::new(),
@@ -85,8 +104,8 @@ fn try_run(listed: Listed, subject: Subject, limit: Duration) -> io::Result<Outc
     restore_access(folder.path());
     let name = listed.full_name();
     Ok(match (answer, status) {
-        (Some(Outcome { verdict: Verdict::Failed(text), figures }), _) => {
-            Outcome { verdict: Verdict::Failed(text + &printed), figures }
+        (Some(Outcome { verdict: Verdict::Failed(text), figures, barriers }), _) => {
+            Outcome { verdict: Verdict::Failed(text + &printed), figures, barriers }
         }
         (Some(outcome), _) => outcome,
         (None, Some(status)) => {
@@ -94,6 +113,7 @@ fn try_run(listed: Listed, subject: Subject, limit: Duration) -> io::Result<Outc
             Verdict::Failed(text).into()
         }
         (None, None) => {
+            let limit = limit * LONGEST;
             let text = format!("{name}: the case did not end within {limit:?}\n{printed}");
             Verdict::Failed(text).into()
         }

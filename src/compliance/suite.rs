@@ -14,6 +14,7 @@ use super::{
     case::{Level, Listed},
     cases, child, environment,
     failure::{Check, Stop},
+    hearing::Hearing,
     lab::{Figures, Lab},
     mode::Mode,
     open,
@@ -157,13 +158,13 @@ impl Suite {
         }
         let (arguments, report) = arguments(std::env::args_os());
         let arguments = Arguments::from_iter(arguments);
-        let card = Arc::new(ScoreCard::default());
+        let (card, hearing) = (Arc::new(ScoreCard::default()), Arc::new(Hearing::default()));
         let check = self.check();
         let is_written = !matches!(check, Err((NOT_WRITTEN, _)));
         let is_excused =
             !is_written && std::env::var_os(UNWRITTEN).is_some_and(|it| it == "allowed");
         let trials = match check {
-            Ok(()) => cases::all().map(|listed| self.trial(listed, &card)).collect(),
+            Ok(()) => cases::all().map(|listed| self.trial(listed, &card, &hearing)).collect(),
             Err((name, _)) if is_excused => {
                 let reason = format!("{UNWRITTEN} allows it");
                 vec![Trial::ignorable_test(name, || Ok(Completion::ignored_with(reason)))]
@@ -233,7 +234,7 @@ impl Suite {
             None => Verdict::Failed(format!("there is no case {id}")),
             Some(listed) => match listed.case.environment_gate() {
                 Some(reason) => Verdict::Ignored(reason),
-                None => process::run(listed, self.subject, self.limit()).verdict,
+                None => self.run(listed).verdict,
             },
         }
     }
@@ -245,13 +246,19 @@ impl Suite {
         child::answer(self.subject, self.profile, self.limit())
     }
 
-    /// How long a case may take before its process is ended.
+    /// How long a case may take on a machine that has nothing else to do before its process is ended.
     fn limit(&self) -> Duration {
         Duration::from_secs(10) + self.profile.deadline() * 5
     }
 
-    fn trial(&self, listed: Listed, card: &Arc<ScoreCard>) -> Trial {
-        let (subject, limit, card) = (self.subject, self.limit(), card.clone());
+    /// Runs a case of which nothing is known from others.
+    fn run(&self, listed: Listed) -> Outcome {
+        process::run(listed, self.subject, self.profile.patience, self.limit())
+    }
+
+    fn trial(&self, listed: Listed, card: &Arc<ScoreCard>, hearing: &Arc<Hearing>) -> Trial {
+        let (subject, profile, limit) = (self.subject, self.profile, self.limit());
+        let (card, hearing) = (card.clone(), hearing.clone());
         let gate = listed.case.gate((subject.capabilities)());
         let gate = gate.or_else(|| listed.case.environment_gate());
         // nextest knows a test to be ignored only from the list; it shows no reason.
@@ -260,10 +267,11 @@ impl Suite {
         let deviation = deviation.map(|(_, reason)| (*reason).to_owned());
         let run = move || {
             let start = Instant::now();
-            let Outcome { verdict, figures } = match gate {
+            let Outcome { verdict, figures, barriers } = match gate {
                 Some(reason) => Verdict::Ignored(reason).into(),
-                None => process::run(listed, subject, limit),
+                None => process::run(listed, subject, hearing.patience(&profile), limit),
             };
+            hearing.note(barriers);
             let took = start.elapsed();
             card.add(Entry {
                 listed,
@@ -293,9 +301,7 @@ impl Suite {
                 .filter(|listed| listed.case.environment_gate().is_none())
                 .peekable();
             cases.peek().is_some()
-                && cases.all(|listed| {
-                    process::run(listed, self.subject, self.limit()).verdict == Verdict::Passed
-                })
+                && cases.all(|listed| self.run(listed).verdict == Verdict::Passed)
         });
         works
             .map(|capability| format!("{capability} is not declared, but every case of it passes"))

@@ -19,6 +19,10 @@ struct Inner {
     entries: Vec<Entry>,
     /// What the backend is being asked to do right now, and since when.
     call: Option<(&'static str, Instant)>,
+    /// How many changes there have been.
+    changes: usize,
+    /// How many are being made, since when, and how long others have taken.
+    changing: (usize, Instant, Duration),
 }
 
 /// A part of a record.
@@ -39,12 +43,50 @@ impl Timeline {
     /// A record that begins now and shows paths relative to `base`.
     pub(super) fn new(base: PathBuf) -> Self {
         let start = Instant::now();
-        Self(Arc::new(Mutex::new(Inner { start, base, entries: Vec::new(), call: None })))
+        Self(Arc::new(Mutex::new(Inner {
+            start,
+            base,
+            entries: Vec::new(),
+            call: None,
+            changes: 0,
+            changing: (0, start, Duration::ZERO),
+        })))
     }
 
     /// The suite did something.
     pub(super) fn did(&self, text: impl Into<String>) {
         self.add("did", &text.into());
+        self.lock().changes += 1;
+    }
+
+    /// How many changes the suite has made.
+    pub(super) fn changes(&self) -> usize {
+        self.lock().changes
+    }
+
+    /// Makes a change, and remembers how long that takes.
+    pub(super) fn while_changing<T>(&self, change: impl FnOnce() -> T) -> T {
+        let mut inner = self.lock();
+        if inner.changing.0 == 0 {
+            inner.changing.1 = Instant::now();
+        }
+        inner.changing.0 += 1;
+        drop(inner);
+        let made = change();
+        let mut inner = self.lock();
+        inner.changing.0 -= 1;
+        if inner.changing.0 == 0 {
+            let took = inner.changing.1.elapsed();
+            inner.changing.2 += took;
+        }
+        drop(inner);
+        made
+    }
+
+    /// For how long changes have been made.
+    pub(super) fn time_of_changes(&self) -> Duration {
+        let (making, since, made) = self.lock().changing;
+        if making == 0 { made } else { made + since.elapsed() }
     }
 
     /// The suite asked something of the backend, or got something other than an event from it.

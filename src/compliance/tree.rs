@@ -199,7 +199,8 @@ impl Tree {
         let mut text = String::new();
         _ = write!(text, "{what} {}", self.timeline.show(&path));
         self.timeline.did(text);
-        let made = self.insist(|| change(&path)).map_err(|error| broken(what, &path, &error))?;
+        let made = self.timeline.while_changing(|| self.insist(|| change(&path)));
+        let made = made.map_err(|error| broken(what, &path, &error))?;
         if let Some(pace) = &self.pace {
             pace.changed();
         }

@@ -3,10 +3,10 @@
 use std::{
     collections::HashSet,
     fs,
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     io::Write as _,
     path::{Path, PathBuf},
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
@@ -17,11 +17,14 @@ use tokio::runtime::Runtime;
 
 use super::{
     expect::Expected,
-    failure::{Check, Stop, ensure, fail, violates},
+    failure::{Check, Stop, ensure, fail, overdue, violates},
     invariants::{self, Guard},
+    lab::Figures,
     mirror::{Mirror, Reading},
     mode::Mode,
     profile::Profile,
+    promptness::Promptness,
+    stopwatch::Stopwatch,
     timeline::Timeline,
     tree::Tree,
 };
@@ -55,11 +58,26 @@ pub(super) struct Watcher {
     created: HashSet<PathBuf>,
     missed: bool,
     ended: bool,
-    slow_polls: usize,
+    /// How many items were read.
+    items: usize,
+    meters: Meters,
+    /// Nothing where the time of a call means nothing.
+    promptness: Option<Promptness>,
+    /// How many changes had been made when the barrier was set up that was reported last.
+    settled: Option<usize>,
+    /// The longest time that it took a barrier to be reported.
+    slowest_barrier: Duration,
     /// The thread that makes changes at this moment.
     pace: Option<Pace>,
     /// The picture that is kept by the events.
     mirror: Option<Mirror>,
+}
+
+/// What a backend is measured and counted with.
+#[derive(Debug)]
+pub(super) struct Meters {
+    pub(super) stopwatch: Rc<Stopwatch>,
+    pub(super) figures: Figures,
 }
 
 /// An event, and whether a check has asked for it.
@@ -78,10 +96,10 @@ enum Anchor {
     File(PathBuf, fs::File),
 }
 
-/// The longest that a poll may take.
-const PROMPT: Duration = Duration::from_millis(100);
-/// How many polls may take longer, since a busy machine may stop any thread for a while.
-const SLOW_POLLS: usize = 3;
+/// For how long to wait on for what should have been reported before the barrier.
+const GRACE: Duration = Duration::from_millis(250);
+/// The same where barriers take long because the machine is busy: how many times as long.
+const GRACE_BARRIERS: u32 = 20;
 const SENTINEL: &str = "suite-sentinel-";
 
 impl Watcher {
@@ -92,6 +110,7 @@ impl Watcher {
         profile: Profile,
         tree: Tree,
         guard: Guard,
+        meters: Meters,
     ) -> Self {
         Self {
             backend: Some(backend),
@@ -108,7 +127,11 @@ impl Watcher {
             created: HashSet::new(),
             missed: false,
             ended: false,
-            slow_polls: 0,
+            items: 0,
+            meters,
+            promptness: Some(Promptness::default()),
+            settled: None,
+            slowest_barrier: Duration::ZERO,
             pace: None,
             mirror: None,
         }
@@ -138,6 +161,11 @@ impl Watcher {
     /// Errors on the stream are part of this case.
     pub(super) fn allow_errors(&mut self) {
         self.may_fail = true;
+    }
+
+    /// Does not judge how long a call takes: this process is stopped now and then.
+    pub(super) fn ignore_time(&mut self) {
+        self.promptness = None;
     }
 
     /// The errors that were reported.
@@ -181,15 +209,10 @@ impl Watcher {
         // a file that was made after it is reported, the whole look before is over.
         let rounds = if self.profile.sampled { 3 } else { 1 };
         for _ in 0..rounds {
-            let folders = self.anchors.iter().filter_map(|anchor| match anchor {
-                Anchor::Folder(folder) => folder.is_dir().then(|| folder.clone()),
-                Anchor::File(..) => None,
-            });
-            let folders: Vec<_> = folders.collect();
-            self.barrier(&folders)?;
+            self.barrier(None)?;
         }
         for folder in folders {
-            self.barrier(&[self.tree.path(folder)])?;
+            self.barrier(Some(&self.tree.path(folder)))?;
         }
         if let Some(mirror) = &mut self.mirror {
             mirror.settled();
@@ -197,52 +220,95 @@ impl Watcher {
         Ok(())
     }
 
-    /// Makes a file in each of `folders`, writes to each watched sentinel file, and reads until all
-    /// of them are reported.
-    fn barrier(&mut self, folders: &[PathBuf]) -> Check {
+    /// Makes a change in whatever is watched, and in `folder`, and reads until all of them are
+    /// reported.
+    fn barrier(&mut self, folder: Option<&Path>) -> Check {
+        let changes = self.timeline.changes();
+        let all = self.touch_anchors(folder)?;
+        let mut waited = all.clone();
+        let start = Instant::now();
+        let mut lost = false;
+        let mut strike = |item: Option<&StreamItem>| {
+            waited.retain(|path| !item.is_some_and(|item| is_about(item, path)));
+            lost |= matches!(item, Some(Ok(Event { kind: EventKind::Missed(_), .. })));
+            (waited.len(), lost)
+        };
+        let limit = self.profile.deadline();
+        let mut limits = limit;
+        let heard = self.read_until(limit, |_, item| {
+            let (left, lost) = strike(item);
+            left < all.len() || lost || all.is_empty()
+        })?;
+        if heard {
+            self.slowest_barrier = self.slowest_barrier.max(start.elapsed());
+            // The others' are as old.
+            limits = self.grace();
+            self.read_until(limits, |_, item| {
+                let (left, lost) = strike(item);
+                left == 0 || lost
+            })?;
+        }
+        let (_, lost) = strike(None);
+        if lost && !waited.is_empty() {
+            // The file's event may be among what was lost.
+            return self.barrier(folder);
+        }
+        if !all.is_empty() {
+            self.meters.figures.count_barrier(heard);
+        }
+        if waited.is_empty() {
+            self.timeline.note("settled", "everything before this has been reported");
+            self.settled = (!all.is_empty()).then_some(changes);
+            return Ok(());
+        }
+        let late: Vec<_> = waited.iter().map(|path| self.timeline.show(path)).collect();
+        let is_awaited =
+            |item: &StreamItem| waited.first().is_some_and(|path| is_about(item, path));
+        let but = self.overdue(heard, limits, is_awaited)?;
+        overdue(format!("the file {}, just made or written, is reported", late.join(", ")), but)
+    }
+
+    /// Makes a file in each watched folder and in `folder`, and writes to each watched sentinel file.
+    /// Returns their paths.
+    fn touch_anchors(&mut self, folder: Option<&Path>) -> Check<Vec<PathBuf>> {
         // Never the same twice in a process: backends of one case may share a folder.
         static BARRIERS: AtomicUsize = AtomicUsize::new(0);
         let number = BARRIERS.fetch_add(1, Ordering::Relaxed);
-        let broken = |error| Stop::Broken(format!("could not set up a barrier: {error}"));
-        let mut waited: Vec<PathBuf> = Vec::new();
-        for folder in folders {
-            let path = folder.join(format!("{SENTINEL}{number}"));
-            fs::File::create_new(&path).map_err(broken)?;
-            waited.push(path);
-        }
-        for anchor in &mut self.anchors {
-            if let Anchor::File(path, file) = anchor {
-                // One write to an open file is one event, also with access events.
-                file.write_all(b".").map_err(broken)?;
-                waited.push(path.clone());
+        let mut touched = Vec::new();
+        let made = self.timeline.while_changing(|| {
+            let anchors = self.anchors.iter().filter_map(|anchor| match anchor {
+                Anchor::Folder(folder) => folder.is_dir().then_some(folder.as_path()),
+                Anchor::File(..) => None,
+            });
+            for folder in folder.into_iter().chain(anchors) {
+                let path = folder.join(format!("{SENTINEL}{number}"));
+                if !touched.contains(&path) {
+                    fs::File::create_new(&path)?;
+                    touched.push(path);
+                }
             }
-        }
-        let all = waited.clone();
-        let mut lost = false;
-        let arrived = self.read_until(self.profile.deadline(), |_, item| {
-            if let Some(Ok(event)) = item
-                && !matches!(event.kind, EventKind::Access(_))
-            {
-                waited.retain(|path| path.as_os_str() != event.path.as_os_str());
+            for anchor in &mut self.anchors {
+                if let Anchor::File(path, file) = anchor {
+                    // One write to an open file is one event, also with access events.
+                    file.write_all(b".")?;
+                    touched.push(path.clone());
+                }
             }
-            lost |= matches!(item, Some(Ok(Event { kind: EventKind::Missed(_), .. })));
-            waited.is_empty() || lost
-        })?;
-        if lost && !waited.is_empty() {
-            // The file's event may be among what was lost.
-            return self.barrier(folders);
-        }
-        if arrived {
-            self.timeline.note("settled", "everything before this has been reported");
-            return Ok(());
-        }
-        let late: Vec<_> = all
-            .iter()
-            .filter(|path| waited.contains(path))
-            .map(|path| self.timeline.show(path))
-            .collect();
-        let but = self.overdue();
-        fail(format!("the file {}, just made or written, is reported", late.join(", ")), but)
+            std::io::Result::Ok(())
+        });
+        made.map_err(|error| Stop::Broken(format!("could not set up a barrier: {error}")))?;
+        Ok(touched)
+    }
+
+    /// How long to wait on for what is older than something that has been reported.
+    fn grace(&self) -> Duration {
+        let grace = GRACE.max(self.slowest_barrier * GRACE_BARRIERS);
+        (grace + self.profile.latency * 4).min(self.profile.deadline())
+    }
+
+    /// Whether a change that was made after all others has been reported.
+    fn is_settled(&self) -> bool {
+        self.settled == Some(self.timeline.changes())
     }
 
     /// Reads until the case has been told what it `expected`, and fails if it is not told in time.
@@ -253,9 +319,10 @@ impl Watcher {
     /// As [`saw`](Self::saw) for several, of which each has to come before the next.
     pub(super) fn saw_in_order<const N: usize>(&mut self, expected: [Expected; N]) -> Check {
         let expected = expected.map(|expected| expected.within(&self.tree));
-        let deadline = self.profile.deadline();
+        let is_settled = self.is_settled();
+        let limit = if is_settled { self.grace() } else { self.profile.deadline() };
         let complete =
-            self.read_until(deadline, |watcher, _| watcher.first_missing(&expected).is_none())?;
+            self.read_until(limit, |watcher, _| watcher.first_missing(&expected).is_none())?;
         if complete {
             for seen in &mut self.seen[self.step..] {
                 let told = |expected: &Expected| tells(expected, &seen.event, &self.profile);
@@ -267,6 +334,7 @@ impl Watcher {
         let wanted: Vec<_> = expected.iter().map(describe).collect();
         let missing = self.first_missing(&expected).unwrap_or_default();
         let alone = self.events().any(|event| tells(&expected[missing], event, &self.profile));
+        let has_ended = self.ended;
         let but = if alone && N > 1 {
             format!("the report that {} came too early", wanted[missing])
         } else {
@@ -276,12 +344,18 @@ impl Watcher {
                 [] => "nothing was reported about that path".into(),
                 others => format!("reported about that path was: {}", others.join(", ")),
             };
+            let profile = self.profile;
+            let is_awaited = |item: &StreamItem| {
+                item.as_ref().is_ok_and(|event| tells(&expected[missing], event, &profile))
+            };
+            let overdue = self.overdue(is_settled, limit, is_awaited)?;
             match wanted.as_slice() {
-                [_] => format!("{others}; {}", self.overdue()),
-                _ => format!("{} is missing; {others}; {}", wanted[missing], self.overdue()),
+                [_] => format!("{others}; {overdue}"),
+                _ => format!("{} is missing; {others}; {overdue}", wanted[missing]),
             }
         };
-        fail(wanted.join(",\nthen "), but)
+        let wanted = wanted.join(",\nthen ");
+        if has_ended { overdue(wanted, but) } else { fail(wanted, but) }
     }
 
     /// The index of the first of `expected` that has not been told after the ones before it.
@@ -385,15 +459,16 @@ impl Watcher {
         });
     }
 
-    /// Drops the backend; answers how long that took.
+    /// Drops the backend; returns how long that took by itself.
     pub(super) fn close(&mut self) -> Duration {
-        let start = Instant::now();
-        if let Some(backend) = self.backend.take() {
-            let _entered = self.runtime.enter();
-            self.timeline.during("drop", || drop(backend));
-            self.timeline.note("call", "dropped the backend");
-        }
-        start.elapsed()
+        let Some(backend) = self.backend.take() else { return Duration::ZERO };
+        let _entered = self.runtime.enter();
+        // Which of them it waits for is not known.
+        self.meters.stopwatch.look_for_threads();
+        let drop = || self.timeline.during("drop", || drop(backend));
+        let ((), taken) = self.meters.stopwatch.time(drop);
+        self.timeline.note("call", "dropped the backend");
+        taken.own
     }
 
     /// Adds a watch.
@@ -462,6 +537,7 @@ impl Watcher {
                 let _done = Done(&pace);
                 changes(&tree)
             });
+            self.meters.stopwatch.look_for_threads();
             let driven = self.drive(&pace);
             pace.set(Changes::Done);
             let panicked = |_| Err(Stop::Broken("the thread that makes changes panicked".into()));
@@ -524,8 +600,8 @@ impl Watcher {
         self.missed
     }
 
-    /// Reads until `done`, which is asked at first and after each item, or until `limit` is over.
-    /// Answers whether it was done.
+    /// Reads until `done`, which is asked at first and after each item, or until nothing has come for
+    /// as long as `limit`. Returns whether it was done.
     fn read_until(
         &mut self,
         limit: Duration,
@@ -538,9 +614,24 @@ impl Watcher {
             return Ok(false);
         }
         let runtime = self.runtime.clone();
-        let reading = poll_fn(|cx| self.poll_until(cx, &mut done));
-        let timeout = async { tokio::time::timeout(limit, reading).await };
-        runtime.block_on(timeout).unwrap_or(Ok(false))
+        runtime.block_on(async {
+            let start = tokio::time::Instant::now();
+            let mut over = pin!(tokio::time::sleep_until(start + limit));
+            let mut items = self.items;
+            poll_fn(|cx| {
+                if let Poll::Ready(done) = self.poll_until(cx, &mut done) {
+                    return Poll::Ready(done);
+                }
+                if self.items != items {
+                    items = self.items;
+                    // Not for ever, if what comes is never what is waited for.
+                    let then = tokio::time::Instant::now() + limit;
+                    over.as_mut().reset(then.min(start + limit * 3));
+                }
+                over.as_mut().poll(cx).map(|()| Ok(false))
+            })
+            .await
+        })
     }
 
     fn poll_until(
@@ -588,16 +679,14 @@ impl Watcher {
     /// Polls the backend, and checks how it does that.
     fn poll(&mut self, waker: &Waker) -> Check<Poll<Option<StreamItem>>> {
         let Some(backend) = &mut self.backend else { return Ok(Poll::Ready(None)) };
-        let start = Instant::now();
         let mut context = Context::from_waker(waker);
-        let polled =
-            self.timeline.during("poll_next", || Pin::new(&mut **backend).poll_next(&mut context));
-        if start.elapsed() > PROMPT {
-            self.slow_polls += 1;
-            if self.slow_polls > SLOW_POLLS {
-                let slow = format!("{} calls took more than {PROMPT:?}", self.slow_polls);
-                return Err(violates(invariants::PROMPT, slow));
-            }
+        let stopwatch = &self.meters.stopwatch;
+        let (polled, taken) = stopwatch.time(|| {
+            self.timeline.during("poll_next", || Pin::new(&mut **backend).poll_next(&mut context))
+        });
+        if let Some(promptness) = &mut self.promptness {
+            let noted = promptness.note(taken, stopwatch.is_exact());
+            noted.map_err(|slow| violates(invariants::PROMPT, slow))?;
         }
         if let Poll::Ready(None) = polled {
             self.check_end(waker)?;
@@ -622,6 +711,7 @@ impl Watcher {
 
     /// Notes and checks an item.
     fn take_in(&mut self, item: StreamItem) -> Check {
+        self.items += 1;
         match item {
             Ok(event) if is_sentinel(&event.path) => Ok(()),
             Ok(event) => {
@@ -647,26 +737,50 @@ impl Watcher {
         }
     }
 
-    /// Says what is known when time is up: whether something was there that nobody was woken for.
-    fn overdue(&mut self) -> String {
-        let limit = self.profile.deadline();
+    /// Says what is known of something that has not come within `limit`, although a later change was
+    /// reported if `is_settled`: whether it was there and nobody was woken for it.
+    fn overdue(
+        &mut self,
+        is_settled: bool,
+        limit: Duration,
+        is_awaited: impl Fn(&StreamItem) -> bool,
+    ) -> Check<String> {
         if self.ended {
-            return "the stream has ended".into();
+            return Ok("the stream has ended".into());
         }
+        if is_settled {
+            return Ok("it will not arrive: a change that was made later has been reported".into());
+        }
+        let late = format!("it did not arrive within {limit:?}");
         let runtime = self.runtime.clone();
-        let _entered = runtime.enter();
-        match self.poll(Waker::noop()) {
-            Ok(Poll::Ready(Some(item))) => {
-                let item = item.map_or_else(|error| error.to_string(), |event| event.to_string());
-                self.timeline.note("late", item);
-                format!(
-                    "it did not arrive within {limit:?}; but a poll without a wake-up found the item \
-                     marked `late`: the waker of the last poll is not woken when something arrives"
-                )
-            }
-            _ => format!("it did not arrive within {limit:?}"),
+        let entered = runtime.enter();
+        let polled = self.poll(Waker::noop())?;
+        drop(entered);
+        if let Poll::Ready(Some(item)) = polled {
+            let item = item.map_or_else(|error| error.to_string(), |event| event.to_string());
+            self.timeline.note("late", item);
+            return Ok(format!(
+                "{late}; but a poll without a wake-up found the item marked `late`: the waker of the \
+                 last poll is not woken when something arrives"
+            ));
         }
+        self.touch_anchors(None)?;
+        let limit = self.grace();
+        let came = self.read_until(limit, |_, item| item.is_some_and(&is_awaited))?;
+        Ok(if came {
+            format!("{late}, but with the next change: a wake-up was lost")
+        } else {
+            late
+        })
     }
+}
+
+/// Whether the item tells that something has become of `path`.
+fn is_about(item: &StreamItem, path: &Path) -> bool {
+    // By spelling: as paths, `a//b` and `a/b` are equal.
+    item.as_ref().is_ok_and(|event| {
+        !matches!(event.kind, EventKind::Access(_)) && event.path.as_os_str() == path.as_os_str()
+    })
 }
 
 impl Drop for Watcher {

@@ -11,6 +11,7 @@ use std::{
 
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::{
     kills::{Entry, entry},
@@ -25,6 +26,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LosesRestOfRead>("loses_rest_of_read", &["STR04", "STR05"]),
         entry::<BusyWakes>("busy_wakes", &["STR06", "STR07"]),
         entry::<BlocksInPoll>("blocks_in_poll", &["STR08"]),
+        entry::<BlocksBriefly>("blocks_briefly", &["STR08"]),
+        entry::<BlocksNowAndThen>("blocks_now_and_then", &["STR08"]),
+        entry::<ComputesInPoll>("computes_in_poll", &["STR08"]),
         entry::<ForgetsEnd>("forgets_end", &["STR09", "ROOT06"]),
         entry::<BlocksInDrop>("blocks_in_drop", &["STR10", "STR11"]),
         entry::<KeepsWaker>("keeps_waker", &["STR12"]),
@@ -41,7 +45,10 @@ macro_rules! mutations {
     };
 }
 
-mutations! { WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksInDrop PromisesTooMuch LocksWhileWaking }
+mutations! {
+    WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksBriefly ComputesInPoll BlocksInDrop
+    PromisesTooMuch LocksWhileWaking
+}
 
 type Polled = Poll<Option<StreamItem>>;
 
@@ -106,6 +113,37 @@ impl Mutation for BusyWakes {
 impl Mutation for BlocksInPoll {
     fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
         thread::sleep(Duration::from_millis(200));
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+impl Mutation for BlocksBriefly {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        thread::sleep(Duration::from_millis(5));
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct BlocksNowAndThen {
+    polls: usize,
+}
+impl Mutation for BlocksNowAndThen {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        self.polls += 1;
+        if self.polls.is_multiple_of(50) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+/// Works for 20 ms of processor time in each poll, however long that takes.
+impl Mutation for ComputesInPoll {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        let used = || clock_gettime(ClockId::ThreadCPUTime);
+        let start = used();
+        while used() - start < Timespec::try_from(Duration::from_millis(20)).expect("in range") {}
         Pin::new(inner).poll_next(cx)
     }
 }

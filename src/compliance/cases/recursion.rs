@@ -1,9 +1,6 @@
 //! Watching below folders, and folders that appear (REC).
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use crate::{
     backend::Watch,
@@ -15,6 +12,7 @@ use crate::{
         failure::{Check, ensure},
         lab::Lab,
         mode::Mode,
+        stopwatch::Taken,
         watcher::Watcher,
     },
     error::StreamError,
@@ -375,11 +373,10 @@ const LARGE_TREE: Case = Case {
     usual_cause: "Each new folder is compared with all others, or the scan recurses on the stack.",
     run: |lab| {
         let deep = make_large_tree(lab, 2000)?;
-        let start = Instant::now();
-        let mut watcher = lab.watch([lab.deep()])?;
+        let (watcher, Taken { own: took, .. }) = lab.stopwatch().time(|| lab.watch([lab.deep()]));
+        let mut watcher = watcher?;
         // That the scan itself loses nothing is another case.
         watcher.guard.may_miss = true;
-        let took = start.elapsed();
         lab.measured("time of `new` for 2241 folders", format!("{took:.0?}"));
         watcher.drain()?;
         for folder in ["wide/39/49", deep.as_str()] {

@@ -83,8 +83,8 @@ const LATENCY: Case = Case {
     id: "SCALE03",
     name: "latency",
     needs: &[WatchFolders],
-    checks: "From just before a file is made to the moment when that is told: measured, and no more \
-             than what the profile says and a second.",
+    checks: "From just before a file is made to the moment when that is told: measured, and for the \
+             quickest of 50 no more than what the profile says and a second.",
     why: "A program that builds what was saved is as quick as that.",
     usual_cause: "Events are gathered for a while.",
     run: |lab| {
@@ -99,12 +99,12 @@ const LATENCY: Case = Case {
             took.push(start.elapsed());
         }
         took.sort_unstable();
-        let median = took[CHANGES / 2];
-        lab.measured("latency, median", micros(median));
+        lab.measured("latency, median", micros(took[CHANGES / 2]));
         lab.measured("latency, longest of 50", micros(took[CHANGES - 1]));
         let limit = lab.profile.latency * 4 + Duration::from_secs(1);
-        ensure(median < limit, format!("half of the changes are told within {limit:?}"), || {
-            format!("the median was {median:?}")
+        // A busy machine makes each of them later, a backend that gathers events all of them.
+        ensure(took[0] < limit, format!("some change is told within {limit:?}"), || {
+            format!("the quickest was told after {:?}", took[0])
         })
     },
     ..Case::MAY

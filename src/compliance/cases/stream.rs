@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     process::Command,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Wake, Waker},
@@ -158,25 +158,50 @@ const DROP_IN_ANY_STATE: Case = Case {
     why: "libuv's close_with_pending_event; fsnotify's TestClose; fswatch's stop latency tests.",
     usual_cause: "A thread is joined that waits for an event, or for room in a channel.",
     run: |lab| {
-        const LIMIT: Duration = Duration::from_secs(1);
-
         let watch = lab.anything()?;
         for state in ["right after `new`", "when idle", "with unread events"] {
-            let mut watcher = lab.watch([watch.clone()])?;
-            match state {
-                "when idle" => watcher.settle()?,
-                "with unread events" => lab.tree.create_many(100)?,
-                _ => {}
+            let mut slow = SlowDrops::default();
+            while slow.is_unsure() {
+                let mut watcher = lab.watch([watch.clone()])?;
+                match state {
+                    "when idle" => watcher.settle()?,
+                    "with unread events" => lab.tree.create_many(100)?,
+                    _ => {}
+                }
+                slow.note(state, watcher.close())?;
             }
-            let took = watcher.close();
-            ensure(took < LIMIT, format!("`drop` {state} takes less than {LIMIT:?}"), || {
-                format!("it took {took:?}")
-            })?;
         }
         Ok(())
     },
     ..Case::MUST
 };
+
+/// What is known of the time that `drop` takes. A thread that it waits for may have to wait for a
+/// processor; a mistake in `drop` is there each time.
+#[derive(Default)]
+struct SlowDrops {
+    drops: usize,
+    slow: usize,
+}
+
+impl SlowDrops {
+    const LIMIT: Duration = Duration::from_secs(1);
+    const TRIES: usize = 3;
+
+    /// Whether it is to be dropped once more: so far each time was slow, or there was none.
+    fn is_unsure(&self) -> bool {
+        self.slow == self.drops
+    }
+
+    fn note(&mut self, state: &str, took: Duration) -> Check {
+        let limit = Self::LIMIT;
+        self.drops += 1;
+        self.slow += usize::from(took > limit);
+        ensure(self.slow < Self::TRIES, format!("`drop` {state} takes less than {limit:?}"), || {
+            format!("{} of {} times it took longer, {took:?} the last time", self.slow, self.drops)
+        })
+    }
+}
 
 const ITEM_BY_ITEM: Case = Case {
     id: "STR05",
@@ -220,12 +245,6 @@ const IDLE_COSTS_NOTHING: Case = Case {
 /// Looks at a second in which nothing happens.
 fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
     let second = Duration::from_secs(1);
-    // A backend that looks from time to time may wake up for each look.
-    let looks = if lab.profile.sampled {
-        second.as_micros() / lab.profile.latency.as_micros().max(1) * 2
-    } else {
-        0
-    };
     let (before, start) = (Holdings::cpu_time(), Instant::now());
     let mut count = 0;
     while let Some(left) = second.checked_sub(start.elapsed()) {
@@ -236,14 +255,20 @@ fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
         }
         count += 1;
     }
-    let used = Holdings::cpu_time().saturating_sub(before);
-    ensure(count <= 2 + looks, format!("at most {} wake-ups in a second", 2 + looks), || {
+    // A second, or more where others had the processors.
+    let (used, passed) = (Holdings::cpu_time().saturating_sub(before), start.elapsed());
+    // A backend that looks from time to time may wake up for each look.
+    let looks = if lab.profile.sampled {
+        passed.as_micros() / lab.profile.latency.as_micros().max(1) * 2
+    } else {
+        0
+    };
+    ensure(count <= 2 + looks, format!("at most {} wake-ups in {passed:.1?}", 2 + looks), || {
         format!("there were {count}")
     })?;
-    let limit = Duration::from_millis(if lab.profile.sampled { 300 } else { 100 });
-    ensure(used < limit, format!("less than {limit:?} of processor time in a second"), || {
-        format!("it used {used:?}")
-    })
+    let limit = passed.mul_f32(if lab.profile.sampled { 0.3 } else { 0.1 });
+    let expected = format!("less than {limit:.1?} of processor time in {passed:.1?}");
+    ensure(used < limit, expected, || format!("it used {used:?}"))
 }
 
 const QUIET_AFTER_STORM: Case = Case {
@@ -276,11 +301,15 @@ const PROMPT_UNDER_LOAD: Case = Case {
     name: "prompt_under_load",
     needs: &[WatchFolders],
     modes: &[Mode::Concurrent],
-    checks: "Each poll returns within 100 ms, also while folders come and go.",
+    checks: "Each poll returns at once, also while folders come and go: by itself, without the time \
+             for which other work keeps it from a processor, it takes less than 100 ms, and as a rule \
+             much less.",
     why: "A kqueue backend blocked in its poll for the next native event.",
     usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
-    // Every poll of every case is timed; this one has many of them.
+    // Every poll of every case is timed; this one has many of them, with much to do and with nothing.
     run: |lab| {
+        const IDLE: usize = 300;
+
         let recursive = lab.has(WatchRecursively);
         let mut watcher =
             lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
@@ -290,7 +319,9 @@ const PROMPT_UNDER_LOAD: Case = Case {
                 tree.mkdir_all(format!("{}/{i}", i % 7))?;
                 tree.write(format!("{}/{i}/file", i % 7), "content")
             })
-        })
+        })?;
+        watcher.drain()?;
+        (0..IDLE).try_for_each(|_| watcher.poll_once(Waker::noop()).map(drop))
     },
     ..Case::MUST
 };
@@ -332,6 +363,7 @@ const DROP_AMID_CHANGES: Case = Case {
         let recursive = lab.has(WatchRecursively);
         let stop = AtomicBool::new(false);
         let tree = lab.tree.clone();
+        let mut slow = SlowDrops::default();
         std::thread::scope(|scope| {
             let churn = scope.spawn(|| {
                 let mut i = 0;
@@ -351,11 +383,7 @@ const DROP_AMID_CHANGES: Case = Case {
                 if i % 2 == 0 {
                     _ = watcher.poll_once(Waker::noop())?;
                 }
-                let took = watcher.close();
-                let limit = Duration::from_secs(1);
-                ensure(took < limit, format!("`drop` takes less than {limit:?}"), || {
-                    format!("it took {took:?}")
-                })
+                slow.note("amid changes", watcher.close())
             });
             stop.store(true, Ordering::Relaxed);
             let panicked = |_| Err(Stop::Broken("the thread that makes changes panicked".into()));
@@ -388,7 +416,7 @@ const NOT_WOKEN_AFTER_DROP: Case = Case {
         })?;
         drop(waker);
         // One for this function's own.
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + lab.profile.deadline();
         while Arc::strong_count(&flag) > 1 && Instant::now() < deadline {
             other.settle()?;
         }
@@ -410,18 +438,15 @@ const DROP_INSIDE_WAKER: Case = Case {
         let runtime = lab.runtime();
         let made = lab.make(vec![watch]);
         let Ok(backend) = made else { return fail("`new` makes a backend", "it did not") };
-        let dropper =
-            Arc::new(Dropper { backend: Mutex::new(Some(backend)), ..Dropper::default() });
-        let waker = Waker::from(dropper.clone());
-        {
-            let _entered = runtime.enter();
-            let mut held = dropper.lock();
-            if let Some(backend) = &mut *held {
-                _ = Pin::new(&mut **backend).poll_next(&mut Context::from_waker(&waker));
-            }
-        }
-        lab.tree.create("new")?;
+        let dropper = Arc::new(Dropper::default());
         let limit = lab.profile.deadline();
+        let pended = runtime.block_on(async {
+            tokio::time::timeout(limit, dropper.poll_until_pending(backend)).await.is_ok()
+        });
+        ensure(pended, "`Pending` without having woken the waker", || {
+            format!("each poll yielded something or woke the waker, for {limit:?}")
+        })?;
+        lab.tree.create("new")?;
         let woken = runtime.block_on(async {
             let dropped = poll_fn(|cx| dropper.dropped.poll_woken(cx));
             tokio::time::timeout(limit, dropped).await.is_ok()
@@ -433,22 +458,56 @@ const DROP_INSIDE_WAKER: Case = Case {
     ..Case::MUST
 };
 
-/// A waker that drops the backend.
+/// A waker that drops the backend, if that is not just being polled.
 #[derive(Default)]
 struct Dropper {
-    backend: Mutex<Option<Box<dyn Backend>>>,
+    state: Mutex<Dropping>,
     dropped: WakeFlag,
 }
 
+#[derive(Default)]
+struct Dropping {
+    /// Not there while it is polled.
+    backend: Option<Box<dyn Backend>>,
+    /// It was woken while it was polled, as a backend does that has more to do.
+    is_woken: bool,
+}
+
 impl Dropper {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<dyn Backend>>> {
-        self.backend.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Polls `backend` until it is to be woken when there is something new, and drops it then.
+    async fn poll_until_pending(self: &Arc<Self>, mut backend: Box<dyn Backend>) {
+        let waker = Waker::from(self.clone());
+        loop {
+            let polled = Pin::new(&mut *backend).poll_next(&mut Context::from_waker(&waker));
+            let Some(again) = self.keep_if(polled.is_pending(), backend) else { return };
+            backend = again;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Keeps the backend until the waker is woken, unless it was woken already or something came.
+    fn keep_if(&self, pending: bool, backend: Box<dyn Backend>) -> Option<Box<dyn Backend>> {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.is_woken) || !pending {
+            return Some(backend);
+        }
+        state.backend = Some(backend);
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Dropping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wake for Dropper {
     fn wake(self: Arc<Self>) {
-        let backend = self.lock().take();
+        let mut state = self.lock();
+        let Some(backend) = state.backend.take() else {
+            state.is_woken = true;
+            return;
+        };
+        drop(state);
         drop(backend);
         self.dropped.note();
     }
@@ -466,6 +525,8 @@ const INTERRUPTED: Case = Case {
     // Being stopped and continued interrupts the calls that wait for events, see signal(7).
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
+        // It is stopped in the middle of its calls.
+        watcher.ignore_time();
         let process = std::process::id().to_string();
         let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
                       kill -STOP $0; kill -CONT $0; done";

@@ -1,0 +1,68 @@
+//! Whether anything is heard of a backend: [`Hearing`].
+//!
+//! A case that waits for its barrier in vain has no other way to know than to be patient. If that is
+//! so in each case, it need not be found out in each anew.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::profile::Profile;
+
+/// How often something that the suite made for the purpose was reported, and how often not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Barriers {
+    pub(super) arrived: usize,
+    /// Nothing of the barrier was reported within the patience.
+    pub(super) overdue: usize,
+}
+
+/// What is known in the course of a run.
+#[derive(Debug, Default)]
+pub(super) struct Hearing(Mutex<Barriers>);
+
+/// After so many barriers of which nothing was heard, and none of which something was, the next
+/// cases are less patient.
+const ENOUGH: usize = 2;
+/// The part of the patience that is left then.
+const PART: u32 = 40;
+
+impl Hearing {
+    /// A case has ended in which these were set up.
+    pub(super) fn note(&self, barriers: Barriers) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.arrived += barriers.arrived;
+        all.overdue += barriers.overdue;
+    }
+
+    /// How patient the next case is to be.
+    pub(super) fn patience(&self, profile: &Profile) -> Duration {
+        let Barriers { arrived, overdue } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_deaf = arrived == 0 && overdue >= ENOUGH;
+        if is_deaf { profile.patience / PART } else { profile.patience }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_where_nothing_is_ever_heard() {
+        let (hearing, profile) = (Hearing::default(), Profile::default());
+        let silent = Barriers { arrived: 0, overdue: 1 };
+        let is_patient = || hearing.patience(&profile) == profile.patience;
+        hearing.note(Barriers::default());
+        hearing.note(silent);
+        assert!(is_patient());
+        hearing.note(silent);
+        assert!(!is_patient());
+        hearing.note(Barriers { arrived: 1, overdue: 0 });
+        assert!(is_patient());
+        hearing.note(silent);
+        assert!(is_patient());
+    }
+}
