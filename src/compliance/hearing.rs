@@ -28,7 +28,7 @@ pub(super) struct Hearing(Mutex<Barriers>);
 /// cases are less patient.
 const ENOUGH: usize = 2;
 /// The part of the patience that is left then.
-const PART: u32 = 40;
+const PART: u32 = 100;
 
 impl Hearing {
     /// A case has ended in which these were set up.

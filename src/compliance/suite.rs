@@ -199,7 +199,7 @@ impl Suite {
         }
         let mut remarks = Remarks::default();
         if !is_filtered {
-            remarks.advice = self.advice();
+            remarks.advice = self.advice(&hearing);
         }
         // Where nothing was run, the reason has been told.
         if is_whole && !(is_written && entries.is_empty()) {
@@ -234,7 +234,7 @@ impl Suite {
             None => Verdict::Failed(format!("there is no case {id}")),
             Some(listed) => match listed.case.environment_gate() {
                 Some(reason) => Verdict::Ignored(reason),
-                None => self.run(listed).verdict,
+                None => self.run(listed, &Hearing::default()).verdict,
             },
         }
     }
@@ -251,15 +251,17 @@ impl Suite {
         Duration::from_secs(10) + self.profile.deadline() * 5
     }
 
-    /// Runs a case of which nothing is known from others.
-    fn run(&self, listed: Listed) -> Outcome {
-        process::run(listed, self.subject, self.profile.patience, self.limit())
+    /// Runs a case, as patient as is right after what was heard so far.
+    fn run(&self, listed: Listed, hearing: &Hearing) -> Outcome {
+        let patience = hearing.patience(&self.profile);
+        let outcome = process::run(listed, self.subject, patience, self.limit());
+        hearing.note(outcome.barriers);
+        outcome
     }
 
     fn trial(&self, listed: Listed, card: &Arc<ScoreCard>, hearing: &Arc<Hearing>) -> Trial {
-        let (subject, profile, limit) = (self.subject, self.profile, self.limit());
-        let (card, hearing) = (card.clone(), hearing.clone());
-        let gate = listed.case.gate((subject.capabilities)());
+        let (suite, card, hearing) = (self.clone(), card.clone(), hearing.clone());
+        let gate = listed.case.gate((self.subject.capabilities)());
         let gate = gate.or_else(|| listed.case.environment_gate());
         // nextest knows a test to be ignored only from the list; it shows no reason.
         let is_ignored = gate.is_some() && std::env::var_os("NEXTEST").is_some();
@@ -267,11 +269,10 @@ impl Suite {
         let deviation = deviation.map(|(_, reason)| (*reason).to_owned());
         let run = move || {
             let start = Instant::now();
-            let Outcome { verdict, figures, barriers } = match gate {
+            let Outcome { verdict, figures, .. } = match gate {
                 Some(reason) => Verdict::Ignored(reason).into(),
-                None => process::run(listed, subject, hearing.patience(&profile), limit),
+                None => suite.run(listed, &hearing),
             };
-            hearing.note(barriers);
             let took = start.elapsed();
             card.add(Entry {
                 listed,
@@ -288,7 +289,7 @@ impl Suite {
     }
 
     /// Capabilities that are not declared although everything that needs them works.
-    fn advice(&self) -> Vec<String> {
+    fn advice(&self, hearing: &Hearing) -> Vec<String> {
         let declared = (self.subject.capabilities)();
         let missing =
             Capability::ALL.iter().copied().filter(|&capability| !declared.contains(capability));
@@ -301,7 +302,7 @@ impl Suite {
                 .filter(|listed| listed.case.environment_gate().is_none())
                 .peekable();
             cases.peek().is_some()
-                && cases.all(|listed| self.run(listed).verdict == Verdict::Passed)
+                && cases.all(|listed| self.run(listed, hearing).verdict == Verdict::Passed)
         });
         works
             .map(|capability| format!("{capability} is not declared, but every case of it passes"))

@@ -1,8 +1,11 @@
 //! The test programs of a few backends: [`main`].
 
-use std::{marker::PhantomData, process::ExitCode};
+use std::{marker::PhantomData, process::ExitCode, time::Duration};
 
-use notify_backend::{compliance::Suite, prelude::*};
+use notify_backend::{
+    compliance::{Profile, Suite},
+    prelude::*,
+};
 use notify_backend_inotify::InotifyBackend;
 
 /// The environment variable that names the program to be.
@@ -17,6 +20,8 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "modest" => Suite::of::<Like<Modest>>().main(),
         "blank" => Suite::of::<Like<Blank>>().main(),
         "silent" => Suite::of::<Like<Silent>>().main(),
+        "mute" => Suite::of::<Like<Mute>>().profile(impatient()).main(),
+        "hides barriers" => Suite::of::<Like<HidesBarriers>>().profile(impatient()).main(),
         "silent, known" => {
             Suite::of::<Like<Silent>>().deviation(EASY, "it never says a word").main()
         }
@@ -31,7 +36,11 @@ pub(crate) fn main(program: &str) -> ExitCode {
 /// What a backend has in common with the inotify backend, and what not.
 trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
     const CAPABILITIES: Capabilities;
-    const IS_SILENT: bool = false;
+
+    /// Whether this is kept from whoever reads.
+    fn hides(_: &StreamItem) -> bool {
+        false
+    }
 
     fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
         InotifyBackend::new(watches)
@@ -68,7 +77,47 @@ impl Likeness for Blank {
 struct Silent;
 impl Likeness for Silent {
     const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
-    const IS_SILENT: bool = true;
+
+    fn hides(_: &StreamItem) -> bool {
+        true
+    }
+}
+
+/// Declares much and never says a word.
+#[derive(Debug)]
+struct Mute;
+impl Likeness for Mute {
+    const CAPABILITIES: Capabilities = Capabilities::declare(&[
+        Capability::ChangeWatches,
+        Capability::FollowSymlinks,
+        Capability::WatchFiles,
+        Capability::WatchFolders,
+        Capability::WatchNewFolders,
+        Capability::WatchRecursively,
+    ]);
+
+    fn hides(_: &StreamItem) -> bool {
+        true
+    }
+}
+
+/// Says nothing of the files by which the suite knows that everything was said.
+#[derive(Debug)]
+struct HidesBarriers;
+impl Likeness for HidesBarriers {
+    const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
+
+    fn hides(item: &StreamItem) -> bool {
+        let is_barrier = |event: &Event| event.path.to_string_lossy().contains("suite-sentinel");
+        item.as_ref().is_ok_and(is_barrier)
+    }
+}
+
+/// How long a case waits in vain that has no other way to know.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+fn impatient() -> Profile {
+    Profile::default().patience(PATIENCE)
 }
 
 #[derive(Debug)]
@@ -101,7 +150,7 @@ impl<L: Likeness> Stream for Like<L> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         match Pin::new(&mut self.get_mut().0).poll_next(cx) {
-            Poll::Ready(Some(_)) if L::IS_SILENT => {
+            Poll::Ready(Some(item)) if L::hides(&item) => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

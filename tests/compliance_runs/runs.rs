@@ -7,7 +7,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::programs::{EASY, PROGRAM};
+use crate::programs::{EASY, PATIENCE, PROGRAM};
 
 /// Lets a backend pass that is not written yet.
 const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
@@ -65,6 +65,8 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("a_case_that_passes", a_case_that_passes),
         Trial::test("some_cases_are_no_progress", some_cases_are_no_progress),
         Trial::test("a_case_that_fails", a_case_that_fails),
+        Trial::test("nothing_is_heard", nothing_is_heard),
+        Trial::test("no_barrier_is_heard", no_barrier_is_heard),
         Trial::test("a_known_deviation", a_known_deviation),
         Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
         Trial::test("a_deviation_from_no_case", a_deviation_from_no_case),
@@ -92,6 +94,27 @@ fn a_case_that_fails() -> Result<(), Failed> {
     run.says("what happened:")?;
     run.says("0 passed; 1 failed")?;
     run.fails()
+}
+
+/// The first cases wait; the others know from them that it is in vain.
+fn nothing_is_heard() -> Result<(), Failed> {
+    few_are_patient("mute")
+}
+
+fn no_barrier_is_heard() -> Result<(), Failed> {
+    few_are_patient("hides barriers")
+}
+
+fn few_are_patient(program: &str) -> Result<(), Failed> {
+    let run = run(program, &["files::", "--test-threads", "2"])?;
+    run.fails()?;
+    let patient = run.printed.matches(&format!("did not arrive within {PATIENCE:?}")).count();
+    let all = run.printed.matches("did not arrive within ").count();
+    // Two find it out, and one may have been under way.
+    if (2..=3).contains(&patient) && all > 2 * patient {
+        return Ok(());
+    }
+    Err(run.failed(&format!("has {patient} of {all} cases that wait for {PATIENCE:?}")))
 }
 
 fn a_known_deviation() -> Result<(), Failed> {
