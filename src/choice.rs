@@ -8,6 +8,7 @@ use std::{
     marker::PhantomData,
     path::Path,
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -22,9 +23,13 @@ use crate::{
 /// A backend that is the first of several which is available on this machine.
 ///
 /// `C` is a tuple of backends, the best first. Each time one is made, they are tried in this order:
-/// one that answers [`Unavailable`](BackendError::Unavailable) is skipped, and any other answer is
-/// final. [`taken`](Self::taken) tells which one it was. If there is none, the error has the reasons
-/// of all.
+/// one whose error [may suit another](BackendError::may_suit_another) is skipped, since it is
+/// unavailable or at a limit, and any other answer is final. [`taken`](Self::taken) tells which one it
+/// was. If there is none, the error is the last about a limit, or else has the reasons of all.
+///
+/// Once one is taken, there is no change to another, neither when the stream ends nor when
+/// [`watch`](Backend::watch) fails: the gaps of two backends cannot be joined honestly. A program makes a
+/// new one, and looks at all that is watched.
 ///
 /// It promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
 /// know which one it will be.
@@ -60,7 +65,8 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct FirstOf<C> {
-    backend: Box<dyn Backend>,
+    // Makes a `Sync` type of one that is not; it is locked for an instant at most.
+    backend: Mutex<Box<dyn Backend>>,
     taken: &'static str,
     candidates: PhantomData<fn() -> C>,
 }
@@ -71,21 +77,34 @@ impl<C: Candidates> FirstOf<C> {
     pub fn taken(&self) -> &'static str {
         self.taken
     }
+
+    fn inner_mut(&mut self) -> &mut Box<dyn Backend> {
+        // A panic of the backend leaves nothing of this half done.
+        self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<C: Candidates> Backend for FirstOf<C> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        let mut reasons = vec![];
+        let (mut reasons, mut unavailable_at, mut limit) = (vec![], vec![], None);
         for Candidate { name, new, .. } in C::list() {
             match new(watches.clone()) {
-                Ok(backend) => return Ok(Self { backend, taken: name, candidates: PhantomData }),
-                Err(BackendError::Unavailable { reason }) => {
-                    reasons.push(format!("{name}: {reason}"));
+                Ok(backend) => {
+                    let backend = Mutex::new(backend);
+                    return Ok(Self { backend, taken: name, candidates: PhantomData });
                 }
+                Err(BackendError::Unavailable { reason, paths }) => {
+                    reasons.push(format!("{name}: {reason}"));
+                    unavailable_at.extend(paths);
+                }
+                Err(error) if error.may_suit_another() => limit = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        Err(BackendError::unavailable(reasons.join("; ")))
+        unavailable_at.sort();
+        unavailable_at.dedup();
+        let unavailable = || BackendError::unavailable_at(reasons.join("; "), unavailable_at);
+        Err(limit.unwrap_or_else(unavailable))
     }
 
     fn capabilities() -> Capabilities {
@@ -98,11 +117,11 @@ impl<C: Candidates> Backend for FirstOf<C> {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        self.backend.watch(watch)
+        self.inner_mut().watch(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        self.backend.unwatch(path)
+        self.inner_mut().unwatch(path)
     }
 }
 
@@ -110,11 +129,11 @@ impl<C: Candidates> Stream for FirstOf<C> {
     type Item = StreamItem;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        Pin::new(&mut *self.backend).poll_next(cx)
+        Pin::new(&mut **self.inner_mut()).poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.backend.size_hint()
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
     }
 }
 

@@ -136,15 +136,19 @@ pub enum BackendError {
         what: &'static str,
     },
 
-    /// The facility is not there on this machine.
+    /// The facility is not there on this machine, or does not work at some paths.
     ///
     /// Return it where the kernel is too old, a daemon does not run, or a privilege is missing
-    /// without which no path can be watched. A frontend may fall back to another backend.
-    #[error("not available here: {}", Said(.reason))]
+    /// without which no path can be watched ([`unavailable`](Self::unavailable)), and for paths on a
+    /// file system that cannot be watched ([`unavailable_at`](Self::unavailable_at)). A frontend may
+    /// fall back to another backend.
+    #[error("not available {}: {}", Where(.paths), Said(.reason))]
     #[non_exhaustive]
     Unavailable {
         /// What is missing, and how to get it where that is possible.
         reason: String,
+        /// The paths that cannot be watched; none if that is true of all.
+        paths: Vec<PathBuf>,
     },
 
     /// Another error from the operating system.
@@ -205,7 +209,34 @@ impl BackendError {
 
     /// Says that the facility is not there on this machine, and what to do about it.
     pub fn unavailable(reason: impl Into<String>) -> Self {
-        Self::Unavailable { reason: reason.into() }
+        Self::Unavailable { reason: reason.into(), paths: vec![] }
+    }
+
+    /// Says that the facility does not work at `paths`, such as on their file system.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let error = BackendError::unavailable_at("overlayfs has no file handles", ["/srv"]);
+    /// assert_eq!(error.to_string(), "not available at /srv: overlayfs has no file handles");
+    /// assert!(error.may_suit_another());
+    /// ```
+    pub fn unavailable_at<P: Into<PathBuf>>(
+        reason: impl Into<String>,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let paths = paths.into_iter().map(Into::into).collect();
+        Self::Unavailable { reason: reason.into(), paths }
+    }
+
+    /// Returns whether another backend may do what this one could not: it is unavailable, or at a
+    /// limit.
+    #[must_use]
+    pub const fn may_suit_another(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::WatchLimit { .. } | Self::InstanceLimit { .. }
+        )
     }
 
     /// Says what the operating system's `error` means for `path`.
@@ -257,13 +288,15 @@ impl BackendError {
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         match self {
-            Self::NotFound { paths } | Self::NotSupported { paths, .. } => paths,
+            Self::NotFound { paths }
+            | Self::NotSupported { paths, .. }
+            | Self::Unavailable { paths, .. } => paths,
             Self::PermissionDenied { path }
             | Self::WatchLimit { path, .. }
             | Self::InstanceLimit { path, .. }
             | Self::NotWatched { path }
             | Self::Io { path, .. } => std::slice::from_ref(path),
-            Self::NoRuntime | Self::NotImplemented { .. } | Self::Unavailable { .. } => &[],
+            Self::NoRuntime | Self::NotImplemented { .. } => &[],
         }
     }
 
@@ -273,7 +306,9 @@ impl BackendError {
             Self::NotFound { paths } | Self::NotSupported { paths, .. } => {
                 paths.capacity() * size_of::<PathBuf>()
             }
-            Self::Unavailable { reason } => reason.capacity(),
+            Self::Unavailable { reason, paths } => {
+                reason.capacity() + paths.capacity() * size_of::<PathBuf>()
+            }
             _ => 0,
         };
         lists + self.paths().iter().map(PathBuf::capacity).sum::<usize>()
@@ -361,6 +396,15 @@ impl StreamError {
             }
             Self::Read { .. } => 0,
         }
+    }
+}
+
+/// The paths at which something is so, or "here" for all of them.
+struct Where<'a>(&'a [PathBuf]);
+
+impl fmt::Display for Where<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("here") } else { write!(f, "at {}", Paths(self.0)) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Backends that are there, that are not, and that say no.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll},
@@ -20,6 +21,8 @@ use crate::{
 const HERE: u8 = 0;
 const ABSENT: u8 = 1;
 const REFUSING: u8 = 2;
+const LIMITED: u8 = 3;
+const ELSEWHERE: u8 = 4;
 
 /// Gives the answer, and then reports the paths it was given.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ struct Answering<const ANSWER: u8>(Vec<PathBuf>);
 type Here = Answering<HERE>;
 type Absent = Answering<ABSENT>;
 type Refusing = Answering<REFUSING>;
+type Limited = Answering<LIMITED>;
+type Elsewhere = Answering<ELSEWHERE>;
 
 impl<const ANSWER: u8> Backend for Answering<ANSWER> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
@@ -35,6 +40,8 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
         match ANSWER {
             HERE => Ok(Self(paths)),
             ABSENT => Err(BackendError::unavailable("no daemon")),
+            ELSEWHERE => Err(BackendError::unavailable_at("no such file system", paths)),
+            LIMITED => Err(BackendError::from_io("/a", io::ErrorKind::StorageFull.into())),
             _ => Err(BackendError::NotFound { paths }),
         }
     }
@@ -48,6 +55,8 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
         match ANSWER {
             HERE => "tests/here",
             ABSENT => "tests/absent",
+            LIMITED => "tests/limited",
+            ELSEWHERE => "tests/elsewhere",
             _ => "tests/refusing",
         }
     }
@@ -97,6 +106,30 @@ fn none_is_there() {
         error.to_string(),
         "not available here: tests/absent: no daemon; tests/absent: no daemon"
     );
+}
+
+#[test]
+fn limits_and_paths_are_no_end() {
+    let chosen = FirstOf::<(Limited, Elsewhere, Here)>::new(watches()).unwrap();
+    assert_eq!(chosen.taken(), "tests/here");
+}
+
+#[test]
+fn a_limit_is_told_before_what_is_absent() {
+    let error = FirstOf::<(Absent, Limited, Elsewhere)>::new(watches()).unwrap_err();
+    assert!(matches!(error, BackendError::WatchLimit { .. }), "{error}");
+}
+
+#[test]
+fn paths_of_all_are_named_once() {
+    let error = FirstOf::<(Elsewhere, Elsewhere)>::new(watches()).unwrap_err();
+    assert_eq!(error.paths(), ["/a", "/b"].map(PathBuf::from));
+}
+
+#[test]
+fn can_be_shared_between_threads() {
+    fn is_sync<T: Sync>() {}
+    is_sync::<FirstOf<(Here, Absent)>>();
 }
 
 /// The next one would say the same of the path, or hide what is wrong.

@@ -252,7 +252,7 @@ fn errors_while_it_runs() {
     }
     sender.send_error(StreamError::Unwatched {
         path: stage.path("a/none"),
-        cause: Box::new(BackendError::Unavailable { reason: "no daemon".into() }),
+        cause: Box::new(BackendError::unavailable("no daemon")),
     });
     sender.send_error(StreamError::read(io::Error::from_raw_os_error(5)));
 
