@@ -12,7 +12,14 @@ use crate::support::{files, in_project};
 
 /// The workflows of a project with their names, read.
 pub(crate) fn workflows(project: &Path) -> Vec<(String, Yaml<'static>)> {
-    let all = files(&project.join(".github/workflows")).into_iter();
+    documents(&project.join(".github/workflows"))
+}
+
+/// The YAML files in a folder with their names, read.
+pub(crate) fn documents(folder: &Path) -> Vec<(String, Yaml<'static>)> {
+    let all = files(folder).into_iter().filter(|(name, _)| {
+        Path::new(name).extension().is_some_and(|extension| extension == "yml")
+    });
     let all = all.map(|(name, text)| {
         let text: &'static str = text.leak();
         let mut documents = Yaml::load_from_str(text).unwrap();

@@ -1,16 +1,26 @@
-//! The workflows, of this repository and of generated crates.
+//! What GitHub reads, of this repository and of generated crates: workflows, dependabot's
+//! configuration, issue forms.
 
-use std::fs;
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use saphyr::Yaml;
 
 use crate::{
-    jobs::{Job, workflows},
+    jobs::{Job, documents, workflows},
     support::{fails, folder, generate, passes, read, repository},
 };
 
-fn generated(name: &str) -> std::path::PathBuf {
+fn generated(name: &str) -> PathBuf {
     generate("notify-backend-demo", &folder(name), &["start=skeleton", "repository=ada"])
+}
+
+/// All that GitHub reads of a project, by the path below `.github`.
+fn configuration(project: &Path) -> HashMap<String, Yaml<'static>> {
+    documents(&project.join(".github")).into_iter().collect()
 }
 
 fn steps<'a>(workflow: &'a Yaml<'a>) -> impl Iterator<Item = &'a Yaml<'a>> {
@@ -22,6 +32,7 @@ fn steps<'a>(workflow: &'a Yaml<'a>) -> impl Iterator<Item = &'a Yaml<'a>> {
 #[test]
 fn least_rights_and_pinned_actions() {
     let project = generated("workflows");
+    let mut revisions = HashMap::new();
     for place in [repository(), &project] {
         for (name, workflow) in workflows(place) {
             let rights = workflow["permissions"].as_mapping().unwrap();
@@ -39,6 +50,8 @@ fn least_rights_and_pinned_actions() {
                 let is_hash =
                     revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
                 assert!(is_hash, "{name}: {action}@{revision}");
+                let known = revisions.entry(action.to_owned()).or_insert(revision.to_owned());
+                assert_eq!(known, revision, "{name}: {action}, which has two revisions");
                 if action == "actions/checkout" {
                     let kept = step["with"]["persist-credentials"].as_bool();
                     assert_eq!(kept, Some(false), "{name}: credentials are kept");
@@ -48,18 +61,84 @@ fn least_rights_and_pinned_actions() {
     }
 }
 
+/// This repository is kept and released as the crates are that it makes.
+#[test]
+fn what_others_get_is_here_too() {
+    let project = generated("here_too");
+    let (here, there) = (configuration(repository()), configuration(&project));
+
+    for job in ["agree", "publish", "announce"] {
+        let of =
+            |all: &HashMap<_, Yaml<'static>>| all["workflows/release.yml"]["jobs"][job].clone();
+        assert_eq!(of(&here), of(&there), "release.yml: {job}");
+    }
+    let ecosystems = |all: &HashMap<_, Yaml<'static>>| -> BTreeSet<String> {
+        let updates = all["dependabot.yml"]["updates"].as_vec().unwrap().iter();
+        updates.map(|update| update["package-ecosystem"].as_str().unwrap().into()).collect()
+    };
+    assert_eq!(ecosystems(&here), ecosystems(&there));
+    let jobs = |all: &HashMap<_, Yaml<'static>>| jobs(&all["workflows/ci.yml"]);
+    // Those two are a script here.
+    assert_eq!(&jobs(&there) - &jobs(&here), BTreeSet::from(["lint".into(), "test".into()]));
+}
+
+/// The names of a workflow's jobs.
+fn jobs(workflow: &Yaml) -> BTreeSet<String> {
+    let jobs = workflow["jobs"].as_mapping().unwrap().keys();
+    jobs.map(|job| job.as_str().unwrap().into()).collect()
+}
+
+/// Each form asks for something, and the one of official backends for as many criteria as the guide
+/// has.
+#[test]
+fn issue_forms() {
+    let forms = documents(&repository().join(".github/ISSUE_TEMPLATE"));
+    let forms: HashMap<_, _> = forms.into_iter().collect();
+    let names: BTreeSet<_> = forms.values().map(|form| form["name"].as_str().unwrap()).collect();
+    assert_eq!(names, BTreeSet::from(["A bug", "A new backend", "Make a backend official"]));
+    for (name, form) in &forms {
+        let is_required = |field: &Yaml| {
+            let rules = field.as_mapping_get("validations");
+            rules.is_some_and(|rules| rules["required"].as_bool() == Some(true))
+        };
+        assert!(form["body"].as_vec().unwrap().iter().any(is_required), "{name}");
+    }
+
+    let guide = read(&repository().join("src/guide/7_finishing_up.md"));
+    let (_, criteria) = guide.split_once("**Criteria.**").unwrap();
+    let (criteria, _) = criteria.split_once("**Process.**").unwrap();
+    let is_criterion = |line: &&str| line.starts_with(|first: char| first.is_ascii_digit());
+    let fields = forms["official_backend.yml"]["body"].as_vec().unwrap();
+    let asked = fields.iter().find(|field| field["type"].as_str() == Some("checkboxes")).unwrap();
+    let asked = asked["attributes"]["options"].as_vec().unwrap().len();
+    assert_eq!(asked, criteria.lines().filter(is_criterion).count(), "the guide has others");
+}
+
 /// The release workflow goes on only where the tag, the version and the changelog agree. Its own
 /// lines are run.
 #[test]
 #[cfg(unix)]
 fn tag_version_and_changelog() {
-    let project = generated("release");
+    let generated = generated("release");
+    let here = folder("release-here");
+    for name in ["Cargo.toml", ".github/workflows/release.yml"] {
+        fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
+        fs::copy(repository().join(name), here.join(name)).unwrap();
+    }
+    fs::write(here.join("CHANGELOG.md"), "# Changelog\n\n## Unreleased\n\n- New.\n").unwrap();
+    for project in [generated, here] {
+        agreement(&project);
+    }
+}
+
+#[cfg(unix)]
+fn agreement(project: &Path) {
     let output = project.join("output");
     let run = |tag: &str| {
         fs::write(&output, "").unwrap();
         let environment =
             vec![("GITHUB_REF_NAME", tag), ("GITHUB_OUTPUT", output.to_str().unwrap())];
-        let job = Job { environment, ..Job::of(&project, "release.yml", "agree") };
+        let job = Job { environment, ..Job::of(project, "release.yml", "agree") };
         job.steps().remove(0)
     };
     let changelog = |text: &str| fs::write(project.join("CHANGELOG.md"), text).unwrap();
