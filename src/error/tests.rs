@@ -1,10 +1,6 @@
 //! What errors say, and what becomes of the operating system's.
 
-use std::{
-    error::Error,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{error::Error, io, path::Path};
 
 use super::{BackendError, Limit, StreamError};
 use crate::{capability::Capability, one_line::Said};
@@ -122,7 +118,7 @@ mod messages {
     fn names_that_are_not_text_can_be_told_apart() {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-        let path = |bytes| PathBuf::from(OsStr::from_bytes(bytes));
+        let path = |bytes| Path::new(OsStr::from_bytes(bytes)).to_owned();
         let error = BackendError::not_found([path(b"/\xff"), path(b"/\xfe")]);
         assert!(error.to_string().contains(r#""/\xFF", "/\xFE""#), "{error}");
     }
