@@ -1,8 +1,14 @@
-//! Answers to the template's questions: from options, a file, or a crate that was made with them.
+//! Answers to the template's questions: from options, files, the environment, personal defaults, or a
+//! crate that was made with them.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env, fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, anyhow, bail};
+use cargo_generate::{AppConfig, app_config_path};
 use serde::Deserialize;
 use toml::Value;
 
@@ -11,18 +17,92 @@ use crate::{questions::Questions, template::utf8};
 /// Not asked for: where the library's checkout is.
 const NOTIFY_BACKEND: &str = "notify_backend_path";
 
-/// The answer to each question by its key; what is given later counts.
+/// Where an answer comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    Option(&'static str),
+    /// A question on a terminal.
+    Asked,
+    File(PathBuf),
+    Variable(String),
+    /// What is below `[values]` in a file of cargo-generate's.
+    Defaults(PathBuf),
+}
+
+impl Origin {
+    /// Whether it answers the questions of all templates.
+    fn is_for_all_templates(&self) -> bool {
+        matches!(self, Self::Variable(_) | Self::Defaults(_))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option(name) => f.write_str(name),
+            Self::Asked => f.write_str("you"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+            Self::Defaults(path) => write!(f, "[values] in {}", path.display()),
+        }
+    }
+}
+
+/// The answer to each question by its key, and its origin; what is given later counts.
 #[derive(Default)]
-pub(crate) struct Answers(BTreeMap<String, String>);
+pub(crate) struct Answers(BTreeMap<String, (Value, Origin)>);
 
 impl Answers {
-    /// The library is that of a checkout, or the published one where `path` is empty.
-    pub(crate) fn with_library(path: &Path) -> Result<Self> {
-        Ok(Self([(NOTIFY_BACKEND.into(), utf8(path)?.into())].into()))
+    /// What the user's configuration of cargo-generate and the environment answer, as cargo-generate
+    /// has them: for all templates, so that keys of others are no mistake.
+    pub(crate) fn personal(questions: &Questions) -> Result<Self> {
+        let mut answers = Self::default();
+        let path = app_config_path(&None)?;
+        if path.exists() {
+            let shown = path.display();
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
+            let configuration: AppConfig =
+                toml::from_str(&text).with_context(|| format!("cannot understand {shown}"))?;
+            let values = configuration.values.unwrap_or_default();
+            answers.add_values(&values, &Origin::Defaults(path), questions);
+        }
+        if let Some(file) = env::var_os("CARGO_GENERATE_TEMPLATE_VALUES_FILE") {
+            let file = Path::new(&file);
+            let values = values_of(file)
+                .context("the environment variable CARGO_GENERATE_TEMPLATE_VALUES_FILE")?;
+            answers.add_values(&values, &Origin::File(file.into()), questions);
+        }
+        for (name, value) in env::vars_os() {
+            let Some(name) = name.to_str() else { continue };
+            let key = name.strip_prefix("CARGO_GENERATE_VALUE_").map(str::to_lowercase);
+            if let Some(key) = key.filter(|key| questions.has(key)) {
+                let origin = Origin::Variable(name.into());
+                let value = value.to_str().with_context(|| format!("{origin} is not UTF-8"))?;
+                answers.add(&key, value, origin);
+            }
+        }
+        Ok(answers)
     }
 
-    pub(crate) fn add(&mut self, key: &str, value: &str) {
-        self.0.insert(key.into(), value.into());
+    fn add_values<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = (&'a String, &'a Value)>,
+        origin: &Origin,
+        questions: &Questions,
+    ) {
+        let known = values.into_iter().filter(|(key, _)| questions.has(key));
+        let known = known.map(|(key, value)| (key.clone(), (value.clone(), origin.clone())));
+        self.0.extend(known);
+    }
+
+    /// The library is that of a checkout, or the published one where `path` is empty.
+    pub(crate) fn add_library(&mut self, path: &Path, origin: Origin) -> Result<()> {
+        self.add(NOTIFY_BACKEND, utf8(path)?, origin);
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, key: &str, value: &str, origin: Origin) {
+        self.0.insert(key.into(), (value.into(), origin));
     }
 
     /// Adds answers of the form `KEY=VALUE`.
@@ -31,41 +111,40 @@ impl Answers {
             let Some((key, value)) = answer.split_once('=') else {
                 bail!("-d {answer:?} is not of the form KEY=VALUE");
             };
-            self.add(key, value);
+            self.add(key, value, Origin::Option("-d"));
         }
         Ok(())
     }
 
     /// Adds the answers of a file as cargo-generate has them, below `[values]`.
     pub(crate) fn add_file(&mut self, file: &Path) -> Result<()> {
-        #[derive(Deserialize)]
-        struct Values {
-            values: toml::Table,
-        }
-        let shown = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-        let Values { values } = toml::from_str(&text).map_err(|error| {
-            let error = error.message();
-            anyhow!("{shown} has to be TOML with the answers below [values]: {error}")
-        })?;
-        self.add_table(&values).with_context(|| format!("in {shown}"))
+        self.add_table(&values_of(file)?, &Origin::File(file.into()));
+        Ok(())
     }
 
-    pub(crate) fn add_table(&mut self, table: &toml::Table) -> Result<()> {
-        for (key, value) in table {
-            match value {
-                Value::String(text) => self.add(key, text),
-                Value::Boolean(yes) => self.add(key, &yes.to_string()),
-                _ => bail!("{key} is neither a text nor true or false, but {value}"),
-            }
-        }
-        Ok(())
+    pub(crate) fn add_table(&mut self, table: &toml::Table, origin: &Origin) {
+        let answers =
+            table.iter().map(|(key, value)| (key.clone(), (value.clone(), origin.clone())));
+        self.0.extend(answers);
+    }
+
+    pub(crate) fn add_all(&mut self, others: &Self) {
+        self.0.extend(others.0.clone());
     }
 
     /// Checks each one: cargo-generate would do so only after the folder is made.
     pub(crate) fn check(&self, questions: &Questions) -> Result<()> {
-        let asked = self.0.iter().filter(|(key, _)| *key != NOTIFY_BACKEND);
-        asked.into_iter().try_for_each(|(key, value)| questions.check(key, value))
+        for (key, (value, origin)) in self.0.iter().filter(|(key, _)| *key != NOTIFY_BACKEND) {
+            let (shown, complaint) = match text(value) {
+                Some(text) => (format!("{text:?}"), questions.complaint(key, &text)?),
+                None => (value.to_string(), Some("it is neither a text nor true or false".into())),
+            };
+            if let Some(complaint) = complaint {
+                let remedy = remedy(key, origin);
+                bail!("{key} cannot be {shown}, as {origin} says: {complaint}{remedy}");
+            }
+        }
+        Ok(())
     }
 
     /// Those that a template asks for; another version of it may ask for less.
@@ -74,8 +153,46 @@ impl Answers {
         Self(known.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
-    /// All of them in the form `KEY=VALUE`.
-    pub(crate) fn defined(&self) -> Vec<String> {
-        self.0.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
+
+    /// All that fit, in the form `KEY=VALUE`.
+    pub(crate) fn defined(&self) -> Vec<String> {
+        let known = self.0.iter().filter_map(|(key, (value, _))| Some((key, text(value)?)));
+        known.map(|(key, value)| format!("{key}={value}")).collect()
+    }
+}
+
+/// An answer as cargo-generate takes it, if it is one that a question may have.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Boolean(yes) => Some(yes.to_string()),
+        _ => None,
+    }
+}
+
+/// What to do about a wrong answer that is not only for this template.
+fn remedy(key: &str, origin: &Origin) -> String {
+    if origin.is_for_all_templates() {
+        format!("; -d {key}=ANSWER counts more")
+    } else {
+        String::new()
+    }
+}
+
+/// What a file has below `[values]`.
+fn values_of(file: &Path) -> Result<toml::Table> {
+    #[derive(Deserialize)]
+    struct Values {
+        values: toml::Table,
+    }
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let Values { values } = toml::from_str(&text).map_err(|error| {
+        let error = error.message();
+        anyhow!("{shown} has to be TOML with the answers below [values]: {error}")
+    })?;
+    Ok(values)
 }

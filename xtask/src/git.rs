@@ -1,7 +1,7 @@
-//! What is asked of git: who the author is, a repository for the new crate, older templates, and merges.
+//! What is asked of git: its configuration, a repository for the new crate, older templates, and merges.
 
 use std::{
-    env, io,
+    io,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -20,27 +20,8 @@ const ELSEWHERE: [&str; 8] = [
     "GIT_WORK_TREE",
 ];
 
-/// The environment variables that are missing for cargo-generate to find an author; `None` where it
-/// finds one.
-///
-/// It is built without git support and sees the environment alone, and it fails where that names
-/// nobody, as in a bare container. There the author stays empty.
-pub(crate) fn missing_author() -> Option<Vec<(&'static str, String)>> {
-    let is_set = |name: &&str| env::var(name).is_ok();
-    if ["CARGO_NAME", "GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].iter().any(is_set) {
-        return None;
-    }
-    let user = ["USER", "USERNAME", "NAME"].iter().find_map(|name| env::var(name).ok());
-    let name = config("user.name").or(user).unwrap_or_default();
-    let mut author = vec![("CARGO_NAME", name)];
-    if !["CARGO_EMAIL", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].iter().any(is_set) {
-        author.extend(config("user.email").map(|email| ("CARGO_EMAIL", email)));
-    }
-    Some(author)
-}
-
 /// A value of git's configuration; none where there is no git.
-fn config(key: &str) -> Option<String> {
+pub(crate) fn config(key: &str) -> Option<String> {
     let output = Command::new("git").args(["config", key]).stderr(Stdio::null()).output().ok()?;
     let value = String::from_utf8(output.stdout).ok()?;
     let value = value.trim();

@@ -1,7 +1,9 @@
 //! Chores of this repository, run as `cargo xtask COMMAND`.
 
 mod answers;
+mod environment;
 mod git;
+mod interruption;
 mod line_ends;
 mod merge;
 mod new;
@@ -36,10 +38,21 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode> {
     // The environment of a process should not be changed from within, so that of another is.
-    if let Some(author) = git::missing_author() {
+    let changes = environment::changes();
+    if !changes.is_empty() {
         let mut again = process::Command::new(env::current_exe()?);
-        let status = again.args(env::args_os().skip(1)).envs(author).status()?;
-        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        again.args(env::args_os().skip(1));
+        for (name, value) in changes {
+            match value {
+                Some(value) => again.env(name, value),
+                None => again.env_remove(name),
+            };
+        }
+        // In place of this process, where that can be: a signal is for the one that works.
+        #[cfg(unix)]
+        return Err(std::os::unix::process::CommandExt::exec(&mut again).into());
+        #[cfg(not(unix))]
+        return Ok(if again.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     match command {
         Command::New(new) => new.run(),

@@ -12,8 +12,8 @@ use regex::Regex;
 use walkdir::WalkDir;
 
 use crate::{
-    answers::Answers,
-    git, next,
+    answers::{Answers, Origin},
+    git, interruption, next,
     questions::Questions,
     template::{generate, repository},
 };
@@ -50,21 +50,33 @@ impl New {
         check_name(&self.name)?;
         let project = self.project(repository)?;
         let parent = project.parent().context("the crate's folder has no parent")?;
-        let mut answers = Answers::with_library(repository)?;
+        let questions = Questions::read(repository)?;
+        let mut answers = Answers::personal(&questions)?;
+        answers.add_library(repository, Origin::Option("cargo xtask new"))?;
         if let Some(file) = &self.values_file {
             answers.add_file(file)?;
         }
         answers.add_defined(&self.define)?;
         if let Some(start) = &self.start {
-            answers.add("start", start);
+            answers.add("start", start, Origin::Option("--start"));
         }
-        answers.check(&Questions::read(repository)?)?;
+        answers.check(&questions)?;
 
         let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal() && !self.silent;
-        generate(repository, &self.name, parent, &answers, !is_asked)?;
-        if let Err(error) = git::init(&project) {
-            eprintln!("note: no git repository was made for the crate: {error:#}");
+        interruption::handle(is_asked)?;
+        if is_asked {
+            questions.ask(&mut answers)?;
         }
+        interruption::uninterrupted(
+            || {
+                generate(repository, &self.name, parent, &answers)?;
+                if let Err(error) = git::init(&project) {
+                    eprintln!("note: no git repository was made for the crate: {error:#}");
+                }
+                Ok(())
+            },
+            |()| Ok(fs::remove_dir_all(&project)?),
+        )?;
         self.report(&project)
     }
 

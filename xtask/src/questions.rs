@@ -1,22 +1,38 @@
-//! The template's questions, as `cargo-generate.toml` has them.
+//! The template's questions, as `cargo-generate.toml` has them, and asked on a terminal.
+//!
+//! cargo-generate asks only once it has made the crate's folder. Here nothing is made before all is
+//! answered, so that a user who ends it meanwhile finds nothing left behind.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, io, path::Path};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
+use dialoguer::{Confirm, Input, Select, theme::ColorfulTheme};
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::{
+    answers::{Answers, Origin},
+    interruption,
+};
+
 #[derive(Deserialize)]
 pub(crate) struct Questions {
-    placeholders: BTreeMap<String, Question>,
+    /// In the order in which they are asked.
+    placeholders: toml::Table,
 }
 
 #[derive(Deserialize)]
 struct Question {
-    r#type: String,
     prompt: String,
-    choices: Option<Vec<String>>,
-    regex: Option<String>,
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Kind {
+    Bool { default: bool },
+    String { default: String, choices: Option<Vec<String>>, regex: Option<String> },
 }
 
 impl Questions {
@@ -31,27 +47,83 @@ impl Questions {
         self.placeholders.contains_key(key)
     }
 
-    /// Checks one answer, as cargo-generate would.
-    pub(crate) fn check(&self, key: &str, value: &str) -> Result<()> {
-        let Some(question) = self.placeholders.get(key) else {
-            let keys: Vec<_> = self.placeholders.keys().map(String::as_str).collect();
-            bail!("the template does not ask for {key:?}; it asks for {}", keys.join(", "));
-        };
-        if question.r#type == "bool" {
-            ensure!(["false", "true"].contains(&value), "{key} is true or false, not {value:?}");
+    fn get(&self, key: &str) -> Result<Option<Question>> {
+        let question = self.placeholders.get(key).map(|question| question.clone().try_into());
+        question.transpose().with_context(|| format!("cannot understand the question {key}"))
+    }
+
+    /// Why an answer does not fit, as cargo-generate would find too.
+    pub(crate) fn complaint(&self, key: &str, value: &str) -> Result<Option<String>> {
+        if let Some(question) = self.get(key)? {
+            return question.complaint(value);
         }
-        if let Some(choices) = &question.choices {
-            let known = choices.iter().any(|choice| choice == value);
-            ensure!(known, "{key} cannot be {value:?}; choose one of {}", choices.join(", "));
-        }
-        if let Some(regex) = &question.regex {
-            let fits = Regex::new(regex)?.is_match(value);
-            let prompt = &question.prompt;
-            ensure!(
-                fits,
-                "{key} cannot be {value:?}; it is asked: {prompt} It has to match {regex}"
-            );
+        let keys: Vec<_> = self.placeholders.keys().map(String::as_str).collect();
+        Ok(Some(format!("the template does not ask for it, but for {}", keys.join(", "))))
+    }
+
+    /// Asks what is not answered yet.
+    pub(crate) fn ask(&self, answers: &mut Answers) -> Result<()> {
+        for key in self.placeholders.keys() {
+            if answers.has(key) {
+                continue;
+            }
+            let Some(question) = self.get(key)? else { continue };
+            match question.ask() {
+                Ok(answer) => answers.add(key, &answer, Origin::Asked),
+                // The signal that Ctrl-C is comes as well.
+                Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                    interruption::wait()
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot ask for {key}"));
+                }
+            }
         }
         Ok(())
+    }
+}
+
+impl Question {
+    fn complaint(&self, value: &str) -> Result<Option<String>> {
+        let (fits, complaint) = match &self.kind {
+            Kind::Bool { .. } => (["false", "true"].contains(&value), "it is true or false".into()),
+            Kind::String { choices: Some(choices), .. } => {
+                let fits = choices.iter().any(|choice| choice == value);
+                (fits, format!("choose one of {}", choices.join(", ")))
+            }
+            Kind::String { regex: Some(regex), .. } => {
+                let prompt = &self.prompt;
+                let complaint = format!("it is asked: {prompt} It has to match {regex}");
+                (Regex::new(regex)?.is_match(value), complaint)
+            }
+            Kind::String { .. } => (true, String::new()),
+        };
+        Ok((!fits).then_some(complaint))
+    }
+
+    fn ask(&self) -> dialoguer::Result<String> {
+        let theme = ColorfulTheme::default();
+        match &self.kind {
+            Kind::Bool { default } => {
+                let confirm = Confirm::with_theme(&theme).with_prompt(&self.prompt);
+                Ok(confirm.default(*default).interact()?.to_string())
+            }
+            Kind::String { default, choices: Some(choices), .. } => {
+                let default = choices.iter().position(|choice| choice == default);
+                let select = Select::with_theme(&theme).with_prompt(&self.prompt).items(choices);
+                Ok(choices[select.default(default.unwrap_or(0)).interact()?].clone())
+            }
+            Kind::String { default, choices: None, .. } => Input::with_theme(&theme)
+                .with_prompt(&self.prompt)
+                .default(default.clone())
+                .show_default(!default.is_empty())
+                .allow_empty(true)
+                .validate_with(|answer: &String| match self.complaint(answer) {
+                    Ok(None) => Ok(()),
+                    Ok(Some(complaint)) => Err(complaint),
+                    Err(error) => Err(error.to_string()),
+                })
+                .interact_text(),
+        }
     }
 }

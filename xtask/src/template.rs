@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use tempfile::{TempDir, tempdir};
 use walkdir::WalkDir;
@@ -30,10 +30,14 @@ pub(crate) fn generate(
     name: &str,
     parent: &Path,
     answers: &Answers,
-    silent: bool,
 ) -> Result<PathBuf> {
     let project = parent.join(name);
+    // It would be removed below.
+    ensure!(!project.exists(), "{} exists", project.display());
     let template = copy(checkout)?;
+    // The user's is among the answers already, as far as it is about this template.
+    let configuration = template.path().join("configuration.toml");
+    fs::write(&configuration, "")?;
     let generated = cargo_generate::generate(GenerateArgs {
         template_path: TemplatePath {
             path: Some(utf8(template.path())?.into()),
@@ -42,8 +46,10 @@ pub(crate) fn generate(
         },
         name: Some(name.into()),
         destination: Some(parent.into()),
+        config: Some(configuration),
         define: answers.defined(),
-        silent,
+        // Whatever is to be asked was asked before.
+        silent: true,
         // It would rewrite the manifest of a workspace around the new folder, comments lost.
         no_workspace: true,
         quiet: true,

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tempfile::tempdir;
 
 use crate::{
-    answers::Answers,
-    git,
+    answers::{Answers, Origin},
+    git, interruption,
     merge::{Merge, Outcome},
     questions::Questions,
     template::{generate, repository},
@@ -95,27 +95,42 @@ impl Upgrade {
         let Template { version, answers: recorded } = &manifest.package.metadata.template;
         let library = manifest.dependencies.notify_backend.get("path");
         let library = library.and_then(toml::Value::as_str).unwrap_or_default();
-        let mut answers = Answers::with_library(Path::new(library))?;
-        answers.add_table(recorded)?;
+        let origin = Origin::File(self.path.join("Cargo.toml"));
+        let mut made_with = Answers::default();
+        made_with.add_library(Path::new(library), origin.clone())?;
+        made_with.add_table(recorded, &origin);
 
-        let folder = tempdir()?;
-        let part = |name: &str| {
-            let part = folder.path().join(name);
-            fs::create_dir(&part).map(|()| part)
-        };
-        let name = &manifest.package.name;
-        let older = self.older(repository, version, part("template")?)?;
-        let known = answers.known_to(&Questions::read(&older)?);
-        let old = generate(&older, name, &part("old")?, &known, true)?;
-
+        let questions = Questions::read(repository)?;
+        let mut answers = Answers::personal(&questions)?;
+        answers.add_all(&made_with);
         answers.add_defined(&self.define)?;
-        answers.check(&Questions::read(repository)?)?;
+        answers.check(&questions)?;
         let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal();
-        let new = generate(repository, name, &part("new")?, &answers, !is_asked)?;
+        interruption::handle(is_asked)?;
+        if is_asked {
+            questions.ask(&mut answers)?;
+        }
 
-        let newer = Manifest::read(&new)?.package.metadata.template.version;
-        let merge = Merge { old: (&old, version), new: (&new, &newer), project: &self.path };
-        Ok(report(&merge.run()?))
+        let name = &manifest.package.name;
+        interruption::uninterrupted(
+            || {
+                let folder = tempdir()?;
+                let part = |name: &str| {
+                    let part = folder.path().join(name);
+                    fs::create_dir(&part).map(|()| part)
+                };
+                let older = self.older(repository, version, part("template")?)?;
+                let known = made_with.known_to(&Questions::read(&older)?);
+                let old = generate(&older, name, &part("old")?, &known)?;
+                let new = generate(repository, name, &part("new")?, &answers)?;
+                let newer = Manifest::read(&new)?.package.metadata.template.version;
+                let merge =
+                    Merge { old: (&old, version), new: (&new, &newer), project: &self.path };
+                Ok(report(&merge.run()?))
+            },
+            // What is committed can be had again, and what the template brings can be looked at.
+            |_| Ok(()),
+        )
     }
 
     /// A checkout with the template that the crate was made from; a revision goes into `folder`.

@@ -13,11 +13,13 @@ mod failing_git;
 mod generated;
 #[cfg(target_os = "linux")]
 mod inotify;
+mod interruption;
 mod jobs;
 mod line_ends;
 mod modes;
 mod names;
 mod next;
+mod origins;
 mod package;
 #[cfg(target_os = "linux")]
 mod picture;
@@ -26,6 +28,7 @@ mod publish;
 mod registry;
 mod residue;
 mod support;
+mod terminal;
 mod upgrade;
 #[cfg(target_os = "linux")]
 mod walk_through;
