@@ -75,9 +75,9 @@ use crate::{
 ///
 /// # Events
 ///
-/// As from notify's inotify watcher: a rename is the event of the old name, that of the new name,
-/// and a third one, [`Both`](crate::event::RenameMode::Both), with both names, where the backend
-/// relates the two ([`Capability::TrackRelated`]). Each instance relates its own events only.
+/// As from notify's inotify watcher, but for accesses: a rename is the event of the old name, that of
+/// the new name, and a third one, [`Both`](crate::event::RenameMode::Both), with both names, where the
+/// backend relates the two ([`Capability::TrackRelated`]). Each instance relates its own events only.
 /// [`EventKind::Missed`](crate::EventKind::Missed) is a rescan event, the source of an event is part
 /// of its info, and errors have the paths that they are about.
 ///
@@ -113,13 +113,15 @@ use crate::{
 ///
 /// # Configuration
 ///
-/// Backends are not configured this way: [`configure`](Watcher::configure) changes nothing and
-/// answers `Ok(false)`. A configuration that says not to follow symbolic links is an error where
-/// the backend declares [`Capability::FollowSymlinks`].
+/// Symbolic links are followed where the configuration says so, as it does by default, and the backend
+/// declares [`Capability::FollowSymlinks`]. Accesses are not asked for, since notify 8 has no setting for
+/// them: a program that waits for the `Access(Close(Write))` of notify's inotify watcher does not get it.
+/// [`configure`](Watcher::configure) changes nothing and returns `Ok(false)`.
 #[derive(Debug)]
 pub struct NotifyWatcher<B: Backend> {
     shared: Arc<Shared<B>>,
     runtime: Handle,
+    follow_links: bool,
 }
 
 impl<B: Backend> NotifyWatcher<B> {
@@ -173,12 +175,11 @@ impl<C: Candidates> NotifyWatcher<FirstOf<C>> {
 
 impl<B: Backend> Watcher for NotifyWatcher<B> {
     fn new<F: EventHandler>(event_handler: F, config: Config) -> notify::Result<Self> {
-        if !config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks) {
-            return Err(notify::Error::invalid_config(&config));
-        }
+        let follow_links =
+            config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks);
         let shared = Arc::new(Shared::new());
         let runtime = thread::start(shared.clone(), event_handler)?;
-        Ok(Self { shared, runtime })
+        Ok(Self { shared, runtime, follow_links })
     }
 
     fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
@@ -193,7 +194,8 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
             // For a file the mode means nothing.
             recursive = false;
         }
-        self.add(Watch::non_recursive(path).recursive_if(recursive))?;
+        let watch = Watch::non_recursive(path).recursive_if(recursive);
+        self.add(if self.follow_links { watch.following_links() } else { watch })?;
         self.shared.wake();
         Ok(())
     }

@@ -20,18 +20,30 @@ use crate::{
 /// An error item never means that the stream is over; only `None` does.
 pub type StreamItem = Result<Event, StreamError>;
 
-/// A path to watch, and whether to watch what lies below it.
+/// A path to watch, and what is asked of its watch: a watch asks, a [`Capability`] says what may be
+/// asked.
 ///
 /// ```
 /// use notify_backend::Watch;
 ///
-/// let tree = Watch::recursive("/srv/www");
-/// let folder = Watch::non_recursive("/etc");
-/// assert!(tree.recursive && !folder.recursive);
+/// let tree = Watch::recursive("/srv/www").following_links();
+/// let folder = Watch::non_recursive("/etc").with_access();
+/// assert!(tree.recursive && tree.follow_links && !tree.access);
+/// assert!(!folder.recursive && !folder.follow_links && folder.access);
 /// ```
 ///
-/// Later versions may add what a watch can ask for, so it is made by these functions, and taken
-/// apart with `..`: `let Watch { path, recursive, .. } = watch;`.
+/// # Demands
+///
+/// - What is not asked for is not done, also by a backend that could: a consumer that reads the files
+///   it is told of would hear of its own reading, for ever.
+/// - What is asked for without the capability that it needs is refused with
+///   [`NotSupported`](BackendError::NotSupported). [`check`](Self::check) does that, for all demands
+///   that this version of the crate knows of.
+/// - Where watches overlap, a backend may give each what the other asked for, for the paths that
+///   both cover: most platforms have one watch for each folder.
+/// - Later versions may add demands, each with a capability of its own, and off unless it is asked
+///   for. So a watch is made by the functions below, and taken apart with `..`:
+///   `let Watch { path, recursive, .. } = watch;`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(
     clippy::manual_non_exhaustive,
@@ -43,18 +55,67 @@ pub struct Watch {
     /// Whether folders below [`path`](Self::path) are watched too, at every depth. Without it, a
     /// watched folder reports itself and its direct entries. Means nothing for a file.
     pub recursive: bool,
+    /// Whether accesses to files are reported as well, and not only changes. Needs
+    /// [`Capability::EmitOnAccess`].
+    pub access: bool,
+    /// Whether symbolic links are followed: the path itself, if it is one, and those that lead from a
+    /// recursively watched folder to another folder. Otherwise a link is a thing of its own. Links on
+    /// the way to the path are followed anyway. Needs [`Capability::FollowSymlinks`].
+    pub follow_links: bool,
     more: (),
 }
 
 impl Watch {
     /// Watches `path` and everything below it.
     pub fn recursive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), recursive: true, more: () }
+        Self { recursive: true, ..Self::non_recursive(path) }
     }
 
     /// Watches `path` and, if it is a folder, its direct entries.
     pub fn non_recursive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), recursive: false, more: () }
+        let path = path.into();
+        Self { path, recursive: false, access: false, follow_links: false, more: () }
+    }
+
+    /// Asks for accesses as well.
+    #[must_use]
+    pub fn with_access(self) -> Self {
+        Self { access: true, ..self }
+    }
+
+    /// Asks for links to be followed.
+    #[must_use]
+    pub fn following_links(self) -> Self {
+        Self { follow_links: true, ..self }
+    }
+
+    /// Checks that a backend with `capabilities` can give what is asked for, but for
+    /// [`recursive`](Self::recursive), which means nothing for a file.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
+    ///
+    /// assert!(Watch::non_recursive("/etc").check(CAPABILITIES).is_ok());
+    /// let error = Watch::non_recursive("/etc").with_access().check(CAPABILITIES).unwrap_err();
+    /// assert!(error.to_string().contains("does not support EmitOnAccess"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::NotSupported`] with the first capability that is missing, and the path.
+    pub fn check(&self, capabilities: Capabilities) -> Result<(), BackendError> {
+        let demands = [
+            (self.access, Capability::EmitOnAccess),
+            (self.follow_links, Capability::FollowSymlinks),
+        ];
+        for (is_asked, capability) in demands {
+            if is_asked && !capabilities.contains(capability) {
+                return Err(BackendError::not_supported(capability, [&self.path]));
+            }
+        }
+        Ok(())
     }
 
     /// The same with another value of `recursive`. A method, since the compiler advises whoever
@@ -67,8 +128,13 @@ impl Watch {
 
 impl Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, recursive, more: () } = self;
-        f.debug_struct("Watch").field("path", path).field("recursive", recursive).finish()
+        let Self { path, recursive, access, follow_links, more: () } = self;
+        f.debug_struct("Watch")
+            .field("path", path)
+            .field("recursive", recursive)
+            .field("access", access)
+            .field("follow_links", follow_links)
+            .finish()
     }
 }
 
@@ -122,7 +188,8 @@ pub trait Backend:
     /// [`BackendError::NoRuntime`] if it is called outside a Tokio runtime and the backend needs one.
     /// Callers make it inside one, since they cannot know ([Runtimes](Self#runtimes)). A path that
     /// does not exist, cannot be read or is of a kind the backend cannot watch is an error that names
-    /// it. On an error nothing stays behind. [`check_watches`] checks the runtime and the paths.
+    /// it, and so is a [demand](Watch#demands) that it does not support. On an error nothing stays
+    /// behind. [`check_watches`] checks the runtime and the paths, [`Watch::check`] the demands.
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
     where
         Self: Sized;
@@ -140,8 +207,8 @@ pub trait Backend:
     where
         Self: Sized;
 
-    /// Adds a watch, without a gap for those already there. A path that is watched already takes
-    /// the new value of `recursive`.
+    /// Adds a watch, without a gap for those already there. For a path that is watched already, what
+    /// this watch asks for replaces what the earlier one did.
     ///
     /// # Errors
     ///
@@ -165,8 +232,8 @@ pub trait Backend:
 
 /// Checks what a backend needs to be made: a Tokio runtime, and paths that exist.
 ///
-/// It is the first line of [`Backend::new`]. A link that leads nowhere exists; whether it can be
-/// watched is for the backend to say.
+/// It is the first line of [`Backend::new`]. A link that leads nowhere exists, unless the watch asks
+/// for links to be followed; whether it can be watched is for the backend to say.
 ///
 /// ```
 /// use notify_backend::{backend::check_watches, prelude::*};
@@ -195,10 +262,11 @@ pub fn check_watches(watches: &[Watch]) -> Result<(), BackendError> {
 ///
 /// [`BackendError::NotFound`] with every path that does not exist.
 pub fn check_paths(watches: &[Watch]) -> Result<(), BackendError> {
-    let is_missing = |path: &&PathBuf| {
-        path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    let is_missing = |watch: &&Watch| {
+        let path = &watch.path;
+        let found = if watch.follow_links { path.metadata() } else { path.symlink_metadata() };
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    let missing = watches.iter().map(|watch| &watch.path).filter(is_missing);
-    let paths: Vec<_> = missing.cloned().collect();
+    let paths: Vec<_> = watches.iter().filter(is_missing).map(|watch| &watch.path).collect();
     if paths.is_empty() { Ok(()) } else { Err(BackendError::not_found(paths)) }
 }

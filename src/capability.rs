@@ -19,19 +19,21 @@ pub use set::{Capabilities, Iter};
 #[non_exhaustive]
 pub enum Capability {
     /// Reports that files are opened, read and closed, as
-    /// [`EventKind::Access`](crate::EventKind::Access).
+    /// [`EventKind::Access`](crate::EventKind::Access), to watches that
+    /// [ask for it](crate::Watch::access).
     ///
     /// - **Promised:** opening a file, reading from it and closing it are reported in this order,
     ///   and the close of one that was written to comes after the last change of its data.
     /// - **Not promised:** one event for each read, what for a file was opened, and who did it.
     /// - **Can be declared with** inotify, fanotify, and kqueue on FreeBSD and NetBSD; not with
     ///   FSEvents, `ReadDirectoryChangesW` or polling.
-    /// - **Checked:** the order above; that the backend does not report its own reading; and that a
-    ///   program that reads every file it hears of comes to rest. Without the capability: that no
-    ///   access event shows.
+    /// - **Checked:** the order above; that the backend does not report its own reading; that a watch
+    ///   which does not ask hears of no access; and that a program comes to rest that reads every file
+    ///   it hears of, or all files after a loss. Without the capability: that a watch which asks is
+    ///   refused.
     EmitOnAccess,
 
-    /// Follows symbolic links.
+    /// Follows symbolic links, for watches that [ask for it](crate::Watch::follow_links).
     ///
     /// - **Promised:** a watched link, or one in a recursively watched folder, reports what happens
     ///   to its target, under the link's path. Links in a circle do no harm.
@@ -41,8 +43,9 @@ pub enum Capability {
     ///   given unless told otherwise, and polling; with FSEvents and `ReadDirectoryChangesW` where
     ///   the backend watches the target and translates its path.
     /// - **Checked:** a write to the target of a watched link, the path it is reported under, and
-    ///   circles of links in a tree. Without the capability: that the link itself is watched, and
-    ///   what happens to its target does not show.
+    ///   circles of links in a tree; for a watch that does not ask, that the link itself is watched,
+    ///   and what happens to its target does not show. Without the capability: that a watch which
+    ///   asks is refused.
     FollowSymlinks,
 
     /// Gives the two halves of a rename the same [tracker](crate::event::Attrs::tracker).

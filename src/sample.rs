@@ -131,7 +131,7 @@ fn run<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { paths, json, recursive, notify, debounce } = arguments;
+    let Arguments { paths, json, recursive, access, follow_links, notify, debounce } = arguments;
     let output = Output::new(json);
     let recursive = recursive && B::capabilities().contains(Capability::WatchRecursively);
     let depth = if recursive { "and all below" } else { "and nothing below" };
@@ -139,7 +139,8 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
     let mut requests = Requests::new().map_err(Failure::Start)?;
     let watched = async {
         if notify {
-            let watcher = aside(move || ThroughNotify::new::<B>(&paths, recursive, debounce));
+            let watcher =
+                aside(move || ThroughNotify::new::<B>(&paths, recursive, follow_links, debounce));
             let watcher = watcher.await?;
             let printed = async {
                 output.ready::<B>(&format!("{what}, through notify")).await?;
@@ -148,8 +149,13 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
             };
             while_read(printed).await
         } else {
-            let watches =
-                paths.into_iter().map(|path| Watch::non_recursive(path).recursive_if(recursive));
+            let watches = paths.into_iter().map(|path| {
+                let mut watch = Watch::non_recursive(path);
+                watch.recursive = recursive;
+                watch.access = access;
+                watch.follow_links = follow_links;
+                watch
+            });
             let watches = watches.collect();
             let backend = aside(|| B::new(watches)).await?;
             while_read(print(output, &what, backend)).await

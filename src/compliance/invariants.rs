@@ -52,9 +52,11 @@ invariants! {
     TRACKER = "U5": "a tracker relates the two halves of one rename, `From` before `To`",
         "fsnotify keeps only ten open renames, arcbox#582 pairs only within one read",
         "the platform's pairs are reported in the wrong order, or a counter is used again too soon";
-    ACCESS = "U6": "there are no access events without the capability EmitOnAccess",
-        "consumers that read what was reported react to themselves: superfsmon#5, graphify#3070",
-        "the platform is asked for open, read and close events; leave them out of its mask";
+    ACCESS = "U6": "there are no access events where no watch has asked for them",
+        "consumers that read what was reported react to themselves: superfsmon#5, graphify#3070, \
+         nx#37136",
+        "the platform is asked for open, read and close events; leave them out of its mask unless \
+         `Watch::access` is set";
     NO_ERROR = "U7": "the stream yields no error as long as nothing is wrong",
         "fsnotify#61, fsnotify#475",
         "an interrupted call or a file that vanished meanwhile is passed on as an error; try again, \
@@ -141,9 +143,6 @@ impl Guard {
             return if self.may_miss { Ok(()) } else { Err(violates(NO_LOSS, shown())) };
         }
         let has = |capability| self.capabilities.contains(capability);
-        if matches!(event.kind, EventKind::Access(_)) && !has(Capability::EmitOnAccess) {
-            return Err(violates(ACCESS, shown()));
-        }
         if event.kind == EventKind::Other && event.attrs.info().is_none_or(str::is_empty) {
             return Err(violates(INFO, shown()));
         }
@@ -180,6 +179,10 @@ impl Guard {
         };
         if !scopes.iter().any(in_scope) {
             return Err(violates(SCOPE, shown()));
+        }
+        let is_access = matches!(event.kind, EventKind::Access(_));
+        if is_access && !scopes.iter().any(|scope| in_scope(scope) && scope.0.watch.access) {
+            return Err(violates(ACCESS, shown()));
         }
         let claims_existence = match event.kind {
             EventKind::Create(_) => true,

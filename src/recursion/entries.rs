@@ -107,10 +107,10 @@ impl EntryType {
     }
 
     /// How a folder is reached through such an entry.
-    pub(super) fn via(self, follow_links: bool) -> Option<Via> {
+    pub(super) fn via(self, follow_links: impl FnOnce() -> bool) -> Option<Via> {
         match self {
             Self::Folder => Some(Via::Name),
-            Self::Link if follow_links => Some(Via::Link),
+            Self::Link if follow_links() => Some(Via::Link),
             Self::Link | Self::Other => None,
         }
     }

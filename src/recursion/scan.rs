@@ -48,7 +48,9 @@ use crate::event::CreateKind;
 /// meanwhile.
 #[derive(Debug)]
 pub struct Scan<I> {
-    pub(super) follow_links: bool,
+    follow_links: bool,
+    // The roots below which links are followed although the others' are not.
+    following: HashSet<Node>,
     // From the topmost folder down to the one that is being listed now.
     listings: Vec<Listing>,
     // To be done when no folder is being listed.
@@ -144,6 +146,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
     pub fn new(follow_links: bool) -> Self {
         Self {
             follow_links,
+            following: HashSet::new(),
             listings: Vec::new(),
             waiting: Vec::new(),
             links: BTreeSet::new(),
@@ -155,6 +158,20 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             told: HashSet::new(),
             reported: [HashSet::new(), HashSet::new()],
         }
+    }
+
+    /// Has links below `root` followed, or not any more; beside what [`new`](Self::new) says of all.
+    pub fn set_follow_links(&mut self, root: Node, follow: bool) {
+        if follow {
+            self.following.insert(root);
+        } else {
+            self.following.remove(&root);
+        }
+    }
+
+    /// Whether links in `folder` are followed.
+    pub(super) fn follows_links(&self, folder: Node, tree: &WatchTree<I>) -> bool {
+        self.follow_links || tree.root(folder).is_some_and(|root| self.following.contains(&root))
     }
 
     /// Watches the folder `name` in `parent`, and has it listed and all below it. `is_new` says
@@ -423,7 +440,7 @@ impl<I: Copy + Eq + Hash + Debug> Scan<I> {
             self.recent.hold(folder, kind, name.clone());
             self.reported[0].insert((id, name.clone()));
         }
-        let below = match entry_type.via(self.follow_links) {
+        let below = match entry_type.via(|| self.follows_links(folder, tree)) {
             None => Ok(None),
             Some(Via::Name) => self.go_into(&mut listing, &name, tree, watcher),
             Some(Via::Link) => {

@@ -43,6 +43,7 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
         tree: &mut WatchTree<I>,
         watcher: &W,
     ) -> Vec<(PathBuf, io::Error)> {
+        let follow_links = self.follows_links(top, tree);
         let state = State {
             tree,
             folders: Vec::new(),
@@ -55,7 +56,7 @@ impl<I: Copy + Eq + Hash + Debug + Send + Sync> Scan<I> {
             failed: Vec::new(),
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        let walk = Walk { watcher, follow_links: self.follow_links, state, changed };
+        let walk = Walk { watcher, follow_links, state, changed };
         walk.enter_top(top);
         if !walk.work(FEW) {
             with_helpers(|| {
@@ -282,7 +283,7 @@ where
         let mut found = Vec::new();
         let listed = opened.into_readable().map(|folder| {
             let read = read_all(&folder, |name, entry_type| {
-                let via = entry_type.via(self.follow_links);
+                let via = entry_type.via(|| self.follow_links);
                 found.extend(via.map(|via| (name.to_owned(), via)));
             });
             (folder, read)

@@ -6,10 +6,13 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 /// The arguments, as they were given.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Arguments {
     pub(super) paths: Vec<PathBuf>,
     pub(super) json: bool,
     pub(super) recursive: bool,
+    pub(super) access: bool,
+    pub(super) follow_links: bool,
     pub(super) notify: bool,
     pub(super) debounce: Option<Duration>,
 }
@@ -24,6 +27,8 @@ impl Arguments {
             paths: found.remove_many("path").into_iter().flatten().collect(),
             json: found.get_flag("json"),
             recursive: !found.get_flag("no-recursive"),
+            access: found.get_flag("access"),
+            follow_links: found.get_flag("follow-links"),
             notify: found.get_flag("notify") || debounce.is_some(),
             debounce,
         })
@@ -45,6 +50,13 @@ fn command(backend: &str) -> Command {
         )
         .arg(flag("json").help("Print one JSON object per line, the first when all is watched"))
         .arg(flag("no-recursive").help("Watch a folder and its entries, and nothing below them"))
+        .arg(flag("follow-links").help("Follow symbolic links, those given as PATH included"))
+        .arg(
+            flag("access")
+                .help("Print also that files are opened, read and closed")
+                // Programs do not get it that way.
+                .conflicts_with_all(["notify", "debounce"]),
+        )
         .arg(flag("notify").help("Print the events that programs get through the notify crate"))
         .arg(
             Arg::new("debounce")

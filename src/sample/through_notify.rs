@@ -27,8 +27,10 @@ impl ThroughNotify {
     pub(super) fn new<B: Backend>(
         paths: &[PathBuf],
         recursive: bool,
+        follow_links: bool,
         debounce: Option<Duration>,
     ) -> notify::Result<Self> {
+        let config = Config::default().with_follow_symlinks(follow_links);
         let mode = if recursive { Recursive } else { NonRecursive };
         // Whoever prints sets the pace: events wait in the backend, which says if some are lost.
         let (sender, said) = mpsc::channel(1);
@@ -39,14 +41,14 @@ impl ThroughNotify {
                 Ok(events) => events.into_iter().for_each(|event| send(Ok(event.event))),
                 Err(errors) => errors.into_iter().for_each(|error| send(Err(error))),
             };
-            let (cache, config) = (RecommendedCache::new(), Config::default());
+            let cache = RecommendedCache::new();
             let mut debouncer = new_debouncer_opt::<_, NotifyWatcher<B>, _>(
                 debounce, None, handler, cache, config,
             )?;
             paths.iter().try_for_each(|path| debouncer.watch(path, mode))?;
             Box::new(debouncer)
         } else {
-            let mut watcher = NotifyWatcher::<B>::new(send, Config::default())?;
+            let mut watcher = NotifyWatcher::<B>::new(send, config)?;
             paths.iter().try_for_each(|path| watcher.watch(path, mode))?;
             Box::new(watcher)
         };

@@ -41,7 +41,13 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
-        entry::<FollowsUndeclared>("follows_undeclared", &["SYM02", "SYM06", "SYM07"]),
+        entry::<FollowsUndeclared>("follows_undeclared", &["SYM11"]),
+        entry::<FollowsAlways>("follows_always", &["SYM02", "SYM06", "SYM07"]),
+        entry::<FollowsNever>("follows_never", &["SYM01", "SYM09", "ROOT10", "CON07"]),
+        entry::<AccessUndeclared>("access_undeclared", &["ACC09"]),
+        entry::<AccessAlways>("access_always", &["ACC04", "OVF10"]),
+        entry::<AccessNever>("access_never", &["ACC01", "ACC02", "ACC03"]),
+        entry::<AccessForAll>("access_for_all", &["ACC08"]),
         entry::<LeaksDescriptor>("leaks_descriptor", &["RES01"]),
         entry::<LeaksOnError>("leaks_on_error", &["RES02"]),
         entry::<LeaksMemory>("leaks_memory", &["RES03", "REN11"]),
@@ -69,7 +75,8 @@ macro_rules! mutations {
 mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
     ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
-    FollowsUndeclared LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
+    FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
+    AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
 }
 
@@ -352,10 +359,23 @@ impl Mutation for ClaimsNoChanges {
     }
 }
 
-/// Follows links though it does not say so.
+/// What is made of each watch, before it is the backend's.
+fn asked<M: Default>(mut watches: Vec<Watch>, change: impl FnMut(&mut Watch)) -> Made<M> {
+    watches.iter_mut().for_each(change);
+    made(watches)
+}
+
+/// Follows links where it is asked to, though it does not say that it can.
 impl Mutation for FollowsUndeclared {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.without(Capability::FollowSymlinks)
+    }
+}
+
+/// Follows links that it is not asked to follow.
+impl Mutation for FollowsAlways {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        asked(watches, |watch| watch.follow_links = true)
     }
     fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
         reported.push_back(item.map(|event| match event.kind {
@@ -364,6 +384,42 @@ impl Mutation for FollowsUndeclared {
             }
             _ => event,
         }));
+    }
+}
+
+/// Follows no links, though it is asked to.
+impl Mutation for FollowsNever {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        asked(watches, |watch| watch.follow_links = false)
+    }
+}
+
+/// Reports accesses where it is asked to, though it does not say that it can.
+impl Mutation for AccessUndeclared {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.without(Capability::EmitOnAccess)
+    }
+}
+
+/// Reports accesses that nobody has asked for.
+impl Mutation for AccessAlways {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        asked(watches, |watch| watch.access = true)
+    }
+}
+
+/// Reports no accesses, though it is asked to.
+impl Mutation for AccessNever {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        asked(watches, |watch| watch.access = false)
+    }
+}
+
+/// Reports accesses of everything if one watch asks.
+impl Mutation for AccessForAll {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let access = watches.iter().any(|watch| watch.access);
+        asked(watches, |watch| watch.access = access)
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<EverythingIsAFile>("everything_is_a_file", &["DIR01", "FIL10"]),
         entry::<RemovalComesLast>("removal_comes_last", &["FIL08", "REN05", "SAVE01", "SAVE02"]),
         entry::<AccessAsChange>("access_as_change", &["FIL14", "ACC05"]),
-        entry::<AccessUndeclared>("access_undeclared", &["ACC04"]),
         entry::<ClosesAreWrites>("closes_are_writes", &["ACC07"]),
         entry::<BlamesSibling>("blames_sibling", &["DIR07"]),
         entry::<DropsCloses>("drops_closes", &["ACC02", "ACC03"]),
@@ -188,23 +187,6 @@ reports! {
         }
     }
 
-    AccessAsChange = |event, reported| {
-        reported.push_back(Ok(match event.kind {
-            EventKind::Access(_) => Event::data(DataChange::Any, event.path),
-            _ => event,
-        }));
-    }
-
-    /// Takes a file for changed when it is closed after it was open for writing.
-    ClosesAreWrites = |event, reported| {
-        reported.push_back(Ok(match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                Event::data(DataChange::Any, event.path)
-            }
-            _ => event,
-        }));
-    }
-
     /// Takes what comes and goes in a folder for a change of the first file in it.
     BlamesSibling = |event, reported| {
         if matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_)) {
@@ -334,12 +316,43 @@ impl Mutation for MetadataMasks {
     }
 }
 
-/// Does not say that it reports accesses.
+/// Asks for accesses, to make something else of them.
+fn with_accesses<M: Default>(watches: Vec<Watch>) -> Made<M> {
+    let watches = watches.into_iter().map(Watch::with_access).collect();
+    Ok((InotifyBackend::new(watches)?, M::default()))
+}
+
+/// Takes an access for a change.
 #[derive(Debug, Default)]
-pub(crate) struct AccessUndeclared;
-impl Mutation for AccessUndeclared {
-    fn capabilities(right: Capabilities) -> Capabilities {
-        right.without(Capability::EmitOnAccess)
+pub(crate) struct AccessAsChange;
+impl Mutation for AccessAsChange {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        with_accesses(watches)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        reported.push_back(item.map(|event| match event.kind {
+            EventKind::Access(_) => Event::data(DataChange::Any, event.path),
+            _ => event,
+        }));
+    }
+}
+
+/// Takes a file for changed when it is closed after it was open for writing.
+#[derive(Debug, Default)]
+pub(crate) struct ClosesAreWrites;
+impl Mutation for ClosesAreWrites {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        with_accesses(watches)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                reported.push_back(Ok(Event::data(DataChange::Any, event.path)));
+            }
+            EventKind::Access(_) => {}
+            _ => reported.push_back(Ok(event)),
+        }
     }
 }
 

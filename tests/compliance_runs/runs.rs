@@ -180,11 +180,11 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let card = folder.path().join("card");
     let run = run("modest", &["--report", &card.to_string_lossy()])?;
-    run.says("symlinks::outside_target_not_followed")?;
+    run.says("symlinks::asked_in_vain")?;
     run.fails()?;
     let advice = "FollowSymlinks is not declared, but every case of it passes";
     run.says(&format!("advice: {advice}"))?;
-    run.says(" · next: `symlinks::watched_link_itself` · in the guide: \"Symbolic links\"\n")?;
+    run.says(" · next: `symlinks::asked_in_vain` · in the guide: \"Symbolic links\"\n")?;
     // All that is declared was tested.
     run.says_not("still open")?;
     let json: serde_json::Value =

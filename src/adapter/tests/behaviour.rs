@@ -316,11 +316,23 @@ fn watched_in_the_last_moment() {
 }
 
 #[test]
-fn configuration() {
+fn it_cannot_be_configured_later() {
     let (mut watcher, _events) = watcher::<Able>();
     assert!(!watcher.configure(Config::default()).unwrap());
+}
 
-    // What does not follow links does as it is asked.
-    let config = Config::default().with_follow_symlinks(false);
-    assert!(NotifyWatcher::<Able>::new(|_| {}, config).is_ok());
+/// And no accesses.
+#[test]
+fn links_are_followed_where_that_is_configured_and_possible() {
+    fn check<B: Backend>(test: &str, configured: bool, asked: bool) {
+        let stage = Stage::new(test);
+        let config = Config::default().with_follow_symlinks(configured);
+        let mut watcher = NotifyWatcher::<B>::new(|_| {}, config).unwrap();
+        watcher.watch(&stage.path("a"), NonRecursive).unwrap();
+        let [watch] = &stage.asked(0)[..] else { panic!("one path is watched") };
+        assert_eq!((watch.follow_links, watch.access), (asked, false), "{test}");
+    }
+    check::<Able>("links_configured_and_possible", true, true);
+    check::<Able>("links_not_configured", false, false);
+    check::<Fake<true, false>>("links_not_possible", true, false);
 }

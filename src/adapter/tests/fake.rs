@@ -72,6 +72,11 @@ impl Stage {
         self.instances.lock().unwrap()[number].watches.iter().map(text).collect()
     }
 
+    /// What the instance of this number was asked to watch.
+    pub(super) fn asked(&self, number: usize) -> Vec<Watch> {
+        self.instances.lock().unwrap()[number].watches.clone()
+    }
+
     pub(super) fn sender(&self, number: usize) -> Sender {
         self.instances.lock().unwrap()[number].sender.clone().unwrap()
     }
@@ -127,7 +132,7 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 
     fn capabilities() -> Capabilities {
-        let mut all = Capabilities::ALL.without(Capability::FollowSymlinks);
+        let mut all = Capabilities::ALL;
         if !CHANGES {
             all = all.without(Capability::ChangeWatches);
         }

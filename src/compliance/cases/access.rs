@@ -3,7 +3,11 @@
 use std::{fs, io::Read as _};
 
 use crate::{
-    capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
+    backend::Watch,
+    capability::{
+        Capability,
+        Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
+    },
     compliance::{
         case::{Case, Group},
         expect::touched,
@@ -12,6 +16,7 @@ use crate::{
         mode::Mode,
         watcher::Watcher,
     },
+    error::BackendError,
     event::{AccessKind, AccessMode, EventKind, ModifyKind},
 };
 
@@ -19,7 +24,17 @@ pub(super) const GROUP: Group = Group {
     name: "access",
     title: "Access events",
     guide: "Access events",
-    cases: &[READ, WRITTEN, EMPTY_FILE_READ, NOT_DECLARED, NO_FEEDBACK, OWN_SCANS, OPENED_TO_WRITE],
+    cases: &[
+        READ,
+        WRITTEN,
+        EMPTY_FILE_READ,
+        NOT_ASKED,
+        NO_FEEDBACK,
+        OWN_SCANS,
+        OPENED_TO_WRITE,
+        ONLY_WHERE_ASKED,
+        ASKED_IN_VAIN,
+    ],
 };
 
 /// The kinds of the access events of `path`.
@@ -52,7 +67,7 @@ const READ: Case = Case {
     usual_cause: "The platform is asked for some of the access events only.",
     run: |lab| {
         lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut watcher = lab.watch([lab.flat().with_access()])?;
         watcher
             .perform(lab.mode, |tree| tree.make("read", "file", |path| fs::read(path).map(drop)))?;
         let kinds = accesses(lab, &watcher, "file");
@@ -78,7 +93,7 @@ const WRITTEN: Case = Case {
     why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
     usual_cause: "The two kinds of closing are not told apart.",
     run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut watcher = lab.watch([lab.flat().with_access()])?;
         watcher.perform(lab.mode, |tree| tree.write("file", "content"))?;
         let path = lab.path("file");
         let kinds: Vec<_> =
@@ -106,7 +121,7 @@ const EMPTY_FILE_READ: Case = Case {
     usual_cause: "An access is taken for a change.",
     run: |lab| {
         lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut watcher = lab.watch([lab.flat().with_access()])?;
         lab.tree.make("read", "file", |path| fs::read(path).map(drop))?;
         watcher.settle()?;
         let kinds = accesses(lab, &watcher, "file");
@@ -117,14 +132,15 @@ const EMPTY_FILE_READ: Case = Case {
     ..Case::MUST
 };
 
-const NOT_DECLARED: Case = Case {
+const NOT_ASKED: Case = Case {
     id: "ACC04",
-    name: "not_declared",
+    name: "not_asked",
     needs: &[WatchFolders],
-    without: &[EmitOnAccess],
     modes: Mode::ALL,
-    checks: "Without EmitOnAccess, opening, reading, writing and closing make no access events.",
-    why: "notify's event_kind_mask_core_config_no_access_events.",
+    checks: "Opening, reading, writing and closing make no access events for a watch that has not \
+             asked for them.",
+    why: "notify's event_kind_mask_core_config_no_access_events; nx#37136: a program's own reading \
+          filled the queue.",
     usual_cause: "The platform is asked for all that it has.",
     // That there are none is an invariant; here is the occasion to break it.
     run: |lab| {
@@ -186,7 +202,7 @@ const OWN_SCANS: Case = Case {
         for i in 0..20 {
             lab.tree.mkdir_all(format!("old-{i}/sub"))?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut watcher = lab.watch([lab.deep().with_access()])?;
         if lab.has(WatchNewFolders) {
             for i in 0..20 {
                 lab.tree.mkdir_all(format!("new-{i}/sub"))?;
@@ -219,6 +235,61 @@ const OPENED_TO_WRITE: Case = Case {
     },
     ..Case::MUST
 };
+
+const ONLY_WHERE_ASKED: Case = Case {
+    id: "ACC08",
+    name: "only_where_asked",
+    needs: &[EmitOnAccess, WatchFolders],
+    modes: Mode::ALL,
+    checks: "Of two folders that are watched, of which one asks for accesses, those of its files are \
+             reported, and not those of the other's.",
+    why: "A program looks for accesses in one place, and reads in the other.",
+    usual_cause: "One watch that asks decides for all.",
+    // That there are none in the other is an invariant.
+    run: |lab| {
+        for folder in ["loud", "quiet"] {
+            lab.tree.mkdir(folder)?;
+            lab.tree.write(format!("{folder}/file"), "content")?;
+        }
+        let loud = Watch::non_recursive(lab.path("loud")).with_access();
+        let quiet = Watch::non_recursive(lab.path("quiet"));
+        let mut watcher = lab.watch([loud, quiet, lab.beacon()?])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.make("read", "loud/file", |path| fs::read(path).map(drop))?;
+            tree.make("read", "quiet/file", |path| fs::read(path).map(drop))
+        })?;
+        let kinds = accesses(lab, &watcher, "loud/file");
+        ensure(kinds.iter().copied().any(is_open), "access/open of loud/file", || {
+            format!("{kinds:?}")
+        })
+    },
+    ..Case::MUST
+};
+
+const ASKED_IN_VAIN: Case = Case {
+    id: "ACC09",
+    name: "asked_in_vain",
+    without: &[EmitOnAccess],
+    checks: "Without EmitOnAccess, a watch that asks for accesses is refused with `NotSupported`, \
+             which names the path.",
+    why: "What is asked for and silently left out is missed by nobody until it matters.",
+    usual_cause: "`Watch::access` is not looked at; `Watch::check` does it.",
+    run: |lab| refuses_demand(lab, lab.anything()?.with_access(), EmitOnAccess),
+    ..Case::MUST
+};
+
+/// Checks that a watch is refused that asks for what needs a `missing` capability.
+pub(super) fn refuses_demand(lab: &Lab, watch: Watch, missing: Capability) -> Check {
+    let path = watch.path.clone();
+    let answer = lab.make(vec![watch]).map(drop);
+    let named = match &answer {
+        Err(BackendError::NotSupported { capability, paths }) => {
+            *capability == missing && *paths == [path]
+        }
+        _ => false,
+    };
+    ensure(named, format!("NotSupported with {missing} and the path"), || format!("{answer:?}"))
+}
 
 fn no_accesses(watcher: &Watcher) -> Check {
     let accesses =

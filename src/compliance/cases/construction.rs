@@ -228,7 +228,7 @@ const DANGLING_LINK: Case = Case {
     run: |lab| {
         lab.tree.symlink("nowhere", "link")?;
         let link = lab.path("link");
-        refuses_missing(lab, &[Watch::non_recursive(&link)], &[&link])
+        refuses_missing(lab, &[Watch::non_recursive(&link).following_links()], &[&link])
     },
     ..Case::MUST
 };
@@ -680,9 +680,8 @@ const SYSTEM_FOLDERS: Case = Case {
     usual_cause: "Links are followed without remembering where one has been.",
     // That it ends at all is checked: a case has a bounded time.
     run: |lab| {
-        // Where links are followed, `/proc/self/root` leads to everything there is.
-        let recursive = !lab.has(Capability::FollowSymlinks);
-        _ = lab.make(vec![Watch::non_recursive("/proc/self").recursive_if(recursive)]);
+        // Links are not followed: `/proc/self/root` leads to everything there is.
+        _ = lab.make(vec![Watch::recursive("/proc/self")]);
         Ok(())
     },
     ..Case::MUST

@@ -29,6 +29,7 @@ pub(super) const GROUP: Group = Group {
         SLOW_CONSUMER,
         MISSED_IS_RARE,
         LOSS_IN_LARGE_TREE,
+        READER_COMES_TO_REST,
     ],
 };
 
@@ -259,4 +260,36 @@ const MISSED_IS_RARE: Case = Case {
         ensure(count <= 10, "at most 10 times `Missed`", || format!("there were {count}"))
     },
     ..Case::SHOULD
+};
+
+const READER_COMES_TO_REST: Case = Case {
+    id: "OVF10",
+    name: "reader_comes_to_rest",
+    needs: &[WatchFolders],
+    checks: "A consumer that reads every file when it is told of a loss comes to rest.",
+    why: "nx#37136: hashing 65 000 files made 130 000 events, which overflowed the queue, for ever.",
+    usual_cause: "Accesses are reported that no watch has asked for.",
+    run: |lab| {
+        const ROUNDS: usize = 4;
+
+        // To open, read and close one is three events where these are asked for.
+        let files = queue_limit() / 2;
+        lab.tree.make(&format!("write {files} files in"), "", |folder| {
+            (0..files).try_for_each(|i| fs::write(folder.join(format!("file-{i}")), "content"))
+        })?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        overflow(lab, &mut watcher)?;
+        for round in 1..=ROUNDS {
+            watcher.forget_events();
+            lab.tree.make(&format!("read {files} files, round {round}, in"), "", |folder| {
+                (0..files).try_for_each(|i| fs::read(folder.join(format!("file-{i}"))).map(drop))
+            })?;
+            watcher.settle()?;
+            if !watcher.events().any(|event| matches!(event.kind, EventKind::Missed(_))) {
+                return Ok(());
+            }
+        }
+        ensure(false, "no more Missed", || format!("there was one after each of {ROUNDS} rounds"))
+    },
+    ..Case::MUST
 };

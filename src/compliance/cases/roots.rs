@@ -289,7 +289,8 @@ const REACHED_THROUGH_LINK: Case = Case {
         lab.tree.mkdir("other")?;
         lab.tree.symlink("one", "link")?;
         let link = lab.path("link");
-        let mut watcher = lab.watch([Watch::non_recursive(&link), lab.beacon()?])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(&link).following_links(), lab.beacon()?])?;
         lab.tree.create("one/file")?;
         watcher.settle()?;
         watcher.saw(created_file("link/file"))?;

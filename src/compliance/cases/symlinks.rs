@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+use super::access::refuses_demand;
+
 pub(super) const GROUP: Group = Group {
     name: "symlinks",
     title: "Symbolic links",
@@ -32,6 +34,7 @@ pub(super) const GROUP: Group = Group {
         DANGLING_LINK,
         TWO_LINKS_TO_ONE,
         NEW_LINK_TO_FOLDER,
+        ASKED_IN_VAIN,
     ],
 };
 
@@ -48,7 +51,8 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
         lab.tree.mkdir("real")?;
         lab.tree.write("real/file", "content")?;
         lab.tree.symlink("real/file", "link")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("link")), lab.beacon()?])?;
+        let mut watcher =
+            lab.watch([Watch::non_recursive(lab.path("link")).following_links(), lab.beacon()?])?;
         watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
         watcher.saw(written("link"))?;
         watcher.nothing_else()
@@ -60,9 +64,8 @@ const WATCHED_LINK_ITSELF: Case = Case {
     id: "SYM02",
     name: "watched_link_itself",
     needs: &[WatchFiles],
-    without: &[FollowSymlinks],
     environment: &[Environment::Unix],
-    checks: "Where links are not followed, a watched link is reported as removed, and what happens \
+    checks: "Where a watch does not ask for links to be followed, a watched link is reported as removed, and what happens \
              to its target is not reported.",
     why: "notify#255; notify's watch_with_dereference_disabled.",
     usual_cause: "The platform follows links unless it is told not to.",
@@ -137,7 +140,9 @@ const CYCLES: Case = Case {
             }
         }
         lab.tree.mkdir("fan-20")?;
-        let (watcher, Taken { own: took, .. }) = lab.stopwatch().time(|| lab.watch([lab.deep()]));
+        let deep = lab.deep();
+        let deep = if lab.has(FollowSymlinks) { deep.following_links() } else { deep };
+        let (watcher, Taken { own: took, .. }) = lab.stopwatch().time(|| lab.watch([deep]));
         let mut watcher = watcher?;
         watcher.allow_errors();
         lab.tree.create("a/b/file")?;
@@ -164,7 +169,7 @@ const TARGET_IN_THE_SAME_TREE: Case = Case {
         lab.tree.mkdir("real")?;
         lab.tree.symlink("real", "a-link")?;
         lab.tree.symlink("real", "z-link")?;
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
         watcher.perform(lab.mode, |tree| tree.create("real/file"))?;
         watcher.saw(created("real/file"))
     },
@@ -175,10 +180,9 @@ const OUTSIDE_TARGET_NOT_FOLLOWED: Case = Case {
     id: "SYM06",
     name: "outside_target_not_followed",
     needs: &[WatchRecursively],
-    without: &[FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where links are not followed, the content of a linked folder is not reported.",
+    checks: "Where a watch does not ask for links to be followed, the content of a linked folder is not reported.",
     why: "dotnet's IncludeSubdirectories_DoNotDereferenceChildLink.",
     usual_cause: "The scan asks for the target's kind and not for the link's.",
     run: |lab| {
@@ -197,10 +201,9 @@ const LINK_IS_NO_FOLDER: Case = Case {
     id: "SYM07",
     name: "link_is_no_folder",
     needs: &[WatchFolders],
-    without: &[FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where links are not followed, a new link to a folder is not reported as a folder.",
+    checks: "Where a watch does not ask for links to be followed, a new link to a folder is not reported as a folder.",
     why: "dart's watcher 1.2.0.",
     usual_cause: "The kind is asked of the target.",
     run: |lab| {
@@ -227,7 +230,7 @@ const DANGLING_LINK: Case = Case {
                   then.",
     run: |lab| {
         lab.tree.symlink(lab.outside.path("folder"), "link")?;
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
         lab.outside.mkdir("folder")?;
         watcher.settle()?;
         lab.outside.create("folder/file")?;
@@ -252,7 +255,8 @@ const TWO_LINKS_TO_ONE: Case = Case {
         lab.tree.write("real/file", "content")?;
         lab.tree.symlink("real/file", "one")?;
         lab.tree.symlink("real/file", "other")?;
-        let watches = ["one", "other"].map(|link| Watch::non_recursive(lab.path(link)));
+        let watches =
+            ["one", "other"].map(|link| Watch::non_recursive(lab.path(link)).following_links());
         let [one, other] = watches;
         let mut watcher = lab.watch([one, other, lab.beacon()?])?;
         watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
@@ -273,7 +277,7 @@ const NEW_LINK_TO_FOLDER: Case = Case {
     usual_cause: "A new entry is watched only if the platform calls it a folder.",
     run: |lab| {
         lab.outside.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
         let folder = lab.outside.path("folder");
         watcher.perform(lab.mode, |tree| tree.symlink(&folder, "link"))?;
         watcher.saw(appeared("link"))?;
@@ -282,4 +286,16 @@ const NEW_LINK_TO_FOLDER: Case = Case {
         watcher.saw(appeared("link/file"))
     },
     ..Case::SHOULD
+};
+
+const ASKED_IN_VAIN: Case = Case {
+    id: "SYM11",
+    name: "asked_in_vain",
+    without: &[FollowSymlinks],
+    checks: "Without FollowSymlinks, a watch that asks for links to be followed is refused with \
+             `NotSupported`, which names the path.",
+    why: "What is asked for and silently left out is missed by nobody until it matters.",
+    usual_cause: "`Watch::follow_links` is not looked at; `Watch::check` does it.",
+    run: |lab| refuses_demand(lab, lab.anything()?.following_links(), FollowSymlinks),
+    ..Case::MUST
 };

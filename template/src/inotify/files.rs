@@ -12,7 +12,8 @@ const MOST_LINKS: usize = 40;
 
 /// The watched files. Each is watched by its name in the folder that it is in, and so is what takes
 /// its place there: an editor that writes another file and renames it would end a watch of the file
-/// itself. Where the file is a link, the names that it leads to are watched as well.
+/// itself. Where the file is a link that is to be followed, the names that it leads to are watched as
+/// well.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     // By the watch of the folder, then by name.
@@ -28,18 +29,22 @@ pub(crate) struct WatchedFile {
     pub(crate) location: PathBuf,
     /// Whether the entry is what the path names, and not what a link there leads to.
     pub(crate) is_direct: bool,
+    /// Whether that is watched as well.
+    pub(crate) follow_links: bool,
+    /// Whether accesses are reported.
+    pub(crate) access: bool,
 }
 
 impl Files {
-    /// Adds all places that make the file at `location` what it is; `watch` watches the folder of
-    /// each.
+    /// Adds all places that make a file what it is; `watch` watches the folder of each.
     pub(crate) fn add(
         &mut self,
-        path: &Path,
-        location: &Path,
+        file: &WatchedFile,
         watch: impl Fn(&Path) -> io::Result<i32>,
     ) -> io::Result<()> {
-        for (i, place) in places(location).into_iter().enumerate() {
+        let places =
+            if file.follow_links { places(&file.location) } else { vec![file.location.clone()] };
+        for (i, place) in places.into_iter().enumerate() {
             let folder = place.parent().unwrap_or(Path::new(""));
             let wd = match watch(folder) {
                 Ok(wd) => wd,
@@ -49,8 +54,7 @@ impl Files {
             };
             let name = place.file_name().unwrap_or_default().to_owned();
             let files = self.places.entry(wd).or_default().entry(name).or_default();
-            let file =
-                WatchedFile { path: path.into(), location: location.into(), is_direct: i == 0 };
+            let file = WatchedFile { is_direct: i == 0, ..file.clone() };
             if !files.contains(&file) {
                 files.push(file);
             }

@@ -17,31 +17,30 @@ use rustix::fs::{
     memfd_create,
 };
 
-use crate::files::Files;
+use crate::files::{Files, WatchedFile};
 
-/// What every folder is watched for. An open file that has no name any more reports nothing, or its
-/// events would bear a name that may be another file's by now (`IN_EXCL_UNLINK`).
-const FOLDER: WatchFlags = WatchFlags::ACCESS
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::CLOSE)
+/// What every folder is watched for. That files are opened, read and closed is not asked for unless a
+/// watch wants to hear of it: each file that is read is three events. An open file that has no name any
+/// more reports nothing, or its events would bear a name that may be another file's by now
+/// (`IN_EXCL_UNLINK`).
+const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVE)
     .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::OPEN)
     .union(WatchFlags::EXCL_UNLINK)
     // To replace the flags of a watch loses what happens at that moment: they are 0 for an instant.
     .union(WatchFlags::MASK_ADD)
     .union(WatchFlags::ONLYDIR);
 
-/// What a folder is watched for while it is listed. That opens, reads and closes it, which in a tree
-/// of some thousand folders would fill the kernel's queue.
-const QUIET: WatchFlags = FOLDER
-    .difference(WatchFlags::OPEN)
-    .difference(WatchFlags::ACCESS)
-    .difference(WatchFlags::CLOSE_NOWRITE);
+/// What it is watched for where accesses are wanted.
+const ACCESSES: WatchFlags = WatchFlags::OPEN.union(WatchFlags::ACCESS).union(WatchFlags::CLOSE);
+
+/// Those of them that a folder is watched for while it is listed. That opens, reads and closes it, which
+/// in a tree of some thousand folders would fill the kernel's queue.
+const ACCESSES_WHILE_LISTED: WatchFlags = WatchFlags::CLOSE_WRITE;
 
 /// What an event says of an entry: each of the kernel's flags, once.
 pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
@@ -87,6 +86,8 @@ pub(crate) struct Kernel {
     pub(crate) files: Files,
     /// Whether the kernel has lost events, and all folders are being listed again.
     pub(crate) has_overflown: bool,
+    /// Whether a watch wants to hear of accesses.
+    pub(crate) wants_accesses: bool,
     // A file of nobody else's, to be watched for an instant.
     mark: OwnedFd,
 }
@@ -96,25 +97,34 @@ impl Kernel {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let descriptor = Descriptor::new(descriptor)?;
         let mark = memfd_create("mark", MemfdFlags::CLOEXEC)?;
-        Ok(Self { descriptor, files: Files::default(), has_overflown: false, mark })
+        Ok(Self {
+            descriptor,
+            files: Files::default(),
+            has_overflown: false,
+            wants_accesses: false,
+            mark,
+        })
     }
 
     /// Watches a folder that is a root.
     pub(crate) fn watch_root(&self, folder: &Path) -> io::Result<i32> {
-        watch_path(&self.descriptor, folder)
+        watch_path(&self.descriptor, folder, self.flags())
     }
 
-    /// Watches the file at `location`, which was given as `path`, in all places that make it what
-    /// it is.
-    pub(crate) fn watch_file(&mut self, path: &Path, location: &Path) -> io::Result<()> {
-        let descriptor = &self.descriptor;
-        self.files.add(path, location, |folder| watch_path(descriptor, folder))
+    /// Watches a file in all places that make it what it is.
+    pub(crate) fn watch_file(&mut self, file: &WatchedFile) -> io::Result<()> {
+        let (descriptor, flags) = (&self.descriptor, self.flags());
+        self.files.add(file, |folder| watch_path(descriptor, folder, flags))
+    }
+
+    fn flags(&self) -> WatchFlags {
+        if self.wants_accesses { CHANGES.union(ACCESSES) } else { CHANGES }
     }
 }
 
-fn watch_path(descriptor: &Descriptor, folder: &Path) -> io::Result<i32> {
+fn watch_path(descriptor: &Descriptor, folder: &Path, flags: WatchFlags) -> io::Result<i32> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    Ok(inotify::add_watch(descriptor, folder, FOLDER)?)
+    Ok(inotify::add_watch(descriptor, folder, flags)?)
 }
 
 fn watch_opened(
@@ -131,17 +141,19 @@ impl FolderWatcher for Kernel {
     type Id = i32;
 
     fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
-        watch_opened(&self.descriptor, folder, FOLDER)
+        watch_opened(&self.descriptor, folder, self.flags())
     }
 
     fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
         // Where it is watched already, that stays as it is, unless events were lost anyway.
-        let flags = if self.has_overflown { QUIET.difference(WatchFlags::MASK_ADD) } else { QUIET };
+        let mut flags = CHANGES;
+        flags.set(ACCESSES_WHILE_LISTED, self.wants_accesses);
+        flags.set(WatchFlags::MASK_ADD, !self.has_overflown);
         watch_opened(&self.descriptor, folder, flags)
     }
 
     fn listed(&self, location: &Path, _: i32) -> io::Result<i32> {
-        watch_path(&self.descriptor, location)
+        watch_path(&self.descriptor, location, self.flags())
     }
 
     fn mark(&self) -> Option<i32> {

@@ -13,9 +13,10 @@
 //!   event. Once all watched paths have ended so, the stream ends.
 //! - Where the kernel's queue overflows (`fs.inotify.max_queued_events`), all watched trees are
 //!   compared with what is on disk; then comes a `Missed`.
-//! - Symbolic links to folders are followed, each where it leads to a folder that the same tree
-//!   does not hold already.
-//! - That a folder is opened or read, by listing it, is not reported.
+//! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
+//!   folder that the same tree does not hold already.
+//! - Accesses are asked of the kernel only while a watch asks for them. That a folder is opened or
+//!   read, by listing it, is not reported.
 //! - While new folders are listed, and all of them after a loss, nothing tells of files in them that
 //!   are opened and read: to list folders opens and reads them, and to hear of that as well would
 //!   fill the kernel's queue.
@@ -27,7 +28,7 @@ mod kernel;
 mod renames;
 mod watched;
 
-use std::{fs, ops::Range, task::ready};
+use std::{fs, io, ops::Range, task::ready};
 
 use notify_backend::prelude::*;
 
@@ -87,17 +88,21 @@ impl Backend for InotifyBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        let Watch { path, recursive, .. } = watch;
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => self.watched.add_folder(&path, recursive),
-            Ok(_) => self.watched.add_file(&path),
-            Err(error) => Err(explain(path, error)),
+        watch.check(CAPABILITIES)?;
+        match metadata(&watch) {
+            Ok(metadata) => self.watched.add(watch, metadata.is_dir()),
+            Err(error) => Err(explain(watch.path, error)),
         }
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.watched.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
+}
+
+/// Of the watched path, or of what it leads to if links are followed.
+fn metadata(watch: &Watch) -> io::Result<fs::Metadata> {
+    if watch.follow_links { fs::metadata(&watch.path) } else { fs::symlink_metadata(&watch.path) }
 }
 
 impl Stream for InotifyBackend {

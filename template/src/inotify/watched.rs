@@ -25,17 +25,14 @@ use crate::{
 /// How many entries of new folders are looked at before another task gets its turn.
 const SCAN_STEP: usize = 256;
 
-/// Links to folders are followed.
-const FOLLOW_LINKS: bool = true;
-
 #[derive(Debug)]
 pub(crate) struct Watched {
     /// What there is to say.
     pub(crate) ready: VecDeque<StreamItem>,
     kernel: Kernel,
     tree: WatchTree<i32>,
-    // The watched folders, and whether recursively.
-    roots: HashMap<Node, bool>,
+    // The watched folders, and what is asked of them.
+    roots: HashMap<Node, Watch>,
     scan: Scan<i32>,
     renames: Renames,
     // Whether a watched path has ended by itself.
@@ -49,7 +46,7 @@ impl Watched {
             kernel,
             tree: WatchTree::new(),
             roots: HashMap::new(),
-            scan: Scan::new(FOLLOW_LINKS),
+            scan: Scan::new(false),
             renames: Renames::default(),
             has_lost: false,
         }
@@ -68,11 +65,21 @@ impl Watched {
         self.has_lost && self.roots.is_empty() && self.kernel.files.is_empty()
     }
 
-    pub(crate) fn add_folder(&mut self, path: &Path, recursive: bool) -> Result<(), BackendError> {
+    /// Watches a folder, or else a file.
+    pub(crate) fn add(&mut self, watch: Watch, is_folder: bool) -> Result<(), BackendError> {
+        self.note_accesses(watch.access);
+        let added = if is_folder { self.add_folder(watch) } else { self.add_file(watch) };
+        self.note_accesses(false);
+        added
+    }
+
+    fn add_folder(&mut self, watch: Watch) -> Result<(), BackendError> {
+        let (path, recursive) = (watch.path.as_path(), watch.recursive);
         let wd = self.kernel.watch_root(path).map_err(|error| explain(path.into(), error))?;
         let previous = self.root_at(path);
         let root = self.tree.add_root(path, wd);
-        self.roots.insert(root, recursive);
+        self.scan.set_follow_links(root, watch.follow_links);
+        self.roots.insert(root, watch);
         if recursive {
             for (path, error) in self.scan.watch_below(root, &mut self.tree, &self.kernel) {
                 let cause = explain(path.clone(), error);
@@ -91,12 +98,27 @@ impl Watched {
         Ok(())
     }
 
-    pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), BackendError> {
-        if self.kernel.files.contains(path) {
-            return Ok(());
+    fn add_file(&mut self, watch: Watch) -> Result<(), BackendError> {
+        let Watch { path, access, follow_links, .. } = watch;
+        let location = absolute(&path).map_err(|error| explain(path.clone(), error))?;
+        let file = WatchedFile { path, location, is_direct: true, follow_links, access };
+        let previous = self.kernel.files.iter().find(|known| known.path == file.path).cloned();
+        // What is watched before and after stays so in between.
+        let before = self.kernel.files.remove(&file.path);
+        let watched = self.kernel.watch_file(&file);
+        if let Some(previous) = previous.filter(|_| watched.is_err()) {
+            // Its folder is watched still, so this is no more than bookkeeping.
+            let _ = self.kernel.watch_file(&previous);
         }
-        let watched = absolute(path).and_then(|location| self.kernel.watch_file(path, &location));
-        watched.map_err(|error| explain(path.into(), error))
+        self.release_unused(before);
+        watched.map_err(|error| explain(file.path, error))
+    }
+
+    /// Notes whether accesses are wanted by what is watched, or `also`.
+    fn note_accesses(&mut self, also: bool) {
+        self.kernel.wants_accesses = also
+            || self.roots.values().any(|watch| watch.access)
+            || self.kernel.files.iter().any(|file| file.access);
     }
 
     /// Returns whether `path` was watched.
@@ -109,6 +131,7 @@ impl Watched {
         } else {
             return false;
         }
+        self.note_accesses(false);
         self.forget_below(path);
         true
     }
@@ -156,7 +179,11 @@ impl Watched {
         };
         let tracker = Tracker::new(cookie as usize);
         let before = self.ready.len();
+        let is_access = matches!(kind, EventKind::Access(_));
         for folder in self.tree.nodes(wd) {
+            if is_access && !self.is_asked(folder, |watch| watch.access) {
+                continue;
+            }
             if let Some(path) = self.tree.entry_path(folder, name) {
                 self.ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker)));
             }
@@ -169,8 +196,17 @@ impl Watched {
         }
     }
 
+    /// Whether the root of a folder asks for something.
+    fn is_asked(&self, folder: Node, demand: impl FnOnce(&Watch) -> bool) -> bool {
+        self.tree.root(folder).and_then(|root| self.roots.get(&root)).is_some_and(demand)
+    }
+
     fn apply_to_files(&mut self, event: &RawEvent<'_>, kind: EventKind, is_structural: bool) {
+        let is_access = matches!(kind, EventKind::Access(_));
         for file in self.kernel.files.at(event.wd, event.name).to_vec() {
+            if is_access && !file.access {
+                continue;
+            }
             let mut said = Event::new(kind, &file.path);
             if file.is_direct {
                 said = said.with_tracker(Tracker::new(event.cookie as usize));
@@ -193,7 +229,7 @@ impl Watched {
     fn watch_again(&mut self, file: &WatchedFile) {
         // What is watched before and after stays so in between.
         let before = self.kernel.files.remove(&file.path);
-        if let Err(error) = self.kernel.watch_file(&file.path, &file.location) {
+        if let Err(error) = self.kernel.watch_file(file) {
             self.ready.push_back(Err(unwatched(file.path.clone(), error)));
             self.has_lost = true;
         }
@@ -216,7 +252,7 @@ impl Watched {
     /// Follows what became of an entry that is, or was, or may be a folder or a link to one.
     fn follow(&mut self, event: &RawEvent<'_>, kind: EventKind) {
         let via = if event.flags.contains(ReadFlags::ISDIR) { Via::Name } else { Via::Link };
-        let is_recursive = |root| self.roots.get(&root) == Some(&true);
+        let is_recursive = |root| self.roots.get(&root).is_some_and(|watch| watch.recursive);
         let may_matter = |&parent: &Node| match kind {
             // A file that is opened at once is no link.
             EventKind::Create(_) => via == Via::Name || !event.is_opened_next(),
@@ -349,6 +385,9 @@ impl Watched {
 
     /// Watches a folder that appeared, and what is below it. Returns the one that had its name.
     fn enter(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) -> Option<Node> {
+        if via == Via::Link && !self.is_asked(parent, |watch| watch.follow_links) {
+            return None;
+        }
         let Self { scan, tree, kernel, ready, .. } = self;
         scan.enter(parent, name, via, is_new, tree, kernel).unwrap_or_else(|(path, error)| {
             ready.push_back(Err(unwatched(path, error)));
@@ -401,7 +440,7 @@ impl Watched {
     fn compare_all(&mut self) {
         self.scan.lose();
         self.kernel.has_overflown = true;
-        for (root, recursive) in self.roots.clone() {
+        for (root, Watch { recursive, .. }) in self.roots.clone() {
             let location = self.tree.location(root).unwrap_or_default();
             if let Ok(wd) = self.kernel.watch_root(&location) {
                 let freed = self.tree.set_id(root, wd);
@@ -444,6 +483,7 @@ impl Watched {
     /// Removes a folder that is gone. A root has ended by that.
     fn remove_folder(&mut self, folder: Node) {
         self.has_lost |= self.roots.remove(&folder).is_some();
+        self.scan.set_follow_links(folder, false);
         self.renames.forget(folder);
         for wd in self.tree.remove(folder) {
             self.kernel.release(wd);
@@ -452,6 +492,7 @@ impl Watched {
 
     fn remove_root(&mut self, root: Node) {
         self.roots.remove(&root);
+        self.scan.set_follow_links(root, false);
         for wd in self.tree.remove(root) {
             self.kernel.release(wd);
         }
@@ -477,9 +518,9 @@ impl Watched {
                 Ok(event) => event.path.as_path(),
                 Err(error) => error.path().unwrap_or(Path::new("")),
             };
-            let covers = |(&root, &recursive): (&Node, &bool)| {
+            let covers = |(&root, watch): (&Node, &Watch)| {
                 let below = said.strip_prefix(tree.name(root));
-                below.is_ok_and(|below| recursive || below.components().count() <= 1)
+                below.is_ok_and(|below| watch.recursive || below.components().count() <= 1)
             };
             !said.starts_with(path) || kernel.files.contains(said) || roots.iter().any(covers)
         });

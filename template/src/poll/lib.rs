@@ -33,8 +33,8 @@
 //!   nothing had happened. A reader who looks at it at that moment, having just been told of it, is not
 //!   told again: better look once more after a while.
 //! - A watched path that is gone goes on being looked for, and is watched again when it is back.
-//! - Symbolic links to folders are followed, each where it leads to a folder that the same tree does
-//!   not hold already.
+//! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
+//!   folder that the same tree does not hold already.
 //! - A folder that cannot be read is an error item, once, if two looks in a row have failed at it. So
 //!   is, where contents are compared, a file that cannot be read, at the first look.
 //! - A dropped backend waits for its thread, for a second at most: the system may never answer a call
@@ -104,8 +104,8 @@ impl Backend for PollBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        let recursive = watch.recursive;
-        self.scanner.add(Root::new(watch)?, recursive);
+        watch.check(CAPABILITIES)?;
+        self.scanner.add(Root::new(watch)?);
         Ok(())
     }
 

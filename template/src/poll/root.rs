@@ -28,6 +28,7 @@ pub(crate) struct Root {
     /// The same, but absolute: holds also after the process has changed its current folder.
     location: PathBuf,
     recursive: AtomicBool,
+    follow_links: AtomicBool,
     /// Set when it is not watched any more: a look ends early, and what it found is not reported.
     stopped: AtomicBool,
     tree: Mutex<Tree>,
@@ -50,8 +51,8 @@ struct Tree {
 impl Root {
     /// A root of which nothing is known yet.
     pub(crate) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
-        let Watch { path, recursive, .. } = watch;
-        let prepared = fs::metadata(&path).and_then(|metadata| {
+        let Watch { path, recursive, follow_links, .. } = watch;
+        let prepared = look_at(&path, follow_links).and_then(|metadata| {
             if metadata.is_dir() {
                 // One that cannot be listed cannot be watched.
                 fs::read_dir(&path)?;
@@ -66,14 +67,28 @@ impl Root {
             path,
             location,
             recursive: recursive.into(),
+            follow_links: follow_links.into(),
             stopped: false.into(),
             tree: Mutex::default(),
         }))
     }
 
-    /// Also what lies below its folders, or not any more.
-    pub(crate) fn set_recursive(&self, recursive: bool) {
-        self.recursive.store(recursive, Ordering::Relaxed);
+    /// Takes what another watch of the same path asks for. If links are followed from now on, or not
+    /// any more, what differs by that has not changed: it is looked at once more as it was.
+    pub(crate) fn take_demands(
+        self: &Arc<Self>,
+        other: &Self,
+        compare_contents: bool,
+        changes: &mut Changes,
+    ) {
+        let mut tree = self.lock();
+        let follow_links = other.follow_links.load(Ordering::Relaxed);
+        if follow_links != self.follow_links.load(Ordering::Relaxed) {
+            self.look_in(&mut tree, compare_contents, changes);
+            *tree = Tree::default();
+        }
+        self.follow_links.store(follow_links, Ordering::Relaxed);
+        self.recursive.store(other.recursive.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     pub(crate) fn stop(&self) {
@@ -92,8 +107,12 @@ impl Root {
     /// Looks at everything, and adds what differs from the last look to `changes`. What was never
     /// looked at before differs in nothing.
     pub(crate) fn look(self: &Arc<Self>, compare_contents: bool, changes: &mut Changes) {
-        let mut tree = self.lock();
-        let metadata = match fs::metadata(&self.location) {
+        self.look_in(&mut self.lock(), compare_contents, changes);
+    }
+
+    fn look_in(self: &Arc<Self>, tree: &mut Tree, compare_contents: bool, changes: &mut Changes) {
+        let follow_links = self.follow_links.load(Ordering::Relaxed);
+        let metadata = match look_at(&self.location, follow_links) {
             Ok(metadata) => Some(metadata),
             Err(error) if obstacle::is_absence(&error) => None,
             Err(error) => {
@@ -121,6 +140,7 @@ impl Root {
             root: self,
             compare_contents,
             recursive: self.recursive.load(Ordering::Relaxed),
+            follow_links,
             new: HashMap::with_capacity(folders.len()),
             old: folders,
             open: Vec::new(),
@@ -155,11 +175,17 @@ impl Root {
     }
 }
 
+/// What is at a path, or what it leads to if links are followed.
+pub(crate) fn look_at(path: &Path, follow_links: bool) -> io::Result<fs::Metadata> {
+    if follow_links { fs::metadata(path) } else { fs::symlink_metadata(path) }
+}
+
 /// One look at a root.
 struct Look<'a> {
     root: &'a Arc<Root>,
     compare_contents: bool,
     recursive: bool,
+    follow_links: bool,
     /// What is left of the last look.
     old: HashMap<PathBuf, Folder>,
     /// What is known now.
@@ -263,9 +289,10 @@ impl Look<'_> {
         }
     }
 
-    /// Whether an entry is a folder, or a link to a folder which the tree does not hold already.
+    /// Whether an entry is a folder, or a link to be followed to a folder which the tree does not hold
+    /// already.
     fn is_to_open(&mut self, entry: State, below: impl Fn() -> PathBuf) -> bool {
-        if entry.kind != Kind::Other {
+        if entry.kind != Kind::Other || !self.follow_links {
             return entry.kind == Kind::Folder;
         }
         let location = self.root.location.join(below());

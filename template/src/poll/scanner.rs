@@ -85,12 +85,15 @@ impl Scanner {
 
     /// Adds a root, or changes the one that is there for the same path. It was looked at when this
     /// returns.
-    pub(crate) fn add(&self, root: Arc<Root>, recursive: bool) {
-        let known = self.shared.lock().find(&root.path);
-        let root = known.unwrap_or(root);
-        root.set_recursive(recursive);
+    pub(crate) fn add(&self, mut root: Arc<Root>) {
+        let compare_contents = self.settings.compare_contents;
         let mut changes = Changes::default();
-        root.look(self.settings.compare_contents, &mut changes);
+        let known = self.shared.lock().find(&root.path);
+        if let Some(known) = known {
+            known.take_demands(&root, compare_contents, &mut changes);
+            root = known;
+        }
+        root.look(compare_contents, &mut changes);
         let mut state = self.shared.lock();
         if state.find(&root.path).is_none() {
             state.roots.push(root);

@@ -17,6 +17,7 @@ impl Backend for YourBackend {
     // (3)
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         check_watches(&watches)?;
+        watches.iter().try_for_each(|watch| watch.check(CAPABILITIES))?;
         Err(BackendError::not_implemented(
             "YourBackend::new has to set up the platform's watches (src/lib.rs)",
         ))

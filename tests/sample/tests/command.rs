@@ -338,6 +338,8 @@ fn help() {
     Options:
           --json           Print one JSON object per line, the first when all is watched
           --no-recursive   Watch a folder and its entries, and nothing below them
+          --follow-links   Follow symbolic links, those given as PATH included
+          --access         Print also that files are opened, read and closed
           --notify         Print the events that programs get through the notify crate
           --debounce <MS>  With notify's debouncer: tell what remains after so many milliseconds
       -h, --help           Print help
