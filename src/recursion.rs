@@ -8,7 +8,9 @@
 mod astray;
 mod entries;
 mod folder;
+// Its tests, which are all that uses it, compare it with Linux.
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod model;
 mod recent;
 mod scan;

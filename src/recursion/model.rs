@@ -14,7 +14,6 @@
 //! in which a watch's flags are replaced, several readers of one queue, permissions, and more than one
 //! file system.
 
-#[cfg(target_os = "linux")]
 mod differential;
 mod disk;
 mod inotify;
