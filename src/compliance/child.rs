@@ -95,7 +95,11 @@ fn run_mode(
     patience: Duration,
 ) -> Check {
     // A first runtime sets up what Tokio keeps for the whole process.
-    scene()?.close();
+    let first = scene()?;
+    let role = listed.case.environment.iter().find_map(|environment| environment.role());
+    let available = role.map_or(Ok(()), |role| first.is_available_to(role));
+    first.close();
+    available?;
     let before = Holdings::count();
     let mut lab = scene()?;
     let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut lab)));

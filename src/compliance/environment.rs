@@ -21,6 +21,16 @@ pub(super) enum Environment {
 }
 
 impl Environment {
+    /// As whom a process runs that was made for it, where a backend may be unavailable that works for
+    /// whoever started the suite.
+    pub(super) fn role(self) -> Option<&'static str> {
+        match self {
+            Self::OrdinaryUser => Some("an ordinary user"),
+            Self::Namespaces => Some("root of a user namespace"),
+            Self::Linux | Self::Unix | Self::Root | Self::CaseInsensitive => None,
+        }
+    }
+
     /// Why it is not there, if so.
     pub(super) fn missing(self) -> Option<String> {
         let there = match self {

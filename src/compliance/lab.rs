@@ -174,6 +174,18 @@ impl Lab {
         }
     }
 
+    /// Ends the case, and says why, if the backend is unavailable to `role`: it says so honestly, and
+    /// nothing else can be learned from it.
+    pub(super) fn is_available_to(&self, role: &str) -> Check {
+        let watch = self.anything()?;
+        match self.try_watch([watch])? {
+            Err(BackendError::Unavailable { reason, .. }) => {
+                Err(Stop::Ignored(format!("the backend is unavailable to {role}: {reason}")))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Makes the backend that the one under test is compared with, if there is any.
     pub(super) fn watch_with_other(&self, watches: &[Watch]) -> Check<Watcher> {
         let Some(Other { new, capabilities, profile }) = self.subject.other else {

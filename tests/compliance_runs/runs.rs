@@ -7,7 +7,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::programs::{EASY, PATIENCE, PROGRAM};
+use crate::programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM};
 
 /// Lets a backend pass that is not written yet.
 const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
@@ -73,6 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("a_backend_that_is_not_written", a_backend_that_is_not_written),
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
         Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
+        Trial::test("unavailable_to_some_users", unavailable_to_some_users),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -172,6 +173,23 @@ fn written_and_nothing_is_allowed() -> Result<(), Failed> {
     run.says_not("nothing is proven")?;
     run.fails()?;
     run_where(&[ALLOWED], "unknown case", &[])?.fails()
+}
+
+/// To say so is honest, where the suite has become somebody else for a case. For whoever starts the
+/// suite it has to work.
+fn unavailable_to_some_users() -> Result<(), Failed> {
+    if !rustix::process::geteuid().is_root() {
+        return run("privileged", &[EASY])?.fails();
+    }
+    run("privileged", &[EASY])?.says("1 passed; 0 failed; 0 ignored")?;
+    for (case, role) in
+        [(AS_ORDINARY_USER, "an ordinary user"), (IN_NAMESPACES, "root of a user namespace")]
+    {
+        let run = run("privileged", &[case])?;
+        run.says("0 passed; 0 failed; 1 ignored")?;
+        run.says(&format!("the backend is unavailable to {role}: it needs CAP_SYS_ADMIN"))?;
+    }
+    Ok(())
 }
 
 /// A whole run, which writes the score card as well. What is not declared must not show either, so
