@@ -3,8 +3,8 @@
 
 use std::{cmp::Ordering, env, fs, path::Path};
 
-use super::{case::Listed, process::Verdict, report::Entry, subject::Subject};
-use crate::capability::Capability;
+use super::{case::Listed, cases, process::Verdict, report::Entry, subject::Subject};
+use crate::capability::{Capabilities, Capability};
 
 /// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
 pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
@@ -13,26 +13,32 @@ pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
         let name = (subject.name)();
         points.push(format!("the backend's name is {name}: put your account there"));
     }
+    let declared = (subject.capabilities)();
     if let Some(folder) = env::var_os("CARGO_MANIFEST_DIR") {
-        points.extend(of_crate(Path::new(&folder)));
+        let folder = Path::new(&folder);
+        points.extend(of_crate(folder));
+        if !entries.is_empty() {
+            points.extend(of_readme(folder, declared));
+        }
     }
     if !entries.is_empty() {
-        points.extend(untested(subject, entries));
+        points.extend(untested(declared, entries));
     }
     points
 }
 
-/// What is declared, although no case that tests it was run.
-fn untested(subject: Subject, entries: &[Entry]) -> Vec<String> {
-    let declared = (subject.capabilities)();
+/// What is declared, although no case that tests it was run. Where the suite has none, nobody can do
+/// anything about it.
+fn untested(declared: Capabilities, entries: &[Entry]) -> Vec<String> {
     let untested = declared.iter().filter(|capability| {
-        let is_about = |entry: &&Entry| {
+        let is_about = |Listed { case, group }: Listed| {
             // Renames are tested without it too, and more strictly with it.
             let is_tracked = *capability == Capability::TrackRelated;
-            let Listed { case, group } = entry.listed;
             case.needs.contains(capability) || is_tracked && group.name == "renames"
         };
-        entries.iter().filter(is_about).all(|entry| matches!(entry.verdict, Verdict::Ignored(_)))
+        let was_run = |entry: &Entry| !matches!(entry.verdict, Verdict::Ignored(_));
+        cases::all().any(is_about)
+            && !entries.iter().any(|entry| is_about(entry.listed) && was_run(entry))
     });
     untested
         .map(|capability| {
@@ -43,12 +49,8 @@ fn untested(subject: Subject, entries: &[Entry]) -> Vec<String> {
 
 /// What is open in the files of a crate that was made from the template.
 fn of_crate(folder: &Path) -> Vec<String> {
-    let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
-    let (manifest, source) = (read("Cargo.toml"), read("src/lib.rs"));
-    let Some(template) = value(&manifest, "package.metadata.notify-backend-template", "version")
-    else {
-        return Vec::new();
-    };
+    let (manifest, source) = (read(folder, "Cargo.toml"), read(folder, "src/lib.rs"));
+    let Some(template) = template(&manifest) else { return Vec::new() };
     let mut points = Vec::new();
     if source.contains("YOUR PLATFORM") {
         points.push("src/lib.rs says YOUR PLATFORM: name it".into());
@@ -57,6 +59,11 @@ fn of_crate(folder: &Path) -> Vec<String> {
         points
             .push("the description in Cargo.toml is the template's: say what yours is for".into());
     }
+    if value(&manifest, "package", "repository").is_none() {
+        points.push(
+            "Cargo.toml has no `repository`: say where the source is, if others can have it".into(),
+        );
+    }
     if let Some(path) = path_of_library(&manifest) {
         points.push(format!(
             "notify-backend comes from {path}, which no other machine has: take `path` out of \
@@ -64,6 +71,37 @@ fn of_crate(folder: &Path) -> Vec<String> {
         ));
     }
     points.extend(behind(template, env!("CARGO_PKG_VERSION")));
+    points
+}
+
+fn read(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).unwrap_or_default()
+}
+
+/// The version of the template that a crate was made from, if it was.
+fn template(manifest: &str) -> Option<&str> {
+    value(manifest, "package.metadata.notify-backend-template", "version")
+}
+
+/// What the README of a crate that was made from the template does not say of a backend that is
+/// written.
+fn of_readme(folder: &Path, declared: Capabilities) -> Vec<String> {
+    if template(&read(folder, "Cargo.toml")).is_none() {
+        return Vec::new();
+    }
+    let readme = read(folder, "README.md");
+    let mut points = Vec::new();
+    if readme.contains("So far it only declares this, and does nothing.") {
+        points.push("README.md says that the backend does nothing: say what it does".into());
+    }
+    let unnamed: Vec<_> = declared
+        .iter()
+        .filter(|capability| !readme.contains(&format!("`{capability}`")))
+        .map(|capability| capability.to_string())
+        .collect();
+    if !unnamed.is_empty() {
+        points.push(format!("README.md does not name what is declared: {}", unnamed.join(", ")));
+    }
     points
 }
 
@@ -106,7 +144,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{capability::Capabilities, compliance::cases, error::BackendError};
+    use crate::error::BackendError;
 
     fn subject(name: fn() -> &'static str) -> Subject {
         Subject {
@@ -154,6 +192,36 @@ mod tests {
     }
 
     #[test]
+    fn declared_and_tested_by_no_case() {
+        let declared = Capabilities::declare(&[
+            Capability::WatchEntireFilesystem,
+            Capability::WatchFolders,
+            Capability::WatchNewFolders,
+            Capability::WatchRecursively,
+        ]);
+        assert!(untested(declared, &run(&[])).is_empty());
+    }
+
+    #[test]
+    fn readme_of_the_template() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        let declared = Capabilities::declare(&[Capability::WatchFolders, Capability::WatchFiles]);
+        write("README.md", "So far it only declares this, and does nothing. `WatchFolders`");
+        assert!(of_readme(folder.path(), declared).is_empty(), "it was not generated");
+        write("Cargo.toml", "[package.metadata.notify-backend-template]\nversion = \"0.1.0\"\n");
+        assert_eq!(
+            of_readme(folder.path(), declared),
+            [
+                "README.md says that the backend does nothing: say what it does",
+                "README.md does not name what is declared: WatchFiles",
+            ]
+        );
+        write("README.md", "Watches `WatchFolders` and `WatchFiles`.");
+        assert!(of_readme(folder.path(), declared).is_empty());
+    }
+
+    #[test]
     fn template_and_library_of_different_versions() {
         assert_eq!(behind("0.1.0", "0.1.0"), None);
         assert_eq!(behind("0.1.0-rc.1", "0.1.0"), None);
@@ -189,10 +257,16 @@ mod tests {
                         [dependencies]\nnotify-backend = { version = \"0.1.0\" }\n";
         write("Cargo.toml", &manifest.replace("\"0.1.0\"", "\"0.1.0\", path = \"/clone\""));
         let points = of_crate(folder.path());
-        assert_eq!(points.len(), 4, "{points:?}");
-        assert!(points[2].starts_with("notify-backend comes from /clone, which"), "{points:?}");
+        assert_eq!(points.len(), 5, "{points:?}");
+        assert!(points[2].starts_with("Cargo.toml has no `repository`"), "{points:?}");
+        assert!(points[3].starts_with("notify-backend comes from /clone, which"), "{points:?}");
         write("src/lib.rs", "//! Watches Acme.\n");
-        write("Cargo.toml", &manifest.replace("file-system notification", "useful"));
+        write(
+            "Cargo.toml",
+            &manifest
+                .replace("file-system notification", "useful")
+                .replace("[package]\n", "[package]\nrepository = \"https://example.org/acme\"\n"),
+        );
         let points = of_crate(folder.path());
         assert_eq!(points.len(), 1, "{points:?}");
         assert!(
