@@ -63,7 +63,8 @@ use crate::{
 /// A relative path is taken below the current folder and reported as an absolute one, as notify's
 /// own watchers do. Several paths share one instance of a backend that declares
 /// [`Capability::ChangeWatches`], and have one each of any other. Instances are made when the first
-/// path is watched, and again after all paths of one are gone.
+/// path is watched, and again after the stream of one has ended, which is an error with all its paths
+/// if they share it.
 ///
 /// - A recursive watch of a folder is an error where the backend does not declare
 ///   [`Capability::WatchRecursively`].
@@ -224,7 +225,6 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
 
 impl<B: Backend> Drop for NotifyWatcher<B> {
     fn drop(&mut self) {
-        let _inside = self.runtime.enter();
         drop(self.shared.end(shared::End::Dropped));
         self.shared.wake();
     }

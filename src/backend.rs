@@ -158,11 +158,21 @@ impl Debug for Watch {
 ///   it does not declare does not show.
 /// - **Drop frees.** No thread, descriptor or platform watch outlives the value.
 ///
+/// # Ends
+///
+/// With [`ChangeWatches`](Capability::ChangeWatches), the stream ends only if its source has failed for
+/// good, which an `Err` item tells before. That nothing is watched, because all paths were removed or
+/// are gone, is no end: the stream waits for the next [`watch`](Self::watch). Without, it ends also when
+/// all that it watched is gone, unless the backend looks for it to come back.
+///
+/// After `None`, [`watch`](Self::watch) and [`unwatch`](Self::unwatch) return
+/// [`BackendError::Ended`].
+///
 /// # Runtimes
 ///
-/// A program makes a backend inside a Tokio runtime and polls it there, as long as that runtime
-/// lives. It may drop it anywhere, also when the runtime has ended. A backend that needs no runtime
-/// works without one as well.
+/// A program makes a backend inside a Tokio runtime, and polls and changes it there. It may drop it
+/// anywhere, also after the runtime has ended. A backend that needs no runtime works without one as
+/// well.
 ///
 /// # What is left open
 ///
@@ -212,7 +222,8 @@ pub trait Backend:
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new); on an error the watches are as before. The provided method answers
+    /// As [`new`](Self::new), and [`BackendError::Ended`] once the stream has ended; on an error the
+    /// watches are as before. The provided method answers
     /// that [`Capability::ChangeWatches`] is not supported.
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         Err(BackendError::not_supported(Capability::ChangeWatches, [watch.path]))
@@ -223,7 +234,8 @@ pub trait Backend:
     ///
     /// # Errors
     ///
-    /// [`BackendError::NotWatched`] if `path` is not spelled as in a watch that was added. The
+    /// [`BackendError::NotWatched`] if `path` is not spelled as in a watch that was added, and
+    /// [`BackendError::Ended`] once the stream has ended. The
     /// provided method answers that [`Capability::ChangeWatches`] is not supported.
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         Err(BackendError::not_supported(Capability::ChangeWatches, [path]))

@@ -126,6 +126,13 @@ pub enum BackendError {
     )]
     NoRuntime,
 
+    /// The stream has ended, and watches nothing any more.
+    ///
+    /// Return it from [`watch`](crate::Backend::watch) and [`unwatch`](crate::Backend::unwatch) once
+    /// the stream has yielded `None`. A frontend has to make a new backend.
+    #[error("the stream of events has ended; make a new backend")]
+    Ended,
+
     /// The backend is not written yet: what a new backend starts with.
     ///
     /// Return it nowhere in a published backend. A frontend can do nothing about it.
@@ -296,7 +303,7 @@ impl BackendError {
             | Self::InstanceLimit { path, .. }
             | Self::NotWatched { path }
             | Self::Io { path, .. } => std::slice::from_ref(path),
-            Self::NoRuntime | Self::NotImplemented { .. } => &[],
+            Self::NoRuntime | Self::Ended | Self::NotImplemented { .. } => &[],
         }
     }
 

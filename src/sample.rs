@@ -58,6 +58,9 @@
 //!
 //! # How it ends
 //!
+//! Where all that is watched is gone, a line on the standard error says so. What comes next depends on
+//! the backend: it may find what comes back, be silent, or end its stream.
+//!
 //! With exit code 0 on Ctrl-C, on Unix also on `SIGTERM`, when whatever reads its output goes away (on
 //! Windows with the event after that), and when the stream ends, of which notify tells nothing. So it
 //! does as process 1 of a container, where `SIGHUP` and `SIGQUIT` end it too. With 1 and a line on the
@@ -69,7 +72,14 @@ mod output;
 mod stop;
 mod through_notify;
 
-use std::{future::poll_fn, io, panic::resume_unwind, pin::Pin, process::ExitCode};
+use std::{
+    future::poll_fn,
+    io,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::ExitCode,
+};
 
 use tokio::task::spawn_blocking;
 
@@ -149,7 +159,7 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
             };
             while_read(printed).await
         } else {
-            let watches = paths.into_iter().map(|path| {
+            let watches = paths.iter().map(|path| {
                 let mut watch = Watch::non_recursive(path);
                 watch.recursive = recursive;
                 watch.access = access;
@@ -158,7 +168,7 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
             });
             let watches = watches.collect();
             let backend = aside(|| B::new(watches)).await?;
-            while_read(print(output, &what, backend)).await
+            while_read(print(output, &what, &paths, backend)).await
         }
     };
     tokio::select! {
@@ -184,14 +194,29 @@ async fn aside<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> 
     spawn_blocking(make).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
-async fn print<B: Backend>(output: Output, what: &str, mut backend: B) -> Result<(), Failure> {
+async fn print<B: Backend>(
+    output: Output,
+    what: &str,
+    paths: &[PathBuf],
+    mut backend: B,
+) -> Result<(), Failure> {
     output.ready::<B>(what).await?;
     while let Some(item) = poll_fn(|cx| Pin::new(&mut backend).poll_next(cx)).await {
         match item {
-            Ok(event) => output.event(&event).await?,
+            Ok(event) => {
+                output.event(&event).await?;
+                if paths.contains(&event.path) && paths.iter().all(|path| is_gone(path)) {
+                    output::note(format_args!("all that is watched is gone; Ctrl-C ends it"));
+                }
+            }
             Err(error) => output.error(&error, error.path()).await?,
         }
     }
     output::note(format_args!("nothing is left to watch"));
     Ok(())
+}
+
+/// Whether there is nothing at `path` at this moment.
+fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

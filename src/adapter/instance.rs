@@ -11,6 +11,7 @@ use notify::{Event, event};
 
 use crate::{
     backend::{Backend, StreamItem, Watch},
+    capability::Capability,
     error::{BackendError, StreamError},
     event::{EventKind, ModifyKind, RenameMode},
 };
@@ -26,12 +27,10 @@ const AT_ONCE: usize = 32;
 #[derive(Debug)]
 pub(super) struct Instance<B> {
     backend: B,
-    // Whether recursively. What has ended by itself stays, until it is removed or all has ended.
+    // Whether recursively. What has ended by itself stays until it is removed.
     watched: HashMap<PathBuf, bool>,
     // How many of them are not watched recursively.
     shallow: usize,
-    // What was added since the backend was last known to go on.
-    fresh: Vec<Watch>,
     // The folder that the latest event was in, if all its entries are asked for.
     asked_for: Option<PathBuf>,
     // The old name of the latest rename, and its tracker, until the new name comes.
@@ -45,7 +44,7 @@ impl<B: Backend> Instance<B> {
     pub(super) fn new(backend: B, watch: Watch) -> Self {
         let shallow = usize::from(!watch.recursive);
         let watched = HashMap::from([(watch.path, watch.recursive)]);
-        Self { backend, watched, shallow, fresh: vec![], asked_for: None, half: None, number: 0 }
+        Self { backend, watched, shallow, asked_for: None, half: None, number: 0 }
     }
 
     pub(super) fn backend(&self) -> &B {
@@ -62,7 +61,6 @@ impl<B: Backend> Instance<B> {
             watch.path.clone_from(known);
         }
         self.backend.watch(watch.clone())?;
-        self.fresh.push(watch.clone());
         self.watched.insert(watch.path, watch.recursive);
         self.note_change();
         Ok(())
@@ -75,7 +73,6 @@ impl<B: Backend> Instance<B> {
         let unwatched = self.backend.unwatch(known);
         // What is not watched any more has ended by itself.
         if matches!(unwatched, Ok(()) | Err(BackendError::NotWatched { .. })) {
-            self.fresh.retain(|watch| watch.path != path);
             self.watched.remove(path);
             self.note_change();
         }
@@ -90,11 +87,7 @@ impl<B: Backend> Instance<B> {
     /// Adds what there is to say to `said`. Ready once there is nothing more to come.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, said: &mut VecDeque<Said>) -> Poll<()> {
         for _ in 0..AT_ONCE {
-            let polled = Pin::new(&mut self.backend).poll_next(cx);
-            if polled.is_pending() {
-                self.fresh.clear();
-            }
-            match ready!(polled) {
+            match ready!(Pin::new(&mut self.backend).poll_next(cx)) {
                 Some(Ok(event)) if !self.is_asked_for(&event.path) => {}
                 Some(item) => self.say(item, said),
                 None => return Poll::Ready(()),
@@ -107,9 +100,15 @@ impl<B: Backend> Instance<B> {
         Poll::Pending
     }
 
-    /// The watches of a backend whose stream has ended that cannot have been meant by that.
-    pub(super) fn into_fresh(self) -> Vec<Watch> {
-        self.fresh
+    /// What its paths are told when its stream has ended. A backend with a fixed set of paths has
+    /// told of each that it is gone; of any other, that is the end of the facility.
+    pub(super) fn farewell(self) -> Option<Said> {
+        let is_fixed = !B::capabilities().contains(Capability::ChangeWatches);
+        if is_fixed || self.watched.is_empty() {
+            return None;
+        }
+        let paths = self.watched.into_keys().collect();
+        Some(Err(notify::Error::from(BackendError::Ended).set_paths(paths)))
     }
 
     /// Whether `path` is to be told of: a backend may report more than it was asked for.

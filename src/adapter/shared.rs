@@ -14,11 +14,7 @@ use std::{
 };
 
 use super::instance::{Instance, Said};
-use crate::{
-    backend::{Backend, Watch},
-    error::BackendError,
-    event::Event,
-};
+use crate::backend::Backend;
 
 /// How long to wait for a call of the handler. Many times what most handlers take, and what a
 /// thread may be kept waiting between taking an event and the handler's first line.
@@ -246,36 +242,12 @@ impl<B: Backend> State<B> {
             if self.instances[at].poll(cx, &mut self.ready).is_ready() {
                 // The last takes this place, and has not had its turn.
                 self.next = at;
-                let ended = self.instances.swap_remove(at);
-                left += self.renew(ended.into_fresh());
+                self.ready.extend(self.instances.swap_remove(at).farewell());
             }
             if !self.ready.is_empty() {
                 return Poll::Ready(());
             }
         }
         Poll::Pending
-    }
-
-    /// Watches what was added to a backend that had nothing left to watch, but had not said so yet.
-    /// Returns how many instances were made.
-    fn renew(&mut self, fresh: Vec<Watch>) -> usize {
-        let before = self.instances.len();
-        for watch in fresh {
-            match self.add_to_first(watch) {
-                // Nobody has watched it for a moment.
-                Ok(()) => self.ready.push_back(Ok(Event::missed(None).into())),
-                Err(error) => self.ready.push_back(Err(error.into())),
-            }
-        }
-        self.instances.len() - before
-    }
-
-    fn add_to_first(&mut self, watch: Watch) -> Result<(), BackendError> {
-        if let Some(instance) = self.instances.first_mut() {
-            return instance.watch(watch);
-        }
-        let backend = B::new(vec![watch.clone()])?;
-        self.push(Instance::new(backend, watch));
-        Ok(())
     }
 }

@@ -22,6 +22,7 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
         BackendError::InstanceLimit { path: path(), limit: instances },
         BackendError::not_watched(path()),
         BackendError::NoRuntime,
+        BackendError::Ended,
         BackendError::not_implemented("the stream"),
         BackendError::unavailable("needs Linux 5.17 or later"),
         BackendError::Io { path: path(), error: timed_out() },
@@ -38,6 +39,7 @@ fn name(error: &BackendError) -> &'static str {
         BackendError::InstanceLimit { .. } => "InstanceLimit",
         BackendError::NotWatched { .. } => "NotWatched",
         BackendError::NoRuntime => "NoRuntime",
+        BackendError::Ended => "Ended",
         BackendError::NotImplemented { .. } => "NotImplemented",
         BackendError::Unavailable { .. } => "Unavailable",
         BackendError::Io { .. } => "Io",
@@ -63,6 +65,7 @@ mod messages {
         InstanceLimit: too many watchers or open files to watch /srv/a; close some, or raise fs.inotify.max_user_instances or the number of open files
         NotWatched: not watched: /srv/a; name the path as it was given when it was added
         NoRuntime: no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()
+        Ended: the stream of events has ended; make a new backend
         NotImplemented: not implemented yet: the stream
         Unavailable: not available here: needs Linux 5.17 or later
         Io: failed to watch /srv/a: the server does not answer

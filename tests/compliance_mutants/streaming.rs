@@ -29,7 +29,12 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<BlocksBriefly>("blocks_briefly", &["STR08"]),
         entry::<BlocksNowAndThen>("blocks_now_and_then", &["STR08"]),
         entry::<ComputesInPoll>("computes_in_poll", &["STR08"]),
-        entry::<ForgetsEnd>("forgets_end", &["STR09", "ROOT06"]),
+        entry::<ForgetsEnd>("forgets_end", &["STR09"]),
+        entry::<FailsForEver>("fails_for_ever", &["STR09"]),
+        entry::<EndsWithoutAWord>("ends_without_a_word", &["STR09"]),
+        entry::<WatchesAfterEnd>("watches_after_end", &["STR09"]),
+        entry::<EndsWithLastRoot>("ends_with_last_root", &["ROOT06", "CHG09", "CON04"]),
+        entry::<DropsInRuntime>("drops_in_runtime", &["STR18"]),
         entry::<BlocksInDrop>("blocks_in_drop", &["STR10", "STR11"]),
         entry::<KeepsWaker>("keeps_waker", &["STR12"]),
         entry::<LocksWhileWaking>("locks_while_waking", &["STR13"]),
@@ -47,7 +52,7 @@ macro_rules! mutations {
 
 mutations! {
     WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksBriefly ComputesInPoll BlocksInDrop
-    PromisesTooMuch LocksWhileWaking
+    PromisesTooMuch LocksWhileWaking WatchesAfterEnd DropsInRuntime
 }
 
 type Polled = Poll<Option<StreamItem>>;
@@ -161,6 +166,77 @@ impl Mutation for ForgetsEnd {
                 answer
             }
         }
+    }
+}
+
+/// Says at each poll that reading has failed.
+#[derive(Debug, Default)]
+pub(crate) struct FailsForEver {
+    has_failed: bool,
+}
+impl Mutation for FailsForEver {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        if self.has_failed {
+            return Poll::Ready(Some(Err(StreamError::read(io::ErrorKind::Other.into()))));
+        }
+        let polled = Pin::new(inner).poll_next(cx);
+        self.has_failed = matches!(polled, Poll::Ready(Some(Err(StreamError::Read { .. }))));
+        polled
+    }
+}
+
+/// Ends where reading fails, and does not say why.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWithoutAWord {
+    has_failed: bool,
+}
+impl Mutation for EndsWithoutAWord {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        self.has_failed |= matches!(item, Err(StreamError::Read { .. }));
+        if !self.has_failed {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Takes watches of which nothing will ever be reported.
+impl Mutation for WatchesAfterEnd {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        match inner.watch(watch) {
+            Err(BackendError::Ended) => Ok(()),
+            answer => answer,
+        }
+    }
+}
+
+/// Ends when all watched folders are gone, although more can be added.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWithLastRoot {
+    roots: Vec<PathBuf>,
+}
+impl Mutation for EndsWithLastRoot {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let roots = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { roots }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(event) = &item
+            && let EventKind::Remove(_) = event.kind
+        {
+            self.roots.retain(|root| *root != event.path);
+        }
+        reported.push_back(item);
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        if self.roots.is_empty() { Poll::Ready(None) } else { Pin::new(inner).poll_next(cx) }
+    }
+}
+
+/// Leaves the cleaning up to a task.
+impl Mutation for DropsInRuntime {}
+impl Drop for DropsInRuntime {
+    fn drop(&mut self) {
+        tokio::spawn(async {});
     }
 }
 

@@ -6,6 +6,11 @@ use std::{
     future::poll_fn,
     path::Path,
     pin::Pin,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    task::{Wake, Waker},
     time::{Duration, SystemTime},
 };
 
@@ -194,4 +199,39 @@ fn a_drop_does_not_wait_for_a_look() {
     let took = start.elapsed();
     // After a second, it would not wait any longer.
     assert!(took < Duration::from_millis(900), "it took {took:?}");
+}
+
+/// A mistake in the program: its waker runs on the thread that looks, and brings that down.
+#[test]
+fn the_end_of_the_thread_is_told_once() {
+    struct Panics(Sender<()>);
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+            panic!("a waker that panics, as this test wants it to");
+        }
+    }
+
+    let mut scene = Scene::new(false, |_| {});
+    let (sender, woken) = channel();
+    let waker = Arc::new(Panics(sender)).into();
+    let first = Pin::new(&mut scene.backend).poll_next(&mut Context::from_waker(&waker));
+    assert!(first.is_pending(), "{first:?}");
+    let new = scene.folder.path().join("new");
+    File::create(&new).unwrap();
+    woken.recv_timeout(DEADLINE).unwrap();
+
+    let items: Vec<_> = std::iter::from_fn(|| scene.next(DEADLINE)).collect();
+    let [found @ .., Err(error)] = items.as_slice() else {
+        panic!("no error at the end: {items:?}")
+    };
+    let is_new = |item: &StreamItem| item.as_ref().is_ok_and(|event| event.path == new);
+    assert!(found.iter().any(is_new), "what was found is reported: {items:?}");
+    assert!(error.to_string().contains("has panicked"), "{error}");
+    let end = Pin::new(&mut scene.backend).poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(end, Poll::Ready(None)), "{end:?}");
+    let watched = scene.backend.watch(Watch::recursive(scene.folder.path()));
+    assert!(matches!(watched, Err(BackendError::Ended)), "{watched:?}");
+    let unwatched = scene.backend.unwatch(scene.folder.path());
+    assert!(matches!(unwatched, Err(BackendError::Ended)), "{unwatched:?}");
 }

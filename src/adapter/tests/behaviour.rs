@@ -10,6 +10,7 @@ use notify::{
 use super::*;
 use crate::{
     StreamError,
+    capability::Capability,
     error::BackendError,
     event::{Event as Ours, Tracker},
 };
@@ -273,7 +274,7 @@ fn errors_while_it_runs() {
 }
 
 #[test]
-fn all_paths_have_ended() {
+fn stream_has_ended() {
     fn check<B: Backend>(name: &str) {
         let stage = Stage::new(name);
         let (mut watcher, events) = watcher::<B>();
@@ -282,6 +283,12 @@ fn all_paths_have_ended() {
         next(&events).unwrap();
         stage.end(0);
         wait_until(|| stage.alive() == 0);
+        // Where the paths are fixed, the last one that goes ends it.
+        if B::capabilities().contains(Capability::ChangeWatches) {
+            let error = next(&events).unwrap_err();
+            assert!(matches!(&error.kind, ErrorKind::Generic(text) if text.contains("has ended")));
+            assert_eq!(error.paths, [stage.path("a")]);
+        }
         let error = watcher.unwatch(&stage.path("a")).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
 
@@ -290,29 +297,8 @@ fn all_paths_have_ended() {
         assert_eq!(next_paths(&events), [stage.path("a/again")]);
     }
 
-    check::<Able>("all_paths_have_ended");
-    check::<Fixed>("all_paths_have_ended_fixed");
-}
-
-/// The backend has nothing left to watch and is about to say so when it is given another path.
-#[test]
-fn watched_in_the_last_moment() {
-    let stage = Stage::new("watched_in_the_last_moment");
-    let (mut watcher, events, gate) = gated_watcher::<Able>();
-    watcher.watch(&stage.path("a"), Recursive).unwrap();
-    stage.say(0, created(stage.path("a/new")));
-    assert_eq!(next_paths(&events), [stage.path("a/new")]);
-    // While the handler runs, nobody reads on.
-    stage.say(0, created(stage.path("a/last")));
-    stage.end(0);
-    watcher.watch(&stage.path("b"), Recursive).unwrap();
-    drop(gate);
-
-    assert_eq!(next_paths(&events), [stage.path("a/last")]);
-    assert!(next(&events).unwrap().need_rescan(), "nobody has watched it for a moment");
-    assert_eq!(stage.watches(1), ["b/..."]);
-    stage.say(1, created(stage.path("b/new")));
-    assert_eq!(next_paths(&events), [stage.path("b/new")]);
+    check::<Able>("stream_has_ended");
+    check::<Fixed>("stream_has_ended_fixed");
 }
 
 #[test]

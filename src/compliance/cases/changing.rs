@@ -7,7 +7,7 @@ use crate::{
     capability::Capability::{ChangeWatches, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{created_file, touched},
+        expect::{created_file, removed_folder, touched},
         failure::{Check, ensure, fail},
         watcher::Watcher,
     },
@@ -27,6 +27,7 @@ pub(super) const GROUP: Group = Group {
         OTHER_DEPTH,
         ALL_REMOVED,
         UNSUPPORTED,
+        ALL_GONE,
     ],
 };
 
@@ -243,6 +244,40 @@ const UNSUPPORTED: Case = Case {
             ensure(right, "NotSupported(ChangeWatches)", || format!("it answered {answer:?}"))?;
         }
         watcher.settle()
+    },
+    ..Case::MUST
+};
+
+const ALL_GONE: Case = Case {
+    id: "CHG09",
+    name: "all_gone",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A backend whose watched folders are all gone, whether it has said so yet or not, can be \
+             given new watches.",
+    why: "The end of the stream and a new watch would cross on their way: the adapter to notify had \
+          sixty lines for that.",
+    usual_cause: "The stream ends with the last watch.",
+    run: |lab| {
+        for is_read in [true, false] {
+            lab.tree.mkdir("root")?;
+            lab.tree.mkdir("next")?;
+            let (root, next) = (lab.path("root"), lab.path("next"));
+            let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
+            lab.tree.rmdir("root")?;
+            watcher.forget(&root);
+            if is_read {
+                watcher.saw(removed_folder("root"))?;
+                watcher.drain()?;
+            }
+            add(&mut watcher, Watch::non_recursive(&next))?;
+            lab.tree.create("next/file")?;
+            watcher.settle()?;
+            watcher.saw(removed_folder("root"))?;
+            watcher.saw(created_file("next/file"))?;
+            drop(watcher);
+            lab.tree.remove_all("next")?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -150,13 +150,17 @@ fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
 const NO_PATHS: Case = Case {
     id: "CON04",
     name: "no_paths",
-    checks: "No paths at all make an idle or ended stream, or an error, but no panic and no busy \
-             loop.",
+    checks: "No paths at all make an idle stream, an ended one without ChangeWatches, or an error, but \
+             no panic and no busy loop.",
     why: "notify#718.",
     usual_cause: "The first path is taken without looking whether there is one.",
     run: |lab| {
         if let Ok(mut watcher) = lab.try_watch([])? {
             watcher.drain()?;
+            let may_end = !lab.has(Capability::ChangeWatches);
+            ensure(may_end || !watcher.has_ended(), "the stream waits for the first path", || {
+                "it has ended".into()
+            })?;
             let (flag, waker) = WakeFlag::new();
             if watcher.poll_once(&waker)?.is_pending() {
                 let woken = watcher.wait_for_wake(&flag, Duration::from_millis(50));

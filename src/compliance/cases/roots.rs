@@ -2,7 +2,9 @@
 
 use crate::{
     backend::Watch,
-    capability::Capability::{FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively},
+    capability::Capability::{
+        ChangeWatches, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,
+    },
     compliance::{
         case::{Case, Group},
         environment::Environment,
@@ -87,10 +89,12 @@ const ALL_REMOVED: Case = Case {
     id: "ROOT06",
     name: "all_removed",
     needs: &[WatchFolders],
-    checks: "When all watched folders are removed, the last event is followed by the end of the \
-             stream, or by silence; there are no errors.",
-    why: "dart closes its watcher right after reporting the removal.",
-    usual_cause: "Reading goes on from a source that has nothing more to say.",
+    checks: "When all watched folders are removed, the last event is followed by silence, or, without \
+             ChangeWatches, by the end of the stream; there are no errors.",
+    why: "dart closes its watcher right after reporting the removal; a frontend that adds a path at \
+          that moment must not lose it.",
+    usual_cause: "The stream ends with the last watch, or reading goes on from a source that has \
+                  nothing more to say.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -98,7 +102,12 @@ const ALL_REMOVED: Case = Case {
         lab.tree.remove_all("root")?;
         watcher.forget(&root);
         watcher.saw(removed_folder("root"))?;
-        watcher.drain()
+        watcher.drain()?;
+        ensure(
+            !(watcher.has_ended() && lab.has(ChangeWatches)),
+            "the stream goes on, since paths can be added",
+            || "it has ended".into(),
+        )
     },
     ..Case::MUST
 };

@@ -8,13 +8,16 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::{Duration, Instant},
 };
 
+use futures_core::Stream;
+use tokio::runtime::Builder;
+
 use crate::{
     backend::{Backend, Watch},
-    capability::Capability::{WatchFolders, WatchRecursively},
+    capability::Capability::{ChangeWatches, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
@@ -25,6 +28,7 @@ use crate::{
         mode::Mode,
         watcher::{WakeFlag, Watcher},
     },
+    error::BackendError,
 };
 
 pub(super) const GROUP: Group = Group {
@@ -49,6 +53,7 @@ pub(super) const GROUP: Group = Group {
         CLOSED_ON_EXEC,
         SIZE_HINT,
         MANY_AT_ONCE,
+        DROPPED_OUTSIDE,
     ],
 };
 
@@ -330,25 +335,93 @@ const ENDS_FOR_EVER: Case = Case {
     id: "STR09",
     name: "ends_for_ever",
     needs: &[WatchFolders],
-    checks: "A stream that has ended answers `None` at every further poll.",
-    why: "A consumer that polls once more must not wait for ever or see ghosts.",
-    usual_cause: "`poll_next` forgets that it has ended.",
-    // The suite polls on after every `None`.
+    checks: "A stream that has ended, because all watched paths or the runtime are gone, answers `None` \
+             at every further poll, and `watch` and `unwatch` return `Ended`. One that cannot be read any \
+             more says so and ends.",
+    why: "A consumer that polls once more must not wait for ever, see ghosts, or get one error after the \
+          other.",
+    usual_cause: "`poll_next` forgets that it has ended, or that reading has failed; `watch` does not \
+                  ask.",
     run: |lab| {
         lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
+        let root = Watch::non_recursive(lab.path("root"));
+        let mut watcher = lab.watch([root.clone()])?;
         lab.tree.remove_all("root")?;
-        watcher.forget(&root);
+        watcher.forget(&root.path);
         watcher.saw(removed_folder("root"))?;
+        // The suite polls on after every `None`.
         watcher.drain()?;
+        let mut ends = 0;
         if watcher.has_ended() {
+            ends += 1;
+            lab.tree.mkdir("root")?;
+            refuses_changes(watcher.watch(root.clone())?, watcher.unwatch(&root.path)?)?;
+        }
+        ends += usize::from(ends_with_its_runtime(lab)?);
+        if ends > 0 {
             return Ok(());
         }
-        Err(Stop::Ignored("the stream does not end when all watched paths are gone".into()))
+        Err(Stop::Ignored("the stream ends with neither the watched paths nor the runtime".into()))
     },
     ..Case::MUST
 };
+
+/// Polls a backend whose runtime is gone. Returns whether its stream has ended.
+fn ends_with_its_runtime(lab: &Lab) -> Check<bool> {
+    /// More than was there to read.
+    const MANY: usize = 100;
+
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
+    let watch = lab.flat();
+    let made = runtime.block_on(async { (lab.subject().new)(vec![watch.clone()]) });
+    let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
+    drop(runtime);
+    lab.timeline.did("end the runtime");
+
+    let runtime = lab.runtime();
+    let _entered = runtime.enter();
+    let mut poll = || Pin::new(&mut *backend).poll_next(&mut Context::from_waker(Waker::noop()));
+    let mut is_explained = !lab.has(ChangeWatches);
+    let mut items = (0..MANY).map(|_| poll());
+    let last = items.find(|polled| match polled {
+        Poll::Ready(Some(item)) => {
+            is_explained |= item.is_err();
+            false
+        }
+        _ => true,
+    });
+    match last {
+        Some(Poll::Ready(None)) => {}
+        Some(_) => return Ok(false),
+        None => {
+            return fail("the stream ends, or waits", format!("{MANY} polls yielded an item each"));
+        }
+    }
+    ensure(is_explained, "an error item before the end, which has no other cause", || {
+        "none".into()
+    })?;
+    let again = poll();
+    ensure(matches!(again, Poll::Ready(None)), "`None` after `None`", || {
+        format!("it yielded {again:?}")
+    })?;
+    refuses_changes(backend.watch(lab.flat()), backend.unwatch(&watch.path))?;
+    Ok(true)
+}
+
+fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendError>) -> Check {
+    for (name, answer) in [("watch", watch), ("unwatch", unwatch)] {
+        // The provided method says what would not have been supported before either.
+        let right = match &answer {
+            Err(BackendError::NotSupported { capability, .. }) => *capability == ChangeWatches,
+            answer => matches!(answer, Err(BackendError::Ended)),
+        };
+        ensure(right, format!("`{name}` returns Ended after the end"), || {
+            format!("it returned {answer:?}")
+        })?;
+    }
+    Ok(())
+}
 
 const DROP_AMID_CHANGES: Case = Case {
     id: "STR11",
@@ -614,6 +687,32 @@ const MANY_AT_ONCE: Case = Case {
             threads.into_iter().all(|thread| thread.join().unwrap_or(false))
         });
         ensure(made, "every `new` makes a backend", || "some did not".into())
+    },
+    ..Case::MUST
+};
+
+const DROPPED_OUTSIDE: Case = Case {
+    id: "STR18",
+    name: "dropped_outside_the_runtime",
+    checks: "A backend that was made inside a Tokio runtime can be dropped outside of it, and after it \
+             has ended.",
+    why: "A `main` that keeps the backend until after `block_on` is common.",
+    usual_cause: "`Drop` spawns a task, or asks for the runtime's handle.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        for has_ended in [false, true] {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
+            let made = runtime.block_on(async { (lab.subject().new)(vec![watch.clone()]) });
+            let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
+            // It has a waker to let go of.
+            let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx)));
+            let first = runtime.block_on(first);
+            let runtime = (!has_ended).then_some(runtime);
+            lab.timeline.during("drop", || drop(backend));
+            drop((runtime, first));
+        }
+        Ok(())
     },
     ..Case::MUST
 };

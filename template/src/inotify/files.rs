@@ -107,10 +107,6 @@ impl Files {
         let files = self.places.values().flat_map(HashMap::values).flatten();
         files.filter(|file| file.is_direct)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
 }
 
 /// The path and, if it is a link, each further link on the way to the file, and the file.

@@ -10,7 +10,8 @@
 //! - A watched **file** is watched by its name, for as long as the folder that it is in stays where
 //!   it is: it may be replaced, removed and made again. That folder has to be readable.
 //! - A watched **folder** is watched until it is removed, renamed or unmounted; that is its last
-//!   event. Once all watched paths have ended so, the stream ends.
+//!   event.
+//! - The **stream** ends only if reading fails, as it does once the Tokio runtime has ended.
 //! - Where the kernel's queue overflows (`fs.inotify.max_queued_events`), all watched trees are
 //!   compared with what is on disk; then comes a `Missed`.
 //! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
@@ -56,6 +57,8 @@ pub struct InotifyBackend {
     unread: Range<usize>,
     // Whether that was all the kernel had.
     is_drained: bool,
+    // Whether nothing more can be read.
+    has_ended: bool,
     watched: Watched,
 }
 
@@ -71,6 +74,7 @@ impl Backend for InotifyBackend {
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             unread: 0..0,
             is_drained: false,
+            has_ended: false,
             watched: Watched::new(kernel),
         };
         for watch in watches {
@@ -88,6 +92,9 @@ impl Backend for InotifyBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        if self.has_ended {
+            return Err(BackendError::Ended);
+        }
         watch.check(CAPABILITIES)?;
         match metadata(&watch) {
             Ok(metadata) => self.watched.add(watch, metadata.is_dir()),
@@ -96,6 +103,9 @@ impl Backend for InotifyBackend {
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        if self.has_ended {
+            return Err(BackendError::Ended);
+        }
         if self.watched.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 }
@@ -109,12 +119,12 @@ impl Stream for InotifyBackend {
     type Item = StreamItem;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        let Self { buffer, unread, is_drained, watched } = self.get_mut();
+        let Self { buffer, unread, is_drained, has_ended, watched } = self.get_mut();
         loop {
             if let Some(item) = watched.ready.pop_front() {
                 return Poll::Ready(Some(item));
             }
-            if watched.has_ended() {
+            if *has_ended {
                 return Poll::Ready(None);
             }
             if watched.is_scanning() {
@@ -134,7 +144,10 @@ impl Stream for InotifyBackend {
                 }
                 match ready!(watched.poll_read(cx, buffer)) {
                     Ok(reading) => (*unread, *is_drained) = (0..reading.bytes, reading.is_drained),
-                    Err(error) => return Poll::Ready(Some(Err(StreamError::read(error)))),
+                    Err(error) => {
+                        *has_ended = true;
+                        return Poll::Ready(Some(Err(StreamError::read(error))));
+                    }
                 }
             }
         }

@@ -35,8 +35,6 @@ pub(crate) struct Watched {
     roots: HashMap<Node, Watch>,
     scan: Scan<i32>,
     renames: Renames,
-    // Whether a watched path has ended by itself.
-    has_lost: bool,
 }
 
 impl Watched {
@@ -48,7 +46,6 @@ impl Watched {
             roots: HashMap::new(),
             scan: Scan::new(false),
             renames: Renames::default(),
-            has_lost: false,
         }
     }
 
@@ -58,11 +55,6 @@ impl Watched {
         buffer: &mut [u8],
     ) -> Poll<io::Result<Reading>> {
         self.kernel.descriptor.poll_read(cx, buffer, RawEvent::LARGEST)
-    }
-
-    /// Whether nothing is watched any more because all of it is gone.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.has_lost && self.roots.is_empty() && self.kernel.files.is_empty()
     }
 
     /// Watches a folder, or else a file.
@@ -231,7 +223,6 @@ impl Watched {
         let before = self.kernel.files.remove(&file.path);
         if let Err(error) = self.kernel.watch_file(file) {
             self.ready.push_back(Err(unwatched(file.path.clone(), error)));
-            self.has_lost = true;
         }
         self.release_unused(before);
     }
@@ -420,7 +411,6 @@ impl Watched {
         }
         if is_lost {
             for path in self.kernel.files.remove_folder(wd) {
-                self.has_lost = true;
                 // That it was removed from its folder has been said.
                 if kind != EventKind::Remove(RemoveKind::Folder) {
                     self.say_of_root(kind, path);
@@ -480,9 +470,9 @@ impl Watched {
         }
     }
 
-    /// Removes a folder that is gone. A root has ended by that.
+    /// Removes a folder that is gone.
     fn remove_folder(&mut self, folder: Node) {
-        self.has_lost |= self.roots.remove(&folder).is_some();
+        self.roots.remove(&folder);
         self.scan.set_follow_links(folder, false);
         self.renames.forget(folder);
         for wd in self.tree.remove(folder) {

@@ -37,6 +37,7 @@
 //!   folder that the same tree does not hold already.
 //! - A folder that cannot be read is an error item, once, if two looks in a row have failed at it. So
 //!   is, where contents are compared, a file that cannot be read, at the first look.
+//! - The **stream** ends only if the thread that looks has panicked, after an error item.
 //! - A dropped backend waits for its thread, for a second at most: the system may never answer a call
 //!   to a server that has gone.
 
@@ -104,12 +105,18 @@ impl Backend for PollBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        if self.scanner.has_ended() {
+            return Err(BackendError::Ended);
+        }
         watch.check(CAPABILITIES)?;
         self.scanner.add(Root::new(watch)?);
         Ok(())
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        if self.scanner.has_ended() {
+            return Err(BackendError::Ended);
+        }
         if self.scanner.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 }
@@ -118,7 +125,7 @@ impl Stream for PollBackend {
     type Item = StreamItem;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        self.scanner.poll_next(cx).map(Some)
+        self.scanner.poll_next(cx)
     }
 }
 //~{% endcapture %}{{ source | remove: "//~" | replace: "PollBackend", type_name | replace: "your-namespace/poll", backend_name -}}

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io, mem,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -54,6 +54,8 @@ struct State {
     next_tracker: usize,
     is_closed: bool,
     has_ended: bool,
+    /// Whether the reader knows.
+    is_end_said: bool,
 }
 
 impl Default for State {
@@ -65,6 +67,7 @@ impl Default for State {
             next_tracker: 1,
             is_closed: false,
             has_ended: false,
+            is_end_said: false,
         }
     }
 }
@@ -102,6 +105,11 @@ impl Scanner {
         self.shared.deliver(changes);
     }
 
+    /// Whether nothing is looked at any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared.lock().has_ended
+    }
+
     /// Removes the root with this path; answers whether there was one.
     pub(crate) fn remove(&self, path: &Path) -> bool {
         let mut state = self.shared.lock();
@@ -111,13 +119,23 @@ impl Scanner {
         true
     }
 
-    /// Hands over what was found, or has the task woken when something is.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<StreamItem> {
+    /// Hands over what was found, or has the task woken when something is. Where the thread has ended,
+    /// says so once; then there is nothing more.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         let mut state = self.shared.lock();
         while let Some((root, item)) = state.ready.pop_front() {
             if !root.is_stopped() {
-                return Poll::Ready(item);
+                return Poll::Ready(Some(item));
             }
+        }
+        if state.has_ended {
+            // Before it is dropped, by a panic alone.
+            let is_said = mem::replace(&mut state.is_end_said, true);
+            let error = || {
+                let text = "the thread that looks at the files has panicked; see what it printed";
+                StreamError::read(io::Error::other(text))
+            };
+            return Poll::Ready((!is_said).then(|| Err(error())));
         }
         // A look may have found very much.
         state.ready = VecDeque::new();
@@ -218,7 +236,13 @@ struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.lock().has_ended = true;
+        let mut state = self.0.lock();
+        state.has_ended = true;
+        let waker = state.waker.take();
+        drop(state);
         self.0.ended.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
