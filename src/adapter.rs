@@ -79,8 +79,12 @@ use crate::{
 /// As from notify's inotify watcher, but for accesses: a rename is the event of the old name, that of
 /// the new name, and a third one, [`Both`](crate::event::RenameMode::Both), with both names, where the
 /// backend relates the two ([`Capability::TrackRelated`]). Each instance relates its own events only.
-/// [`EventKind::Missed`](crate::EventKind::Missed) is a rescan event, the source of an event is part
-/// of its info, and errors have the paths that they are about.
+/// [`EventKind::Missed`](crate::EventKind::Missed) is a rescan event, with the path that it concerns if
+/// that is not everything. The source of an event is part of its info, and errors have the paths that
+/// they are about.
+///
+/// A debouncer may pass on less: of several rescan events, `notify-debouncer-full` 0.7 keeps the latest.
+/// Its programs look at everything when they get one, whatever path it has.
 ///
 /// # Threads
 ///

@@ -7,6 +7,7 @@ use std::{
     collections::VecDeque,
     fmt,
     num::NonZeroU32,
+    path::PathBuf,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -23,8 +24,8 @@ use crate::{
 /// anything silently.
 ///
 /// What is [added](Self::add) while it is full is discarded, and one [`EventKind::Missed`] stands
-/// in its place, with the number of items lost there. [Closing](Self::close) lets the stream yield
-/// what is left and then end.
+/// in its place, for everything, with the number of items lost there. [Closing](Self::close) lets the
+/// stream yield what is left and then end.
 ///
 /// A backend fills it from what its platform hands over, and passes its own
 /// [`poll_next`](Stream::poll_next) on to it. Where the platform calls from another thread, use a
@@ -86,8 +87,23 @@ impl Buffer {
 
     /// Adds an event at the end, or notes that it is missed if the buffer is full.
     ///
-    /// A `Missed` directly behind another one adds to its count: one of unknown size makes the sum
-    /// unknown, and no sum exceeds [`u32::MAX`]. Nothing can be added to a closed buffer.
+    /// A `Missed` directly behind another one joins it: one of unknown size makes the sum of the counts
+    /// unknown, and no sum exceeds [`u32::MAX`]; if the two name different paths, what they make is for
+    /// everything. Nothing can be added to a closed buffer.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::num::NonZeroU32;
+    ///
+    /// let mut buffer = Buffer::default();
+    /// buffer.add(Event::missed_below("/a", NonZeroU32::new(2)));
+    /// buffer.add(Event::missed_below("/a", NonZeroU32::new(3)));
+    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed /a count=5");
+    ///
+    /// buffer.add(Event::missed_below("/a", NonZeroU32::new(2)));
+    /// buffer.add(Event::missed_below("/b", NonZeroU32::new(3)));
+    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed count=5");
+    /// ```
     #[inline]
     pub fn add(&mut self, event: Event) {
         let ordinary = !matches!(event.kind, EventKind::Missed(_));
@@ -122,11 +138,15 @@ impl Buffer {
         let is_missed = matches!(item, Ok(Event { kind: EventKind::Missed(_), .. }));
         let item =
             if self.is_full() && !is_missed { Ok(Event::missed(NonZeroU32::new(1))) } else { item };
-        if let Some(Ok(Event { kind: EventKind::Missed(sum), .. })) = self.queue.back_mut()
-            && let Ok(Event { kind: EventKind::Missed(count), .. }) = &item
+        if let Some(Ok(Event { kind: EventKind::Missed(sum), path: place, .. })) =
+            self.queue.back_mut()
+            && let Ok(Event { kind: EventKind::Missed(count), path, .. }) = &item
         {
             // A loss right behind a loss is one loss.
             *sum = sum.zip(*count).map(|(sum, count)| sum.saturating_add(count.get()));
+            if place.as_os_str() != path.as_os_str() {
+                *place = PathBuf::new();
+            }
         } else {
             // There is room: for an item because the buffer is not full, for a first `Missed` always.
             if self.queue.len() == self.queue.capacity() {

@@ -44,8 +44,8 @@ use crate::one_line::OneLine;
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// To which path, spelled as the watch was given; empty for [`EventKind::Missed`], which
-    /// concerns all that is watched.
+    /// To which path, spelled as the watch was given. For [`EventKind::Missed`], the part of what is
+    /// watched in which events were lost, with all that is below it; empty if that is everything.
     pub path: PathBuf,
     /// What else is known of it.
     pub attrs: Attrs,
@@ -156,7 +156,8 @@ impl Event {
         Self::new(EventKind::Remove(kind), path)
     }
 
-    /// Events were lost here; `count` is how many, if that is known.
+    /// Events were lost here, which may concern all that is watched; `count` is how many, if that is
+    /// known.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -167,7 +168,21 @@ impl Event {
     /// ```
     #[must_use]
     pub fn missed(count: Option<NonZeroU32>) -> Self {
-        Self::new(EventKind::Missed(count), PathBuf::new())
+        Self::missed_below(PathBuf::new(), count)
+    }
+
+    /// Events were lost here, of `path` or of what is below it, and of nothing else. For a platform
+    /// that names the folder, or has a queue for each: whoever looks again has less to look at.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::num::NonZeroU32;
+    ///
+    /// let event = Event::missed_below("/srv/www", NonZeroU32::new(3));
+    /// assert_eq!(event.to_string(), "missed /srv/www count=3");
+    /// ```
+    pub fn missed_below(path: impl Into<PathBuf>, count: Option<NonZeroU32>) -> Self {
+        Self::new(EventKind::Missed(count), path)
     }
 
     /// Something happened to `path` for which there is no kind; `info` says what.
@@ -230,9 +245,12 @@ impl Event {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
+        f.write_str(self.kind.name())?;
         if !self.path.as_os_str().is_empty() {
             write!(f, " {}", OneLine(&self.path))?;
+        }
+        if let EventKind::Missed(Some(count)) = self.kind {
+            write!(f, " count={count}")?;
         }
         write!(f, "{}", self.attrs)
     }

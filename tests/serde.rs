@@ -55,6 +55,7 @@ fn attributes_that_are_not_there() {
 fn missed_events() {
     assert_snapshot!(json(&Event::missed(None)), @r#"{"kind":"missed"}"#);
     assert_snapshot!(json(&Event::missed(NonZeroU32::new(3))), @r#"{"kind":"missed","count":3}"#);
+    assert_snapshot!(json(&Event::missed_below("/abs", NonZeroU32::new(3))), @r#"{"kind":"missed","path":"/abs","count":3}"#);
 }
 
 #[cfg(unix)]

@@ -61,14 +61,32 @@ enum Item {
     Event(u32),
     Error(u32),
     Missed(Option<u32>),
+    /// In a part of what is watched.
+    MissedBelow(u32, Option<u32>),
+}
+
+impl Item {
+    fn missed(part: Option<u32>, count: Option<u32>) -> Self {
+        part.map_or(Self::Missed(count), |part| Self::MissedBelow(part, count))
+    }
+
+    /// The part and the count of a loss.
+    fn loss(self) -> Option<(Option<u32>, Option<u32>)> {
+        match self {
+            Self::Missed(count) => Some((None, count)),
+            Self::MissedBelow(part, count) => Some((Some(part), count)),
+            Self::Event(_) | Self::Error(_) => None,
+        }
+    }
 }
 
 impl From<StreamItem> for Item {
     fn from(item: StreamItem) -> Self {
         let id = |path: &std::path::Path| path.to_str().unwrap().parse().unwrap();
         match item {
-            Ok(Event { kind: EventKind::Missed(count), .. }) => {
-                Self::Missed(count.map(NonZeroU32::get))
+            Ok(Event { kind: EventKind::Missed(count), path, .. }) => {
+                let part = (!path.as_os_str().is_empty()).then(|| id(&path));
+                Self::missed(part, count.map(NonZeroU32::get))
             }
             Ok(event) => Self::Event(id(&event.path)),
             Err(error) => Self::Error(id(error.path().unwrap())),
@@ -141,6 +159,10 @@ mod missed {
         Event::missed(NonZeroU32::new(count))
     }
 
+    fn missed_below(part: u32, count: u32) -> Event {
+        Event::missed_below(part.to_string(), NonZeroU32::new(count))
+    }
+
     #[test]
     fn a_platform_overflow_is_kept_in_a_full_buffer() {
         let mut buffer = Buffer::new(1);
@@ -157,6 +179,36 @@ mod missed {
         buffer.add(event(1));
         buffer.add(missed(2));
         assert_eq!(drain(&mut buffer), [Item::Event(0), Item::Missed(Some(10))]);
+    }
+
+    #[test]
+    fn losses_in_one_part_are_a_loss_in_that_part() {
+        let mut buffer = Buffer::new(4);
+        buffer.add(missed_below(8, 1));
+        buffer.add(missed_below(8, 2));
+        assert_eq!(drain(&mut buffer), [Item::MissedBelow(8, Some(3))]);
+    }
+
+    #[test]
+    fn losses_in_several_parts_are_a_loss_of_everything() {
+        for other in [missed_below(9, 2), missed(2)] {
+            for both in [[missed_below(8, 1), other.clone()], [other, missed_below(8, 1)]] {
+                let mut buffer = Buffer::new(4);
+                for event in both {
+                    buffer.add(event);
+                }
+                assert_eq!(drain(&mut buffer), [Item::Missed(Some(3))]);
+            }
+        }
+    }
+
+    /// Where what finds no room comes from is not looked at.
+    #[test]
+    fn a_full_buffer_misses_everywhere() {
+        let mut buffer = Buffer::new(0);
+        buffer.add(missed_below(8, 1));
+        buffer.add(event(8));
+        assert_eq!(drain(&mut buffer), [Item::Missed(Some(2))]);
     }
 
     #[test]
@@ -311,7 +363,7 @@ struct Model {
 
 impl Model {
     fn is_missed(item: Item) -> bool {
-        matches!(item, Item::Missed(_))
+        item.loss().is_some()
     }
 
     /// The items as they will be yielded.
@@ -321,16 +373,12 @@ impl Model {
     }
 
     fn merged(run: &[Item]) -> Item {
-        let mut sum = Some(0_u64);
-        for item in run {
-            match item {
-                Item::Missed(count) => {
-                    sum = sum.zip(*count).map(|(sum, count)| sum + u64::from(count));
-                }
-                other => return *other,
-            }
-        }
-        Item::Missed(sum.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX)))
+        let losses: Vec<_> = run.iter().filter_map(|item| item.loss()).collect();
+        let Some((part, _)) = losses.first() else { return run[0] };
+        let is_one = losses.iter().all(|(other, _)| other == part);
+        let sum = losses.iter().map(|(_, count)| count.map(u64::from)).sum::<Option<u64>>();
+        let sum = sum.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
+        Item::missed(part.filter(|_| is_one), sum)
     }
 
     fn wake(&mut self) {
@@ -379,7 +427,7 @@ impl Model {
 enum Step {
     Add,
     AddError,
-    AddMissed(Option<NonZeroU32>),
+    AddMissed(Option<u32>, Option<NonZeroU32>),
     Take,
     Poll,
     Close,
@@ -387,11 +435,12 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let count = prop_oneof![1..5_u32, Just(u32::MAX - 1)];
-    let missed = proptest::option::of(count.prop_map(|count| NonZeroU32::new(count).unwrap()));
+    let count = proptest::option::of(count.prop_map(|count| NonZeroU32::new(count).unwrap()));
+    let missed = (proptest::option::of(0..2_u32), count);
     let step = prop_oneof![
         12 => Just(Step::Add),
         2 => Just(Step::AddError),
-        2 => missed.prop_map(Step::AddMissed),
+        4 => missed.prop_map(|(part, count)| Step::AddMissed(part, count)),
         4 => Just(Step::Take),
         8 => Just(Step::Poll),
         1 => Just(Step::Close),
@@ -418,9 +467,10 @@ proptest! {
                     buffer.add_error(error(id));
                     model.add(Item::Error(id));
                 }
-                Step::AddMissed(count) => {
-                    buffer.add(Event::missed(count));
-                    model.add(Item::Missed(count.map(NonZeroU32::get)));
+                Step::AddMissed(part, count) => {
+                    let path = part.map_or(String::new(), |part| part.to_string());
+                    buffer.add(Event::missed_below(path, count));
+                    model.add(Item::missed(part, count.map(NonZeroU32::get)));
                 }
                 Step::Take => prop_assert_eq!(buffer.take().map(Item::from), model.take()),
                 Step::Poll => {
@@ -463,7 +513,7 @@ proptest! {
                     prop_assert_eq!(id, next);
                     next += 1;
                 }
-                Item::Missed(count) => next += count.unwrap(),
+                Item::Missed(count) | Item::MissedBelow(_, count) => next += count.unwrap(),
             }
         }
         prop_assert_eq!(next, added);

@@ -39,7 +39,8 @@ invariants! {
         "fsnotify#754, notify#453, notify#740",
         "the path is made absolute or canonical, or is only the name within the folder; \
          join the platform's name to the path of the `Watch`";
-    CLEAN_PATH = "U2": "an event's path is neither empty nor odd (`.` at the end, `//` inside)",
+    CLEAN_PATH = "U2": "an event's path is neither empty, but for a `Missed` that concerns everything, \
+                        nor odd (`.` at the end, `//` inside)",
         "fsnotify#526, fsnotify#655, notify#678",
         "the name of an event about the watched folder itself is empty, and is joined all the same";
     SCOPE = "U3": "an event's path lies in what is watched: not deeper than the entries of a folder \
@@ -140,7 +141,12 @@ impl Guard {
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Stop> {
         let shown = || format!("the backend reported {}", self.show(event));
         if let EventKind::Missed(_) = event.kind {
-            return if self.may_miss { Ok(()) } else { Err(violates(NO_LOSS, shown())) };
+            if !self.may_miss {
+                return Err(violates(NO_LOSS, shown()));
+            }
+            if event.path.as_os_str().is_empty() {
+                return Ok(());
+            }
         }
         let has = |capability| self.capabilities.contains(capability);
         if event.kind == EventKind::Other && event.attrs.info().is_none_or(str::is_empty) {

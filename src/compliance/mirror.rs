@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, FileType},
+    ops::Bound,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -114,7 +115,7 @@ impl Mirror {
     /// Looks again where the event says so.
     fn apply(&mut self, event: &Event) {
         match event.kind {
-            EventKind::Missed(_) => {
+            EventKind::Missed(_) if event.path.as_os_str().is_empty() => {
                 self.entries.clear();
                 self.scan(&self.root.clone());
             }
@@ -129,7 +130,8 @@ impl Mirror {
             | EventKind::Remove(_)
             | EventKind::Modify(ModifyKind::Name(_))
             | EventKind::Any
-            | EventKind::Other => {
+            | EventKind::Other
+            | EventKind::Missed(_) => {
                 self.forget(&event.path);
                 self.look_at(&event.path);
             }
@@ -145,7 +147,13 @@ impl Mirror {
     }
 
     fn forget(&mut self, path: &Path) {
-        self.entries.retain(|known, _| !known.starts_with(path));
+        // What is below a path comes right behind it.
+        let known = self.entries.range::<Path, _>((Bound::Included(path), Bound::Unbounded));
+        let known = known.map(|(known, _)| known);
+        let below: Vec<_> = known.take_while(|known| known.starts_with(path)).cloned().collect();
+        for known in below {
+            self.entries.remove(&known);
+        }
     }
 
     fn look_at(&mut self, path: &Path) {
@@ -304,6 +312,22 @@ mod tests {
             scene.write("new", "");
             scene.mirror.told(&Event::missed(None));
             assert_eq!(scene.errors(), [""; 0], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_part_is_looked_at_where_a_loss_was() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            for folder in ["one", "other"] {
+                fs::create_dir(scene.path(folder)).unwrap();
+                scene.created(folder);
+            }
+            scene.mirror.settled();
+            scene.write("one/new", "");
+            scene.write("other/new", "");
+            scene.mirror.told(&Event::missed_below(scene.path("one"), None));
+            assert_eq!(scene.errors(), ["other/new is there, and nobody said so"], "{reading:?}");
         }
     }
 

@@ -56,7 +56,8 @@ pub(super) struct Watcher {
     may_fail: bool,
     /// What was reported as created, for cases with very many files.
     created: HashSet<PathBuf>,
-    missed: bool,
+    /// Where losses were reported: an empty path stands for everything.
+    missed: HashSet<PathBuf>,
     ended: bool,
     /// How many items were read.
     items: usize,
@@ -125,7 +126,7 @@ impl Watcher {
             errors: Vec::new(),
             may_fail: false,
             created: HashSet::new(),
-            missed: false,
+            missed: HashSet::new(),
             ended: false,
             items: 0,
             meters,
@@ -597,7 +598,12 @@ impl Watcher {
 
     /// Whether a loss was reported.
     pub(super) fn has_missed(&self) -> bool {
-        self.missed
+        !self.missed.is_empty()
+    }
+
+    /// Whether a loss was reported that concerns all that is in `folder`.
+    pub(super) fn has_missed_in(&self, folder: &Path) -> bool {
+        self.missed.iter().any(|part| folder.starts_with(part))
     }
 
     /// Reads until `done`, which is asked at first and after each item, or until nothing has come for
@@ -720,7 +726,9 @@ impl Watcher {
                 if let Some(mirror) = &mut self.mirror {
                     mirror.told(&event);
                 }
-                self.missed |= matches!(event.kind, EventKind::Missed(_));
+                if let EventKind::Missed(_) = event.kind {
+                    self.missed.insert(event.path.clone());
+                }
                 if let EventKind::Create(_) = event.kind {
                     self.created.insert(event.path.clone());
                 }

@@ -34,8 +34,9 @@ pub enum EventKind {
     Modify(ModifyKind),
     /// Something is gone.
     Remove(RemoveKind),
-    /// Events were lost: whoever keeps a picture of what is watched has to look again. The number
-    /// is a hint; a platform often cannot tell it.
+    /// Events were lost: whoever keeps a picture of what is watched has to look again, below the
+    /// event's [path](super::Event::path) if it has one, and else at everything. The number is a hint;
+    /// a platform often cannot tell it.
     Missed(Option<NonZeroU32>),
     /// Something for which there is no kind here; the event's info says what.
     Other,

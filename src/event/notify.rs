@@ -4,8 +4,8 @@ use notify_types::event as notify;
 
 use super::{Attrs, Event, EventKind, ModifyKind, RenameMode, Tracker};
 
-/// An event as Notify's programs know it. [`EventKind::Missed`] becomes a rescan event, without
-/// its count.
+/// An event as Notify's programs know it. [`EventKind::Missed`] becomes a rescan event, with its path
+/// if it has one, and without its count.
 ///
 /// The [source](Attrs::source) is told in the info: `notify-types` has a place for it that only its
 /// own crate can fill.
@@ -17,7 +17,9 @@ use super::{Attrs, Event, EventKind, ModifyKind, RenameMode, Tracker};
 /// assert!(event.kind.is_create());
 /// assert_eq!(event.paths, [Path::new("/srv/page")]);
 ///
-/// assert!(notify_types::event::Event::from(Event::missed(None)).need_rescan());
+/// let rescan = notify_types::event::Event::from(Event::missed_below("/srv", None));
+/// assert!(rescan.need_rescan());
+/// assert_eq!(rescan.paths, [Path::new("/srv")]);
 /// ```
 impl From<Event> for notify::Event {
     fn from(event: Event) -> Self {
@@ -52,12 +54,12 @@ impl From<Event> for notify::Event {
 impl Event {
     /// The events that one of Notify's amounts to: one for each of its paths.
     ///
-    /// - A rescan event becomes one [`EventKind::Missed`]. Its paths are dropped: what was missed
-    ///   may concern all that is watched.
+    /// - A rescan event becomes an [`EventKind::Missed`] for each of its paths, or one for everything
+    ///   if it has none.
     /// - A rename with both paths becomes its two halves. Notify's inotify watcher reports such an
     ///   event after the two halves; who forwards that watcher's events leaves it out.
     /// - An event that needs an info and has none gets `unspecified`.
-    /// - Not kept: an event without a path that is no rescan, a tracker of 0, and the process id.
+    /// - Not kept: any other event without a path, a tracker of 0, and the process id.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -80,7 +82,10 @@ impl Event {
         attrs.set_source(event.source().map(Into::into));
 
         let kind = match event.kind {
-            _ if event.need_rescan() => return vec![Self { attrs, ..Self::missed(None) }],
+            _ if event.need_rescan() && event.paths.is_empty() => {
+                return vec![Self { attrs, ..Self::missed(None) }];
+            }
+            _ if event.need_rescan() => EventKind::Missed(None),
             notify::EventKind::Any => EventKind::Any,
             notify::EventKind::Access(kind) => EventKind::Access(kind),
             notify::EventKind::Create(kind) => EventKind::Create(kind),

@@ -6,7 +6,7 @@
 //! | field | meaning |
 //! |---|---|
 //! | `kind` | the [name](EventKind::name) of the kind, e.g. `"modify/name/from"` |
-//! | `path` | the path as text; what is not Unicode in it is replaced by U+FFFD. Not there if it is empty |
+//! | `path` | the path as text; what is not Unicode in it is replaced by U+FFFD. Not there if it is empty, as that of a `"missed"` is that concerns everything |
 //! | `path_bytes` | the bytes of the path as an array of numbers, on Unix, if `path` cannot tell it |
 //! | `path_wide` | the UTF-16 units of the path as an array of numbers, on Windows, if `path` cannot tell it |
 //! | `count` | of `"missed"`: how many events were lost, if that is known |

@@ -223,10 +223,12 @@ mod constructors {
     }
 
     #[test]
-    fn missed_concerns_no_single_path() {
-        let event = Event::missed(NonZeroU32::new(3));
-        assert_eq!(event.kind, EventKind::Missed(NonZeroU32::new(3)));
-        assert_eq!(event.path, PathBuf::new());
+    fn missed_concerns_everything_or_a_part() {
+        let count = NonZeroU32::new(3);
+        let event = Event::missed(count);
+        assert_eq!((event.kind, event.path), (EventKind::Missed(count), PathBuf::new()));
+        let event = Event::missed_below("/a", count);
+        assert_eq!((event.kind, event.path), (EventKind::Missed(count), "/a".into()));
     }
 
     #[test]
@@ -304,6 +306,8 @@ mod reading {
             r#"other /a tracker=7 info="unmount" source="replica-2""#
         );
         assert_eq!(Event::missed(None).to_string(), "missed");
+        let part = Event::missed_below("/a", NonZeroU32::new(3)).with_info("overflow");
+        assert_eq!(part.to_string(), r#"missed /a count=3 info="overflow""#);
     }
 
     #[test]
@@ -355,12 +359,21 @@ mod to_notify_and_back {
     }
 
     #[test]
-    fn missed_is_a_rescan_without_paths() {
+    fn missed_is_a_rescan() {
         let event = notify::Event::from(Event::missed(NonZeroU32::new(3)).with_info("overflow"));
         assert!(event.need_rescan());
         assert_eq!(event.paths, Vec::<PathBuf>::new());
         assert_eq!(event.info(), Some("overflow"));
         assert_eq!(Event::from_notify(event), [Event::missed(None).with_info("overflow")]);
+    }
+
+    #[test]
+    fn missed_in_a_part_is_a_rescan_of_that() {
+        let missed = Event::missed_below("/a", None);
+        let event = notify::Event::from(missed.clone());
+        assert!(event.need_rescan());
+        assert_eq!(event.paths, [PathBuf::from("/a")]);
+        assert_eq!(Event::from_notify(event), [missed]);
     }
 
     #[test]
@@ -372,12 +385,13 @@ mod to_notify_and_back {
     }
 
     #[test]
-    fn a_rescan_of_several_folders_is_one_missed() {
+    fn a_rescan_of_several_folders_is_one_missed_for_each() {
         let event = notify::Event::new(notify::EventKind::Other)
             .set_flag(notify::Flag::Rescan)
             .add_path("/a".into())
             .add_path("/b".into());
-        assert_eq!(Event::from_notify(event), [Event::missed(None)]);
+        let expected = ["/a", "/b"].map(|path| Event::missed_below(path, None));
+        assert_eq!(Event::from_notify(event), expected);
     }
 
     #[test]

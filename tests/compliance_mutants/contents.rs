@@ -78,6 +78,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<StopsAtLocked>("stops_at_locked", &["PERM01", "PERM03"]),
         entry::<SwallowsLoss>("swallows_loss", &["OVF01"]),
         entry::<LossWithoutNeed>("loss_without_need", &["FIL01"]),
+        entry::<LossElsewhere>("loss_elsewhere", &["OVF01"]),
+        entry::<LossOfFirst>("loss_of_first", &["OVF11"]),
         entry::<DeadAfterLoss>("dead_after_loss", &["OVF02"]),
         entry::<FlatAfterLoss>("flat_after_loss", &["OVF03"]),
         entry::<NoRemovalsAfterLoss>("no_removals_after_loss", &["OVF04"]),
@@ -292,10 +294,40 @@ reports! {
         reported.push_back(Ok(event));
     }
 
+    LossElsewhere = |event, reported| {
+        let mut event = event;
+        if matches!(event.kind, EventKind::Missed(_)) {
+            event.path = "/no/such/folder".into();
+        }
+        reported.push_back(Ok(event));
+    }
+
     Doubles = |event, reported| {
         for _ in 0..6 {
             reported.push_back(Ok(event.clone()));
         }
+    }
+}
+
+/// Says of every loss that it was in the folder that is watched first.
+#[derive(Debug, Default)]
+pub(crate) struct LossOfFirst {
+    first: PathBuf,
+}
+impl Mutation for LossOfFirst {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let first = watches.first().map(|watch| watch.path.clone()).unwrap_or_default();
+        Ok((InotifyBackend::new(watches)?, Self { first }))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let mut item = item;
+        if let Ok(event) = &mut item
+            && matches!(event.kind, EventKind::Missed(_))
+        {
+            event.path.clone_from(&self.first);
+        }
+        reported.push_back(item);
     }
 }
 

@@ -1,6 +1,10 @@
 //! Runs the mutants against the cases that are to catch them, and prints the kill table.
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    process::ExitCode,
+    time::Duration,
+};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use notify_backend::{
@@ -76,12 +80,41 @@ impl Mutation for GivesUpItsTurn {
     }
 }
 
+/// Says of a loss, for each folder that is watched, that it was there, as a backend with a queue for
+/// each folder does.
+#[derive(Debug, Default)]
+struct NamesEachPart {
+    parts: Vec<PathBuf>,
+}
+impl Mutation for NamesEachPart {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let parts = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { parts }))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        match item {
+            Ok(Event { kind: EventKind::Missed(count), .. }) => {
+                let parts = self.parts.iter().map(|part| Event::missed_below(part, count));
+                reported.extend(parts.map(Ok));
+            }
+            item => reported.push_back(item),
+        }
+    }
+}
+
 /// The cases that such a backend must pass as well.
+const PARTS_CONTROL: &[&str] = &["STR04", "OVF01", "OVF02", "OVF03", "OVF04", "OVF08", "OVF11"];
+
+/// The same for a backend that gives up its turn.
 const TURN_CONTROL: &[&str] = &["STR04", "STR05", "STR13", "STR16", "FIL01", "REC03", "OVF04"];
 
-/// A few cases of every sort, which the backend must pass when it is wrapped like a mutant.
-const CONTROL: &[&str] =
-    &["CON10", "STR06", "FIL01", "FIL14", "REC03", "REN09", "ROOT03", "OVF03", "RES01", "CHG03"];
+/// A few cases of every sort, which the backend must pass when it is wrapped like a mutant. It says of
+/// each loss that it may be everywhere, which is right also where the loss was in one folder.
+const CONTROL: &[&str] = &[
+    "CON10", "STR06", "FIL01", "FIL14", "REC03", "REN09", "ROOT03", "OVF03", "OVF11", "RES01",
+    "CHG03",
+];
 
 /// The same for a backend that is judged as a sampled one: where that makes a difference.
 const SAMPLED_CONTROL: &[&str] = &["CONV01", "CONV04", "CONV07"];
@@ -124,8 +157,9 @@ pub(crate) fn main() -> ExitCode {
         .collect();
     let control = Suite::of::<Mutant<Nothing>>();
     let turn_control = Suite::of::<Mutant<GivesUpItsTurn>>();
-    if control.answer() || turn_control.answer() || entries.iter().any(|entry| entry.suite.answer())
-    {
+    let parts_control = Suite::of::<Mutant<NamesEachPart>>();
+    let answers = [&control, &turn_control, &parts_control].map(Suite::answer).contains(&true);
+    if answers || entries.iter().any(|entry| entry.suite.answer()) {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
@@ -134,6 +168,7 @@ pub(crate) fn main() -> ExitCode {
     let controls = [
         ("unbroken", control, CONTROL),
         ("gives_up_its_turn", turn_control, TURN_CONTROL),
+        ("names_each_part", parts_control, PARTS_CONTROL),
         ("sampled", sampled_control, SAMPLED_CONTROL),
     ];
     for (name, suite, ids) in controls {

@@ -159,9 +159,16 @@ fn more_than_was_asked_for() {
     for path in ["flat/new", "flat", "deep/below/new"] {
         assert_eq!(next_paths(&events), [stage.path(path)]);
     }
-    // A loss is about all paths.
+    // A loss is about all paths, or about the part that it names.
     stage.say(0, Ours::missed(None));
     assert!(next(&events).unwrap().need_rescan());
+    for path in ["flat/below", "flat"] {
+        stage.say(0, Ours::missed_below(stage.path(path), None));
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    }
+    stage.say(0, Ours::missed_below(stage.path("flat/below/deeper"), None));
+    say("flat/new");
+    assert_eq!(next_paths(&events), [stage.path("flat/new")]);
 
     // While another one is as flat as before.
     watcher.watch(&stage.path("other"), NonRecursive).unwrap();
@@ -236,6 +243,10 @@ fn all_that_an_event_has() {
     stage.say(0, Ours::missed(std::num::NonZeroU32::new(3)));
     let event = next(&events).unwrap();
     assert_eq!((event.flag(), event.paths), (Some(Flag::Rescan), vec![]));
+
+    stage.say(0, Ours::missed_below(stage.path("usb"), None));
+    let event = next(&events).unwrap();
+    assert_eq!((event.flag(), event.paths), (Some(Flag::Rescan), vec![stage.path("usb")]));
 }
 
 #[test]

@@ -127,10 +127,11 @@ fn covers(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
     let changed = before.changed_paths(&Mirror::of(&root, deep));
     let told = |path: &std::path::Path| {
         watcher.events().any(|event| match event.kind {
-            EventKind::Missed(_) => true,
             EventKind::Access(_) => false,
-            // What happens to a folder as a whole happens to all that is in it.
-            EventKind::Create(_)
+            // What happens to a folder as a whole happens to all that is in it, and everything lies
+            // below an empty path.
+            EventKind::Missed(_)
+            | EventKind::Create(_)
             | EventKind::Remove(_)
             | EventKind::Modify(crate::event::ModifyKind::Name(_)) => path.starts_with(&event.path),
             _ => event.path == path,

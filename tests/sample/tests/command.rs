@@ -72,6 +72,7 @@ fn events_as_objects() {
         Item::Event(Event::other("quota", "/abs").with_source("disk 2")),
         Item::Event(Event::missed(None)),
         Item::Event(Event::missed(NonZeroU32::new(3))),
+        Item::Event(Event::missed_below("/abs", NonZeroU32::new(3))),
     ]);
     let ended = start(&script, ["--json", "."]).end();
     assert_eq!(
@@ -83,6 +84,7 @@ fn events_as_objects() {
             r#"{"kind":"other","path":"/abs","info":"quota","source":"disk 2"}"#,
             r#"{"kind":"missed"}"#,
             r#"{"kind":"missed","count":3}"#,
+            r#"{"kind":"missed","path":"/abs","count":3}"#,
         ]
     );
 }
@@ -93,9 +95,11 @@ fn events_for_a_person() {
         Item::Event(Event::create(CreateKind::File, "/abs/new\nline")),
         Item::Unwatched("/abs/locked".into()),
         Item::Event(Event::missed(NonZeroU32::new(3))),
+        Item::Event(Event::missed_below("/abs", NonZeroU32::new(3))),
     ]);
     let ended = start(&script, ["."]).end();
-    assert_eq!(ended.stdout, [r#"create/file "/abs/new\nline""#, "missed count=3"]);
+    let said = [r#"create/file "/abs/new\nline""#, "missed count=3", "missed /abs count=3"];
+    assert_eq!(ended.stdout, said);
     assert_eq!(
         ended.stderr,
         [
@@ -198,6 +202,7 @@ fn through_notify_as_objects() {
     let rest = [
         Item::Event(Event::other("quota", "/abs").with_source("disk 2")),
         Item::Event(Event::missed(NonZeroU32::new(3))),
+        Item::Event(Event::missed_below("/abs", NonZeroU32::new(3))),
         Item::Unwatched("/abs/locked".into()),
     ];
     let script = waiting(rename().into_iter().chain(rest));
@@ -213,6 +218,7 @@ fn through_notify_as_objects() {
             r#"{"kind":"modify/name/both","path":"/abs/old","tracker":7,"to":"/abs/new"}"#,
             r#"{"kind":"other","path":"/abs","info":"quota (source: disk 2)"}"#,
             r#"{"kind":"missed"}"#,
+            r#"{"kind":"missed","path":"/abs"}"#,
             &error,
         ],
     );
