@@ -50,9 +50,8 @@ use tokio::runtime::Handle;
 
 use self::{instance::Instance, shared::Shared};
 use crate::{
-    backend::{Backend, Watch},
+    backend::{About, Backend, Watch},
     capability::Capability,
-    choice::{Candidates, FirstOf},
     error::BackendError,
 };
 
@@ -130,6 +129,13 @@ pub struct NotifyWatcher<B: Backend> {
 }
 
 impl<B: Backend> NotifyWatcher<B> {
+    /// What the backend is called and promises; `None` while nothing is watched. Where each path has an
+    /// instance of its own, what one of them says.
+    #[must_use]
+    pub fn about(&self) -> Option<About> {
+        Some(self.shared.lock().ok()?.instances.first()?.about())
+    }
+
     /// Whether all paths are watched by the same instance.
     fn has_one_instance() -> bool {
         B::capabilities().contains(Capability::ChangeWatches)
@@ -166,15 +172,6 @@ impl<B: Backend> NotifyWatcher<B> {
         state.forget(path);
         self.shared.await_call(state);
         Ok(())
-    }
-}
-
-impl<C: Candidates> NotifyWatcher<FirstOf<C>> {
-    /// The [name](Backend::name) of the backend that was taken; `None` while nothing is watched.
-    /// Where each path has an instance of its own, the name of one of them.
-    #[must_use]
-    pub fn taken(&self) -> Option<&'static str> {
-        Some(self.shared.lock().ok()?.instances.first()?.backend().taken())
     }
 }
 

@@ -138,6 +138,39 @@ impl Debug for Watch {
     }
 }
 
+/// What a backend is called, and what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct About {
+    /// As [`Backend::name`].
+    pub name: &'static str,
+    /// As [`Backend::capabilities`].
+    pub capabilities: Capabilities,
+}
+
+impl About {
+    /// Returns what is known of the backend `B` before there is a value of it.
+    #[must_use]
+    pub fn of<B: Backend>() -> Self {
+        Self { name: B::name(), capabilities: B::capabilities() }
+    }
+}
+
+/// Keeps [`Backend::about`] object safe, although it asks the type.
+mod of_type {
+    use super::{About, Backend};
+
+    pub trait OfType {
+        fn of_type(&self) -> About;
+    }
+
+    impl<B: Backend> OfType for B {
+        fn of_type(&self) -> About {
+            About::of::<B>()
+        }
+    }
+}
+
 /// A source of file-system events for one platform facility.
 ///
 /// A backend is a [`Stream`] of [`StreamItem`]s. It is created with the paths to watch, reports
@@ -190,6 +223,7 @@ pub trait Backend:
     + Unpin // keep what must stay in place in a `Pin<Box<_>>`: guide, "The details"
     + Debug // derive it: guide, "Base code explainer" (2)
     + 'static
+    + of_type::OfType // nothing to write: every backend has it
 {
     /// Watches `watches`, with all resources set up before it returns.
     ///
@@ -204,7 +238,8 @@ pub trait Backend:
     where
         Self: Sized;
 
-    /// What this backend promises; the same at every call.
+    /// What every backend of this type promises; the same at every call. What depends on the machine, such
+    /// as a privilege, is left out here and is part of [`about`](Self::about).
     fn capabilities() -> Capabilities
     where
         Self: Sized;
@@ -216,6 +251,44 @@ pub trait Backend:
     fn name() -> &'static str
     where
         Self: Sized;
+
+    /// What this backend is called and promises: at least what its type does.
+    ///
+    /// The provided method returns [`name`](Self::name) and [`capabilities`](Self::capabilities). Write it
+    /// where a value can do more than its type can promise, because of a privilege, say, or the version of
+    /// a daemon:
+    ///
+    /// ```
+    /// # use notify_backend::prelude::*;
+    /// use notify_backend::backend::About;
+    ///
+    /// # #[derive(Debug)]
+    /// # struct Acme { is_privileged: bool }
+    /// # impl Stream for Acme {
+    /// #     type Item = StreamItem;
+    /// #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+    /// #         Poll::Pending
+    /// #     }
+    /// # }
+    /// # impl Backend for Acme {
+    /// #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self { is_privileged: true }) }
+    /// #     fn capabilities() -> Capabilities { Capabilities::NONE }
+    /// #     fn name() -> &'static str { "acme/acme" }
+    /// fn about(&self) -> About {
+    ///     let mut about = About::of::<Self>();
+    ///     if self.is_privileged {
+    ///         about.capabilities = about.capabilities.with(Capability::EmitOnAccess);
+    ///     }
+    ///     about
+    /// }
+    /// # }
+    /// # let acme = Acme::new(vec![])?;
+    /// # assert!(acme.about().capabilities.contains(Capability::EmitOnAccess));
+    /// # Ok::<_, BackendError>(())
+    /// ```
+    fn about(&self) -> About {
+        self.of_type()
+    }
 
     /// Adds a watch, without a gap for those already there. For a path that is watched already, what
     /// this watch asks for replaces what the earlier one did.

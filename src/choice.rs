@@ -15,7 +15,7 @@ use std::{
 use futures_core::Stream;
 
 use crate::{
-    backend::{Backend, StreamItem, Watch},
+    backend::{About, Backend, StreamItem, Watch},
     capability::Capabilities,
     error::BackendError,
 };
@@ -24,15 +24,15 @@ use crate::{
 ///
 /// `C` is a tuple of backends, the best first. Each time one is made, they are tried in this order:
 /// one whose error [may suit another](BackendError::may_suit_another) is skipped, since it is
-/// unavailable or at a limit, and any other answer is final. [`taken`](Self::taken) tells which one it
+/// unavailable or at a limit, and any other answer is final. [`about`](Backend::about) tells which one it
 /// was. If there is none, the error is the last about a limit, or else has the reasons of all.
 ///
 /// Once one is taken, there is no change to another, neither when the stream ends nor when
 /// [`watch`](Backend::watch) fails: the gaps of two backends cannot be joined honestly. A program makes a
 /// new one, and looks at all that is watched.
 ///
-/// It promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
-/// know which one it will be.
+/// Its type promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
+/// know which one it will be. Once it is made, [`about`](Backend::about) has those of the one taken.
 ///
 /// ```
 /// # use notify_backend::prelude::*;
@@ -60,24 +60,17 @@ use crate::{
 /// type Best = FirstOf<(Daemon, Polling)>;
 ///
 /// let changes = Best::new(vec![Watch::recursive("/srv")])?;
-/// assert_eq!(changes.taken(), "acme/Polling");
+/// assert_eq!(changes.about().name, "acme/Polling");
 /// # Ok::<_, BackendError>(())
 /// ```
 #[derive(Debug)]
 pub struct FirstOf<C> {
     // Makes a `Sync` type of one that is not; it is locked for an instant at most.
     backend: Mutex<Box<dyn Backend>>,
-    taken: &'static str,
     candidates: PhantomData<fn() -> C>,
 }
 
 impl<C: Candidates> FirstOf<C> {
-    /// The [name](Backend::name) of the backend that was taken.
-    #[must_use]
-    pub fn taken(&self) -> &'static str {
-        self.taken
-    }
-
     fn inner_mut(&mut self) -> &mut Box<dyn Backend> {
         // A panic of the backend leaves nothing of this half done.
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
@@ -91,7 +84,7 @@ impl<C: Candidates> Backend for FirstOf<C> {
             match new(watches.clone()) {
                 Ok(backend) => {
                     let backend = Mutex::new(backend);
-                    return Ok(Self { backend, taken: name, candidates: PhantomData });
+                    return Ok(Self { backend, candidates: PhantomData });
                 }
                 Err(BackendError::Unavailable { reason, paths }) => {
                     reasons.push(format!("{name}: {reason}"));
@@ -114,6 +107,10 @@ impl<C: Candidates> Backend for FirstOf<C> {
 
     fn name() -> &'static str {
         "notify-backend/first-of"
+    }
+
+    fn about(&self) -> About {
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner).about()
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {

@@ -10,7 +10,7 @@ use std::{
 use notify::{Event, event};
 
 use crate::{
-    backend::{Backend, StreamItem, Watch},
+    backend::{About, Backend, StreamItem, Watch},
     capability::Capability,
     error::{BackendError, StreamError},
     event::{EventKind, ModifyKind, RenameMode},
@@ -47,8 +47,8 @@ impl<B: Backend> Instance<B> {
         Self { backend, watched, shallow, asked_for: None, half: None, number: 0 }
     }
 
-    pub(super) fn backend(&self) -> &B {
-        &self.backend
+    pub(super) fn about(&self) -> About {
+        self.backend.about()
     }
 
     pub(super) fn watches(&self, path: &Path) -> bool {

@@ -94,9 +94,9 @@ fn watches() -> Vec<Watch> {
 
 #[test]
 fn the_first_that_is_there() {
-    assert_eq!(FirstOf::<(Here, Refusing)>::new(watches()).unwrap().taken(), "tests/here");
+    assert_eq!(FirstOf::<(Here, Refusing)>::new(watches()).unwrap().about().name, "tests/here");
     let chosen = FirstOf::<(Absent, Absent, Here, Refusing)>::new(watches()).unwrap();
-    assert_eq!(chosen.taken(), "tests/here");
+    assert_eq!(chosen.about().name, "tests/here");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn none_is_there() {
 #[test]
 fn limits_and_paths_are_no_end() {
     let chosen = FirstOf::<(Limited, Elsewhere, Here)>::new(watches()).unwrap();
-    assert_eq!(chosen.taken(), "tests/here");
+    assert_eq!(chosen.about().name, "tests/here");
 }
 
 #[test]
@@ -174,10 +174,12 @@ fn in_a_notify_watcher() {
     let (sender, events) = std::sync::mpsc::channel();
     let mut watcher =
         NotifyWatcher::<FirstOf<(Absent, Here)>>::new(sender, Config::default()).unwrap();
-    assert_eq!(watcher.taken(), None, "nothing is watched yet");
+    assert_eq!(watcher.about(), None, "nothing is watched yet");
     let path = std::env::temp_dir().join("no-such-file");
     watcher.watch(&path, RecursiveMode::NonRecursive).unwrap();
     let deadline = std::time::Duration::from_secs(60);
     assert_eq!(events.recv_timeout(deadline).unwrap().unwrap().paths, [path]);
-    assert_eq!(watcher.taken(), Some("tests/here"));
+    let about = watcher.about().unwrap();
+    assert_eq!(about.name, "tests/here");
+    assert_eq!(about.capabilities, Here::capabilities(), "more than the type can promise");
 }

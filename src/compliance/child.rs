@@ -16,20 +16,27 @@ use super::{
     invariants,
     lab::{Figures, Lab},
     panics::Panics,
-    process::{ANSWER, CASE, FOLDER, Outcome, PATIENCE, TYPE, Verdict},
+    process::{ANSWER, CAPABILITIES, CASE, FOLDER, Outcome, PATIENCE, TYPE, Verdict},
     profile::Profile,
     subject::Subject,
     timeline::Timeline,
 };
+use crate::capability::Capability;
 
 /// If this process was started to run a case with `subject`, runs it; answers whether it was.
-pub(super) fn answer(subject: Subject, profile: Profile, limit: Duration) -> bool {
+pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) -> bool {
     let (Some(id), Some(folder)) = (env::var_os(CASE), env::var_os(FOLDER)) else { return false };
     if env::var_os(TYPE).is_none_or(|name| name != (subject.type_name)()) {
         return false;
     }
     let folder = PathBuf::from(folder);
     let Some(listed) = cases::all().find(|listed| id == listed.case.id) else { return false };
+    let mut said = (subject.declared)();
+    if let Ok(names) = env::var(CAPABILITIES) {
+        let is_said = |it: &Capability| names.split(", ").any(|name| name == it.to_string());
+        said.capabilities = Capability::ALL.iter().copied().filter(is_said).collect();
+    }
+    subject.said = Some(said);
     let figures = Figures::default();
     let patience = env::var(PATIENCE).ok().and_then(|millis| millis.parse().ok());
     let profile = match patience {

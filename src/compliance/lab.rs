@@ -23,7 +23,7 @@ use super::{
     watcher::{Meters, Watcher},
 };
 use crate::{
-    backend::{Backend, Watch},
+    backend::{About, Backend, Watch},
     capability::{Capabilities, Capability},
     error::BackendError,
 };
@@ -106,9 +106,9 @@ impl Lab {
         })
     }
 
-    /// What the backend declares.
+    /// What the backend promises.
     pub(super) fn capabilities(&self) -> Capabilities {
-        (self.subject.capabilities)()
+        self.subject.about().capabilities
     }
 
     /// The backend's type, for cases that make it in their own way.
@@ -116,9 +116,9 @@ impl Lab {
         self.subject
     }
 
-    /// What the backend is called.
-    pub(super) fn name(&self) -> &'static str {
-        (self.subject.name)()
+    /// What the backend's type declares.
+    pub(super) fn declared(&self) -> About {
+        (self.subject.declared)()
     }
 
     pub(super) fn has(&self, capability: Capability) -> bool {
@@ -188,14 +188,14 @@ impl Lab {
 
     /// Makes the backend that the one under test is compared with, if there is any.
     pub(super) fn watch_with_other(&self, watches: &[Watch]) -> Check<Watcher> {
-        let Some(Other { new, capabilities, profile }) = self.subject.other else {
+        let Some(Other { new, declared, profile }) = self.subject.other else {
             return Err(Stop::Ignored("there is no other backend: see `Suite::beside`".into()));
         };
         let entered = self.runtime.enter();
         let made = new(watches.to_vec());
         drop(entered);
         let made = made.map_err(|error| Stop::Broken(format!("the other backend: {error}")))?;
-        self.watcher(made, capabilities(), profile, watches)
+        self.watcher(made, declared().capabilities, profile, watches)
     }
 
     fn watcher(

@@ -9,11 +9,11 @@ use crate::capability::{Capabilities, Capability};
 /// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
 pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
     let mut points = Vec::new();
-    if (subject.name)().starts_with("your-namespace/") {
-        let name = (subject.name)();
+    if subject.about().name.starts_with("your-namespace/") {
+        let name = subject.about().name;
         points.push(format!("the backend's name is {name}: put your account there"));
     }
-    let declared = (subject.capabilities)();
+    let declared = subject.about().capabilities;
     if let Some(folder) = env::var_os("CARGO_MANIFEST_DIR") {
         let folder = Path::new(&folder);
         points.extend(of_crate(folder));
@@ -144,16 +144,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::BackendError;
+    use crate::{backend::About, error::BackendError};
 
-    fn subject(name: fn() -> &'static str) -> Subject {
+    fn subject(name: &'static str) -> Subject {
+        let capabilities =
+            Capabilities::declare(&[Capability::TrackRelated, Capability::WatchFolders]);
         Subject {
             type_name: || "Acme",
             new: |_| Err(BackendError::NoRuntime),
-            capabilities: || {
-                Capabilities::declare(&[Capability::TrackRelated, Capability::WatchFolders])
-            },
-            name,
+            declared: || unreachable!("a value has said what it is"),
+            said: Some(About { name, capabilities }),
             other: None,
         }
     }
@@ -176,14 +176,14 @@ mod tests {
 
     #[test]
     fn namespace_of_the_template() {
-        let open = points(subject(|| "your-namespace/acme"), &[]);
+        let open = points(subject("your-namespace/acme"), &[]);
         assert_eq!(open, ["the backend's name is your-namespace/acme: put your account there"]);
-        assert!(points(subject(|| "acme/acme"), &[]).is_empty());
+        assert!(points(subject("acme/acme"), &[]).is_empty());
     }
 
     #[test]
     fn declared_and_not_tested() {
-        let subject = subject(|| "acme/acme");
+        let subject = subject("acme/acme");
         assert!(points(subject, &run(&[])).is_empty());
         let open = points(subject, &run(&["renames"]));
         assert_eq!(open, ["TrackRelated is declared, but no case that tests it was run here"]);

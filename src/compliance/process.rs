@@ -27,6 +27,8 @@ use super::{
 pub(super) const CASE: &str = "NOTIFY_BACKEND_COMPLIANCE_CASE";
 /// The type that it is to run it with.
 pub(super) const TYPE: &str = "NOTIFY_BACKEND_COMPLIANCE_TYPE";
+/// What that promises, as it said itself.
+pub(super) const CAPABILITIES: &str = "NOTIFY_BACKEND_COMPLIANCE_CAPABILITIES";
 /// The folder that it may use, and puts its answer into.
 pub(super) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
 /// How patient it is to be, in milliseconds.
@@ -88,6 +90,7 @@ fn try_run(
     command
         .env(CASE, listed.case.id)
         .env(TYPE, (subject.type_name)())
+        .env(CAPABILITIES, subject.about().capabilities.to_string())
         .env(FOLDER, folder.path())
         .env(PATIENCE, patience.as_millis().to_string())
         .stderr(stdout.try_clone()?)

@@ -24,7 +24,7 @@ impl Progress {
     pub(super) fn at_the_start(subject: Subject) -> Self {
         let can_run = |listed: &Listed| {
             let case = listed.case;
-            let gate = case.gate((subject.capabilities)());
+            let gate = case.gate(subject.about().capabilities);
             counts(listed) && gate.or_else(|| case.environment_gate()).is_none()
         };
         let all = cases::all().filter(can_run).count();

@@ -156,9 +156,9 @@ impl ScoreCard {
 
     fn markdown(&self, subject: Subject, remarks: &Remarks) -> String {
         let entries = self.entries();
-        let name = (subject.name)();
+        let name = subject.about().name;
         let mut text = format!("## Compliance of `{name}`\n\n");
-        _ = writeln!(text, "Declared: {}.\n", (subject.capabilities)());
+        _ = writeln!(text, "Declared: {}.\n", subject.about().capabilities);
         if let Some(progress) = &remarks.progress {
             _ = writeln!(text, "Progress: {progress}\n");
         }
@@ -220,13 +220,13 @@ impl ScoreCard {
             })
             .collect();
         let capabilities: Vec<_> =
-            (subject.capabilities)().iter().map(|capability| capability.to_string()).collect();
+            subject.about().capabilities.iter().map(|capability| capability.to_string()).collect();
         let machine: serde_json::Map<_, _> = environment::facts()
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
         json!({
-            "backend": (subject.name)(),
+            "backend": subject.about().name,
             "capabilities": capabilities,
             "machine": machine,
             "cases": cases,

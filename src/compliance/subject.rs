@@ -4,8 +4,7 @@ use std::fmt;
 
 use super::profile::Profile;
 use crate::{
-    backend::{Backend, Watch},
-    capability::Capabilities,
+    backend::{About, Backend, Watch},
     error::BackendError,
 };
 
@@ -17,8 +16,10 @@ pub(super) struct Subject {
     /// The type's path, which tells backends apart that share a test program.
     pub(super) type_name: fn() -> &'static str,
     pub(super) new: New,
-    pub(super) capabilities: fn() -> Capabilities,
-    pub(super) name: fn() -> &'static str,
+    /// What its type declares.
+    pub(super) declared: fn() -> About,
+    /// What a value of it says of itself, once there was one.
+    pub(super) said: Option<About>,
     /// What it is compared with.
     pub(super) other: Option<Other>,
 }
@@ -27,7 +28,7 @@ pub(super) struct Subject {
 #[derive(Clone, Copy)]
 pub(super) struct Other {
     pub(super) new: New,
-    pub(super) capabilities: fn() -> Capabilities,
+    pub(super) declared: fn() -> About,
     pub(super) profile: Profile,
 }
 
@@ -36,17 +37,22 @@ impl Subject {
         Self {
             type_name: std::any::type_name::<B>,
             new: |watches| Ok(Box::new(B::new(watches)?)),
-            capabilities: B::capabilities,
-            name: B::name,
+            declared: About::of::<B>,
+            said: None,
             other: None,
         }
     }
 
     /// The same, beside the backend `B`.
     pub(super) const fn beside<B: Backend>(mut self, profile: Profile) -> Self {
-        let Self { new, capabilities, .. } = Self::of::<B>();
-        self.other = Some(Other { new, capabilities, profile });
+        let Self { new, declared, .. } = Self::of::<B>();
+        self.other = Some(Other { new, declared, profile });
         self
+    }
+
+    /// What it is judged by.
+    pub(super) fn about(&self) -> About {
+        self.said.unwrap_or_else(self.declared)
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    backend::{Backend, Watch},
+    backend::{About, Backend, Watch},
     capability::Capability,
     error::BackendError,
 };
@@ -152,7 +152,7 @@ impl Suite {
     /// is ignored, and the run says that it proves nothing. So CI can hold a new crate to all else.
     /// The variable changes nothing from the moment on that `new` makes a backend.
     #[must_use]
-    pub fn main(self) -> ExitCode {
+    pub fn main(mut self) -> ExitCode {
         if self.answer() {
             return ExitCode::SUCCESS;
         }
@@ -164,7 +164,10 @@ impl Suite {
         let is_excused =
             !is_written && std::env::var_os(UNWRITTEN).is_some_and(|it| it == "allowed");
         let trials = match check {
-            Ok(()) => cases::all().map(|listed| self.trial(listed, &card, &hearing)).collect(),
+            Ok(said) => {
+                self.subject.said = said;
+                cases::all().map(|listed| self.trial(listed, &card, &hearing)).collect()
+            }
             Err((name, _)) if is_excused => {
                 let reason = format!("{UNWRITTEN} allows it");
                 vec![Trial::ignorable_test(name, || Ok(Completion::ignored_with(reason)))]
@@ -172,7 +175,8 @@ impl Suite {
             Err((name, text)) => vec![Trial::test(name, || Err(Failed::from(text)))],
         };
         if !arguments.list {
-            println!("backend: {} ({})", (self.subject.name)(), (self.subject.capabilities)());
+            let About { name, capabilities } = self.subject.about();
+            println!("backend: {name} ({capabilities})");
             let facts = environment::facts();
             let facts: Vec<_> =
                 facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -261,7 +265,7 @@ impl Suite {
 
     fn trial(&self, listed: Listed, card: &Arc<ScoreCard>, hearing: &Arc<Hearing>) -> Trial {
         let (suite, card, hearing) = (self.clone(), card.clone(), hearing.clone());
-        let gate = listed.case.gate((self.subject.capabilities)());
+        let gate = listed.case.gate(self.subject.about().capabilities);
         let gate = gate.or_else(|| listed.case.environment_gate());
         // nextest knows a test to be ignored only from the list; it shows no reason.
         let is_ignored = gate.is_some() && std::env::var_os("NEXTEST").is_some();
@@ -290,7 +294,7 @@ impl Suite {
 
     /// Capabilities that are not declared although everything that needs them works.
     fn advice(&self, hearing: &Hearing) -> Vec<String> {
-        let declared = (self.subject.capabilities)();
+        let declared = self.subject.about().capabilities;
         let missing =
             Capability::ALL.iter().copied().filter(|&capability| !declared.contains(capability));
         let works = missing.filter(|&capability| {
@@ -309,8 +313,9 @@ impl Suite {
             .collect()
     }
 
-    /// Checks what would make every case fail: the name of the one failing test, and its text.
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    /// Checks what would make every case fail: the name of the one failing test, and its text. Returns
+    /// what a backend says of itself, if one could be made.
+    fn check(&self) -> Result<Option<About>, (&'static str, String)> {
         let unknown =
             self.deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
         if let Some((id, _)) = unknown {
@@ -324,9 +329,9 @@ impl Suite {
 
     /// Makes the backend once, so that one that cannot be made yet is told so once and not by every
     /// case.
-    fn first_steps(&self) -> Result<(), (&'static str, String)> {
+    fn first_steps(&self) -> Result<Option<About>, (&'static str, String)> {
         let (name, advice, error) = match self.make_once() {
-            Ok(Some(error @ BackendError::NotImplemented { .. })) => (
+            Ok(Err(error @ BackendError::NotImplemented { .. })) => (
                 NOT_WRITTEN,
                 "The suite begins as soon as `Backend::new` makes a backend. In this order:\n\
                  1. `new` checks the paths it is given and sets up the platform's watches;\n\
@@ -335,11 +340,12 @@ impl Suite {
                  The guide \"Writing a Backend\" goes through them: section \"A walk-through\".",
                 error,
             ),
-            Ok(Some(error @ BackendError::Unavailable { .. })) => {
+            Ok(Err(error @ BackendError::Unavailable { .. })) => {
                 ("facility_is_unavailable", "No case can be run on this machine.", error)
             }
             // Whatever else is wrong, the cases tell it.
-            Ok(_) | Err(Stop::Passed) => return Ok(()),
+            Ok(Err(_)) | Err(Stop::Passed) => return Ok(None),
+            Ok(Ok(said)) => return Ok(Some(said)),
             Err(Stop::Ignored(text) | Stop::Broken(text)) => return Err(("first_steps", text)),
             Err(Stop::Failed(failure)) => return Err(("first_steps", failure.but)),
         };
@@ -347,15 +353,15 @@ impl Suite {
         Err((name, format!("`{backend}` says: {error}\n\n{advice}\n")))
     }
 
-    /// Why the backend cannot be made, if so.
-    fn make_once(&self) -> Check<Option<BackendError>> {
+    /// What a backend says of itself, or why it cannot be made.
+    fn make_once(&self) -> Check<Result<About, BackendError>> {
         let folder = tempfile::Builder::new().prefix("compliance-").tempdir();
         let folder =
             folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
         let timeline = Timeline::new(folder.path().into());
         let (mode, figures) = (Mode::Stepped, Figures::default());
         let lab = Lab::new(folder.path(), self.subject, self.profile, mode, &timeline, &figures)?;
-        Ok(lab.make(vec![lab.anything()?]).err())
+        Ok(lab.make(vec![lab.anything()?]).map(|backend| backend.about()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use notify_backend::prelude::*;
+use notify_backend::{backend::About, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 use rustix::{
     fs::inotify,
@@ -41,6 +41,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
+        entry::<Understates>("understates", &["CON24"]),
         entry::<FollowsUndeclared>("follows_undeclared", &["SYM11"]),
         entry::<FollowsAlways>("follows_always", &["SYM02", "SYM06", "SYM07"]),
         entry::<FollowsNever>("follows_never", &["SYM01", "SYM09", "ROOT10", "CON07"]),
@@ -75,7 +76,7 @@ macro_rules! mutations {
 mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
     ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
-    FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
+    Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
 }
@@ -356,6 +357,14 @@ impl Mutation for ClaimsNoFolders {
 impl Mutation for ClaimsNoChanges {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.without(Capability::ChangeWatches)
+    }
+}
+
+/// Says less of a value than its type has promised.
+impl Mutation for Understates {
+    fn about(mut right: About) -> About {
+        right.capabilities = right.capabilities.without(Capability::ChangeWatches);
+        right
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::{collections::VecDeque, fmt::Debug};
 
-use notify_backend::prelude::*;
+use notify_backend::{backend::About, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 
 /// One mistake. What a mutation does not replace is as it should be.
 pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
     fn capabilities(right: Capabilities) -> Capabilities {
+        right
+    }
+
+    fn about(right: About) -> About {
         right
     }
 
@@ -72,6 +76,10 @@ impl<M: Mutation> Backend for Mutant<M> {
 
     fn name() -> &'static str {
         "mutants/inotify"
+    }
+
+    fn about(&self) -> About {
+        M::about(About::of::<Self>())
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {

@@ -3,6 +3,7 @@
 use std::{marker::PhantomData, process::ExitCode, time::Duration};
 
 use notify_backend::{
+    choice::FirstOf,
     compliance::{Profile, Suite},
     prelude::*,
 };
@@ -35,6 +36,7 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "right, known" => {
             Suite::of::<InotifyBackend>().deviation(EASY, "it never says a word").main()
         }
+        "first of two" => Suite::of::<FirstOf<(InotifyBackend, Like<Silent>)>>().main(),
         "unknown case" => Suite::of::<InotifyBackend>().deviation("FIL99", "a slip").main(),
         _ => panic!("no program {program}"),
     }

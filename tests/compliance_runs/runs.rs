@@ -74,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
         Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
         Trial::test("unavailable_to_some_users", unavailable_to_some_users),
+        Trial::test("more_than_the_type_promises", more_than_the_type_promises),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -215,4 +216,12 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     assert!(markdown.contains(advice), "{markdown}");
     assert!(markdown.contains(&format!("\nProgress: {progress}\n")), "{markdown}");
     Ok(())
+}
+
+/// The type promises to watch folders, since its last resort can do no more; the value does much more.
+fn more_than_the_type_promises() -> Result<(), Failed> {
+    let run = run("first of two", &["changing::all_gone", "--exact"])?;
+    run.says("backend: your-namespace/inotify (")?;
+    run.says("1 passed; 0 failed; 0 ignored")?;
+    run.succeeds()
 }

@@ -43,6 +43,7 @@ pub(super) const GROUP: Group = Group {
         CHANGE_RIGHT_AFTER_NEW,
         CHANGE_BEFORE_NEW,
         CAPABILITIES,
+        ABOUT,
         NAME,
         DEBUG,
         MOVED_BETWEEN_THREADS,
@@ -368,7 +369,7 @@ const CAPABILITIES: Case = Case {
     why: "A frontend chooses a backend by them, once.",
     usual_cause: "They are computed from the machine's state, or one is left out.",
     run: |lab| {
-        let all: Vec<Capabilities> = (0..3).map(|_| lab.capabilities()).collect();
+        let all: Vec<Capabilities> = (0..3).map(|_| lab.declared().capabilities).collect();
         let first = all[0];
         let different: HashSet<_> = all.into_iter().collect();
         ensure(different.len() == 1, "the same capabilities at every call", || {
@@ -387,6 +388,32 @@ const CAPABILITIES: Case = Case {
     ..Case::MUST
 };
 
+const ABOUT: Case = Case {
+    id: "CON24",
+    name: "about",
+    checks: "What a backend says of itself once it is made (`about`) includes what its type declares and \
+             what that implies, and is the same at every call.",
+    why: "A frontend that has chosen by the type relies on the value.",
+    usual_cause: "The capabilities are made anew, instead of adding to those of `About::of::<Self>()`.",
+    run: |lab| {
+        let backend = lab.make(vec![lab.anything()?]);
+        let backend = backend
+            .or_else(|error| fail("`new` makes a backend", format!("it answered: {error}")))?;
+        let (about, declared) = (backend.about(), lab.declared().capabilities);
+        let lost = declared.difference(about.capabilities);
+        ensure(lost.is_empty(), "what the type declares is promised", || {
+            format!("missing is: {lost}")
+        })?;
+        let missing = about.capabilities.missing();
+        ensure(missing.is_empty(), "what a capability implies is promised too", || {
+            format!("missing is: {missing}")
+        })?;
+        let again = backend.about();
+        ensure(again == about, "the same at every call", || format!("{about:?}, then {again:?}"))
+    },
+    ..Case::MUST
+};
+
 const NAME: Case = Case {
     id: "CON14",
     name: "name",
@@ -394,7 +421,7 @@ const NAME: Case = Case {
     why: "Frontends list backends by name; two of one name cannot be told apart.",
     usual_cause: "The namespace is left out.",
     run: |lab| {
-        let name = lab.name();
+        let name = lab.declared().name;
         let (namespace, platform) = name.split_once('/').unwrap_or_default();
         let whole = [namespace, platform].iter().all(|part| {
             !part.is_empty() && !part.contains('/') && !part.contains(char::is_whitespace)
