@@ -1,5 +1,7 @@
 //! The contract: the [`Backend`] trait and the [`Watch`]es it is given.
 
+mod networked;
+
 use std::{
     fmt::{self, Debug},
     io,
@@ -9,6 +11,7 @@ use std::{
 use futures_core::Stream;
 use tokio::runtime::Handle;
 
+pub use self::networked::is_networked;
 use crate::{
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},

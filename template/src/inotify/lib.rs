@@ -3,7 +3,7 @@
 //! Folders are watched one by one; [`recursion`](notify_backend::recursion) keeps track of them.
 //! This file is the backend's outside. `watched.rs` says what each event means for what is watched,
 //! with `renames.rs` for folders on their way and `files.rs` for watched files; `kernel.rs` holds the
-//! platform's flags and calls.
+//! platform's flags and calls, and `settings.rs` what can be chosen.
 //!
 //! # What it does at the edges
 //!
@@ -21,18 +21,21 @@
 //! - While new folders are listed, and all of them after a loss, nothing tells of files in them that
 //!   are opened and read: to list folders opens and reads them, and to hear of that as well would
 //!   fill the kernel's queue.
-//! - Changes through memory maps, and those made elsewhere on a network file system, are not
-//!   reported by the kernel.
+//! - Changes through memory maps are not reported by the kernel, and of a network file system only those
+//!   that this machine makes. A watched path there is refused, unless [`Settings::watch_networked`] allows
+//!   it; what is mounted below a watched path is not looked at.
 
 mod files;
 mod kernel;
 mod renames;
+mod settings;
 mod watched;
 
-use std::{fs, io, ops::Range, task::ready};
+use std::{fs, io, ops::Range, slice, task::ready};
 
 use notify_backend::prelude::*;
 
+pub use crate::settings::Settings;
 use crate::{
     kernel::{Kernel, RawEvent},
     watched::{Watched, explain},
@@ -59,28 +62,46 @@ pub struct InotifyBackend {
     is_drained: bool,
     // Whether nothing more can be read.
     has_ended: bool,
+    settings: Settings,
     watched: Watched,
 }
 
-impl Backend for InotifyBackend {
-    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+impl InotifyBackend {
+    /// As [`new`](Backend::new), but with settings other than the default.
+    pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
         check_watches(&watches)?;
         if !Path::new("/proc/self/fd").exists() {
             let reason = "the inotify backend needs the proc file system at /proc";
             return Err(BackendError::unavailable(reason));
         }
+        settings.check(&watches)?;
         let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             unread: 0..0,
             is_drained: false,
             has_ended: false,
+            settings,
             watched: Watched::new(kernel),
         };
         for watch in watches {
-            backend.watch(watch)?;
+            backend.add(watch)?;
         }
         Ok(backend)
+    }
+
+    fn add(&mut self, watch: Watch) -> Result<(), BackendError> {
+        watch.check(CAPABILITIES)?;
+        match metadata(&watch) {
+            Ok(metadata) => self.watched.add(watch, metadata.is_dir()),
+            Err(error) => Err(explain(watch.path, error)),
+        }
+    }
+}
+
+impl Backend for InotifyBackend {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Self::with_settings(Settings::default(), watches)
     }
 
     fn capabilities() -> Capabilities {
@@ -95,11 +116,8 @@ impl Backend for InotifyBackend {
         if self.has_ended {
             return Err(BackendError::Ended);
         }
-        watch.check(CAPABILITIES)?;
-        match metadata(&watch) {
-            Ok(metadata) => self.watched.add(watch, metadata.is_dir()),
-            Err(error) => Err(explain(watch.path, error)),
-        }
+        self.settings.check(slice::from_ref(&watch))?;
+        self.add(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
@@ -119,7 +137,7 @@ impl Stream for InotifyBackend {
     type Item = StreamItem;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        let Self { buffer, unread, is_drained, has_ended, watched } = self.get_mut();
+        let Self { buffer, unread, is_drained, has_ended, watched, .. } = self.get_mut();
         loop {
             if let Some(item) = watched.ready.pop_front() {
                 return Poll::Ready(Some(item));

@@ -45,10 +45,13 @@ impl<'a> Scene<'a> {
         Self { backend, mount, local, barriers: 0, runtime }
     }
 
-    /// Another backend that watches the mount.
-    pub(crate) fn beside<B: Backend>(&self) -> B {
+    /// Another backend that watches the mount, if it will.
+    pub(crate) fn beside<B: Backend>(
+        &self,
+        new: impl FnOnce(Vec<Watch>) -> Result<B, BackendError>,
+    ) -> Result<B, BackendError> {
         let _entered = self.runtime.enter();
-        B::new(vec![Watch::recursive(self.mount.path(""))]).expect("it can be watched")
+        new(vec![Watch::recursive(self.mount.path(""))])
     }
 
     /// The items up to the report of a change, which is given as an event is printed. Fails if that

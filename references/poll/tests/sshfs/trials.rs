@@ -3,8 +3,12 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::ExitCode, time::Duration};
 
 use libtest_mimic::{Arguments, Completion, Trial};
-use notify_backend::event::EventKind;
-use notify_backend_inotify::InotifyBackend;
+use notify_backend::{
+    Backend as _, Watch, backend::is_networked, choice::FirstOf, error::BackendError,
+    event::EventKind,
+};
+use notify_backend_inotify::{self as inotify, InotifyBackend};
+use notify_backend_poll::PollBackend;
 
 use crate::{
     mount::Mount,
@@ -14,6 +18,9 @@ use crate::{
 pub(crate) fn run() -> ExitCode {
     let trials = vec![
         trial("changes_behind_the_mount_are_reported", changes_behind_the_mount_are_reported),
+        trial("the_mount_is_networked", the_mount_is_networked),
+        trial("inotify_refuses_the_mount", inotify_refuses_the_mount),
+        trial("what_looks_is_taken_instead", what_looks_is_taken_instead),
         trial("a_mount_that_fails_is_an_error_once", a_mount_that_fails_is_an_error_once),
         trial(
             "a_drop_waits_a_second_for_a_silent_server",
@@ -38,7 +45,8 @@ fn changes_behind_the_mount_are_reported(mount: &Mount) {
     let behind = |name| mount.behind(name);
     fs::write(behind("old"), "content").unwrap();
     let mut scene = Scene::new(mount);
-    let inotify: InotifyBackend = scene.beside();
+    let allowed = inotify::Settings::default().watch_networked(true);
+    let inotify = scene.beside(|watches| InotifyBackend::with_settings(allowed, watches)).unwrap();
 
     fs::write(mount.elsewhere("new"), "content").unwrap();
     fs::rename(mount.elsewhere("new"), behind("new")).unwrap();
@@ -76,6 +84,34 @@ fn changes_behind_the_mount_are_reported(mount: &Mount) {
     let changes: Vec<_> =
         kinds.filter(|event| !matches!(event.kind, EventKind::Access(_))).collect();
     assert_eq!(changes.len(), 1, "inotify reports {changes:?}");
+}
+
+fn the_mount_is_networked(mount: &Mount) {
+    fs::write(mount.behind("file"), "content").unwrap();
+    for name in ["", "file"] {
+        assert!(is_networked(&mount.path(name)).unwrap(), "{name:?} in the mount");
+        assert!(!is_networked(&mount.behind(name)).unwrap(), "{name:?} behind it");
+    }
+}
+
+fn inotify_refuses_the_mount(mount: &Mount) {
+    let scene = Scene::new(mount);
+    let refused = scene.beside(InotifyBackend::new).unwrap_err();
+    assert!(matches!(refused, BackendError::Unavailable { .. }), "{refused}");
+    assert_eq!(refused.paths(), [mount.path("")]);
+
+    let local = vec![Watch::recursive(mount.behind(""))];
+    let mut backend = scene.beside(|_| InotifyBackend::new(local)).unwrap();
+    let refused = backend.watch(Watch::recursive(mount.path(""))).unwrap_err();
+    assert_eq!(refused.paths(), [mount.path("")], "{refused}");
+}
+
+fn what_looks_is_taken_instead(mount: &Mount) {
+    let scene = Scene::new(mount);
+    let taken = scene.beside(FirstOf::<(InotifyBackend, PollBackend)>::new).unwrap();
+    assert_eq!(taken.about().name, PollBackend::name());
+    fs::write(mount.behind("new"), "content").unwrap();
+    scene.of_other(taken, "create/file new");
 }
 
 fn a_mount_that_fails_is_an_error_once(mount: &Mount) {
