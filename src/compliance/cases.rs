@@ -10,7 +10,7 @@ mod hardlinks;
 mod metadata;
 mod names;
 mod ordering;
-mod overflow;
+pub(super) mod overflow;
 mod permissions;
 mod recursion;
 mod renames;

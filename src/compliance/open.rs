@@ -3,7 +3,13 @@
 
 use std::{cmp::Ordering, env, fs, path::Path};
 
-use super::{case::Listed, cases, process::Verdict, report::Entry, subject::Subject};
+use super::{
+    case::Listed,
+    cases::{self, overflow},
+    process::Verdict,
+    report::Entry,
+    subject::Subject,
+};
 use crate::capability::{Capabilities, Capability};
 
 /// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
@@ -23,8 +29,21 @@ pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
     }
     if !entries.is_empty() {
         points.extend(untested(declared, entries));
+        points.extend(loss_untested(entries));
     }
     points
+}
+
+/// That loss is not tested, unless it could be provoked or the backend has no queue.
+fn loss_untested(entries: &[Entry]) -> Option<String> {
+    let is_it = |entry: &&Entry| entry.listed.case.id == overflow::ALIVE_AFTER_LOSS.id;
+    match &entries.iter().find(is_it)?.verdict {
+        Verdict::Ignored(reason) if reason == overflow::NOT_LOST => Some(format!(
+            "loss is not tested: {reason}; make its queue smaller, or say in the documentation why \
+             nothing can be lost"
+        )),
+        _ => None,
+    }
 }
 
 /// What is declared, although no case that tests it was run. Where the suite has none, nobody can do
@@ -200,6 +219,20 @@ mod tests {
             Capability::WatchRecursively,
         ]);
         assert!(untested(declared, &run(&[])).is_empty());
+    }
+
+    #[test]
+    fn loss_that_could_not_be_provoked() {
+        let ignored_for = |reason: &str| {
+            let mut entries = run(&["overflow"]);
+            for entry in &mut entries {
+                entry.verdict = Verdict::Ignored(reason.into());
+            }
+            loss_untested(&entries)
+        };
+        assert!(ignored_for(overflow::NOT_LOST).unwrap().starts_with("loss is not tested: "));
+        assert_eq!(ignored_for("the profile says that states are compared"), None);
+        assert_eq!(loss_untested(&run(&[])), None);
     }
 
     #[test]

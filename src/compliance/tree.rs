@@ -85,6 +85,27 @@ impl Tree {
         })
     }
 
+    /// Renames a file along these names, which are noted, and back.
+    pub(super) fn rename_along(&self, file: &str, names: &[PathBuf]) -> Check {
+        let start = self.path(file);
+        let (mut at, mut left) = (&start, names.iter().chain([&start]).peekable());
+        self.make(&format!("rename along {} names and back to", names.len()), file, |_| {
+            while let Some(next) = left.peek() {
+                fs::rename(at, next)?;
+                at = next;
+                left.next();
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes so many names that nothing has had yet.
+    pub(super) fn new_names(&self, prefix: &str, count: usize) -> Vec<PathBuf> {
+        let start = self.history.lock().len();
+        let names = (start..start + count).map(|i| self.path(format!("{prefix}{i}")));
+        names.inspect(|path| self.history.note(path)).collect()
+    }
+
     /// Makes a file with a content, or replaces that of one.
     pub(super) fn write(&self, path: impl AsRef<Path>, content: &str) -> Check {
         self.make("write", path, |path| fs::write(path, content))

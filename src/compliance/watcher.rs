@@ -193,6 +193,11 @@ impl Watcher {
         self.seen[self.step..].iter().map(|seen| &seen.event)
     }
 
+    /// The event that was reported last in this step.
+    pub(super) fn latest(&self) -> Option<&Event> {
+        self.seen[self.step..].last().map(|seen| &seen.event)
+    }
+
     /// Begins a new step: what was reported before is not looked at any more.
     pub(super) fn next_step(&mut self) {
         self.step = self.seen.len();

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     io,
     sync::{Arc, Mutex},
     task::{Wake, Waker},
@@ -9,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use notify_backend::prelude::*;
+use notify_backend::{
+    channel::{Receiver, channel},
+    prelude::*,
+};
 use notify_backend_inotify::InotifyBackend;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -41,6 +45,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LeaksInterruption>("leaks_interruption", &["STR14"]),
         entry::<PromisesTooMuch>("promises_too_much", &["STR16"]),
         entry::<Hoards>("hoards", &["OVF05"]),
+        entry::<LosesAhead>("loses_ahead", &["OVF01"]),
     ]
 }
 
@@ -317,5 +322,49 @@ impl Mutation for Hoards {
             }
         }
         self.queue.pop_front().map_or(Poll::Pending, |(item, _)| Poll::Ready(Some(item)))
+    }
+}
+
+/// Reads ahead in a thread of its own, as backends do whose platform blocks. That takes more than the
+/// kernel's queue holds, and what finds no room there is lost without a word.
+#[derive(Debug, Default)]
+pub(crate) struct LosesAhead {
+    ahead: Option<Receiver>,
+}
+impl Mutation for LosesAhead {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        const ROOM: usize = 50_000;
+        const LOOK_WHETHER_CLOSED: Duration = Duration::from_millis(20);
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| BackendError::unavailable(error.to_string()))?;
+        let entered = runtime.enter();
+        let mut source = InotifyBackend::new(watches)?;
+        drop(entered);
+        let (sender, ahead) = channel(ROOM);
+        thread::spawn(move || {
+            runtime.block_on(async {
+                while !sender.is_closed() {
+                    let next = poll_fn(|cx| Pin::new(&mut source).poll_next(cx));
+                    match tokio::time::timeout(LOOK_WHETHER_CLOSED, next).await {
+                        Ok(Some(Ok(event))) => sender.send(event),
+                        Ok(Some(Err(error))) => sender.send_error(error),
+                        Ok(None) => break,
+                        Err(_nothing_came) => {}
+                    }
+                }
+            });
+        });
+        Ok((InotifyBackend::new(Vec::new())?, Self { ahead: Some(ahead) }))
+    }
+
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        let Some(ahead) = &mut self.ahead else { return Pin::new(inner).poll_next(cx) };
+        loop {
+            match Pin::new(&mut *ahead).poll_next(cx) {
+                Poll::Ready(Some(Ok(Event { kind: EventKind::Missed(_), .. }))) => {}
+                polled => return polled,
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Overflow, and what is said of it (OVF).
 
-use std::fs;
+use std::{cell::RefCell, collections::HashSet, fs, path::Path};
 
 use crate::{
     backend::Watch,
@@ -48,50 +48,107 @@ const LOSS_IS_SAID: Case = Case {
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.guard.may_miss = true;
         lab.tree.create_many(files)?;
-        let folder = lab.path("");
-        watcher.read_until_told(|watcher| {
-            watcher.has_missed_in(&folder) || watcher.created_paths().len() == files
-        })?;
-        let told = watcher.created_paths().len();
-        if told == files {
-            return Err(Stop::Ignored(format!("{files} changes do not overflow this backend")));
+        told_or_missed(lab, &mut watcher, files, |watcher| watcher.created_paths().len())?;
+        for renames in storms(lab) {
+            if watcher.has_missed() {
+                return Ok(());
+            }
+            watcher.next_step();
+            storm(lab, renames)?;
+            let named = RefCell::new(HashSet::new());
+            told_or_missed(lab, &mut watcher, renames, |watcher| {
+                let latest = watcher.latest().map(|event| &event.path);
+                named.borrow_mut().extend(latest.filter(|path| is_of_storm(path)).cloned());
+                named.borrow().len()
+            })?;
         }
-        ensure(watcher.has_missed_in(&folder), format!("{files} names, or Missed"), || {
-            format!("{told} names were reported, and no Missed for the folder or everything")
-        })
+        if watcher.has_missed() || lab.profile.sampled { Ok(()) } else { Err(not_lost()) }
     },
     ..Case::MUST
 };
 
+/// Reads until as many names as `all` were `told`, or the loss of some; fails if neither comes.
+fn told_or_missed(
+    lab: &Lab,
+    watcher: &mut Watcher,
+    all: usize,
+    // Asked after each item.
+    told: impl Fn(&Watcher) -> usize,
+) -> Check {
+    let folder = lab.path("");
+    watcher.read_until_told(|watcher| watcher.has_missed_in(&folder) || told(watcher) == all)?;
+    let told = told(watcher);
+    ensure(told == all || watcher.has_missed_in(&folder), format!("{all} names, or Missed"), || {
+        format!("{told} names were reported, and no Missed for the folder or everything")
+    })
+}
+
 /// How many events the platform's queue holds, or a number that is commonly more: 64 KiB of
 /// `ReadDirectoryChangesW` take some 1 600 events of short names.
 fn queue_limit() -> usize {
-    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
-    limit.ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(2_000)
+    let limits = ["inotify", "fanotify"].map(|facility| {
+        let limit = fs::read_to_string(format!("/proc/sys/fs/{facility}/max_queued_events"));
+        limit.ok().and_then(|limit| limit.trim().parse().ok())
+    });
+    limits.into_iter().flatten().max().unwrap_or(2_000)
 }
+
+/// The numbers of renames that are tried, one after the other, until events are lost: a backend with
+/// a thread of its own has read ahead what the first ones make.
+fn storms(lab: &Lab) -> impl Iterator<Item = usize> {
+    let times: &[usize] = if lab.profile.sampled { &[] } else { &[1, 2, 4, 8] };
+    times.iter().map(|times| times * queue_limit())
+}
+
+/// Renames the file `one` so many times, and back. Each name is a new one, since facilities merge what
+/// is told of the same names: fanotify takes renames to and fro for two.
+fn storm(lab: &Lab, renames: usize) -> Check {
+    if !lab.path("one").exists() {
+        lab.tree.create("one")?;
+    }
+    let names = lab.tree.new_names(STORM, renames);
+    lab.tree.rename_along("one", &names)
+}
+
+/// What the names of a storm begin with.
+const STORM: &str = "storm-";
+
+fn is_of_storm(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(STORM.as_bytes()))
+}
+
+/// Ignores the case, before its scene is set, for a backend that has no queue.
+fn needs_queue(lab: &Lab) -> Check {
+    if lab.profile.sampled {
+        return Err(Stop::Ignored("the profile says that states are compared".into()));
+    }
+    Ok(())
+}
+
+/// Ignores the case, since no event was lost.
+fn not_lost() -> Stop {
+    Stop::Ignored(NOT_LOST.into())
+}
+
+/// The reason why a case is ignored for a backend that should have lost something.
+pub(in crate::compliance) const NOT_LOST: &str =
+    "no queue of this backend could be made to overflow";
 
 /// Makes more changes than the queue holds, and reads until the loss was said; ignores the case if
 /// nothing was lost.
 fn overflow(lab: &Lab, watcher: &mut Watcher) -> Check {
     watcher.guard.may_miss = true;
-    let rounds = queue_limit();
-    let (one, other) = (lab.path("one"), lab.path("other"));
-    lab.tree.create("one")?;
-    // Renames are never merged, and each is two events.
-    lab.tree.make(&format!("rename to and fro {rounds} times"), "other", |_| {
-        (0..rounds).try_for_each(|_| {
-            fs::rename(&one, &other)?;
-            fs::rename(&other, &one)
-        })
-    })?;
-    watcher.settle()?;
-    if watcher.has_missed() {
-        return Ok(());
+    for renames in storms(lab) {
+        storm(lab, renames)?;
+        watcher.settle()?;
+        if watcher.has_missed() {
+            return Ok(());
+        }
     }
-    Err(Stop::Ignored(format!("{rounds} renames do not overflow this backend")))
+    Err(not_lost())
 }
 
-const ALIVE_AFTER_LOSS: Case = Case {
+pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
     id: "OVF02",
     name: "alive_after_loss",
     needs: &[WatchFolders],
@@ -99,6 +156,7 @@ const ALIVE_AFTER_LOSS: Case = Case {
     why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
     usual_cause: "The overflow is taken for an error, and ends the reading.",
     run: |lab| {
+        needs_queue(lab)?;
         let mut watcher = lab.watch([lab.flat()])?;
         overflow(lab, &mut watcher)?;
         watcher.forget_events();
@@ -117,41 +175,39 @@ const FOLDERS_AFTER_LOSS: Case = Case {
     why: "wazuh#6299, wazuh#6445; watchman crawls again, git flushes and starts anew.",
     usual_cause: "After an overflow the backend tells others to look again and does not look itself.",
     run: |lab| {
-        lab.tree.mkdir_all("moved/sub")?;
-        lab.tree.mkdir_all("removed/sub")?;
+        needs_queue(lab)?;
+        for round in 0..storms(lab).count() {
+            lab.tree.mkdir_all(format!("{round}/moved/sub"))?;
+            lab.tree.mkdir_all(format!("{round}/removed/sub"))?;
+        }
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.guard.may_miss = true;
-        let rounds = queue_limit();
-        let (one, other) = (lab.path("one"), lab.path("other"));
-        lab.tree.create("one")?;
-        lab.tree.make(&format!("rename to and fro {rounds} times"), "other", |_| {
-            (0..rounds).try_for_each(|_| {
-                fs::rename(&one, &other)?;
-                fs::rename(&other, &one)
-            })
-        })?;
-        for i in 0..50 {
-            lab.tree.mkdir_all(format!("new-{i}/sub"))?;
+        for (round, renames) in storms(lab).enumerate() {
+            storm(lab, renames)?;
+            for i in 0..50 {
+                lab.tree.mkdir_all(format!("{round}/new-{i}/sub"))?;
+            }
+            lab.tree.rename(format!("{round}/moved"), format!("{round}/new-0/moved"))?;
+            lab.tree.remove_all(format!("{round}/removed"))?;
+            lab.tree.mkdir_all(format!("{round}/removed/again"))?;
+            watcher.settle()?;
+            if !watcher.has_missed() {
+                continue;
+            }
+            watcher.forget_events();
+            let folders: Vec<_> = (0..50)
+                .map(|i| format!("{round}/new-{i}/sub"))
+                .chain([format!("{round}/new-0/moved/sub"), format!("{round}/removed/again")])
+                .collect();
+            for folder in &folders {
+                lab.tree.create(format!("{folder}/file"))?;
+            }
+            for folder in &folders {
+                watcher.saw(created_file(format!("{folder}/file")))?;
+            }
+            return Ok(());
         }
-        lab.tree.rename("moved", "new-0/moved")?;
-        lab.tree.remove_all("removed")?;
-        lab.tree.mkdir_all("removed/again")?;
-        watcher.settle()?;
-        if !watcher.has_missed() {
-            return Err(Stop::Ignored(format!("{rounds} renames do not overflow this backend")));
-        }
-        watcher.forget_events();
-        let folders: Vec<_> = (0..50)
-            .map(|i| format!("new-{i}/sub"))
-            .chain(["new-0/moved/sub".into(), "removed/again".into()])
-            .collect();
-        for folder in &folders {
-            lab.tree.create(format!("{folder}/file"))?;
-        }
-        for folder in &folders {
-            watcher.saw(created_file(format!("{folder}/file")))?;
-        }
-        Ok(())
+        Err(not_lost())
     },
     ..Case::MUST
 };
@@ -165,6 +221,7 @@ const PICTURE_AFTER_LOSS: Case = Case {
     why: "watchman's test_force_recrawl; that is all that `Missed` is good for.",
     usual_cause: "`Missed` is reported before events that belong in front of it.",
     run: |lab| {
+        needs_queue(lab)?;
         let mut watcher = lab.watch([lab.flat()])?;
         overflow(lab, &mut watcher)?;
         watcher.keep(Mirror::of(&lab.path(""), false));
@@ -195,17 +252,13 @@ const SLOW_CONSUMER: Case = Case {
 
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.guard.may_miss = true;
-        let (one, other) = (lab.path("x".repeat(200)), lab.path("y".repeat(200)));
-        lab.tree.create(&one)?;
+        let file = "x".repeat(200);
+        lab.tree.create(&file)?;
+        let names = lab.tree.new_names(&"y".repeat(190), 5000);
         let before = Holdings::memory();
         let mut most = 0;
         for _ in 0..30 {
-            lab.tree.make("rename to and fro 5000 times", &other, |_| {
-                (0..2500).try_for_each(|_| {
-                    fs::rename(&one, &other)?;
-                    fs::rename(&other, &one)
-                })
-            })?;
+            lab.tree.rename_along(&file, &names)?;
             watcher.turn_runtime();
             let before_that = watcher.events().count();
             watcher.read_until_told(|watcher| watcher.events().count() > before_that)?;
@@ -228,6 +281,7 @@ const LOSS_IN_LARGE_TREE: Case = Case {
     why: "The accesses of a backend's own scan overflow the queue again, and it scans for ever.",
     usual_cause: "The platform is asked for accesses while the folders are listed.",
     run: |lab| {
+        needs_queue(lab)?;
         lab.tree.make("make 5000 folders in the folders in", "wide", |wide| {
             (0..5000)
                 .try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
@@ -251,6 +305,7 @@ const MISSED_IS_RARE: Case = Case {
     why: "The reaction to it is to look at everything again.",
     usual_cause: "Each event that finds the queue full makes a `Missed`.",
     run: |lab| {
+        needs_queue(lab)?;
         let mut watcher = lab.watch([lab.flat()])?;
         overflow(lab, &mut watcher)?;
         watcher.settle()?;
@@ -271,6 +326,7 @@ const READER_COMES_TO_REST: Case = Case {
     run: |lab| {
         const ROUNDS: usize = 4;
 
+        needs_queue(lab)?;
         // To open, read and close one is three events where these are asked for.
         let files = queue_limit() / 2;
         lab.tree.make(&format!("write {files} files in"), "", |folder| {
@@ -303,6 +359,7 @@ const PART_OF_LOSS: Case = Case {
     usual_cause: "`Missed` names the folder whose event found the queue full, but those of others \
                   were lost as well.",
     run: |lab| {
+        needs_queue(lab)?;
         let files = queue_limit() + 1000;
         lab.tree.mkdir("one")?;
         lab.tree.mkdir("other")?;
@@ -318,7 +375,7 @@ const PART_OF_LOSS: Case = Case {
         if watcher.has_missed() {
             return Ok(());
         }
-        Err(Stop::Ignored(format!("{files} changes do not overflow this backend")))
+        Err(not_lost())
     },
     ..Case::MUST
 };
