@@ -1,61 +1,8 @@
-//! Chores of this repository, run as `cargo xtask COMMAND`.
+//! The program. All it does is in the library: cargo compiles that as soon as it knows the interface of
+//! the libraries below, while their code is still being generated, and a program only afterwards.
 
-mod answers;
-mod environment;
-mod git;
-mod interruption;
-mod line_ends;
-mod merge;
-mod new;
-mod next;
-mod questions;
-mod template;
-mod upgrade;
-
-use std::{
-    env,
-    process::{self, ExitCode},
-};
-
-use anyhow::Result;
-use clap::Parser;
-
-/// Chores of the notify-backend repository.
-#[derive(Parser)]
-#[command(bin_name = "cargo xtask")]
-enum Command {
-    New(new::New),
-    Upgrade(upgrade::Upgrade),
-}
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command = Command::parse();
-    run(&command).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
-}
-
-fn run(command: &Command) -> Result<ExitCode> {
-    // The environment of a process should not be changed from within, so that of another is.
-    let changes = environment::changes();
-    if !changes.is_empty() {
-        let mut again = process::Command::new(env::current_exe()?);
-        again.args(env::args_os().skip(1));
-        for (name, value) in changes {
-            match value {
-                Some(value) => again.env(name, value),
-                None => again.env_remove(name),
-            };
-        }
-        // In place of this process, where that can be: a signal is for the one that works.
-        #[cfg(unix)]
-        return Err(std::os::unix::process::CommandExt::exec(&mut again).into());
-        #[cfg(not(unix))]
-        return Ok(if again.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-    }
-    match command {
-        Command::New(new) => new.run(),
-        Command::Upgrade(upgrade) => upgrade.run(),
-    }
+    xtask::main()
 }
