@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    num::NonZero,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -157,7 +158,8 @@ impl Suite {
             return ExitCode::SUCCESS;
         }
         let (arguments, report) = arguments(std::env::args_os());
-        let arguments = Arguments::from_iter(arguments);
+        let mut arguments = Arguments::from_iter(arguments);
+        arguments.test_threads.get_or_insert_with(cases_at_a_time);
         let (card, hearing) = (Arc::new(ScoreCard::default()), Arc::new(Hearing::default()));
         let check = self.check();
         let is_written = !matches!(check, Err((NOT_WRITTEN, _)));
@@ -386,6 +388,12 @@ fn conclude(
         }
         (Verdict::Failed(_), None, Level::May) => Ok(Completion::ignored_with("MAY, and does not")),
     }
+}
+
+/// How many cases are run at a time where no argument says it. Each is a process that mostly waits, so
+/// that more of them than processors take less time in all.
+fn cases_at_a_time() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).max(6)
 }
 
 /// The program's arguments without `--report FILE`, and that file.

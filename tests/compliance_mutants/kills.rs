@@ -162,7 +162,9 @@ pub(crate) fn main() -> ExitCode {
     if answers || entries.iter().any(|entry| entry.suite.answer()) {
         return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of them wait for what a mutant does not report.
+    arguments.test_threads.get_or_insert(6);
     let mut trials = vec![Trial::test("kill_table::has_no_gap", gaps(&entries))];
     let sampled_control = control.clone().profile(sampled());
     let controls = [

@@ -77,7 +77,10 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("more_than_the_type_promises", more_than_the_type_promises),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
     ];
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // They wait for other processes, which mostly wait too.
+    arguments.test_threads.get_or_insert(trials.len());
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn a_case_that_passes() -> Result<(), Failed> {

@@ -216,6 +216,9 @@ name = {name:?}
 edition = \"2024\"
 
 {dependencies}
+[lints.rust]
+warnings = \"deny\"
+
 [patch.crates-io]
 notify-backend.path = {:?}
 {NAME}.path = \"../{NAME}\"
@@ -223,6 +226,6 @@ notify-backend.path = {:?}
             repository()
         );
         fs::write(user.join("Cargo.toml"), manifest).unwrap();
-        passes(cargo(&user, &["check"]).env("RUSTFLAGS", "-D warnings"));
+        passes(&mut cargo(&user, &["check"]));
     }
 }

@@ -29,6 +29,11 @@ pub(crate) fn documents(folder: &Path) -> Vec<(String, Yaml<'static>)> {
     all.collect()
 }
 
+/// What cargo is to do instead of what a step asks for.
+const CARGO: &str = r#"case $1 in +*) shift;; esac
+case "$*" in "clippy --all-targets -- -D warnings") set -- build --all-targets;; esac
+"#;
+
 /// A job of a crate's workflow, and the machine that it believes to run on.
 pub(crate) struct Job<'a> {
     pub(crate) project: &'a Path,
@@ -101,15 +106,14 @@ impl<'a> Job<'a> {
     }
 
     /// Programs that a machine of GitHub has: with them, the toolchain that runs the tests is every
-    /// toolchain that a step may ask for.
+    /// toolchain that a step may ask for. It lints when it builds, see [`in_project`].
     fn programs(&self) -> PathBuf {
         let folder = self.temporary().join("programs");
         fs::create_dir_all(&folder).unwrap();
         let cargo = env::var("CARGO").unwrap();
-        for (name, script) in [
-            ("rustup", String::new()),
-            ("cargo", format!("case $1 in +*) shift;; esac\nexec '{cargo}' \"$@\"\n")),
-        ] {
+        for (name, script) in
+            [("rustup", String::new()), ("cargo", format!("{CARGO}exec '{cargo}' \"$@\"\n"))]
+        {
             let program = folder.join(name);
             fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
             make_executable(&program);

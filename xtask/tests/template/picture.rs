@@ -23,8 +23,9 @@ fn transcript() -> String {
     read(&repository().join("docs/first-steps.txt"))
 }
 
-/// Runs the commands in a project that was just made. `tested` is what `cargo test` printed there.
-pub(crate) fn check(project: &Path, tested: &str) {
+/// Runs the commands in a project that was just made, but `cargo test`: `tested` is what that printed,
+/// if it was run.
+pub(crate) fn check(project: &Path, tested: Option<&str>) {
     let mut sample = None;
     for step in transcript().split("$ ").skip(1) {
         let (command, shown) = step.split_once('\n').unwrap();
@@ -33,6 +34,7 @@ pub(crate) fn check(project: &Path, tested: &str) {
             // That is what was done before.
             ["cargo", "xtask", ..] | ["cd", _] => {}
             ["cargo", "test"] => {
+                let Some(tested) = tested else { continue };
                 let mut printed = tested.lines();
                 for line in shown.filter(|line| *line != ANYTHING) {
                     assert!(printed.any(|printed| is_shown(printed, line)), "{line}:\n{tested}");

@@ -140,6 +140,9 @@ pub(crate) fn cargo(project: &Path, arguments: &[&str]) -> Command {
 
 /// A program in a folder of ours, which may run cargo. What the crates there depend on is built once
 /// for all of them, in the versions of this repository; what is to be run, each has for itself.
+///
+/// Every build lints, by clippy's compiler, and a warning is an error: what `cargo clippy` does,
+/// without building everything once more.
 pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command {
     let lock = project.join("Cargo.lock");
     if !lock.exists() {
@@ -152,6 +155,8 @@ pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command 
         .env("CARGO_BUILD_BUILD_DIR", scratch("target"))
         .env("CARGO_TARGET_DIR", project.join("target"))
         .env("RUSTC_WORKSPACE_WRAPPER", own_compiler(project))
+        .env("CLIPPY_ARGS", "-Dwarnings")
+        .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TERM_COLOR", "never");
     command

@@ -2,7 +2,8 @@
 //! cases pass as it says.
 //!
 //! The page counts MUST cases, which are those that decide: whether others pass is no promise. A step
-//! runs those that it could make pass, and the last one runs the whole suite.
+//! runs those that it could make pass and that have not passed yet; another test runs the whole suite
+//! at the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -113,13 +114,25 @@ fn follow(parts: &mut impl Iterator<Item = Part>, project: &Path) -> Option<(Str
 /// A MUST case that only root can run, which readers are not.
 const ROOT_ONLY: &str = "META04";
 
-/// The compliance tests of the project, with these arguments.
-fn compliance(project: &Path, arguments: &[&str]) -> Command {
-    // Cases that fail wait for long, so that more of them at a time take no longer.
-    let all = ["test", "--test", "compliance", "--", "--test-threads", "8"];
-    let mut command = cargo(project, &all);
-    command.args(arguments);
-    command
+/// The crate that the reader writes.
+struct Project {
+    folder: PathBuf,
+    /// What its builds lint for, as clippy's compiler takes it.
+    lints: &'static str,
+}
+
+impl Project {
+    fn new(name: &str) -> Self {
+        let folder = generate("notify-backend-demo", &folder(name), &["start=skeleton"]);
+        Self { folder, lints: "-Dwarnings" }
+    }
+
+    /// Its compliance tests, with these arguments.
+    fn compliance(&self, arguments: &[&str]) -> Command {
+        let mut command = cargo(&self.folder, &["test", "--test", "compliance", "--"]);
+        command.args(arguments).env("CLIPPY_ARGS", self.lints);
+        command
+    }
 }
 
 /// The names of the MUST cases in a list of the suite's.
@@ -138,10 +151,10 @@ fn must_cases(list: &str) -> BTreeSet<String> {
 }
 
 /// The MUST cases that what is declared brings.
-fn due(project: &Path) -> BTreeSet<String> {
+fn due(project: &Project) -> BTreeSet<String> {
     let list = |arguments: &[&str]| {
         // Told so, the list says which of them the suite would ignore.
-        let list = passes(compliance(project, arguments).env("NEXTEST", "1"));
+        let list = passes(project.compliance(arguments).env("NEXTEST", "1"));
         must_cases(&list)
     };
     let (all, ignored) = (list(&["--list"]), list(&["--list", "--ignored"]));
@@ -149,14 +162,14 @@ fn due(project: &Path) -> BTreeSet<String> {
 }
 
 /// Runs these cases: those that pass, and those that say nothing of this backend.
-fn run(project: &Path, cases: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
-    let list = passes(&mut compliance(project, &["--list"]));
+fn run(project: &Project, cases: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let list = passes(&mut project.compliance(&["--list"]));
     let others =
         list.lines().filter_map(|line| Some(line.strip_suffix(": test")?.split_once("] ")?.1));
     let others = others.filter(|name| !cases.contains(*name));
     let skipped: Vec<_> = others.flat_map(|name| ["--skip", name]).collect();
     let arguments = [&["--exact"][..], &skipped].concat();
-    let said = text(&compliance(project, &arguments).output().unwrap());
+    let said = text(&project.compliance(&arguments).output().unwrap());
     println!("{said}");
     let verdict = |line: &str| {
         let (name, verdict) =
@@ -172,23 +185,12 @@ fn run(project: &Path, cases: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<
     (with("ok"), with("ignored"))
 }
 
-/// Runs the whole suite, in which no case may fail; returns how many MUST cases pass.
-fn run_all(project: &Path) -> usize {
-    let said = passes(&mut compliance(project, &[]));
-    let sum = said.lines().find_map(|line| line.strip_prefix("  all ")).unwrap();
-    let passed: usize = sum.split_whitespace().next().unwrap().parse().unwrap();
-    let as_root = format!("test [{ROOT_ONLY}] ");
-    let as_root = said.lines().filter(|line| line.starts_with(&as_root) && line.ends_with(" ok"));
-    passed - as_root.count()
-}
-
 #[test]
 fn walk_through() {
     let page = repository().join(PAGE);
     let mut written = read(&page);
-    let project: PathBuf =
-        generate("notify-backend-demo", &folder("walk-through"), &["start=skeleton"]);
-    let said = fails(&mut compliance(&project, &[]));
+    let mut project = Project::new("walk-through");
+    let said = fails(&mut project.compliance(&[]));
     let (_, first) = written.split_once("```text\n").unwrap();
     let (first, _) = first.split_once("\n```").unwrap();
     assert!(said.contains(first), "{said}");
@@ -197,17 +199,16 @@ fn walk_through() {
 
     let mut steps = 0;
     let mut passing = BTreeSet::new();
-    let mut to_pass = BTreeSet::new();
     let mut parts = parts(&written).into_iter();
-    while let Some((line, cases)) = follow(&mut parts, &project) {
+    while let Some((line, cases)) = follow(&mut parts, &project.folder) {
         steps += 1;
-        passes(&mut cargo(&project, &["fmt", "--check"]));
-        let mut clippy = cargo(&project, &["clippy", "--quiet", "--all-targets", "--"]);
+        passes(&mut cargo(&project.folder, &["fmt", "--check"]));
         // The page says that the first step leaves a field which nobody reads.
-        let dead_code = if steps == 1 { "--allow" } else { "--deny" };
-        passes(clippy.args(["--deny", "warnings", dead_code, "dead-code"]));
-
-        to_pass = due(&project);
+        project.lints = match steps {
+            1 => "-Dwarnings__CLIPPY_HACKERY__-Adead-code",
+            _ => "-Dwarnings",
+        };
+        let mut to_pass = due(&project);
         to_pass.retain(|name| name.contains(&cases));
         passing.retain(|name| to_pass.contains(name));
         let before = passing.len();
@@ -230,10 +231,31 @@ fn walk_through() {
         }
     }
     assert_eq!(steps, 7);
-    assert_eq!(run_all(&project), to_pass.len(), "what passes of all, and in parts");
-    let sources = files(&project.join("src")).into_iter();
+    // What is no part of the suite lints as well.
+    passes(&mut cargo(&project.folder, &["build", "--all-targets"]));
+    let sources = files(&project.folder.join("src")).into_iter();
     let lines: usize = sources.map(|(_, source)| source.lines().count()).sum();
     let lines = format!("about {} lines", (lines + 50) / 100 * 100);
     assert!(written.contains(&lines), "the backend has {lines}");
     assert_eq!(written.matches("\n## Step ").count(), steps + 1, "steps of the page");
+}
+
+/// No case fails at the end, and as many pass as the page says.
+#[test]
+#[ignore = "takes long, and in the other test each case passes after its step"]
+fn whole_suite() {
+    let page = read(&repository().join(PAGE));
+    let project = Project::new("walk-through-whole");
+    let mut parts = parts(&page).into_iter();
+    let scores = std::iter::from_fn(|| follow(&mut parts, &project.folder));
+    let (last, _) = scores.last().unwrap();
+
+    let said = passes(&mut project.compliance(&[]));
+    let sum = said.lines().find_map(|line| line.strip_prefix("  all ")).unwrap();
+    let passed: usize = sum.split_whitespace().next().unwrap().parse().unwrap();
+    let as_root = format!("test [{ROOT_ONLY}] ");
+    let as_root = said.lines().filter(|line| line.starts_with(&as_root) && line.ends_with(" ok"));
+    let passed = passed - as_root.count();
+    let right = format!("> `cargo test`: {passed} of {passed} MUST cases pass.");
+    assert!(last == right || !said.contains("namespaces: yes"), "{last}\n{said}");
 }
