@@ -53,6 +53,7 @@ use crate::{
     backend::{About, Backend, Watch},
     capability::Capability,
     error::BackendError,
+    settings::Hints,
 };
 
 /// A [`notify::Watcher`] that gets its events from the backend `B`.
@@ -120,12 +121,18 @@ use crate::{
 /// Symbolic links are followed where the configuration says so, as it does by default, and the backend
 /// declares [`Capability::FollowSymlinks`]. Accesses are not asked for, since notify 8 has no setting for
 /// them: a program that waits for the `Access(Close(Write))` of notify's inotify watcher does not get it.
+/// Its poll interval and whether to compare contents are [hints](Backend::with_hints) for the backend. The
+/// interval that notify's configuration has by default, 30 seconds, counts as none: the backend chooses.
+/// There is no polling by hand. Settings that notify does not know reach the backend by a
+/// [`Maker`](crate::settings::Maker): `NotifyWatcher<Made<Fast>>`.
+///
 /// [`configure`](Watcher::configure) changes nothing and returns `Ok(false)`.
 #[derive(Debug)]
 pub struct NotifyWatcher<B: Backend> {
     shared: Arc<Shared<B>>,
     runtime: Handle,
     follow_links: bool,
+    hints: Hints,
 }
 
 impl<B: Backend> NotifyWatcher<B> {
@@ -150,7 +157,7 @@ impl<B: Backend> NotifyWatcher<B> {
         }
         // Without the lock, so that the other instances go on meanwhile.
         let path = watch.path.clone();
-        let instance = Instance::new(B::new(vec![watch.clone()])?, watch);
+        let instance = Instance::new(B::with_hints(vec![watch.clone()], &self.hints)?, watch);
         // Dropped after the lock.
         let _replaced = self.shared.lock()?.replace(&path, instance);
         Ok(())
@@ -181,7 +188,7 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
             config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks);
         let shared = Arc::new(Shared::new());
         let runtime = thread::start(shared.clone(), event_handler)?;
-        Ok(Self { shared, runtime, follow_links })
+        Ok(Self { shared, runtime, follow_links, hints: hints(&config) })
     }
 
     fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
@@ -229,6 +236,16 @@ impl<B: Backend> Drop for NotifyWatcher<B> {
         drop(self.shared.end(shared::End::Dropped));
         self.shared.wake();
     }
+}
+
+/// What the configuration wishes for.
+fn hints(config: &Config) -> Hints {
+    let interval = config.poll_interval();
+    // What nobody has set is for the backend to choose.
+    let interval = interval.filter(|_| interval != Config::default().poll_interval());
+    let mut hints = Hints::default().with_compare_contents(config.compare_contents());
+    hints.poll_interval = interval;
+    hints
 }
 
 /// The path as notify's watchers report it.

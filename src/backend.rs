@@ -16,6 +16,7 @@ use crate::{
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},
     event::Event,
+    settings::Hints,
 };
 
 /// What a backend's stream yields: an event, or an error that concerns a part of what is watched.
@@ -240,6 +241,24 @@ pub trait Backend:
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
     where
         Self: Sized;
+
+    /// Watches `watches`, and heeds those of the `hints` that mean something to this backend. The provided
+    /// method is [`new`](Self::new), which heeds none.
+    ///
+    /// Write it where the backend has settings that a program may wish for without knowing it, such as how
+    /// often to look. Settings of its own are for a function of its own, and a
+    /// [`Maker`](crate::settings::Maker) that calls it.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new). A hint is no reason for one.
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError>
+    where
+        Self: Sized,
+    {
+        let _ = hints;
+        Self::new(watches)
+    }
 
     /// What every backend of this type promises; the same at every call. What depends on the machine, such
     /// as a privilege, is left out here and is part of [`about`](Self::about).

@@ -18,6 +18,7 @@ use crate::{
     backend::{About, Backend, StreamItem, Watch},
     capability::Capabilities,
     error::BackendError,
+    settings::Hints,
 };
 
 /// A backend that is the first of several which is available on this machine.
@@ -30,6 +31,9 @@ use crate::{
 /// Once one is taken, there is no change to another, neither when the stream ends nor when
 /// [`watch`](Backend::watch) fails: the gaps of two backends cannot be joined honestly. A program makes a
 /// new one, and looks at all that is watched.
+///
+/// [Hints](Backend::with_hints) reach the one that is taken. One that needs settings of its own is
+/// [`Made`](crate::settings::Made) by a maker: `FirstOf<(Daemon, Made<SlowPolling>)>`.
 ///
 /// Its type promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
 /// know which one it will be. Once it is made, [`about`](Backend::about) has those of the one taken.
@@ -79,9 +83,13 @@ impl<C: Candidates> FirstOf<C> {
 
 impl<C: Candidates> Backend for FirstOf<C> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Self::with_hints(watches, &Hints::default())
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         let (mut reasons, mut unavailable_at, mut limit) = (vec![], vec![], None);
         for Candidate { name, new, .. } in C::list() {
-            match new(watches.clone()) {
+            match new(watches.clone(), hints) {
                 Ok(backend) => {
                     let backend = Mutex::new(backend);
                     return Ok(Self { backend, candidates: PhantomData });
@@ -137,20 +145,20 @@ impl<C: Candidates> Stream for FirstOf<C> {
 /// The tuples of backends, of one to six.
 pub trait Candidates: sealed::List + Debug + 'static {}
 
-type Made = Result<Box<dyn Backend>, BackendError>;
+type Taken = Result<Box<dyn Backend>, BackendError>;
 
 /// What there is to know of a backend before there is one.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     name: &'static str,
     capabilities: Capabilities,
-    new: fn(Vec<Watch>) -> Made,
+    new: fn(Vec<Watch>, &Hints) -> Taken,
 }
 
 impl Candidate {
     fn of<B: Backend>() -> Self {
-        fn new<B: Backend>(watches: Vec<Watch>) -> Made {
-            Ok(Box::new(B::new(watches)?))
+        fn new<B: Backend>(watches: Vec<Watch>, hints: &Hints) -> Taken {
+            Ok(Box::new(B::with_hints(watches, hints)?))
         }
 
         Self { name: B::name(), capabilities: B::capabilities(), new: new::<B> }

@@ -51,6 +51,7 @@ pub mod prelude;
 pub mod recursion;
 #[cfg(feature = "sample")]
 pub mod sample;
+pub mod settings;
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

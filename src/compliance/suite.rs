@@ -27,7 +27,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    backend::{About, Backend, Watch},
+    backend::{About, Backend},
     capability::Capability,
     error::BackendError,
 };
@@ -76,7 +76,8 @@ const UNWRITTEN: &str = "NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN";
 const NOT_WRITTEN: &str = "implement_new_first";
 
 impl Suite {
-    /// The suite for the backend `B`, as a kernel facility without deviations.
+    /// The suite for the backend `B`, as a kernel facility without deviations. One that needs settings
+    /// that suit the suite is [`Made`](crate::settings::Made) with them.
     pub fn of<B: Backend>() -> Self {
         Self { subject: Subject::of::<B>(), profile: Profile::default(), deviations: Vec::new() }
     }
@@ -84,41 +85,6 @@ impl Suite {
     /// Says what the backend may honestly differ in.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
-        self
-    }
-
-    /// Makes the backend by other means than [`Backend::new`], such as settings that suit the suite.
-    /// It has to be the type that the suite is [of](Self::of).
-    ///
-    /// ```no_run
-    /// # use notify_backend::prelude::*;
-    /// # #[derive(Debug)]
-    /// # struct Acme;
-    /// # impl Acme {
-    /// #     fn with_port(port: u16, _: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
-    /// # }
-    /// # impl Backend for Acme {
-    /// #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
-    /// #     fn capabilities() -> Capabilities { Capabilities::NONE }
-    /// #     fn name() -> &'static str { "acme/acme" }
-    /// # }
-    /// # impl Stream for Acme {
-    /// #     type Item = StreamItem;
-    /// #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-    /// #         Poll::Pending
-    /// #     }
-    /// # }
-    /// use notify_backend::compliance::Suite;
-    ///
-    /// let suite = Suite::of::<Acme>().made_by(|watches| Ok(Box::new(Acme::with_port(80, watches)?)));
-    /// # let _ = suite;
-    /// ```
-    #[allow(clippy::type_complexity, reason = "an alias would hide what has to be written")]
-    pub fn made_by(
-        mut self,
-        new: fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>,
-    ) -> Self {
-        self.subject.new = new;
         self
     }
 

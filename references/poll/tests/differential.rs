@@ -6,17 +6,26 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     use std::time::Duration;
 
-    use notify_backend::compliance::{Profile, Suite, Verdict};
+    use notify_backend::{
+        compliance::{Profile, Suite, Verdict},
+        prelude::*,
+        settings::{Made, Maker},
+    };
     use notify_backend_inotify::InotifyBackend;
     use notify_backend_poll::{PollBackend, Settings};
 
     const INTERVAL: Duration = Duration::from_millis(10);
 
-    let suite = Suite::of::<PollBackend>()
-        .made_by(|watches| {
-            let settings = Settings::default().interval(INTERVAL);
-            Ok(Box::new(PollBackend::with_settings(settings, watches)?))
-        })
+    struct Fast;
+    impl Maker for Fast {
+        type Backend = PollBackend;
+
+        fn make(watches: Vec<Watch>) -> Result<PollBackend, BackendError> {
+            PollBackend::with_settings(Settings::default().interval(INTERVAL), watches)
+        }
+    }
+
+    let suite = Suite::of::<Made<Fast>>()
         .profile(Profile::default().sampled(INTERVAL))
         .beside::<InotifyBackend>(Profile::default());
     if suite.answer() {

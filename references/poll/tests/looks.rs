@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Hints};
 use notify_backend_poll::{PollBackend, Settings};
 use tempfile::TempDir;
 use tokio::{
@@ -99,6 +99,37 @@ fn write_in_secret(path: &Path, content: &str) {
     fs::write(path, content).expect("the file can be written");
     let file = File::options().write(true).open(path).expect("the file can be opened");
     file.set_times(FileTimes::new().set_modified(modified)).expect("the time can be set");
+}
+
+#[test]
+fn hints_are_settings() {
+    let hints =
+        Hints::default().with_poll_interval(Duration::from_secs(7)).with_compare_contents(true);
+    let backend = PollBackend::with_hints(vec![], &hints).expect("nothing is watched");
+    let settings = Settings::default().interval(Duration::from_secs(7)).compare_contents(true);
+    let settings = format!("{settings:?}");
+    assert!(format!("{backend:?}").contains(&settings), "{backend:?} has {settings}");
+}
+
+#[test]
+fn without_hints_the_settings_are_the_default() {
+    let backend = PollBackend::with_hints(vec![], &Hints::default()).expect("nothing is watched");
+    let settings = format!("{:?}", Settings::default());
+    assert!(format!("{backend:?}").contains(&settings), "{backend:?} has {settings}");
+}
+
+/// An interval that no clock can be set to is none to panic at.
+#[test]
+fn the_longest_interval_is_waited_for() {
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let settings = Settings::default().interval(Duration::MAX);
+    let watches = vec![Watch::recursive(folder.path())];
+    let backend = PollBackend::with_settings(settings, watches).expect("it can be watched");
+    let mut scene = Scene { backend, folder, runtime };
+    // The thread that looks would have panicked at once, which is an item.
+    let item = scene.next(Duration::from_millis(200));
+    assert!(item.is_none(), "{item:?}");
 }
 
 #[test]

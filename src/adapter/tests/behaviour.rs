@@ -1,6 +1,6 @@
 //! What is watched, and what is said of it.
 
-use std::{io, path::Path, sync::mpsc::TryRecvError};
+use std::{io, path::Path, sync::mpsc::TryRecvError, time::Duration};
 
 use notify::{
     ErrorKind, EventKind,
@@ -13,6 +13,7 @@ use crate::{
     capability::Capability,
     error::BackendError,
     event::{Event as Ours, Tracker},
+    settings::Hints,
 };
 
 #[test]
@@ -316,6 +317,33 @@ fn stream_has_ended() {
 fn it_cannot_be_configured_later() {
     let (mut watcher, _events) = watcher::<Able>();
     assert!(!watcher.configure(Config::default()).unwrap());
+}
+
+#[test]
+fn what_is_configured_is_a_hint_for_each_instance() {
+    let stage = Stage::new("what_is_configured");
+    let interval = Duration::from_secs(5);
+    let config = Config::default().with_poll_interval(interval).with_compare_contents(true);
+    let mut watcher = NotifyWatcher::<Fixed>::new(|_| {}, config).unwrap();
+    for (number, path) in ["a", "b"].into_iter().enumerate() {
+        watcher.watch(&stage.path(path), NonRecursive).unwrap();
+        let expected = Hints::default().with_poll_interval(interval).with_compare_contents(true);
+        assert_eq!(stage.hints(number), expected);
+    }
+}
+
+/// Notify's own interval is nobody's wish, and nobody polls by hand.
+#[test]
+fn what_is_not_configured_is_none() {
+    for (test, config) in [
+        ("not_configured", Config::default()),
+        ("by_hand", Config::default().with_manual_polling()),
+    ] {
+        let stage = Stage::new(test);
+        let mut watcher = NotifyWatcher::<Able>::new(|_| {}, config).unwrap();
+        watcher.watch(&stage.path("a"), NonRecursive).unwrap();
+        assert_eq!(stage.hints(0), Hints::default(), "{test}");
+    }
 }
 
 /// And no accesses.

@@ -17,6 +17,7 @@ use crate::{
     channel::{Receiver, Sender, channel},
     error::{BackendError, Limit},
     event::Event,
+    settings::Hints,
 };
 
 type Instances = Arc<Mutex<Vec<Played>>>;
@@ -33,6 +34,7 @@ pub(super) struct Stage {
 #[derive(Debug)]
 struct Played {
     watches: Vec<Watch>,
+    hints: Hints,
     // `None` once it was told to end.
     sender: Option<Sender>,
     dropped: bool,
@@ -75,6 +77,11 @@ impl Stage {
     /// What the instance of this number was asked to watch.
     pub(super) fn asked(&self, number: usize) -> Vec<Watch> {
         self.instances.lock().unwrap()[number].watches.clone()
+    }
+
+    /// What was wished for when the instance of this number was made.
+    pub(super) fn hints(&self, number: usize) -> Hints {
+        self.instances.lock().unwrap()[number].hints.clone()
     }
 
     pub(super) fn sender(&self, number: usize) -> Sender {
@@ -120,6 +127,10 @@ impl<const CHANGES: bool, const RECURSES: bool> Fake<CHANGES, RECURSES> {
 
 impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURSES> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Self::with_hints(watches, &Hints::default())
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         assert!(Handle::try_current().is_ok(), "a backend is called outside of a runtime");
         watches.iter().try_for_each(check)?;
         let stages = STAGES.lock().unwrap();
@@ -127,7 +138,8 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
         let (sender, events) = channel(100);
         let mut instances = stage.lock().unwrap();
         let number = instances.len();
-        instances.push(Played { watches, sender: Some(sender), dropped: false });
+        let hints = hints.clone();
+        instances.push(Played { watches, hints, sender: Some(sender), dropped: false });
         Ok(Self { events, stage: Arc::clone(stage), number })
     }
 

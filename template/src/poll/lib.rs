@@ -18,7 +18,7 @@
 //!   mentioned: no look has found it.
 //! - A folder that another one has replaced is gone with all that was in it, and the other is newly
 //!   there, where the system tells when a folder came to be. Elsewhere its entries are compared.
-//! - There is a look each second, or what [`Settings::interval`] says. Where a look takes long, the
+//! - There is a look each second, or as often as [`Settings::interval`] or notify's configuration says. Where a look takes long, the
 //!   pause after it is four times as long, so that looking takes a fifth of one core at most. Nothing
 //!   is looked at while nobody reads.
 //! - A file that was written is told from one whose time was set only by its size, or by its content
@@ -50,7 +50,7 @@ mod scanner;
 mod settings;
 mod state;
 
-use notify_backend::{backend::check_paths, prelude::*};
+use notify_backend::{backend::check_paths, prelude::*, settings::Hints};
 
 pub use crate::settings::Settings;
 use crate::{root::Root, scanner::Scanner};
@@ -94,6 +94,10 @@ impl PollBackend {
 impl Backend for PollBackend {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         Self::with_settings(Settings::default(), watches)
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        Self::with_settings(hints.into(), watches)
     }
 
     fn capabilities() -> Capabilities {

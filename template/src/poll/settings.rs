@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use notify_backend::settings::Hints;
+
 /// How often the watched paths are looked at, and how closely.
 ///
 /// ```no_run
@@ -14,11 +16,17 @@ use std::time::Duration;
 /// let changes = PollBackend::with_settings(settings, vec![Watch::recursive("/mnt/share")])?;
 /// # Ok::<_, BackendError>(())
 /// ```
+///
+/// What takes the backend by its type, such as a watcher of the `notify` crate, is given a
+/// [`Maker`](notify_backend::settings::Maker) that calls it.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub(crate) interval: Duration,
     pub(crate) compare_contents: bool,
 }
+
+/// What a clock can be set to anywhere.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Default for Settings {
     /// A look each second, at everything but the contents.
@@ -27,13 +35,22 @@ impl Default for Settings {
     }
 }
 
+impl From<&Hints> for Settings {
+    /// What a program wishes for that does not know this backend.
+    fn from(hints: &Hints) -> Self {
+        let settings = Self::default().compare_contents(hints.compare_contents);
+        hints.poll_interval.map_or(settings, |interval| settings.interval(interval))
+    }
+}
+
 impl Settings {
     /// Sets the time between two looks; by default one second.
     ///
-    /// It is longer where a look takes long: see [the crate's documentation](crate).
+    /// It is longer where a look takes long: see [the crate's documentation](crate). More than a year is
+    /// taken for a year.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+        self.interval = interval.min(LONGEST);
         self
     }
 

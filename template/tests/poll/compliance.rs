@@ -2,7 +2,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use notify_backend::compliance::{Profile, Suite};
+use notify_backend::{
+    compliance::{Profile, Suite},
+    prelude::*,
+    settings::{Made, Maker},
+};
 use notify_backend_poll::PollBackend as Tested;
 use notify_backend_poll::Settings;
 
@@ -12,12 +16,18 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// A look at thousands of files takes seconds under Wine, and the pause after it four times as long.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(windows) { 40 } else { 10 });
 
+struct Fast;
+
+impl Maker for Fast {
+    type Backend = Tested;
+
+    fn make(watches: Vec<Watch>) -> Result<Tested, BackendError> {
+        Tested::with_settings(Settings::default().interval(INTERVAL), watches)
+    }
+}
+
 fn main() -> ExitCode {
-    Suite::of::<Tested>()
-        .made_by(|watches| {
-            let settings = Settings::default().interval(INTERVAL);
-            Ok(Box::new(Tested::with_settings(settings, watches)?))
-        })
+    Suite::of::<Made<Fast>>()
         .profile(Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix)).patience(PATIENCE))
         .main()
 }

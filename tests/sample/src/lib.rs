@@ -4,7 +4,7 @@ mod running;
 
 use std::{collections::VecDeque, env, ffi::OsString, io, thread};
 
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Maker};
 pub use running::{DEADLINE, Ended, Running};
 use serde::{Deserialize, Serialize};
 
@@ -66,10 +66,9 @@ pub struct Scripted {
     script: Script,
 }
 
-impl Backend for Scripted {
-    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+impl Scripted {
+    fn with_script(script: Script, watches: Vec<Watch>) -> Result<Self, BackendError> {
         check_watches(&watches)?;
-        let script = Script::from_environment();
         if script.stalls {
             eprintln!("{STALLS}");
             loop {
@@ -77,6 +76,24 @@ impl Backend for Scripted {
             }
         }
         Ok(Self { watches, script })
+    }
+}
+
+/// Makes a [`Scripted`] with the script of the environment: settings reach the command by a maker alone.
+#[derive(Debug)]
+pub struct FromEnvironment;
+
+impl Maker for FromEnvironment {
+    type Backend = Scripted;
+
+    fn make(watches: Vec<Watch>) -> Result<Scripted, BackendError> {
+        Scripted::with_script(Script::from_environment(), watches)
+    }
+}
+
+impl Backend for Scripted {
+    fn new(_: Vec<Watch>) -> Result<Self, BackendError> {
+        Err(BackendError::unavailable("there is no script"))
     }
 
     fn capabilities() -> Capabilities {

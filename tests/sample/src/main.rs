@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use sample_tests::Scripted;
+use notify_backend::settings::Made;
+use sample_tests::FromEnvironment;
 
 fn main() -> ExitCode {
-    notify_backend::sample::main::<Scripted>()
+    notify_backend::sample::main::<Made<FromEnvironment>>()
 }

@@ -6,6 +6,7 @@ mod debouncers;
 mod events;
 mod fixed;
 mod folder;
+mod settings;
 
 use notify::RecommendedWatcher;
 use notify_backend::adapter::NotifyWatcher;

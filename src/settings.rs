@@ -1,0 +1,176 @@
+//! Settings that reach a backend through whatever is given its type: [`Made`] by a [`Maker`], and
+//! [`Hints`].
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    path::Path,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
+
+use crate::{
+    backend::{About, Backend, StreamItem, Watch},
+    capability::Capabilities,
+    error::BackendError,
+};
+
+/// How a backend is made with settings.
+///
+/// A backend that can be set up has a function of its own for that, beside [`Backend::new`]. What takes a
+/// backend by its type calls `new`: the adapter to notify and its debouncers,
+/// [`FirstOf`](crate::choice::FirstOf), the sample command, the compliance suite. A maker is a type that
+/// stands for the settings, and [`Made`] by it is a backend that any of these can take:
+///
+/// ```
+/// # mod acme {
+/// #     use notify_backend::prelude::*;
+/// #     #[derive(Debug)]
+/// #     pub struct AcmeBackend(u16);
+/// #     impl AcmeBackend {
+/// #         pub fn with_port(port: u16, _: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self(port)) }
+/// #     }
+/// #     impl Backend for AcmeBackend {
+/// #         fn new(watches: Vec<Watch>) -> Result<Self, BackendError> { Self::with_port(7070, watches) }
+/// #         fn capabilities() -> Capabilities { Capabilities::NONE }
+/// #         fn name() -> &'static str { "acme/acme" }
+/// #     }
+/// #     impl Stream for AcmeBackend {
+/// #         type Item = StreamItem;
+/// #         fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+/// #             Poll::Pending
+/// #         }
+/// #     }
+/// # }
+/// use acme::AcmeBackend;
+/// use notify_backend::{prelude::*, settings::{Made, Maker}};
+///
+/// struct OnPort80;
+///
+/// impl Maker for OnPort80 {
+///     type Backend = AcmeBackend;
+///
+///     fn make(watches: Vec<Watch>) -> Result<AcmeBackend, BackendError> {
+///         AcmeBackend::with_port(80, watches)
+///     }
+/// }
+///
+/// let changes = Made::<OnPort80>::new(vec![Watch::recursive("/srv")])?;
+/// # assert_eq!(format!("{changes:?}"), "AcmeBackend(80)");
+/// # Ok::<_, BackendError>(())
+/// ```
+///
+/// What is known only at run time, such as what a program reads from its configuration, goes into a
+/// [`OnceLock`](std::sync::OnceLock) that `make` reads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make a backend",
+    label = "`impl Maker for {Self}` is missing",
+    note = "a maker is a type that stands for settings: see the documentation of `settings::Maker`"
+)]
+pub trait Maker: 'static {
+    /// What it makes.
+    type Backend: Backend;
+
+    /// Makes the backend, as [`Backend::new`] does, with the settings that this type stands for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::new`].
+    fn make(watches: Vec<Watch>) -> Result<Self::Backend, BackendError>;
+}
+
+/// A backend that is made by `M`: what [`M::Backend`](Maker::Backend) is, with the settings that `M`
+/// stands for.
+///
+/// [`Hints`] change nothing about them: whoever names a maker knows the backend better.
+pub struct Made<M: Maker>(M::Backend);
+
+impl<M: Maker> Backend for Made<M> {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        M::make(watches).map(Self)
+    }
+
+    fn capabilities() -> Capabilities {
+        M::Backend::capabilities()
+    }
+
+    fn name() -> &'static str {
+        M::Backend::name()
+    }
+
+    fn about(&self) -> About {
+        self.0.about()
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.0.watch(watch)
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.0.unwatch(path)
+    }
+}
+
+impl<M: Maker> Stream for Made<M> {
+    type Item = StreamItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// As the backend itself.
+impl<M: Maker> fmt::Debug for Made<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a program wishes for that does not know the backend, such as by notify's configuration. See
+/// [`Backend::with_hints`].
+///
+/// A backend heeds those that mean something to it, and nobody relies on any: that is the difference to
+/// the demands of a [`Watch`]. Later versions may add some.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use notify_backend::settings::Hints;
+///
+/// let hints = Hints::default().with_poll_interval(Duration::from_secs(5));
+/// assert_eq!(hints.poll_interval, Some(Duration::from_secs(5)));
+/// assert!(!hints.compare_contents);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Hints {
+    /// How much time to leave between two looks, for a backend that looks from time to time; `None` leaves
+    /// it to the backend.
+    pub poll_interval: Option<Duration>,
+    /// Whether to read files and compare their contents, for a backend that can find changes so which it
+    /// would miss otherwise.
+    pub compare_contents: bool,
+}
+
+impl Hints {
+    /// Wishes for this time between two looks.
+    #[must_use]
+    pub fn with_poll_interval(self, interval: Duration) -> Self {
+        Self { poll_interval: Some(interval), ..self }
+    }
+
+    /// Wishes for the contents of files to be compared.
+    #[must_use]
+    pub fn with_compare_contents(self, compare_contents: bool) -> Self {
+        Self { compare_contents, ..self }
+    }
+}

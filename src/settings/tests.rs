@@ -1,0 +1,199 @@
+//! A maker in what takes a backend by its type.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Mutex,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_core::Stream;
+
+use super::{Hints, Made, Maker};
+use crate::{
+    backend::{About, Backend, StreamItem, Watch},
+    capability::{Capabilities, Capability},
+    choice::FirstOf,
+    error::BackendError,
+    event::{CreateKind, Event},
+};
+
+/// Knows how it was made, and reports the paths that it was given.
+#[derive(Debug)]
+struct Acme {
+    #[expect(dead_code, reason = "it is shown by `Debug`, also from within another backend")]
+    port: u16,
+    paths: Vec<PathBuf>,
+}
+
+impl Acme {
+    fn with_port(port: u16, watches: Vec<Watch>) -> Self {
+        Self { port, paths: watches.into_iter().map(|watch| watch.path).collect() }
+    }
+}
+
+impl Backend for Acme {
+    fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Ok(Self::with_port(7070, watches))
+    }
+
+    /// The interval is the port, to be seen.
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        let seconds = hints.poll_interval.map_or(0, |interval| interval.as_secs());
+        Ok(Self::with_port(u16::try_from(seconds).unwrap(), watches))
+    }
+
+    fn capabilities() -> Capabilities {
+        Capabilities::declare(&[Capability::WatchFolders, Capability::ChangeWatches])
+    }
+
+    fn name() -> &'static str {
+        "tests/acme"
+    }
+
+    fn about(&self) -> About {
+        let mut about = About::of::<Self>();
+        about.capabilities = about.capabilities.with(Capability::EmitOnAccess);
+        about
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.paths.push(watch.path);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.paths.retain(|known| known != path);
+        Ok(())
+    }
+}
+
+impl Stream for Acme {
+    type Item = StreamItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        Poll::Ready(self.paths.pop().map(|path| Ok(Event::create(CreateKind::Any, path))))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.paths.len(), Some(self.paths.len()))
+    }
+}
+
+struct OnPort80;
+
+impl Maker for OnPort80 {
+    type Backend = Acme;
+
+    fn make(watches: Vec<Watch>) -> Result<Acme, BackendError> {
+        Ok(Acme::with_port(80, watches))
+    }
+}
+
+struct Nowhere;
+
+impl Maker for Nowhere {
+    type Backend = Acme;
+
+    fn make(_: Vec<Watch>) -> Result<Acme, BackendError> {
+        Err(BackendError::unavailable("no daemon"))
+    }
+}
+
+fn watches() -> Vec<Watch> {
+    vec![Watch::recursive("/a"), Watch::recursive("/b")]
+}
+
+/// Whether the backend was made with this port, as its `Debug` shows.
+#[track_caller]
+fn assert_port(backend: &impl Backend, port: u16) {
+    assert!(format!("{backend:?}").contains(&format!("port: {port},")), "{backend:?}");
+}
+
+#[test]
+fn does_what_it_makes_does() {
+    let mut made = Made::<OnPort80>::new(watches()).unwrap();
+    assert_port(&made, 80);
+    assert_eq!(Made::<OnPort80>::name(), Acme::name());
+    assert_eq!(Made::<OnPort80>::capabilities(), Acme::capabilities());
+    assert!(made.about().capabilities.contains(Capability::EmitOnAccess));
+    made.watch(Watch::recursive("/c")).unwrap();
+    made.unwatch(Path::new("/b")).unwrap();
+    assert_eq!(made.size_hint(), (2, Some(2)));
+    let mut cx = Context::from_waker(Waker::noop());
+    for path in ["/c", "/a"] {
+        let Poll::Ready(Some(Ok(event))) = Pin::new(&mut made).poll_next(&mut cx) else {
+            panic!("an event of {path}");
+        };
+        assert_eq!(event.path, Path::new(path));
+    }
+}
+
+#[test]
+fn its_error_is_that_of_the_maker() {
+    let error = Made::<Nowhere>::new(watches()).unwrap_err();
+    assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
+}
+
+#[test]
+fn is_a_candidate_as_any_backend() {
+    let chosen = FirstOf::<(Made<Nowhere>, Made<OnPort80>, Acme)>::new(watches()).unwrap();
+    assert_port(&chosen, 80);
+}
+
+#[test]
+fn hints_reach_the_candidate_that_is_taken() {
+    let hints = Hints::default().with_poll_interval(Duration::from_secs(5));
+    let chosen = FirstOf::<(Made<Nowhere>, Acme)>::with_hints(watches(), &hints).unwrap();
+    assert_port(&chosen, 5);
+}
+
+#[test]
+fn a_maker_knows_better_than_hints() {
+    let hints = Hints::default().with_poll_interval(Duration::from_secs(5));
+    assert_port(&Made::<OnPort80>::with_hints(watches(), &hints).unwrap(), 80);
+}
+
+/// As a program does that reads its settings when it starts.
+#[test]
+fn settings_may_be_known_at_run_time_only() {
+    static PORT: Mutex<u16> = Mutex::new(0);
+
+    struct Configured;
+    impl Maker for Configured {
+        type Backend = Acme;
+
+        fn make(watches: Vec<Watch>) -> Result<Acme, BackendError> {
+            Ok(Acme::with_port(*PORT.lock().unwrap(), watches))
+        }
+    }
+
+    *PORT.lock().unwrap() = 443;
+    assert_port(&Made::<Configured>::new(watches()).unwrap(), 443);
+}
+
+#[cfg(feature = "notify")]
+#[test]
+fn in_a_notify_watcher() {
+    use notify::{Config, RecursiveMode, Watcher};
+
+    use crate::adapter::NotifyWatcher;
+
+    static MADE: Mutex<Vec<PathBuf>> = Mutex::new(vec![]);
+
+    struct Noted;
+    impl Maker for Noted {
+        type Backend = Acme;
+
+        fn make(watches: Vec<Watch>) -> Result<Acme, BackendError> {
+            MADE.lock().unwrap().extend(watches.iter().map(|watch| watch.path.clone()));
+            OnPort80::make(watches)
+        }
+    }
+
+    let mut watcher = NotifyWatcher::<Made<Noted>>::new(|_| {}, Config::default()).unwrap();
+    let path = std::env::temp_dir().join("no-such-file");
+    watcher.watch(&path, RecursiveMode::NonRecursive).unwrap();
+    assert_eq!(*MADE.lock().unwrap(), [path]);
+}

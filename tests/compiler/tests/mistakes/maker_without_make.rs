@@ -1,0 +1,7 @@
+use notify_backend::settings::Maker;
+
+struct Fast;
+
+impl Maker for Fast {}
+
+fn main() {}
