@@ -312,8 +312,9 @@ pub trait Backend:
         self.of_type()
     }
 
-    /// Adds a watch, without a gap for those already there. For a path that is watched already, what
-    /// this watch asks for replaces what the earlier one did.
+    /// Adds a watch, without a gap for those already there. What happened before is not reported for
+    /// it, also if it was not read yet. For a path that is watched already, what this watch asks for
+    /// replaces what the earlier one did.
     ///
     /// # Errors
     ///

@@ -17,6 +17,8 @@ pub struct CaseInfo {
     pub level: &'static str,
     /// The capabilities without which it is ignored.
     pub needs: Capabilities,
+    /// What it needs of the machine, without which it is ignored, e.g. `Linux`.
+    pub environment: Vec<String>,
     /// The promise, in one sentence.
     pub checks: &'static str,
     /// Where this went wrong in the field.
@@ -34,6 +36,7 @@ pub fn catalogue() -> Vec<CaseInfo> {
         group: listed.group.title,
         level: listed.case.level.name(),
         needs: listed.case.needs.iter().copied().collect(),
+        environment: listed.case.environment.iter().map(ToString::to_string).collect(),
         checks: listed.case.checks,
         why: listed.case.why,
         usual_cause: listed.case.usual_cause,
@@ -61,10 +64,12 @@ mod tests {
                 _ = write!(text, "\n## {group}\n\n");
             }
             let CaseInfo { id, name, level, checks, why, .. } = &case;
-            let needs = if case.needs.is_empty() {
+            let needs = case.needs.iter().map(|capability| capability.to_string());
+            let needs: Vec<_> = needs.chain(case.environment.iter().cloned()).collect();
+            let needs = if needs.is_empty() {
                 String::new()
             } else {
-                format!(", needs {}", case.needs)
+                format!(", needs {}", needs.join(", "))
             };
             _ = writeln!(text, "- **{id}** `{name}` ({level}{needs}): {checks} *Seen in:* {why}");
         }

@@ -31,7 +31,7 @@ impl Environment {
         }
     }
 
-    /// Why it is not there, if so.
+    /// The reason why a case is ignored that needs it, if it is not there.
     pub(super) fn missing(self) -> Option<String> {
         let there = match self {
             Self::Linux => cfg!(target_os = "linux"),
@@ -41,21 +41,20 @@ impl Environment {
             Self::CaseInsensitive => ignores_case(),
             Self::Namespaces => has_namespaces(),
         };
-        (!there).then(|| self.to_string())
+        (!there).then(|| format!("needs {self}"))
     }
 }
 
-/// The reason to give where it is missing.
+/// What is needed.
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Linux => "needs Linux",
-            Self::Unix | Self::OrdinaryUser => "needs a Unix system",
-            Self::Root => "needs to be root",
-            Self::CaseInsensitive => "needs a file system that ignores upper and lower case",
-            Self::Namespaces => {
-                "needs user and mount namespaces, which `unshare` does not get here"
-            }
+            Self::Linux => "Linux",
+            Self::Unix => "a Unix system",
+            Self::OrdinaryUser => "an ordinary user of a Unix system",
+            Self::Root => "root",
+            Self::CaseInsensitive => "a file system that ignores upper and lower case",
+            Self::Namespaces => "user and mount namespaces by `unshare`",
         })
     }
 }
