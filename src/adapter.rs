@@ -34,6 +34,8 @@
 
 mod error;
 mod instance;
+#[cfg(not(feature = "notify-9"))]
+mod paths;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -71,6 +73,8 @@ use crate::{
 /// - Where it is not asked for recursion, a backend that reports more than the folder's direct
 ///   entries all the same is not heard.
 /// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
+/// - Paths that are added by `paths_mut` of notify 8 are added all at once by its `commit`, or none of them
+///   ([`Backend::watch_all`]). That one is missing is told when it is added.
 /// - The watch of a path that is removed ends with that. To watch it again once it is there, call
 ///   [`watch`](Watcher::watch) again.
 ///
@@ -148,18 +152,42 @@ impl<B: Backend> NotifyWatcher<B> {
         B::capabilities().contains(Capability::ChangeWatches)
     }
 
-    fn add(&self, watch: Watch) -> notify::Result<()> {
-        let _inside = self.runtime.enter();
-        if Self::has_one_instance()
-            && let Some(instance) = self.shared.lock()?.instances.first_mut()
-        {
-            return Ok(instance.watch(watch)?);
+    /// What is asked of the backend for `path`.
+    fn wish(&self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<Watch> {
+        let path = absolute(path)?;
+        let mut recursive = recursive_mode == RecursiveMode::Recursive;
+        if recursive && !B::capabilities().contains(Capability::WatchRecursively) {
+            if path.is_dir() {
+                return Err(
+                    BackendError::not_supported(Capability::WatchRecursively, [path]).into()
+                );
+            }
+            // For a file the mode means nothing.
+            recursive = false;
         }
+        let watch = Watch::non_recursive(path).recursive_if(recursive);
+        Ok(if self.follow_links { watch.following_links() } else { watch })
+    }
+
+    /// Adds all of these, or none that is not watched already.
+    fn add(&self, watches: Vec<Watch>) -> notify::Result<()> {
+        let _inside = self.runtime.enter();
+        let has_one_instance = Self::has_one_instance();
+        if has_one_instance && let Some(instance) = self.shared.lock()?.instances.first_mut() {
+            return Ok(instance.watch(watches)?);
+        }
+        let parts: Vec<_> = if has_one_instance {
+            vec![watches]
+        } else {
+            watches.into_iter().map(|watch| vec![watch]).collect()
+        };
         // Without the lock, so that the other instances go on meanwhile.
-        let path = watch.path.clone();
-        let instance = Instance::new(B::with_hints(vec![watch.clone()], &self.hints)?, watch);
+        let make = |watches: Vec<_>| {
+            Ok(Instance::new(B::with_hints(watches.clone(), &self.hints)?, watches))
+        };
+        let instances = parts.into_iter().map(make).collect::<Result<_, BackendError>>()?;
         // Dropped after the lock.
-        let _replaced = self.shared.lock()?.replace(&path, instance);
+        let _replaced = self.shared.lock()?.replace(instances);
         Ok(())
     }
 
@@ -192,25 +220,21 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
     }
 
     fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
-        let path = absolute(path)?;
-        let mut recursive = recursive_mode == RecursiveMode::Recursive;
-        if recursive && !B::capabilities().contains(Capability::WatchRecursively) {
-            if path.is_dir() {
-                return Err(
-                    BackendError::not_supported(Capability::WatchRecursively, [path]).into()
-                );
-            }
-            // For a file the mode means nothing.
-            recursive = false;
-        }
-        let watch = Watch::non_recursive(path).recursive_if(recursive);
-        self.add(if self.follow_links { watch.following_links() } else { watch })?;
+        self.add(vec![self.wish(path, recursive_mode)?])?;
         self.shared.wake();
         Ok(())
     }
 
     fn unwatch(&mut self, path: &Path) -> notify::Result<()> {
         self.remove(&absolute(path)?)
+    }
+
+    /// Adds paths all at once, and all or none of them, when they are committed; what is dropped before is
+    /// not added. Removes paths at once.
+    // Of notify 8.
+    #[cfg(not(feature = "notify-9"))]
+    fn paths_mut<'me>(&'me mut self) -> Box<dyn notify::PathsMut + 'me> {
+        Box::new(paths::Paths::of(self))
     }
 
     fn configure(&mut self, _option: Config) -> notify::Result<bool> {

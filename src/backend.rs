@@ -193,7 +193,8 @@ mod of_type {
 ///   that names it, and the rest of the tree is watched all the same.
 /// - **Capabilities are promises.** What [`capabilities`](Self::capabilities) declares works; what
 ///   it does not declare does not show.
-/// - **Drop frees.** No thread, descriptor or platform watch outlives the value.
+/// - **Drop frees.** No thread, descriptor or platform watch that the backend made for itself outlives the
+///   value. What it shares with others, such as a daemon's watch of a folder, stays as it found it.
 ///
 /// # Ends
 ///
@@ -323,6 +324,31 @@ pub trait Backend:
     /// that [`Capability::ChangeWatches`] is not supported.
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         Err(BackendError::not_supported(Capability::ChangeWatches, [watch.path]))
+    }
+
+    /// Adds several watches as [`watch`](Self::watch) adds one, of paths that are not watched yet.
+    ///
+    /// The provided method adds them one by one, and removes them again if one fails. Write it where each
+    /// change interrupts the others or takes a round trip, to have that once for all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`watch`](Self::watch); on an error none is added. A path that was watched already is lost then,
+    /// since nobody knows any more what was asked of it: give it to `watch`.
+    fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        let mut added: Vec<PathBuf> = vec![];
+        for watch in watches {
+            let path = watch.path.clone();
+            if let Err(error) = self.watch(watch) {
+                for path in added {
+                    // Fails if it has ended by itself, which is as good.
+                    let _ = self.unwatch(&path);
+                }
+                return Err(error);
+            }
+            added.push(path);
+        }
+        Ok(())
     }
 
     /// Removes the watch of `path`, without a gap for the others. Once it has returned, nothing is

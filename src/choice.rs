@@ -125,6 +125,10 @@ impl<C: Candidates> Backend for FirstOf<C> {
         self.inner_mut().watch(watch)
     }
 
+    fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        self.inner_mut().watch_all(watches)
+    }
+
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         self.inner_mut().unwatch(path)
     }

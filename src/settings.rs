@@ -111,6 +111,10 @@ impl<M: Maker> Backend for Made<M> {
         self.0.watch(watch)
     }
 
+    fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        self.0.watch_all(watches)
+    }
+
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         self.0.unwatch(path)
     }

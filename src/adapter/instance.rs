@@ -40,11 +40,18 @@ pub(super) struct Instance<B> {
 }
 
 impl<B: Backend> Instance<B> {
-    /// A backend that was made for `watch`.
-    pub(super) fn new(backend: B, watch: Watch) -> Self {
-        let shallow = usize::from(!watch.recursive);
-        let watched = HashMap::from([(watch.path, watch.recursive)]);
-        Self { backend, watched, shallow, asked_for: None, half: None, number: 0 }
+    /// A backend that was made for `watches`.
+    pub(super) fn new(backend: B, watches: Vec<Watch>) -> Self {
+        let mut instance = Self {
+            backend,
+            watched: watches.into_iter().map(|watch| (watch.path, watch.recursive)).collect(),
+            shallow: 0,
+            asked_for: None,
+            half: None,
+            number: 0,
+        };
+        instance.note_change();
+        instance
     }
 
     pub(super) fn about(&self) -> About {
@@ -55,14 +62,28 @@ impl<B: Backend> Instance<B> {
         self.watched.contains_key(path)
     }
 
-    pub(super) fn watch(&mut self, mut watch: Watch) -> Result<(), BackendError> {
-        // Paths may be equal and yet be spelled differently, such as with a slash at the end.
-        if let Some((known, _)) = self.watched.get_key_value(&watch.path) {
-            watch.path.clone_from(known);
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.watched.keys().map(PathBuf::as_path)
+    }
+
+    /// Adds all that is not watched yet, or none of it. What is watched takes what is asked for now.
+    pub(super) fn watch(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        let is_known = |watch: &Watch| self.watches(&watch.path);
+        let (known, new): (Vec<_>, Vec<_>) = watches.into_iter().partition(is_known);
+        for mut watch in known {
+            // Paths may be equal and yet be spelled differently, such as with a slash at the end.
+            if let Some((known, _)) = self.watched.get_key_value(&watch.path) {
+                watch.path.clone_from(known);
+            }
+            self.backend.watch(watch.clone())?;
+            self.watched.insert(watch.path, watch.recursive);
+            self.note_change();
         }
-        self.backend.watch(watch.clone())?;
-        self.watched.insert(watch.path, watch.recursive);
-        self.note_change();
+        if !new.is_empty() {
+            self.backend.watch_all(new.clone())?;
+            self.watched.extend(new.into_iter().map(|watch| (watch.path, watch.recursive)));
+            self.note_change();
+        }
         Ok(())
     }
 

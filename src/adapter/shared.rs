@@ -190,10 +190,13 @@ impl<B: Backend> Shared<B> {
 }
 
 impl<B: Backend> State<B> {
-    /// Adds an instance, and returns the one that watched `path` before.
-    pub(super) fn replace(&mut self, path: &Path, instance: Instance<B>) -> Option<Instance<B>> {
-        let replaced = self.take(path);
-        self.push(instance);
+    /// Adds instances, and returns those that watched their paths before.
+    pub(super) fn replace(&mut self, instances: Vec<Instance<B>>) -> Vec<Instance<B>> {
+        let mut replaced = vec![];
+        for instance in instances {
+            replaced.extend(instance.paths().filter_map(|path| self.take(path)));
+            self.push(instance);
+        }
         replaced
     }
 

@@ -489,6 +489,17 @@ impl Watcher {
         Ok(answer)
     }
 
+    /// Adds several watches at once.
+    pub(super) fn watch_all(&mut self, watches: &[Watch]) -> Check<Result<(), BackendError>> {
+        let shown: Vec<_> = watches.iter().map(|watch| self.timeline.show(&watch.path)).collect();
+        let answer = self.call("watch_all", |backend| backend.watch_all(watches.to_vec()))?;
+        self.timeline.note("call", format!("watch_all({}): {answer:?}", shown.join(", ")));
+        if answer.is_ok() {
+            watches.iter().try_for_each(|watch| self.added(watch))?;
+        }
+        Ok(answer)
+    }
+
     /// Removes a watch.
     pub(super) fn unwatch(&mut self, path: &Path) -> Check<Result<(), BackendError>> {
         let shown = self.timeline.show(path);

@@ -41,6 +41,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
+        entry::<KeepsHalf>("keeps_half", &["CHG10"]),
         entry::<Understates>("understates", &["CON24"]),
         entry::<FollowsUndeclared>("follows_undeclared", &["SYM11"]),
         entry::<FollowsAlways>("follows_always", &["SYM02", "SYM06", "SYM07"]),
@@ -76,7 +77,7 @@ macro_rules! mutations {
 mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
     ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
-    Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
+    KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
 }
@@ -357,6 +358,17 @@ impl Mutation for ClaimsNoFolders {
 impl Mutation for ClaimsNoChanges {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.without(Capability::ChangeWatches)
+    }
+}
+
+/// Watches on what it was given before one fails.
+impl Mutation for KeepsHalf {
+    fn watch_all(
+        &mut self,
+        inner: &mut InotifyBackend,
+        watches: Vec<Watch>,
+    ) -> Result<(), BackendError> {
+        watches.into_iter().try_for_each(|watch| inner.watch(watch))
     }
 }
 

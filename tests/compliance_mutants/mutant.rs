@@ -47,6 +47,14 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
         inner.watch(watch)
     }
 
+    fn watch_all(
+        &mut self,
+        inner: &mut InotifyBackend,
+        watches: Vec<Watch>,
+    ) -> Result<(), BackendError> {
+        inner.watch_all(watches)
+    }
+
     fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
         inner.unwatch(path)
     }
@@ -84,6 +92,10 @@ impl<M: Mutation> Backend for Mutant<M> {
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         self.mutation.watch(&mut self.inner, watch)
+    }
+
+    fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        self.mutation.watch_all(&mut self.inner, watches)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {

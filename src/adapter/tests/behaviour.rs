@@ -1,6 +1,11 @@
 //! What is watched, and what is said of it.
 
-use std::{io, path::Path, sync::mpsc::TryRecvError, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::mpsc::TryRecvError,
+    time::Duration,
+};
 
 use notify::{
     ErrorKind, EventKind,
@@ -360,4 +365,58 @@ fn links_are_followed_where_that_is_configured_and_possible() {
     check::<Able>("links_configured_and_possible", true, true);
     check::<Able>("links_not_configured", false, false);
     check::<Fake<true, false>>("links_not_possible", true, false);
+}
+
+/// Several paths at once, as a program asks for them with notify 8.
+fn several<B: Backend>(watcher: &mut NotifyWatcher<B>, paths: &[PathBuf]) -> notify::Result<()> {
+    let mut several = watcher.paths_mut();
+    for path in paths {
+        several.add(path, Recursive)?;
+    }
+    several.commit()
+}
+
+#[test]
+fn several_paths_are_one_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::at(folder.path().into());
+    for name in ["a", "b", "c", "d"] {
+        std::fs::create_dir(stage.path(name)).unwrap();
+    }
+    let (mut watcher, events) = watcher::<Able>();
+    several(&mut watcher, &["a", "b"].map(|name| stage.path(name))).unwrap();
+    assert_eq!((stage.made(), stage.watches(0)), (1, vec!["a/...".into(), "b/...".into()]));
+    several(&mut watcher, &["c", "d"].map(|name| stage.path(name))).unwrap();
+    assert_eq!(stage.requests(0), [2], "the two that came later are one request");
+    for name in ["b", "d"] {
+        let path = stage.path(name).join("new");
+        stage.say(0, created(path.clone()));
+        assert_eq!(next_paths(&events), [path]);
+    }
+}
+
+#[test]
+fn several_paths_or_none() {
+    fn check<B: Backend>() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::at(folder.path().into());
+        for name in ["a", "b", "limit"] {
+            std::fs::create_dir(stage.path(name)).unwrap();
+        }
+        let (mut watcher, _events) = watcher::<B>();
+        for first in [None, Some("a")] {
+            if let Some(name) = first {
+                watcher.watch(&stage.path(name), Recursive).unwrap();
+            }
+            let paths = ["b", "limit"].map(|name| stage.path(name));
+            let error = several(&mut watcher, &paths).unwrap_err();
+            assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");
+            let error = watcher.unwatch(&stage.path("b")).unwrap_err();
+            assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
+        }
+        watcher.unwatch(&stage.path("a")).unwrap();
+    }
+
+    check::<Able>();
+    check::<Fixed>();
 }

@@ -35,6 +35,8 @@ pub(super) struct Stage {
 struct Played {
     watches: Vec<Watch>,
     hints: Hints,
+    // How many were added by each request for several.
+    requests: Vec<usize>,
     // `None` once it was told to end.
     sender: Option<Sender>,
     dropped: bool,
@@ -42,10 +44,14 @@ struct Played {
 
 impl Stage {
     pub(super) fn new(test: &str) -> Self {
-        let root = std::env::temp_dir().join("no-such-folder").join(test);
+        Self::at(std::env::temp_dir().join("no-such-folder").join(test))
+    }
+
+    /// A stage in a folder that may be there.
+    pub(super) fn at(root: PathBuf) -> Self {
         let instances = Arc::default();
         let before = STAGES.lock().unwrap().insert(root.clone(), Arc::clone(&instances));
-        assert!(before.is_none(), "{test} is the name of two tests");
+        assert!(before.is_none(), "{} is the place of two tests", root.display());
         Self { root, instances }
     }
 
@@ -72,6 +78,11 @@ impl Stage {
             format!("{name}{}", if watch.recursive { "/..." } else { "" })
         };
         self.instances.lock().unwrap()[number].watches.iter().map(text).collect()
+    }
+
+    /// How many paths were added to the instance of this number by each request for several.
+    pub(super) fn requests(&self, number: usize) -> Vec<usize> {
+        self.instances.lock().unwrap()[number].requests.clone()
     }
 
     /// What the instance of this number was asked to watch.
@@ -138,8 +149,8 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
         let (sender, events) = channel(100);
         let mut instances = stage.lock().unwrap();
         let number = instances.len();
-        let hints = hints.clone();
-        instances.push(Played { watches, hints, sender: Some(sender), dropped: false });
+        let (hints, requests) = (hints.clone(), vec![]);
+        instances.push(Played { watches, hints, requests, sender: Some(sender), dropped: false });
         Ok(Self { events, stage: Arc::clone(stage), number })
     }
 
@@ -168,6 +179,12 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
             played.watches.push(watch);
         });
         Ok(())
+    }
+
+    fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        watches.iter().try_for_each(check)?;
+        self.change(|played| played.requests.push(watches.len()));
+        watches.into_iter().try_for_each(|watch| self.watch(watch))
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {

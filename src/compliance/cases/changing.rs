@@ -28,6 +28,7 @@ pub(super) const GROUP: Group = Group {
         ALL_REMOVED,
         UNSUPPORTED,
         ALL_GONE,
+        SEVERAL_AT_ONCE,
     ],
 };
 
@@ -278,6 +279,57 @@ const ALL_GONE: Case = Case {
             lab.tree.remove_all("next")?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const SEVERAL_AT_ONCE: Case = Case {
+    id: "CHG10",
+    name: "several_at_once",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "`watch_all` watches all that it is given, or answers an error and watches none of it; what was \
+             watched before goes on.",
+    why: "A frontend that asks for all does not know which half it got.",
+    usual_cause: "What was added before the error is not removed again.",
+    run: |lab| {
+        let folders = ["kept", "one", "other"];
+        for folder in folders {
+            lab.tree.mkdir(folder)?;
+        }
+        let watch = |folder: &str| Watch::non_recursive(lab.path(folder));
+        let mut watcher = lab.watch([watch("kept")])?;
+        let answer = watcher.watch_all(&["one", "missing", "other"].map(watch))?;
+        let missing = [lab.path("missing")];
+        match &answer {
+            Err(BackendError::NotFound { paths, .. }) if *paths == missing => {}
+            _ => {
+                let expected = "`watch_all` answers NotFound for tree/missing";
+                return fail(expected, format!("it answered {answer:?}"));
+            }
+        }
+        for folder in folders {
+            lab.tree.create(format!("{folder}/before"))?;
+        }
+        watcher.settle()?;
+        watcher.saw(created_file("kept/before"))?;
+        watcher.nothing_else()?;
+        for folder in ["one", "other"] {
+            let unwatched = watcher.unwatch(&lab.path(folder))?;
+            ensure(unwatched.is_err(), format!("tree/{folder} is not watched"), || "it is".into())?;
+        }
+
+        watcher.next_step();
+        if let Err(error) = watcher.watch_all(&["one", "other"].map(watch))? {
+            return fail("`watch_all` adds two folders", format!("it answered: {error}"));
+        }
+        for folder in folders {
+            lab.tree.create(format!("{folder}/after"))?;
+        }
+        watcher.settle()?;
+        for folder in folders {
+            watcher.saw(created_file(format!("{folder}/after")))?;
+        }
+        watcher.nothing_else()
     },
     ..Case::MUST
 };

@@ -4,11 +4,16 @@ use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 
 #[derive(Debug)]
-pub(crate) struct Fixed(InotifyBackend);
+pub(crate) struct Fixed {
+    inotify: InotifyBackend,
+    /// What is watched and not gone.
+    left: Vec<PathBuf>,
+}
 
 impl Backend for Fixed {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        InotifyBackend::new(watches).map(Self)
+        let left = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok(Self { inotify: InotifyBackend::new(watches)?, left })
     }
 
     fn capabilities() -> Capabilities {
@@ -23,7 +28,15 @@ impl Backend for Fixed {
 impl Stream for Fixed {
     type Item = StreamItem;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        Pin::new(&mut self.0).poll_next(cx)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        let Self { inotify, left } = self.get_mut();
+        if left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let polled = Pin::new(inotify).poll_next(cx);
+        if let Poll::Ready(Some(Ok(Event { kind: EventKind::Remove(_), path, .. }))) = &polled {
+            left.retain(|watched| watched != path);
+        }
+        polled
     }
 }
