@@ -104,6 +104,10 @@ use crate::{
 /// is 100 ms at most, once for each call of the handler, and only a call that takes longer goes on
 /// after that.
 ///
+/// While the backend adds or removes a path, it is not read: where that waits for a walk through a tree or
+/// for a server, the handler of other paths waits too. Only what is watched by an instance of its own is
+/// added meanwhile.
+///
 /// The drop waits for nothing. Once it has returned, all is freed, and nothing but a call that is
 /// under way still reaches the handler. The thread ends, and drops the handler, when that returns.
 ///

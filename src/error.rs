@@ -339,12 +339,13 @@ pub enum StreamError {
     /// A file or folder could not be watched, or not any longer.
     ///
     /// Return it for a folder of a recursive watch that is refused by the operating system, when
-    /// the watch is made or whenever the folder appears. A frontend may tell the user, or look at
-    /// that part itself from time to time.
+    /// the watch is made or whenever the folder appears. Return it once for a folder: also where each of
+    /// its files needs something of the platform that has run out, such as a descriptor for kqueue. A
+    /// frontend may tell the user, or look at that part itself from time to time.
     #[error("not everything is watched: {}{cause}", PathUnlessIn(.path, .cause))]
     #[non_exhaustive]
     Unwatched {
-        /// The path that is not watched, with all that is below it.
+        /// The path that is not watched, with all below it that was not watched before.
         path: PathBuf,
         /// Why.
         cause: Box<BackendError>,

@@ -185,7 +185,8 @@ impl Event {
         Self::new(EventKind::Missed(count), path)
     }
 
-    /// Something happened to `path` for which there is no kind; `info` says what.
+    /// Something happened to `path` for which there is no kind; `info` says what. Of something that is
+    /// about no path, such as an error of the whole file system, `path` is the watched one.
     ///
     /// ```
     /// use notify_backend::prelude::*;

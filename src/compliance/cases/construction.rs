@@ -206,6 +206,7 @@ const IMPOSSIBLE_PATHS: Case = Case {
              not panics.",
     why: "JetBrains' testIncorrectPath; a path comes from whoever uses the program.",
     usual_cause: "An `unwrap` on the conversion to a C string.",
+    // Of a file system, in which the suite makes its trees: a store might take such names.
     run: |lab| {
         lab.tree.create("file")?;
         let long = "x".repeat(300);
