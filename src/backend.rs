@@ -285,7 +285,7 @@ pub trait Backend:
     ///
     /// ```
     /// # use notify_backend::prelude::*;
-    /// use notify_backend::backend::About;
+    /// use notify_backend::About;
     ///
     /// # #[derive(Debug)]
     /// # struct Acme { is_privileged: bool }
@@ -372,7 +372,7 @@ pub trait Backend:
 /// for links to be followed; whether it can be watched is for the backend to say.
 ///
 /// ```
-/// use notify_backend::{backend::check_watches, prelude::*};
+/// use notify_backend::{check_watches, prelude::*};
 ///
 /// let watches = ["/", "/no/such/file", "/nor/this"].map(Watch::recursive);
 /// assert!(matches!(check_watches(&watches), Err(BackendError::NoRuntime)));

@@ -6,7 +6,7 @@ mod set;
 
 use std::fmt;
 
-pub use set::{Capabilities, Iter};
+pub use set::{Capabilities, CapabilityIter};
 
 /// One promise that a backend can make.
 ///

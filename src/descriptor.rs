@@ -32,7 +32,7 @@ impl Descriptor {
     /// # Panics
     ///
     /// Outside a Tokio runtime, or in one that was built without `enable_io`. See
-    /// [`check_watches`](crate::backend::check_watches).
+    /// [`check_watches`](crate::check_watches).
     pub fn new(descriptor: OwnedFd) -> io::Result<Self> {
         #[allow(
             deprecated,

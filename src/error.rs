@@ -119,7 +119,7 @@ pub enum BackendError {
 
     /// The backend was made outside a Tokio runtime.
     ///
-    /// Return it by way of [`check_watches`](crate::backend::check_watches), if the backend needs a
+    /// Return it by way of [`check_watches`](crate::check_watches), if the backend needs a
     /// runtime. A frontend has to be changed: it is a mistake in the program.
     #[error(
         "no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()"
@@ -276,7 +276,7 @@ impl BackendError {
     /// [`InstanceLimit`](Self::InstanceLimit); leaves other errors as they are.
     ///
     /// ```
-    /// use notify_backend::{error::Limit, prelude::*};
+    /// use notify_backend::{Limit, prelude::*};
     /// use std::io;
     ///
     /// let error = BackendError::from_io("/srv", io::ErrorKind::StorageFull.into())

@@ -30,18 +30,19 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Whoever names a private module is shown its line, so the lines tell where its items are.
 #[cfg(feature = "notify")]
 pub mod adapter;
-pub mod backend;
-pub mod buffer;
-pub mod capability;
+mod backend; // its items are at the root, as `notify_backend::Backend`
+mod buffer; // its items are at the root, as `notify_backend::Buffer`
+mod capability; // its items are at the root, as `notify_backend::Capability`
 pub mod channel;
 pub mod choice;
 #[cfg(feature = "compliance")]
 pub mod compliance;
 #[cfg(all(unix, feature = "descriptor"))]
 pub mod descriptor;
-pub mod error;
+mod error; // its items are at the root, as `notify_backend::BackendError`
 pub mod event;
 #[cfg(doc)]
 pub mod guide;
@@ -58,8 +59,8 @@ pub mod settings;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use backend::{Backend, StreamItem, Watch};
+pub use backend::{About, Backend, StreamItem, Watch, check_paths, check_watches, is_networked};
 pub use buffer::Buffer;
-pub use capability::{Capabilities, Capability};
-pub use error::{BackendError, StreamError};
-pub use event::{Event, EventKind};
+pub use capability::{Capabilities, Capability, CapabilityIter};
+pub use error::{BackendError, Limit, StreamError};
+pub use event::{kind::EventKind, one::Event};

@@ -1,5 +1,7 @@
 //! Everything that a backend's source file needs, in one import.
 //!
+//! Each item has its own place elsewhere: in the root of the crate, or in [`event`](crate::event).
+//!
 //! ```
 //! use notify_backend::prelude::*;
 //!
@@ -7,21 +9,22 @@
 //! assert_eq!(event.kind, EventKind::Create(CreateKind::File));
 //! ```
 
+#[doc(no_inline)]
 pub use std::{
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll},
 };
 
+#[doc(no_inline)]
 pub use futures_core::Stream;
 
+#[doc(no_inline)]
 pub use crate::{
-    backend::{Backend, StreamItem, Watch, check_watches},
-    buffer::Buffer,
-    capability::{Capabilities, Capability},
-    error::{BackendError, StreamError},
+    Backend, BackendError, Buffer, Capabilities, Capability, Event, EventKind, StreamError,
+    StreamItem, Watch, check_watches,
     event::{
-        AccessKind, AccessMode, CreateKind, DataChange, Event, EventKind, MetadataKind, ModifyKind,
-        RemoveKind, RenameMode, Tracker,
+        AccessKind, AccessMode, CreateKind, DataChange, MetadataKind, ModifyKind, RemoveKind,
+        RenameMode, Tracker,
     },
 };

@@ -27,7 +27,7 @@ use std::{io, path::Path};
 ///
 /// ```
 /// # #[cfg(target_os = "linux")] {
-/// use notify_backend::{backend::is_networked, prelude::*};
+/// use notify_backend::{is_networked, prelude::*};
 ///
 /// assert!(!is_networked(Path::new("/proc"))?);
 /// # }

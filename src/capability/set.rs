@@ -185,16 +185,16 @@ impl Capabilities {
 
     /// The members, in the order of [`Capability::ALL`].
     #[must_use]
-    pub const fn iter(self) -> Iter {
-        Iter(self)
+    pub const fn iter(self) -> CapabilityIter {
+        CapabilityIter(self)
     }
 }
 
 impl IntoIterator for Capabilities {
     type Item = Capability;
-    type IntoIter = Iter;
+    type IntoIter = CapabilityIter;
 
-    fn into_iter(self) -> Iter {
+    fn into_iter(self) -> CapabilityIter {
         self.iter()
     }
 }
@@ -225,11 +225,11 @@ impl fmt::Debug for Capabilities {
     }
 }
 
-/// The members of a set; see [`Capabilities::iter`].
+/// Yields the members of a set of capabilities; see [`Capabilities::iter`].
 #[derive(Clone, Debug)]
-pub struct Iter(Capabilities);
+pub struct CapabilityIter(Capabilities);
 
-impl Iterator for Iter {
+impl Iterator for CapabilityIter {
     type Item = Capability;
 
     fn next(&mut self) -> Option<Capability> {
@@ -244,9 +244,9 @@ impl Iterator for Iter {
     }
 }
 
-impl ExactSizeIterator for Iter {}
+impl ExactSizeIterator for CapabilityIter {}
 
-impl FusedIterator for Iter {}
+impl FusedIterator for CapabilityIter {}
 
 #[cfg(test)]
 mod tests {

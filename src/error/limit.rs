@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, fs, path::Path};
 /// A platform limit: the setting to raise, and its value.
 ///
 /// ```
-/// use notify_backend::error::Limit;
+/// use notify_backend::Limit;
 ///
 /// let limit = Limit::new("kern.maxfiles", Some(12_328));
 /// assert_eq!(limit.to_string(), "kern.maxfiles (now 12328)");
@@ -32,7 +32,7 @@ impl Limit {
     /// no such setting.
     ///
     /// ```
-    /// use notify_backend::error::Limit;
+    /// use notify_backend::Limit;
     ///
     /// let limit = Limit::sysctl("fs.inotify.max_user_watches");
     /// println!("raise {limit}"); // raise fs.inotify.max_user_watches (now 65536)

@@ -16,7 +16,7 @@ pub struct UnknownKind {
 /// Reads what `Display` writes: the [name](EventKind::name) of a kind, or `missed count=3`.
 ///
 /// ```
-/// use notify_backend::event::{CreateKind, EventKind};
+/// use notify_backend::{EventKind, event::CreateKind};
 ///
 /// assert_eq!("create/file".parse(), Ok(EventKind::Create(CreateKind::File)));
 /// assert!("create/fil".parse::<EventKind>().is_err());

@@ -7,7 +7,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use notify_backend::{backend::About, prelude::*};
+use notify_backend::{About, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 use rustix::{
     fs::inotify,

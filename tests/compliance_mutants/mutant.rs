@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Debug};
 
-use notify_backend::{backend::About, prelude::*};
+use notify_backend::{About, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 
 /// One mistake. What a mutation does not replace is as it should be.

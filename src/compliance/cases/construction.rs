@@ -76,7 +76,7 @@ const MISSING_PATH_AMONG_OTHERS: Case = Case {
              can be watched afterwards.",
     why: "fsnotify#471; fsnotify's TestRemoveState.",
     usual_cause: "The error names the first path, or all of them, or what was set up before the \
-                  error stays behind; use `backend::check_watches`.",
+                  error stays behind; use `check_watches`.",
     run: |lab| {
         let good = lab.anything()?;
         let [missing, other] = ["missing", "other"].map(|name| lab.path(name));

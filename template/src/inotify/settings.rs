@@ -1,6 +1,6 @@
 //! What can be chosen: [`Settings`]. {%- capture source %}
 
-use notify_backend::{backend::is_networked, prelude::*};
+use notify_backend::{is_networked, prelude::*};
 
 /// Where the backend watches although it cannot hear of everything.
 ///

@@ -8,8 +8,8 @@ use std::{
 };
 
 use notify_backend::{
+    Limit,
     descriptor::Reading,
-    error::Limit,
     event::Tracker,
     prelude::*,
     recursion::{FolderWatcher, Found, Node, Scan, Via, WatchTree},

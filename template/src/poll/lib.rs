@@ -50,7 +50,7 @@ mod scanner;
 mod settings;
 mod state;
 
-use notify_backend::{backend::check_paths, prelude::*, settings::Hints};
+use notify_backend::{check_paths, prelude::*, settings::Hints};
 
 pub use crate::settings::Settings;
 use crate::{root::Root, scanner::Scanner};

@@ -34,7 +34,7 @@ fn public_api_is_as_recorded() {
         .expect("cargo can be run");
     assert!(status.success(), "cargo rustdoc failed: {status}");
 
-    let api = Builder::from_rustdoc_json(target.join("doc/notify_backend.json"))
+    let items = Builder::from_rustdoc_json(target.join("doc/notify_backend.json"))
         .omit_blanket_impls(true)
         .build()
         .expect("public-api reads what this rustdoc writes")
@@ -43,9 +43,59 @@ fn public_api_is_as_recorded() {
         .filter(|item| !UNNAMEABLE.iter().any(|name| item.starts_with(name)))
         // The guide is there for readers only.
         .filter(|item| !item.starts_with("pub mod notify_backend::guide"))
-        .fold(String::new(), |all, item| all + &item + "\n");
+        .collect::<Vec<_>>();
+    let items = without_prelude(items);
+    assert_eq!(in_several_places(&items), [""; 0], "each type has one path, beside the prelude's");
+    let api = items.into_iter().fold(String::new(), |all, item| all + &item + "\n");
     let accept = "INSTA_UPDATE=always cargo test --package compiler-tests --test public_api";
     insta::with_settings!({ omit_expression => true, description => accept }, {
         insta::assert_snapshot!("public_api", api);
     });
+}
+
+/// The items, with no more of the prelude than its names: it is there to be imported as a whole.
+fn without_prelude(items: Vec<String>) -> Vec<String> {
+    let mut is_prelude = false;
+    let short = |item: String| {
+        if item.starts_with("pub mod ") {
+            is_prelude = item == "pub mod notify_backend::prelude";
+        } else if is_prelude && !item.starts_with("pub use ") {
+            return Some(format!("pub use {}", definition(&item)?));
+        }
+        Some(item)
+    };
+    items.into_iter().filter_map(short).collect()
+}
+
+/// The path of the type, trait or free function that the item is the definition of.
+fn definition(item: &str) -> Option<&str> {
+    let rest = item.trim_start_matches("#[non_exhaustive] ").strip_prefix("pub ")?;
+    let (kind, rest) = rest.split_once(' ')?;
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let path = rest.split(|c| !is_path(c)).next()?;
+    let (parent, name) = path.trim_end_matches(':').rsplit_once("::")?;
+    let is_type = |name: &str| name.rsplit("::").next()?.chars().next().map(char::is_uppercase);
+    let is_defined = match kind {
+        "struct" | "enum" | "trait" => true,
+        // Others are those of a type.
+        "fn" => is_type(name) == Some(false) && is_type(parent) == Some(false),
+        "type" => is_type(parent) == Some(false) && !rest[path.len()..].starts_with('<'),
+        _ => false,
+    };
+    is_defined.then(|| path.trim_end_matches(':'))
+}
+
+/// The names that more than one path ends in.
+fn in_several_places(items: &[String]) -> Vec<&str> {
+    let mut names: Vec<_> = items
+        .iter()
+        .filter_map(|item| definition(item)?.rsplit("::").next())
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .collect();
+    names.sort_unstable();
+    names
+        .chunk_by(|one, other| one == other)
+        .filter(|same| same.len() > 1)
+        .map(|same| same[0])
+        .collect()
 }

@@ -1,0 +1,245 @@
+//! One thing that happened: [`Event`].
+
+use std::{fmt, num::NonZeroU32, path::PathBuf};
+
+use super::{
+    AccessKind, Attrs, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind, RemoveKind,
+    RenameMode, Tracker,
+};
+use crate::one_line::OneLine;
+
+/// One thing that happened to one path.
+///
+/// There is a constructor for every group of kinds, and [`Event::new`] for the rest. A rename is
+/// two events, [`From`](RenameMode::From) and [`To`](RenameMode::To), with the same
+/// [tracker](Attrs::tracker); where the platform tells only one of the names, it is one of them.
+///
+/// For logs, [`Display`](fmt::Display) writes an event on one line: the kind's
+/// [name](EventKind::name), the path, and the attributes that are there. A path that would break
+/// the line or that is not valid Unicode is quoted, with escapes.
+///
+/// ```
+/// use notify_backend::{Event, event::{RenameMode, Tracker}};
+///
+/// let tracker = Tracker::new(7);
+/// let from = Event::rename(RenameMode::From, "/srv/old").with_tracker(tracker);
+/// let to = Event::rename(RenameMode::To, "/srv/new").with_tracker(tracker);
+/// assert_eq!(from.attrs.tracker(), to.attrs.tracker());
+/// assert_eq!(from.to_string(), "modify/name/from /srv/old tracker=7");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// To which path, spelled as the watch was given. For [`EventKind::Missed`], the part of what is
+    /// watched in which events were lost, with all that is below it; empty if that is everything.
+    pub path: PathBuf,
+    /// What else is known of it.
+    pub attrs: Attrs,
+}
+
+// A queue of events is mostly events: their size is what a full one costs. Windows' paths are 8
+// bytes larger than others.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Event>() <= if cfg!(windows) { 56 } else { 48 });
+
+impl Event {
+    /// An event without attributes. The other constructors say the same with less.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::new(EventKind::Any, "/srv");
+    /// assert_eq!(event.to_string(), "any /srv");
+    /// ```
+    pub fn new(kind: EventKind, path: impl Into<PathBuf>) -> Self {
+        Self { kind, path: path.into(), attrs: Attrs::default() }
+    }
+
+    /// `path` was opened, read or closed.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::access(AccessKind::Close(AccessMode::Write), "/srv/page");
+    /// assert_eq!(event.to_string(), "access/close/write /srv/page");
+    /// ```
+    pub fn access(kind: AccessKind, path: impl Into<PathBuf>) -> Self {
+        Self::new(EventKind::Access(kind), path)
+    }
+
+    /// `path` came to be.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::create(CreateKind::Folder, "/srv/www");
+    /// assert_eq!(event.to_string(), "create/folder /srv/www");
+    /// ```
+    pub fn create(kind: CreateKind, path: impl Into<PathBuf>) -> Self {
+        Self::new(EventKind::Create(kind), path)
+    }
+
+    /// `path` changed, in a way that the platform does not tell
+    /// ([`ModifyKind::Any`]) or that has a shorter constructor: [`data`](Self::data),
+    /// [`metadata`](Self::metadata), [`rename`](Self::rename).
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::modify(ModifyKind::Any, "/srv/page");
+    /// assert_eq!(event.to_string(), "modify/any /srv/page");
+    /// ```
+    pub fn modify(kind: ModifyKind, path: impl Into<PathBuf>) -> Self {
+        Self::new(EventKind::Modify(kind), path)
+    }
+
+    /// The content of `path` changed.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::data(DataChange::Content, "/srv/page");
+    /// assert_eq!(event.to_string(), "modify/data/content /srv/page");
+    /// ```
+    pub fn data(change: DataChange, path: impl Into<PathBuf>) -> Self {
+        Self::modify(ModifyKind::Data(change), path)
+    }
+
+    /// The metadata of `path` changed: permissions, owner, times and the like.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::metadata(MetadataKind::Permissions, "/srv/page");
+    /// assert_eq!(event.to_string(), "modify/metadata/permissions /srv/page");
+    /// ```
+    pub fn metadata(kind: MetadataKind, path: impl Into<PathBuf>) -> Self {
+        Self::modify(ModifyKind::Metadata(kind), path)
+    }
+
+    /// `path` is one half of a rename: the old name with [`RenameMode::From`], the new one with
+    /// [`RenameMode::To`].
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::rename(RenameMode::From, "/srv/old").with_tracker(Tracker::new(7));
+    /// assert_eq!(event.to_string(), "modify/name/from /srv/old tracker=7");
+    /// ```
+    pub fn rename(mode: RenameMode, path: impl Into<PathBuf>) -> Self {
+        Self::modify(ModifyKind::Name(mode), path)
+    }
+
+    /// `path` is gone.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::remove(RemoveKind::File, "/srv/page");
+    /// assert_eq!(event.to_string(), "remove/file /srv/page");
+    /// ```
+    pub fn remove(kind: RemoveKind, path: impl Into<PathBuf>) -> Self {
+        Self::new(EventKind::Remove(kind), path)
+    }
+
+    /// Events were lost here, which may concern all that is watched; `count` is how many, if that is
+    /// known.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::num::NonZeroU32;
+    ///
+    /// assert_eq!(Event::missed(None).to_string(), "missed");
+    /// assert_eq!(Event::missed(NonZeroU32::new(3)).to_string(), "missed count=3");
+    /// ```
+    #[must_use]
+    pub fn missed(count: Option<NonZeroU32>) -> Self {
+        Self::missed_below(PathBuf::new(), count)
+    }
+
+    /// Events were lost here, of `path` or of what is below it, and of nothing else. For a platform
+    /// that names the folder, or has a queue for each: whoever looks again has less to look at.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::num::NonZeroU32;
+    ///
+    /// let event = Event::missed_below("/srv/www", NonZeroU32::new(3));
+    /// assert_eq!(event.to_string(), "missed /srv/www count=3");
+    /// ```
+    pub fn missed_below(path: impl Into<PathBuf>, count: Option<NonZeroU32>) -> Self {
+        Self::new(EventKind::Missed(count), path)
+    }
+
+    /// Something happened to `path` for which there is no kind; `info` says what. Of something that is
+    /// about no path, such as an error of the whole file system, `path` is the watched one.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::other("unmount", "/mnt/usb");
+    /// assert_eq!(event.to_string(), r#"other /mnt/usb info="unmount""#);
+    /// ```
+    pub fn other(info: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self::new(EventKind::Other, path).with_info(info)
+    }
+
+    /// This event with the tracker that it shares with related ones.
+    ///
+    /// Takes what [`Tracker::new`] makes of a platform's value, where 0 stands for "no relation".
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let cookie: u32 = 0;
+    /// let event = Event::rename(RenameMode::To, "/srv/new").with_tracker(Tracker::new(cookie as usize));
+    /// assert_eq!(event.attrs.tracker(), None);
+    /// ```
+    #[must_use]
+    pub fn with_tracker(mut self, tracker: Option<Tracker>) -> Self {
+        self.attrs.set_tracker(tracker);
+        self
+    }
+
+    /// This event with a further word on what happened.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::create(CreateKind::Other, "/run/sock").with_info("socket");
+    /// assert_eq!(event.attrs.info(), Some("socket"));
+    /// ```
+    #[must_use]
+    pub fn with_info(mut self, info: impl Into<String>) -> Self {
+        self.attrs.set_info(Some(info.into()));
+        self
+    }
+
+    /// This event with the name of where it comes from.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::remove(RemoveKind::Any, "/srv/page").with_source("replica-2");
+    /// assert_eq!(event.attrs.source(), Some("replica-2"));
+    /// ```
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<String>) -> Self {
+        self.attrs.set_source(Some(source.into()));
+        self
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        if !self.path.as_os_str().is_empty() {
+            write!(f, " {}", OneLine(&self.path))?;
+        }
+        if let EventKind::Missed(Some(count)) = self.kind {
+            write!(f, " count={count}")?;
+        }
+        write!(f, "{}", self.attrs)
+    }
+}

@@ -1,0 +1,8 @@
+use notify_backend::{
+    backend::check_watches, buffer::Buffer, error::Limit, event::Event, prelude::*,
+};
+
+fn main() {
+    let _: fn(&[Watch]) -> Result<(), BackendError> = check_watches;
+    let _: Option<(Buffer, Limit, Event)> = None;
+}
