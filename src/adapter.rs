@@ -75,6 +75,9 @@ use crate::{
 /// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
 /// - Paths that are added by `paths_mut` of notify 8 are added all at once by its `commit`, or none of them
 ///   ([`Backend::watch_all`]). That one is missing is told when it is added.
+/// - [`unwatch`](Watcher::unwatch) of a folder inside a recursively watched one excludes it, as with notify's
+///   inotify watcher: what happens in it is not told any more, until it is gone, or watched again. The backend
+///   watches it all the same, so that it saves calls of the handler and none of the platform's watches.
 /// - The watch of a path that is removed ends with that. To watch it again once it is there, call
 ///   [`watch`](Watcher::watch) again.
 ///
@@ -198,18 +201,22 @@ impl<B: Backend> NotifyWatcher<B> {
     fn remove(&self, path: &Path) -> notify::Result<()> {
         let _inside = self.runtime.enter();
         let mut state = self.shared.lock()?;
-        let not_watched = || BackendError::not_watched(path);
-        if Self::has_one_instance() {
-            let instance = state.instances.first_mut().ok_or_else(not_watched)?;
+        let mut removed = None;
+        if Self::has_one_instance()
+            && let Some(instance) = state.instances.first_mut()
+            && instance.watches(path)
+        {
             instance.unwatch(path)?;
-            state.forget(path);
-            self.shared.await_call(state);
-            return Ok(());
+        } else {
+            removed = state.take(path);
+            if removed.is_none() && !state.exclude(path) {
+                return Err(BackendError::not_watched(path).into());
+            }
         }
-        // Dropped after the lock.
-        let _removed = state.take(path).ok_or_else(not_watched)?;
         state.forget(path);
         self.shared.await_call(state);
+        // Without the lock.
+        drop(removed);
         Ok(())
     }
 }

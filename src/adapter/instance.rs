@@ -1,7 +1,8 @@
 //! A backend at work, whose items become notify's: [`Instance`].
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
+    mem,
     path::{Path, PathBuf, is_separator},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -31,6 +32,8 @@ pub(super) struct Instance<B> {
     watched: HashMap<PathBuf, bool>,
     // How many of them are not watched recursively.
     shallow: usize,
+    // Folders in the others whose entries nobody wants to hear of.
+    excluded: HashSet<PathBuf>,
     // The folder that the latest event was in, if all its entries are asked for.
     asked_for: Option<PathBuf>,
     // The old name of the latest rename, and its tracker, until the new name comes.
@@ -46,6 +49,7 @@ impl<B: Backend> Instance<B> {
             backend,
             watched: watches.into_iter().map(|watch| (watch.path, watch.recursive)).collect(),
             shallow: 0,
+            excluded: HashSet::new(),
             asked_for: None,
             half: None,
             number: 0,
@@ -68,6 +72,9 @@ impl<B: Backend> Instance<B> {
 
     /// Adds all that is not watched yet, or none of it. What is watched takes what is asked for now.
     pub(super) fn watch(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
+        for watch in &watches {
+            self.excluded.retain(|folder| !folder.starts_with(&watch.path));
+        }
         let is_known = |watch: &Watch| self.watches(&watch.path);
         let (known, new): (Vec<_>, Vec<_>) = watches.into_iter().partition(is_known);
         for mut watch in known {
@@ -100,7 +107,47 @@ impl<B: Backend> Instance<B> {
         unwatched
     }
 
+    /// Leaves out from now on what happens in `folder`, if it is one of a tree that is watched. Returns
+    /// whether it is, and was not left out before.
+    pub(super) fn exclude(&mut self, folder: &Path) -> bool {
+        let is_new = self.is_in_tree(folder) && folder.is_dir() && !self.is_excluded(folder);
+        is_new && self.excluded.insert(folder.to_owned())
+    }
+
+    /// Whether `path` lies below a folder that is watched recursively.
+    fn is_in_tree(&self, path: &Path) -> bool {
+        path.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
+    }
+
+    /// Whether `path` is in an excluded folder, and not in one that is watched inside of that.
+    fn is_excluded(&self, path: &Path) -> bool {
+        if self.excluded.is_empty() || self.watched.contains_key(path) {
+            return false;
+        }
+        for (depth, above) in path.ancestors().skip(1).enumerate() {
+            if self.excluded.contains(above) {
+                return true;
+            }
+            if self.watched.get(above).is_some_and(|&recursive| recursive || depth == 0) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Hears of a folder of this name again, once the one that was excluded is not there any more.
+    fn follow(&mut self, event: &crate::Event) {
+        use EventKind::{Modify, Remove};
+
+        if let Remove(_) | Modify(ModifyKind::Name(RenameMode::From)) = event.kind {
+            self.excluded.retain(|folder| !folder.starts_with(&event.path));
+        }
+    }
+
     fn note_change(&mut self) {
+        let mut excluded = mem::take(&mut self.excluded);
+        excluded.retain(|folder| self.is_in_tree(folder));
+        self.excluded = excluded;
         self.asked_for = None;
         self.shallow = self.watched.values().filter(|&&recursive| !recursive).count();
     }
@@ -110,7 +157,13 @@ impl<B: Backend> Instance<B> {
         for _ in 0..AT_ONCE {
             match ready!(Pin::new(&mut self.backend).poll_next(cx)) {
                 Some(Ok(event)) if !self.is_asked_for(&event.path) => {}
-                Some(item) => self.say(item, said),
+                Some(Err(error)) if error.path().is_some_and(|path| self.is_excluded(path)) => {}
+                Some(item) => {
+                    if let Ok(event) = &item {
+                        self.follow(event);
+                    }
+                    self.say(item, said);
+                }
                 None => return Poll::Ready(()),
             }
         }
@@ -134,6 +187,9 @@ impl<B: Backend> Instance<B> {
 
     /// Whether `path` is to be told of: a backend may report more than it was asked for.
     fn is_asked_for(&mut self, path: &Path) -> bool {
+        if self.is_excluded(path) {
+            return false;
+        }
         if self.shallow == 0 || self.is_like_the_latest(path) {
             return true;
         }
@@ -162,8 +218,8 @@ impl<B: Backend> Instance<B> {
 
     /// Whether a watch covers `path`.
     pub(super) fn covers(&self, path: &Path) -> bool {
-        self.watched.contains_key(path)
-            || path.parent().is_some_and(|parent| self.covers_entries_of(parent))
+        let is_entry = |parent| self.covers_entries_of(parent) && !self.is_excluded(path);
+        self.watched.contains_key(path) || path.parent().is_some_and(is_entry)
     }
 
     fn covers_entries_of(&self, folder: &Path) -> bool {

@@ -206,6 +206,16 @@ impl<B: Backend> State<B> {
         Some(self.instances.swap_remove(at))
     }
 
+    /// Leaves out what happens in `folder` from now on. Returns whether it is in a tree that is watched, and
+    /// was not left out before.
+    pub(super) fn exclude(&mut self, folder: &Path) -> bool {
+        let mut is_excluded = false;
+        for instance in &mut self.instances {
+            is_excluded |= instance.exclude(folder);
+        }
+        is_excluded
+    }
+
     /// Forgets what was still to be said of `path`, which is not watched any more.
     pub(super) fn forget(&mut self, path: &Path) {
         let Self { instances, ready, .. } = self;

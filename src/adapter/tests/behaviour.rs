@@ -17,7 +17,7 @@ use crate::{
     StreamError,
     capability::Capability,
     error::BackendError,
-    event::{Event as Ours, Tracker},
+    event::{Event as Ours, RemoveKind, Tracker},
     settings::Hints,
 };
 
@@ -415,6 +415,41 @@ fn several_paths_or_none() {
             assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
         }
         watcher.unwatch(&stage.path("a")).unwrap();
+    }
+
+    check::<Able>();
+    check::<Fixed>();
+}
+
+/// Programs of notify exclude folders so. The fake backend knows nothing of it.
+#[test]
+fn unwatch_inside_a_tree() {
+    fn check<B: Backend>() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::at(folder.path().into());
+        std::fs::create_dir_all(stage.path("tree/noise/deep")).unwrap();
+        let (mut watcher, events) = watcher::<B>();
+        watcher.watch(&stage.path("tree"), Recursive).unwrap();
+        watcher.unwatch(&stage.path("tree/noise")).unwrap();
+        let error = watcher.unwatch(&stage.path("tree/noise")).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
+
+        let path = |name| stage.path(name);
+        let lost = StreamError::unwatched(path("tree/noise/x"), BackendError::Ended);
+        stage.sender(0).send_error(lost);
+        stage.say(0, created(path("tree/noise/deep/new")));
+        stage.say(0, created(path("tree/noise-not")));
+        assert_eq!(next_paths(&events), [path("tree/noise-not")], "names that begin alike");
+        stage.say(0, Ours::remove(RemoveKind::Folder, path("tree/noise")));
+        assert_eq!(next_paths(&events), [path("tree/noise")], "it is an entry of what is watched");
+        stage.say(0, created(path("tree/noise/new")));
+        assert_eq!(next_paths(&events), [path("tree/noise/new")], "another folder of that name");
+
+        watcher.unwatch(&stage.path("tree/noise")).unwrap();
+        watcher.watch(&stage.path("tree"), Recursive).unwrap();
+        let again = usize::from(!B::capabilities().contains(Capability::ChangeWatches));
+        stage.say(again, created(path("tree/noise/more")));
+        assert_eq!(next_paths(&events), [path("tree/noise/more")], "the tree is watched anew");
     }
 
     check::<Able>();

@@ -186,6 +186,31 @@ fn a_file_alone() {
     compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
 }
 
+/// Programs exclude folders of a tree so.
+#[test]
+fn unwatched_inside_a_tree() {
+    fn program<W: Watcher>() -> Vec<String> {
+        let folder = Folder::new();
+        for name in ["noise", "noise/deep", "kept"] {
+            folder.make(name);
+        }
+        let mut log = Log::<W>::of(folder);
+        log.watch("", Recursive);
+        log.watcher.unwatch(&log.folder.path("noise")).unwrap();
+        log.step("in the excluded folder", "", |folder| {
+            folder.write("noise/file", "");
+            folder.write("noise/deep/file", "");
+        });
+        log.step("beside it", "", |folder| folder.write("kept/file", ""));
+        log.step("removed", "", |folder| fs::remove_dir_all(folder.path("noise")).unwrap());
+        log.step("made again", "", |folder| folder.make("noise"));
+        log.step("in the new one", "", |folder| folder.write("noise/new", ""));
+        log.lines
+    }
+
+    compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
+}
+
 /// A watched folder that is removed can be watched again once it is there again.
 #[test]
 fn removed_and_made_again() {
