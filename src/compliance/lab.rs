@@ -125,6 +125,17 @@ impl Lab {
         self.capabilities().contains(capability)
     }
 
+    /// Ignores the case where the backend sees no second change that comes soon and leaves the size as
+    /// it was.
+    pub(super) fn tells_moments(&self) -> Check {
+        let granularity = self.profile.mtime_granularity;
+        if granularity.is_zero() {
+            return Ok(());
+        }
+        let reason = format!("the profile says that two changes within {granularity:?} may be one");
+        Err(Stop::Ignored(reason))
+    }
+
     /// The case's folder, not below it.
     pub(super) fn flat(&self) -> Watch {
         Watch::non_recursive(self.tree.path(""))

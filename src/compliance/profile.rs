@@ -63,7 +63,8 @@ impl Profile {
     }
 
     /// Whether a rename is reported as `From` and `To`. Without it, it may be a removal and a
-    /// creation.
+    /// creation, and the capability [`TrackRelated`](crate::capability::Capability::TrackRelated) is
+    /// not held to it, as on a file system that does not tell files apart.
     ///
     /// A [sampled](Self::sampled) backend that pairs no renames knows files by their paths alone.
     /// What is moved away between two looks and back, or is another file for that time, looks to it as

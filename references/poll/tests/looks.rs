@@ -266,3 +266,17 @@ fn the_end_of_the_thread_is_told_once() {
     let unwatched = scene.backend.unwatch(scene.folder.path());
     assert!(matches!(unwatched, Err(BackendError::Ended)), "{unwatched:?}");
 }
+
+#[test]
+fn a_root_that_was_replaced_comes_to_rest() {
+    let mut scene = Scene::new(false, |_| ());
+    let root = scene.folder.path().to_owned();
+    fs::rename(&root, root.with_extension("away")).expect("it can be renamed");
+    fs::create_dir(&root).expect("its name is free");
+    assert!(scene.next(DEADLINE).is_some(), "nothing is said of it");
+    fs::remove_dir(root.with_extension("away")).expect("it is empty");
+
+    // As long as many looks take.
+    let is_quiet = (0..100).any(|_| scene.next(INTERVAL * 50).is_none());
+    assert!(is_quiet, "it is reported at each look");
+}

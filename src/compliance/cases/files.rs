@@ -129,8 +129,8 @@ const REWRITTEN_WITH_THE_SAME: Case = Case {
     usual_cause: "Contents are compared, where the time of modification would do.",
     run: |lab| {
         lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
         later(lab, "file")?;
+        let mut watcher = lab.watch([lab.flat()])?;
         lab.tree.write("file", "content")?;
         watcher.settle()?;
         watcher.saw(modified("file"))
@@ -155,6 +155,7 @@ const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
     why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the commonest mistake of pollers.",
     usual_cause: "Times are compared in whole seconds, or the size alone.",
     run: |lab| {
+        lab.tells_moments()?;
         lab.tree.write("file", "one")?;
         let mut watcher = lab.watch([lab.flat()])?;
         for content in ["two", "six", "ten"] {

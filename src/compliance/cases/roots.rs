@@ -175,6 +175,7 @@ const FILE_REPLACED: Case = Case {
     usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
                   is in.",
     run: |lab| {
+        lab.tells_moments()?;
         lab.tree.write("file", "content")?;
         let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
         let mut watcher = lab.watch(watches)?;

@@ -123,12 +123,14 @@ fn saves_are_seen(lab: &Lab, watcher: &mut Watcher, patterns: &[Pattern]) -> Che
 }
 
 fn in_folder(lab: &Lab, patterns: &[Pattern]) -> Check {
+    lab.tells_moments()?;
     lab.tree.write("file", "content")?;
     let mut watcher = lab.watch([lab.flat()])?;
     saves_are_seen(lab, &mut watcher, patterns)
 }
 
 fn of_file(lab: &Lab, patterns: &[Pattern]) -> Check {
+    lab.tells_moments()?;
     lab.tree.write("file", "content")?;
     let mut watcher = lab.watch([Watch::non_recursive(lab.path("file")), lab.beacon()?])?;
     saves_are_seen(lab, &mut watcher, patterns)
@@ -197,6 +199,7 @@ const LINK_SWAPPED: Case = Case {
     why: "fsnotify#372; configuration that is mounted into a container changes like that.",
     usual_cause: "Links are resolved, and only their targets are looked at.",
     run: |lab| {
+        lab.tells_moments()?;
         for version in ["..1", "..2", "..3"] {
             lab.tree.mkdir(version)?;
             lab.tree.write(format!("{version}/config"), version)?;

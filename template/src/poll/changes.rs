@@ -5,7 +5,6 @@ use std::{
     collections::HashMap,
     hash::Hash,
     io,
-    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,6 +18,9 @@ use crate::{
 
 /// An item of the stream, and the watch that it belongs to.
 pub(crate) type Item = (Arc<Root>, StreamItem);
+
+/// What tells a file from all others: its numbers, its birth, and what it is.
+type Identity = ([u64; 2], i64, Kind);
 
 /// Differences between two looks, of all roots together: what is gone from one may have come to
 /// another.
@@ -146,10 +148,10 @@ impl Changes {
         self.pair(|_, identity| identity);
     }
 
-    fn pair<K: Eq + Hash>(&mut self, key: impl Fn(&Place, (NonZeroU64, Kind)) -> K) {
+    fn pair<K: Eq + Hash>(&mut self, key: impl Fn(&Place, Identity) -> K) {
         let key = |place: &Place| {
-            let identity = (place.state.identity()?, place.state.kind);
-            Some(key(place, identity))
+            let (numbers, birth) = place.state.identity()?;
+            Some(key(place, (numbers, birth, place.state.kind)))
         };
         let gone = self.gone.iter().enumerate().filter(|(_, gone)| gone.to.is_none());
         let mut by_key: HashMap<K, usize> =
@@ -158,6 +160,7 @@ impl Changes {
             if let Some(from) = key(&came.place).and_then(|key| by_key.remove(&key))
                 // Its folder was exchanged below it, and exchanged back.
                 && self.gone[from].place.key() != came.place.key()
+                && came.place.state.is_renamed(&self.gone[from].place.state)
             {
                 came.from = Some(from);
                 self.gone[from].to = Some(i);

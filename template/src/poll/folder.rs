@@ -6,6 +6,7 @@ use std::{
     fs, io,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
 };
 
 use crate::{obstacle::Obstacle, platform, state::State};
@@ -57,12 +58,13 @@ impl Folder {
             ..Self::default()
         };
         let mut errors = Vec::new();
+        let start = SystemTime::now();
         for entry in fs::read_dir(path)? {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             let entry = entry?;
-            let (state, error) = look_at(&entry, compare_contents, stop);
+            let (state, error) = look_at(&entry, start, compare_contents, stop);
             let name = entry.file_name();
             if let Some(state) = state {
                 folder.add(&name, state)?;
@@ -134,6 +136,7 @@ impl Entry {
 /// The state of an entry, none if it is gone, and what could not be read of it.
 fn look_at(
     entry: &fs::DirEntry,
+    start: SystemTime,
     compare_contents: bool,
     stop: &AtomicBool,
 ) -> (Option<State>, Option<io::Error>) {
@@ -142,7 +145,7 @@ fn look_at(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
         Err(error) => return (Some(State::unknown(entry.file_type())), Some(error)),
     };
-    let mut state = State::of(&metadata);
+    let mut state = State::of(&metadata, start);
     let read = if compare_contents { state.read_content(&entry.path(), stop) } else { Ok(()) };
     match read {
         // Removed since.

@@ -27,8 +27,9 @@
 //!   (2 seconds on FAT, one on sshfs), compare contents.
 //! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is
 //!   seen after that.
-//! - Renames are seen on Unix, but not on sshfs, which gives a file another number with its name.
-//!   Elsewhere they are a removal and a creation.
+//! - Renames are seen on Unix, where the file system tells when a file came to be. Many network mounts
+//!   do not, nor does ext2: a rename is a removal and a creation there, as it is on Windows. The number
+//!   of a file proves nothing by itself, since a new file soon gets that of a removed one.
 //! - On Windows, a file that was away between two looks, or was another one for that time, looks as if
 //!   nothing had happened. A reader who looks at it at that moment, having just been told of it, is not
 //!   told again: better look once more after a while.

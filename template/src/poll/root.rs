@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::SystemTime,
 };
 
 use notify_backend::prelude::*;
@@ -112,6 +113,7 @@ impl Root {
 
     fn look_in(self: &Arc<Self>, tree: &mut Tree, compare_contents: bool, changes: &mut Changes) {
         let follow_links = self.follow_links.load(Ordering::Relaxed);
+        let start = SystemTime::now();
         let metadata = match look_at(&self.location, follow_links) {
             Ok(metadata) => Some(metadata),
             Err(error) if obstacle::is_absence(&error) => None,
@@ -123,7 +125,7 @@ impl Root {
             }
         };
         tree.obstacle = Obstacle::default();
-        let mut state = metadata.as_ref().map(State::of);
+        let mut state = metadata.as_ref().map(|metadata| State::of(metadata, start));
         if compare_contents
             && let Some(state) = &mut state
             && let Err(error) = state.read_content(&self.location, &self.stopped)
@@ -154,6 +156,8 @@ impl Root {
             // Another file system is mounted here, or not any more.
             look.compare(below(), old, None);
             look.compare(below(), None, state)
+        } else if old == state {
+            Told::Nothing
         } else {
             look.compare(below(), old, state)
         };

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, FileType, Metadata},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{DefaultHasher, Hasher},
     io::{self, Read},
     num::NonZeroU64,
     path::Path,
@@ -15,11 +15,13 @@ use notify_backend::prelude::*;
 use crate::platform::{self, Attributes};
 
 /// What a file or folder was like when it was looked at: enough to tell later what was changed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     pub(crate) kind: Kind,
     /// Not there where the system refuses to tell more than the kind.
     details: Option<Details>,
+    /// Whether a file that came to be after the look could still get the same birth.
+    is_young: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +39,8 @@ struct Details {
     /// When anything of it was changed, in nanoseconds; always the same where that is not told.
     touched: i64,
     attributes: Attributes,
-    identity: Option<NonZeroU64>,
+    /// The numbers of the file system and, in it, of the file.
+    numbers: [u64; 2],
     /// When it came to be, in nanoseconds; zero if the system does not tell, or if it does not tell
     /// files apart.
     birth: i64,
@@ -52,23 +55,25 @@ enum Content {
 }
 
 impl State {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// What a look found that began at the time `start`.
+    pub(crate) fn of(metadata: &Metadata, start: SystemTime) -> Self {
         let kind = Kind::of(metadata.file_type());
         let details = Details {
             length: metadata.len(),
             modified: metadata.modified().ok(),
             touched: platform::change_time(metadata),
             attributes: Attributes::of(metadata),
-            identity: identity(metadata),
+            numbers: platform::file_numbers(metadata),
             birth: birth(metadata),
             content: Content::NotCompared,
         };
-        Self { kind, details: Some(details) }
+        let is_young = nanoseconds(start) < details.birth.saturating_add(clock_step(details.birth));
+        Self { kind, details: Some(details), is_young }
     }
 
     /// The state of something of which the system tells nothing but its type.
     pub(crate) fn unknown(file_type: io::Result<FileType>) -> Self {
-        Self { kind: file_type.map_or(Kind::Other, Kind::of), details: None }
+        Self { kind: file_type.map_or(Kind::Other, Kind::of), details: None, is_young: true }
     }
 
     /// Adds what is in the file, if it is one. The reading ends early if it is to `stop`.
@@ -79,9 +84,23 @@ impl State {
         Ok(())
     }
 
-    /// What tells it from all other files, if the system does.
-    pub(crate) fn identity(&self) -> Option<NonZeroU64> {
-        self.details.as_ref()?.identity
+    /// What tells it from all other files, if the system does: its numbers and its birth. The numbers
+    /// of a removed file are soon given to a new one, so that they tell nothing on their own.
+    pub(crate) fn identity(&self) -> Option<([u64; 2], i64)> {
+        let details = self.details.as_ref()?;
+        (details.birth != 0).then_some((details.numbers, details.birth))
+    }
+
+    /// Whether it is `old` at another path, their identities being the same. Of a young file that may
+    /// be chance: the old one was removed, and the new one got its number and was born in the same
+    /// step of the clock. It is believed of one that has a mark of the rename, and no other.
+    pub(crate) fn is_renamed(&self, old: &Self) -> bool {
+        let (Some(new), Some(before)) = (&self.details, &old.details) else { return false };
+        let is_marked = new.touched != new.birth
+            && new.touched != before.touched
+            && (new.modified, new.length) == (before.modified, before.length)
+            && new.attributes == before.attributes;
+        is_marked || !old.is_young
     }
 
     /// Whether it is certainly another folder than `old`, be it at the same path. Its number alone
@@ -114,6 +133,13 @@ impl State {
             changes.push(ModifyKind::Metadata(MetadataKind::Any));
         }
         changes
+    }
+}
+
+/// When a look began is no part of what it found.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.details) == (other.kind, other.details)
     }
 }
 
@@ -171,24 +197,20 @@ impl From<Kind> for RemoveKind {
     }
 }
 
-/// A number for the file itself, whatever it is called. The numbers of a removed file are soon given
-/// to a new one, so what else a rename leaves as it is counts too, unless it changes by itself.
-fn identity(metadata: &Metadata) -> Option<NonZeroU64> {
-    if !platform::HAS_IDENTITIES {
-        return None;
-    }
-    let numbers = platform::file_numbers(metadata);
-    match metadata.created() {
-        Ok(created) => Some(hash(&(numbers, created))),
-        Err(_) if metadata.is_dir() => Some(hash(&numbers)),
-        Err(_) => Some(hash(&(numbers, metadata.modified().ok(), metadata.len()))),
-    }
-}
-
 fn birth(metadata: &Metadata) -> i64 {
     let created = platform::HAS_IDENTITIES.then(|| metadata.created().ok()).flatten();
-    let since = created.and_then(|created| created.duration_since(SystemTime::UNIX_EPOCH).ok());
+    created.map(nanoseconds).unwrap_or_default()
+}
+
+fn nanoseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok();
     since.and_then(|since| since.as_nanos().try_into().ok()).unwrap_or_default()
+}
+
+/// The nanoseconds within which all files are born at the same time. The clocks of file systems go in
+/// steps of a hundredth of a second at most, or of one or two seconds if they tell no parts of one.
+fn clock_step(birth: i64) -> i64 {
+    if birth % 1_000_000_000 == 0 { 2_000_000_000 } else { 20_000_000 }
 }
 
 fn hash_of(path: &Path, stop: &AtomicBool) -> io::Result<NonZeroU64> {
@@ -204,10 +226,4 @@ fn hash_of(path: &Path, stop: &AtomicBool) -> io::Result<NonZeroU64> {
         }
     }
     Ok(NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN))
-}
-
-fn hash(value: &impl Hash) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
