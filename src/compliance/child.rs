@@ -17,7 +17,7 @@ use super::{
     lab::{Figures, Lab},
     panics::Panics,
     process::{ANSWER, CAPABILITIES, CASE, FOLDER, Outcome, PATIENCE, TYPE, Verdict},
-    profile::Profile,
+    profile::{Outlook, Profile},
     subject::Subject,
     timeline::Timeline,
 };
@@ -39,10 +39,11 @@ pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) ->
     subject.said = Some(said);
     let figures = Figures::default();
     let patience = env::var(PATIENCE).ok().and_then(|millis| millis.parse().ok());
-    let profile = match patience {
-        Some(millis) => profile.patience(Duration::from_millis(millis)),
-        None => profile,
-    };
+    let patience = patience.map_or(profile.patience, Duration::from_millis);
+    // Only those are less patient than the profile says that come after cases which heard nothing.
+    let is_deaf = patience.as_millis() < profile.patience.as_millis();
+    let outlook = if is_deaf { Outlook::Deaf } else { Outlook::Good };
+    let profile = Profile { outlook, ..profile.patience(patience) };
     let verdict = run_here(listed, subject, profile, &folder, limit, &figures);
     let (figures, barriers) = (figures.take(), figures.barriers());
     write_answer(&folder, &Outcome { verdict, figures, barriers });

@@ -15,7 +15,7 @@ use super::{
     hearing::Barriers,
     invariants::Guard,
     mode::Mode,
-    profile::Profile,
+    profile::{Outlook, Profile},
     stopwatch::Stopwatch,
     subject::{Other, Subject},
     timeline::Timeline,
@@ -123,6 +123,15 @@ impl Lab {
 
     pub(super) fn has(&self, capability: Capability) -> bool {
         self.capabilities().contains(capability)
+    }
+
+    /// Where no case so far has heard anything of the backend, finds out by one barrier whether this
+    /// one does: before it sets a scene that takes long.
+    pub(super) fn hears(&self) -> Check {
+        match self.profile.outlook {
+            Outlook::Good => Ok(()),
+            Outlook::Deaf => self.watch([self.flat()])?.settle(),
+        }
     }
 
     /// Ignores the case where the backend sees no second change that comes soon and leaves the size as

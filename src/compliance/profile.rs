@@ -23,6 +23,15 @@ pub struct Profile {
     pub(super) pairs_renames: bool,
     pub(super) mtime_granularity: Duration,
     pub(super) patience: Duration,
+    pub(super) outlook: Outlook,
+}
+
+/// What is to be expected of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlook {
+    Good,
+    /// The cases before have waited in vain for whatever they made.
+    Deaf,
 }
 
 impl Default for Profile {
@@ -34,6 +43,7 @@ impl Default for Profile {
             pairs_renames: true,
             mtime_granularity: Duration::ZERO,
             patience: Duration::from_secs(10),
+            outlook: Outlook::Good,
         }
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("some_cases_are_no_progress", some_cases_are_no_progress),
         Trial::test("a_case_that_fails", a_case_that_fails),
         Trial::test("nothing_is_heard", nothing_is_heard),
+        Trial::test("no_large_scene_for_nothing", no_large_scene_for_nothing),
         Trial::test("no_barrier_is_heard", no_barrier_is_heard),
         Trial::test("a_known_deviation", a_known_deviation),
         Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
@@ -104,6 +105,15 @@ fn a_case_that_fails() -> Result<(), Failed> {
 /// The first cases wait; the others know from them that it is in vain.
 fn nothing_is_heard() -> Result<(), Failed> {
     few_are_patient("mute")
+}
+
+/// A scene that takes long to set is set by those cases only that do not know it yet.
+fn no_large_scene_for_nothing() -> Result<(), Failed> {
+    // The first two hear nothing, and the last one needs 5000 folders.
+    let run = run("mute", &["overflow::", "--test-threads", "1"])?;
+    run.fails()?;
+    run.says("overflow::loss_in_large_tree   ... ignored (SHOULD, and does not")?;
+    run.says_not("make 5000 folders")
 }
 
 fn no_barrier_is_heard() -> Result<(), Failed> {

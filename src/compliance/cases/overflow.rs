@@ -44,6 +44,7 @@ const LOSS_IS_SAID: Case = Case {
     why: "golang/go#16392, watchdog#654, watchfiles#348, PyInotify#23.",
     usual_cause: "The platform's overflow event is left out, or a full channel is ignored.",
     run: |lab| {
+        lab.hears()?;
         let files = queue_limit() + 2000;
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.guard.may_miss = true;
@@ -117,12 +118,13 @@ fn is_of_storm(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(STORM.as_bytes()))
 }
 
-/// Ignores the case, before its scene is set, for a backend that has no queue.
+/// Ignores the case, before its scene is set, for a backend that has no queue, and fails it for one of
+/// which nothing is heard.
 fn needs_queue(lab: &Lab) -> Check {
     if lab.profile.sampled {
         return Err(Stop::Ignored("the profile says that states are compared".into()));
     }
-    Ok(())
+    lab.hears()
 }
 
 /// Ignores the case, since no event was lost.

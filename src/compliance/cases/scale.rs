@@ -35,6 +35,7 @@ const FULL_FOLDER: Case = Case {
     run: |lab| {
         const FILES: usize = 10_000;
 
+        lab.hears()?;
         lab.tree.create_many(FILES)?;
         let start = Instant::now();
         let mut watcher = lab.watch([lab.flat()])?;
@@ -57,6 +58,7 @@ const MANY_FOLDERS: Case = Case {
     run: |lab| {
         const FOLDERS: usize = 10_000;
 
+        lab.hears()?;
         lab.tree.make("make 10000 folders in the 100 folders in", "", |top| {
             (0..FOLDERS)
                 .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
