@@ -105,6 +105,8 @@ impl Suite {
 
     /// Runs the cases that the program's arguments ask for, as a test program does.
     ///
+    /// The backend is made once before, and judged by what it says of itself then ([`Backend::about`]).
+    ///
     /// A run of all cases ends with the progress, e.g. ``3 of 61 · next: `files::created` ``, the
     /// section of the guide that helps with the next case, and what is still open: what the template
     /// left to be filled in, what is declared and was not tested, and which of the template and this
