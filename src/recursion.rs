@@ -1,172 +1,130 @@
 //! What a platform that watches folder by folder needs in order to watch recursively.
 //!
 //! inotify, fanotify's inode marks and kqueue know folders by a number and report bare names. Every
-//! backend on top of them has to know which path a number stands for now ([`WatchTree`]), to watch
-//! a whole tree when it starts, and to catch up with a folder that appears, whose entries may be
-//! older than its watch ([`Scan`]).
+//! backend on top of them has to know which path a number stands for now, to watch a whole tree when
+//! it starts, to catch up with a folder that appears, whose entries may be older than its watch, and
+//! to follow renames. [`Folders`] does that. A backend says how the platform watches one folder
+//! ([`FolderWatcher`]), and what its events mean ([`FolderEvent`]).
 
-mod astray;
-mod entries;
-mod folder;
+mod disk;
+mod engine;
+mod files;
+mod look;
 // Its tests, which are all that uses it, compare it with Linux.
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod model;
-mod recent;
-mod scan;
-#[cfg(test)]
-mod tests;
+mod seam;
 mod tree;
-mod walk;
+mod within;
 
-use std::{
-    ffi::OsStr,
-    fmt::Debug,
-    hash::Hash,
-    io, iter,
-    os::fd::{AsFd, BorrowedFd},
-    path::Path,
+use std::path::Path;
+
+pub use disk::FolderWatcher;
+pub use seam::FolderEvent;
+
+use crate::{
+    backend::{StreamItem, Watch},
+    error::BackendError,
 };
+use disk::OnDisk;
+use engine::Engine;
 
-pub use scan::{Found, Scan};
-pub use tree::{Node, WatchTree};
+/// What is asked of a watch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Options {
+    recursive: bool,
+    access: bool,
+    follow_links: bool,
+}
 
-use folder::{Opened, has_vanished, open};
+/// The watched folders and files of a platform that watches folder by folder.
+///
+/// It is asked in a loop, which is most of a backend's
+/// [`poll_next`](crate::prelude::Stream::poll_next):
+///
+/// 1. [`step`](Self::step): look at what is to be looked at.
+/// 2. [`next`](Self::next): what there is to say. Not earlier: a consumer that is told of a new folder
+///    looks into it, and what is removed between its look and the watch would be told by nothing.
+/// 3. [`apply`](Self::apply) the platform's next event, or wait for it.
+///
+/// Nothing is lost, whatever is renamed while it looks, unless the platform loses it
+/// ([`lose`](Self::lose)): what is told of a folder on its way is held until it is known where that is.
+///
+/// A watched file is watched by its name in the folder that it is in, and may be replaced. Where links
+/// are followed and it is one, what it leads to is watched as well. A watched folder is watched until it
+/// is removed, renamed or unmounted. Where roots overlap, what has the same path in several is said
+/// once.
+///
+/// A folder takes at most 80 bytes and its name where an id takes at most 8.
+#[derive(Debug)]
+pub struct Folders<W: FolderWatcher>(Engine<OnDisk<W>>);
 
-/// The platform's part: how one folder is watched.
-pub trait FolderWatcher {
-    /// What the platform calls a watched folder; the same for the same folder.
-    type Id: Copy + Eq + Hash + Debug;
+impl<W: FolderWatcher> Folders<W> {
+    /// Watches nothing yet.
+    #[must_use]
+    pub fn new(watcher: W) -> Self {
+        Self(Engine::new(OnDisk(watcher)))
+    }
 
-    /// Watches a folder, which may be watched already.
+    /// The platform's part.
+    #[must_use]
+    pub fn watcher(&self) -> &W {
+        &self.0.world().0
+    }
+
+    /// Adds a watch of a folder or a file; one of the same path is replaced. When it returns, all
+    /// folders are watched that are to be; large trees are walked by as many threads as there are
+    /// cores. [`Watch::check`] it before.
     ///
-    /// It is handed over opened, not named: by the time that a path is looked up, it may lead to
-    /// another folder. A platform that wants a path can be given `/proc/self/fd/N`, on Linux.
-    fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<Self::Id>;
-
-    /// Watches a folder that is about to be listed, and those in it too: for all but what that
-    /// causes. To open and read folders is reported like any other access, by some platforms, and
-    /// the listing of a large tree would flood their queue.
+    /// A folder below that cannot be watched becomes an item.
     ///
-    /// The provided method makes no difference.
-    fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<Self::Id> {
-        self.watch_folder(folder)
-    }
-
-    /// Watches the folder `id` for everything again, now that it is listed. Returns what is at
-    /// `location`, which may be another folder by now.
+    /// # Errors
     ///
-    /// The provided method does nothing.
-    fn listed(&self, location: &Path, id: Self::Id) -> io::Result<Self::Id> {
-        let _ = location;
-        Ok(id)
+    /// If the path itself cannot be watched, or if the limit of watches is reached. What was watched
+    /// before still is.
+    pub fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        let Watch { path, recursive, access, follow_links, .. } = watch;
+        self.0.watch(&path, Options { recursive, access, follow_links })
     }
 
-    /// Puts a mark into the platform's reports, after all that it has to say by now. Returns by what
-    /// id the mark is known when it comes, which no folder has; see [`Scan::pass`].
+    /// Removes the watch of a path, spelled as it was given. Nothing is said for it any more.
     ///
-    /// The provided method has no marks: what a platform says late may then be taken for news.
-    fn mark(&self) -> Option<Self::Id> {
-        None
+    /// # Errors
+    ///
+    /// [`BackendError::NotWatched`].
+    pub fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        if self.0.unwatch(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 
-    /// Gives up a watch that the tree does not need any more.
-    fn release(&self, id: Self::Id);
-}
-
-/// How a folder is reached from the one above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// It is an entry of the folder.
-    Name,
-    /// A symbolic link leads to it.
-    Link,
-}
-
-/// Opens a folder of the tree; none if its path leads nowhere, or to another folder: it is being
-/// renamed or removed, and the platform is about to report so.
-fn open_known<W: FolderWatcher>(
-    node: Node,
-    tree: &WatchTree<W::Id>,
-    watcher: &W,
-) -> io::Result<Option<Opened>> {
-    let Some(location) = tree.location(node) else {
-        return Ok(None);
-    };
-    let opened =
-        open(&location).and_then(|folder| Ok((watcher.watch_folder(folder.as_fd())?, folder)));
-    match opened {
-        Ok((id, folder)) if tree.id(node) == Some(id) => Ok(Some(folder)),
-        Ok((id, _)) => {
-            release_unused(id, tree, watcher);
-            Ok(None)
-        }
-        Err(error) if has_vanished(&error) => Ok(None),
-        Err(error) => Err(error),
+    /// Takes in what the platform tells of the folder `id`, in the order in which it does. An id that
+    /// is not watched any more means nothing.
+    pub fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
+        self.0.apply(id, event);
     }
-}
 
-/// Whether a folder of the tree is where the tree has it.
-fn is_in_place<W: FolderWatcher>(node: Node, tree: &WatchTree<W::Id>, watcher: &W) -> bool {
-    matches!(open_known(node, tree, watcher), Ok(Some(_)))
-}
-
-/// Has a folder that was listed watched for everything. Adds those of its nodes to `placed` that are
-/// where the tree has them; returns one that is not, if all are not.
-fn finish_listing<W: FolderWatcher>(
-    id: W::Id,
-    tree: &WatchTree<W::Id>,
-    watcher: &W,
-    placed: &mut Vec<Node>,
-) -> Option<Node> {
-    let before = placed.len();
-    let mut astray = None;
-    for node in tree.nodes(id) {
-        match tree.location(node).map(|location| watcher.listed(&location, id)) {
-            Some(Ok(found)) if found == id => placed.push(node),
-            Some(Ok(other)) => {
-                release_unused(other, tree, watcher);
-                astray = Some(node);
-            }
-            // What it was watched for until now is all that it can be watched for.
-            Some(Err(error)) if !has_vanished(&error) => {}
-            Some(Err(_)) | None => astray = Some(node),
-        }
+    /// Notes that the platform has lost events: has everything looked at again, and a
+    /// [`Missed`](crate::EventKind::Missed) said when that is done.
+    pub fn lose(&mut self) {
+        self.0.lose();
     }
-    astray.filter(|_| placed.len() == before)
-}
 
-fn release_unused<W: FolderWatcher>(id: W::Id, tree: &WatchTree<W::Id>, watcher: &W) {
-    if tree.nodes(id).next().is_none() {
-        watcher.release(id);
+    /// Takes up to `count` small steps of what is to be done before the next event is
+    /// [applied](Self::apply): each looks at a folder. Returns whether there may be more; let other
+    /// tasks have their turn then.
+    pub fn step(&mut self, count: usize) -> bool {
+        self.0.step(count)
     }
-}
 
-/// Makes a watched folder a part of the tree, unless a link leads to it and its root watches it
-/// already, at whichever place. Returns it, and the folder that was in its place, now detached.
-fn place<I: Copy + Eq + Hash + Debug>(
-    tree: &mut WatchTree<I>,
-    (parent, name, via): (Node, &OsStr, Via),
-    id: I,
-) -> (Option<Node>, Option<Node>) {
-    let known = tree.child(parent, name);
-    if let Some(known) = known {
-        if tree.id(known) == Some(id) && tree.via(known) == Some(via) {
-            return (Some(known), None);
-        }
-        tree.detach(known);
+    /// Takes the next item that there is to say.
+    #[allow(clippy::should_implement_trait, reason = "there may be more after none")]
+    pub fn next(&mut self) -> Option<StreamItem> {
+        self.0.next()
     }
-    let is_linked = via == Via::Link || tree.is_linked(parent);
-    if is_linked && tree.nodes(id).any(|other| tree.root(other) == tree.root(parent)) {
-        return (None, known);
-    }
-    (Some(tree.add(parent, name, via, id)), known)
-}
 
-/// A folder and those above it.
-fn lineage<I: Copy + Eq + Hash + Debug>(
-    folder: Node,
-    tree: &WatchTree<I>,
-) -> impl Iterator<Item = Node> {
-    iter::successors(Some(folder), |&it| tree.parent(it))
+    /// Whether nothing is watched. What was until it was gone may have more to [say](Self::next).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }

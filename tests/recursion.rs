@@ -1,87 +1,72 @@
-//! Walks and scans whose outcome depends on what is the same for all threads of a process: in a
-//! test program of their own.
+//! Watching trees whose outcome depends on what is the same for all threads of a process: in a test
+//! program of their own.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
 
 use std::{
-    collections::BTreeSet,
     env,
     fs::{self, File},
     io,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        fd::{AsRawFd, BorrowedFd},
         unix::fs::{MetadataExt, symlink},
     },
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicI32, Ordering},
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicI32, Ordering},
+    },
 };
 
-use notify_backend::recursion::{FolderWatcher, Node, Scan, WatchTree};
+use notify_backend::{
+    prelude::*,
+    recursion::{FolderEvent, FolderWatcher, Folders},
+};
 
 /// Watches nothing, but knows one folder from another, and how many are open.
 #[derive(Default)]
 struct ByNumber {
     // Descriptors are given out from the lowest free one.
     highest: AtomicI32,
-}
-
-impl ByNumber {
-    fn tree(&self, root: &Path) -> io::Result<(WatchTree<u64>, Node)> {
-        let mut tree = WatchTree::new();
-        let id = self.watch_folder(File::open(root)?.as_fd())?;
-        let root = tree.add_root(root, id);
-        Ok((tree, root))
-    }
-
-    fn highest(&self) -> RawFd {
-        self.highest.load(Ordering::SeqCst)
-    }
+    watched: Mutex<Vec<u64>>,
 }
 
 impl FolderWatcher for ByNumber {
     type Id = u64;
 
-    fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<u64> {
+    fn watch_folder(&self, folder: BorrowedFd<'_>, _access: bool) -> io::Result<u64> {
         self.highest.fetch_max(folder.as_raw_fd(), Ordering::SeqCst);
-        Ok(File::from(folder.try_clone_to_owned()?).metadata()?.ino())
+        let id = File::from(folder.try_clone_to_owned()?).metadata()?.ino();
+        let mut watched = self.watched.lock().unwrap();
+        if !watched.contains(&id) {
+            watched.push(id);
+        }
+        Ok(id)
     }
 
     fn release(&self, _: u64) {}
 }
 
-fn paths(tree: &WatchTree<u64>, root: Node) -> BTreeSet<PathBuf> {
-    let mut paths = BTreeSet::new();
-    let mut pending = vec![root];
-    while let Some(folder) = pending.pop() {
-        paths.extend(tree.path(folder));
-        pending.extend(tree.children(folder));
-    }
-    paths
-}
-
-fn scan_all(mut scan: Scan<u64>, tree: &mut WatchTree<u64>, watcher: &ByNumber) {
-    while scan.is_active() {
-        scan.step(1, tree, watcher, |found| panic!("{found:?}"));
-    }
+fn number(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
 }
 
 #[test]
 fn a_relative_root_stays_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("root/a/b")).unwrap();
+    fs::create_dir_all(folder.path().join("root/a")).unwrap();
     env::set_current_dir(folder.path()).unwrap();
-    let watcher = ByNumber::default();
-    let (mut tree, root) = watcher.tree(Path::new("root")).unwrap();
+    let mut folders = Folders::new(ByNumber::default());
+    folders.watch(Watch::recursive("root")).unwrap();
     env::set_current_dir("/").unwrap();
 
-    Scan::new(true).watch_below(root, &mut tree, &watcher);
-    assert_eq!(paths(&tree, root), ["root", "root/a", "root/a/b"].map(PathBuf::from).into());
-
-    fs::create_dir(folder.path().join("root/c")).unwrap();
-    let mut scan = Scan::new(true);
-    scan.compare(root);
-    scan_all(scan, &mut tree, &watcher);
-    let expected = ["root", "root/a", "root/a/b", "root/c"].map(PathBuf::from);
-    assert_eq!(paths(&tree, root), expected.into());
+    fs::create_dir_all(folder.path().join("root/a/b/c")).unwrap();
+    let kind = EventKind::Create(CreateKind::Folder);
+    let created = FolderEvent::Entry { name: "b".as_ref(), kind, is_folder: true, cookie: 0 };
+    folders.apply(number(&folder.path().join("root/a")), created);
+    while folders.step(1) {}
+    let said: Vec<_> = std::iter::from_fn(|| folders.next()).map(|it| it.unwrap().path).collect();
+    assert_eq!(said, ["root/a/b", "root/a/b/c"].map(PathBuf::from));
 }
 
 /// A process may have 1024 files open by default, and large trees have many links.
@@ -93,13 +78,16 @@ fn few_folders_are_open_at_a_time() {
         fs::create_dir_all(&path).unwrap();
         symlink("..", path.join("link")).unwrap();
     }
-    let watcher = ByNumber::default();
-    let (mut tree, root) = watcher.tree(folder.path()).unwrap();
-    let failed = Scan::new(true).watch_below(root, &mut tree, &watcher);
-    assert!(failed.is_empty(), "{failed:?}");
-    assert_eq!(paths(&tree, root).len(), 1 + 5 + 1500);
-    let mut scan = Scan::new(true);
-    scan.compare(root);
-    scan_all(scan, &mut tree, &watcher);
-    assert!(watcher.highest() < 100, "{} are open", watcher.highest());
+    let mut folders = Folders::new(ByNumber::default());
+    folders.watch(Watch::recursive(folder.path()).following_links()).unwrap();
+    folders.lose();
+    while folders.step(1) {}
+    let said: Vec<_> = std::iter::from_fn(|| folders.next()).collect();
+    assert!(
+        matches!(&said[..], [Ok(event)] if matches!(event.kind, EventKind::Missed(_))),
+        "{said:?}"
+    );
+    assert_eq!(folders.watcher().watched.lock().unwrap().len(), 1 + 5 + 1500);
+    let highest = folders.watcher().highest.load(Ordering::SeqCst);
+    assert!(highest < 100, "{highest} are open");
 }

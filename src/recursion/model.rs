@@ -16,7 +16,10 @@
 
 mod differential;
 mod disk;
+mod explore;
 mod inotify;
 mod machine;
 mod random;
 mod script;
+mod trial;
+mod world;

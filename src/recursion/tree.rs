@@ -15,13 +15,13 @@ use std::{
 
 use hashbrown::{HashMap, HashTable, hash_table::Entry};
 
-use super::Via;
+use super::seam::Via;
 use names::{Name, Names};
 
 /// A folder in a [`WatchTree`]. Once that is removed, it stands for nothing: to whatever is asked
 /// of it then, the answer is none, and what is done to it does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Node {
+pub(super) struct Node {
     slot: u32,
     // Tells it from those that were in the slot before.
     generation: u32,
@@ -34,23 +34,8 @@ pub struct Node {
 ///
 /// A folder takes at most 80 bytes and its name where an id takes at most 8. What is removed leaves
 /// room for others; it does not make the tree smaller.
-///
-/// ```
-/// use std::path::Path;
-/// use notify_backend::recursion::{Via, WatchTree};
-///
-/// let mut tree = WatchTree::new();
-/// let root = tree.add_root(Path::new("/srv"), 1);
-/// let old = tree.add(root, "old".as_ref(), Via::Name, 2);
-/// let below = tree.add(old, "below".as_ref(), Via::Name, 3);
-/// tree.detach(old);
-/// assert_eq!(tree.path(below), None);
-/// tree.attach(old, root, "new".as_ref());
-/// assert_eq!(tree.path(below).unwrap(), Path::new("/srv/new/below"));
-/// assert_eq!(tree.nodes(3).collect::<Vec<_>>(), [below]);
-/// ```
 #[derive(Debug)]
-pub struct WatchTree<I> {
+pub(super) struct WatchTree<I> {
     slots: Vec<Slot<I>>,
     // The first free slot; the others follow through `Slot::next`.
     free: u32,
@@ -60,8 +45,6 @@ pub struct WatchTree<I> {
     by_name: HashTable<u32>,
     hasher: RandomState,
     names: Names,
-    // How often a folder was taken out of its place, or put into one.
-    moves: u64,
     // Where the roots with a relative path are: the current folder when they were added.
     bases: HashMap<u32, PathBuf, RandomState>,
 }
@@ -90,7 +73,7 @@ const ROOT: u32 = u32::MAX - 1;
 impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     /// An empty tree.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             slots: Vec::new(),
             free: NONE,
@@ -98,13 +81,12 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
             by_name: HashTable::new(),
             hasher: RandomState::new(),
             names: Names::default(),
-            moves: 0,
             bases: HashMap::with_hasher(RandomState::new()),
         }
     }
 
     /// Adds a root, whose path and those below it will be spelled as `path` is.
-    pub fn add_root(&mut self, path: &Path, id: I) -> Node {
+    pub(super) fn add_root(&mut self, path: &Path, id: I) -> Node {
         let node = self.insert(ROOT, path.as_os_str().as_bytes(), Via::Name, id);
         if path.is_relative() {
             // Where the current folder is gone, `location` stays relative and finds nothing.
@@ -114,14 +96,19 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     }
 
     /// Adds the folder `name` below `parent`; see [`attach`](Self::attach).
-    pub fn add(&mut self, parent: Node, name: &OsStr, via: Via, id: I) -> Node {
+    pub(super) fn add(&mut self, parent: Node, name: &OsStr, via: Via, id: I) -> Node {
         let node = self.insert(NONE, b"", via, id);
         self.attach(node, parent, name);
         node
     }
 
+    /// Adds a folder that hangs nowhere yet.
+    pub(super) fn add_detached(&mut self, via: Via, id: I) -> Node {
+        self.insert(NONE, b"", via, id)
+    }
+
     /// The nodes that `id` stands for, detached ones included.
-    pub fn nodes(&self, id: I) -> impl Iterator<Item = Node> {
+    pub(super) fn nodes(&self, id: I) -> impl Iterator<Item = Node> {
         let first =
             self.by_id.find(self.hasher.hash_one(id), |&at| self.slots[at as usize].id == id);
         self.chain(first.copied().unwrap_or(NONE), |slot| slot.same_id)
@@ -129,18 +116,18 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
 
     /// The platform's id of a folder.
     #[must_use]
-    pub fn id(&self, node: Node) -> Option<I> {
+    pub(super) fn id(&self, node: Node) -> Option<I> {
         self.slot(node).map(|slot| slot.id)
     }
 
     /// How a folder is reached from the one above it; a root counts as a name.
     #[must_use]
-    pub fn via(&self, node: Node) -> Option<Via> {
+    pub(super) fn via(&self, node: Node) -> Option<Via> {
         self.slot(node).map(|slot| slot.via)
     }
 
     /// Gives a folder another id. Returns the old one if no folder has it any more.
-    pub fn set_id(&mut self, node: Node, id: I) -> Option<I> {
+    pub(super) fn set_id(&mut self, node: Node, id: I) -> Option<I> {
         self.slot(node)?;
         let freed = self.unlink_id(node.slot);
         self.slots[node.slot as usize].id = id;
@@ -150,32 +137,32 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
 
     /// Whether a folder is a root.
     #[must_use]
-    pub fn is_root(&self, node: Node) -> bool {
+    pub(super) fn is_root(&self, node: Node) -> bool {
         self.slot(node).is_some_and(|slot| slot.parent == ROOT)
     }
 
     /// Whether a link leads to a folder, or to one above it.
     #[must_use]
-    pub fn is_linked(&self, node: Node) -> bool {
+    pub(super) fn is_linked(&self, node: Node) -> bool {
         self.lineage(node).any(|(_, slot)| slot.via == Via::Link)
     }
 
     /// The root that a folder is below, or is; none if the folder is in a detached part.
     #[must_use]
-    pub fn root(&self, node: Node) -> Option<Node> {
+    pub(super) fn root(&self, node: Node) -> Option<Node> {
         let (top, slot) = self.lineage(node).last()?;
         (slot.parent == ROOT).then(|| self.node(top))?
     }
 
     /// The folder directly above another; none for a root, and for the top of a detached part.
     #[must_use]
-    pub fn parent(&self, node: Node) -> Option<Node> {
+    pub(super) fn parent(&self, node: Node) -> Option<Node> {
         self.node(self.slot(node)?.parent)
     }
 
     /// The folder `name` directly below `parent`.
     #[must_use]
-    pub fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {
+    pub(super) fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {
         if self.slot(parent)?.child == NONE {
             // In a large tree, to look a name up costs memory that is in no cache.
             return None;
@@ -190,27 +177,27 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     }
 
     /// The folders directly below `parent`, in no particular order.
-    pub fn children(&self, parent: Node) -> impl Iterator<Item = Node> {
+    pub(super) fn children(&self, parent: Node) -> impl Iterator<Item = Node> {
         let first = self.slot(parent).map_or(NONE, |slot| slot.child);
         self.chain(first, |slot| slot.next)
     }
 
     /// The name of a folder; for a root, its path; empty for the top of a detached part.
     #[must_use]
-    pub fn name(&self, node: Node) -> &OsStr {
+    pub(super) fn name(&self, node: Node) -> &OsStr {
         OsStr::from_bytes(self.slot(node).map_or(b"", |slot| self.names.get(slot.name)))
     }
 
     /// The path of a folder; none if it is in a detached part.
     #[must_use]
-    pub fn path(&self, node: Node) -> Option<PathBuf> {
+    pub(super) fn path(&self, node: Node) -> Option<PathBuf> {
         self.entry_path(node, OsStr::new(""))
     }
 
     /// Where a folder is found by system calls: its path, but absolute, so that it holds also after
     /// the process has changed its current folder. None if the folder is in a detached part.
     #[must_use]
-    pub fn location(&self, node: Node) -> Option<PathBuf> {
+    pub(super) fn location(&self, node: Node) -> Option<PathBuf> {
         let path = self.path(node)?;
         match self.bases.get(&self.root(node)?.slot) {
             Some(base) => Some(base.join(path)),
@@ -220,34 +207,55 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
 
     /// The path of the entry `name` in a folder; none if the folder is in a detached part.
     #[must_use]
-    pub fn entry_path(&self, folder: Node, name: &OsStr) -> Option<PathBuf> {
-        self.root(folder)?;
+    pub(super) fn entry_path(&self, folder: Node, name: &OsStr) -> Option<PathBuf> {
+        let (top, path) = self.spell(folder, name)?;
+        self.is_root(top).then_some(path)
+    }
+
+    /// The root or the top of the detached part that a folder is in, and the path of the entry
+    /// `name` in the folder, as seen from there: with the path of the root, and without the name of
+    /// a top, which has none.
+    pub(super) fn spell(&self, folder: Node, name: &OsStr) -> Option<(Node, PathBuf)> {
         // Twice up the tree, so that the path is allocated once and at its exact size.
-        let parts = || self.lineage(folder).map(|(_, slot)| self.names.get(slot.name));
-        let length = parts().fold(name.len(), |length, part| {
-            length + part.len() + usize::from(length > 0 && needs_separator(part))
-        });
+        let (mut top, mut length) = (folder.slot, name.len());
+        for (at, slot) in self.lineage(folder) {
+            let part = self.names.get(slot.name);
+            length += part.len() + usize::from(length > 0 && needs_separator(part));
+            top = at;
+        }
+        let top =
+            if top == folder.slot { self.slot(folder).map(|_| folder) } else { self.node(top) }?;
         let mut path = vec![b'/'; length];
         let mut start = length - name.len();
         path[start..].copy_from_slice(name.as_bytes());
-        for part in parts() {
+        for (_, slot) in self.lineage(folder) {
+            let part = self.names.get(slot.name);
             let end = start - usize::from(start < length && needs_separator(part));
             start = end - part.len();
             path[start..end].copy_from_slice(part);
         }
-        Some(OsString::from_vec(path).into())
+        Some((top, OsString::from_vec(path).into()))
+    }
+
+    /// The root, or the top of the detached part, that a folder is in.
+    pub(super) fn top(&self, node: Node) -> Option<Node> {
+        self.lineage(node).last().and_then(|(at, _)| self.node(at))
+    }
+
+    /// A folder and those above it.
+    pub(super) fn ancestors(&self, node: Node) -> impl Iterator<Item = Node> {
+        self.lineage(node).filter_map(|(at, _)| self.node(at))
     }
 
     /// Takes a folder out of its place, with all that is below it, for as long as it is not known
     /// where it goes. Does nothing to a root.
-    pub fn detach(&mut self, node: Node) {
+    pub(super) fn detach(&mut self, node: Node) {
         let Some(&Slot { parent, next, previous, name, .. }) = self.slot(node) else {
             return;
         };
         if parent == ROOT || parent == NONE {
             return;
         }
-        self.moves += 1;
         let hash = self.hasher.hash_one((parent, self.names.get(name)));
         if let Ok(entry) = self.by_name.find_entry(hash, |&child| child == node.slot) {
             entry.remove();
@@ -270,7 +278,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     /// [detached](Self::detach).
     ///
     /// Does nothing to a root, nor where `parent` is below the folder itself or was removed.
-    pub fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
+    pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
         let Some(&Slot { parent: before, child, .. }) = self.slot(node) else {
             return;
         };
@@ -283,7 +291,6 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         if let Some(replaced) = self.child(parent, name) {
             self.detach(replaced);
         }
-        self.moves += 1;
         let name = name.as_bytes();
         let stored = self.names.add(name);
         let first = mem::replace(&mut self.slots[parent.slot as usize].child, node.slot);
@@ -301,7 +308,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     }
 
     /// Removes a folder and all that is below it. Returns the ids that no folder has any more.
-    pub fn remove(&mut self, node: Node) -> Vec<I> {
+    pub(super) fn remove(&mut self, node: Node) -> Vec<I> {
         let mut freed = Vec::new();
         self.detach(node);
         let mut pending: Vec<Node> = self.slot(node).map(|_| node).into_iter().collect();
@@ -320,14 +327,10 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         freed
     }
 
-    /// A number that is another one once a folder has left its place, or got one.
-    pub(super) fn moves(&self) -> u64 {
-        self.moves
-    }
-
     /// The bytes that the tree takes on the heap.
+    #[cfg(test)]
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<I>>()
             + self.by_id.allocation_size()
             + self.by_name.allocation_size()

@@ -9,7 +9,7 @@ use std::{
 mod adapter;
 mod buffer;
 #[cfg(unix)]
-mod watch_tree;
+mod watched_folders;
 
 /// The system's allocator, which counts what each thread asks for: the tests of this file run side
 /// by side.

@@ -102,7 +102,7 @@ impl Kernel {
                     .map_err(io::Error::from)
             }
             Step::Read => Ok(()),
-            Step::Begin(_) | Step::Say | Step::At(..) => {
+            Step::Begin(_) | Step::Say | Step::After(..) => {
                 unreachable!("{step} is no step for the kernel")
             }
         };
@@ -214,7 +214,7 @@ impl Modelled {
                 true
             }
             Step::Read => true,
-            Step::Begin(_) | Step::Say | Step::At(..) => {
+            Step::Begin(_) | Step::Say | Step::After(..) => {
                 unreachable!("{step} is no step for the kernel")
             }
         }

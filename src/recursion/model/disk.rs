@@ -1,12 +1,12 @@
 //! Folders, files and links by inode, and what is done to them: [`Disk`].
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A folder, file or link, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Inode(usize);
 
-pub(super) type Name = Rc<str>;
+pub(super) type Name = Arc<str>;
 
 /// What an inode is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Folder(BTreeMap<Name, Inode>),
     File,
     /// A symbolic link, and the absolute path that it leads to.
-    Link(Rc<str>),
+    Link(Arc<str>),
 }
 
 #[derive(Clone, Debug)]
@@ -46,18 +46,18 @@ pub(super) enum Refusal {
 /// A change by one system call. Paths are absolute, and the last name is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Change {
-    Mkdir(Rc<str>),
-    Rmdir(Rc<str>),
-    Create(Rc<str>),
-    Write(Rc<str>),
-    Remove(Rc<str>),
-    Chmod(Rc<str>),
+    Mkdir(Arc<str>),
+    Rmdir(Arc<str>),
+    Create(Arc<str>),
+    Write(Arc<str>),
+    Remove(Arc<str>),
+    Chmod(Arc<str>),
     /// A symbolic link to the first path, at the second.
-    Symlink(Rc<str>, Rc<str>),
+    Symlink(Arc<str>, Arc<str>),
     /// A further name for the file at the first path.
-    HardLink(Rc<str>, Rc<str>),
-    Rename(Rc<str>, Rc<str>),
-    Exchange(Rc<str>, Rc<str>),
+    HardLink(Arc<str>, Arc<str>),
+    Rename(Arc<str>, Arc<str>),
+    Exchange(Arc<str>, Arc<str>),
 }
 
 /// What the kernel's notification layer is told (`fsnotify_*` in Linux).
@@ -149,6 +149,20 @@ impl Disk {
             Kind::Folder(entries) => entries.get(name).copied().ok_or(Refusal::NotFound),
             _ => Err(Refusal::NotAFolder),
         }
+    }
+
+    /// What the entry `name` of a folder leads to, if it is a link.
+    pub(super) fn follow(&self, folder: Inode, name: &str) -> Result<Inode, Refusal> {
+        self.find_from(folder, name, true, &mut 0)
+    }
+
+    /// The absolute path of a folder; none if it has been removed.
+    pub(super) fn path(&self, folder: Inode) -> Option<String> {
+        let Some(parent) = self.nodes[folder.0].parent else {
+            return (folder == Self::TOP).then(String::new);
+        };
+        let name = self.entry_of(folder)?.1;
+        Some(format!("{}/{name}", self.path(parent)?))
     }
 
     /// What an absolute path leads to; `follow` says whether its last name is followed.

@@ -19,9 +19,32 @@ pub(super) mod flag {
     pub(in super::super) const DELETE: u32 = 0x200;
     pub(in super::super) const DELETE_SELF: u32 = 0x400;
     pub(in super::super) const MOVE_SELF: u32 = 0x800;
+    pub(in super::super) const UNMOUNT: u32 = 0x2000;
     pub(in super::super) const Q_OVERFLOW: u32 = 0x4000;
     pub(in super::super) const IGNORED: u32 = 0x8000;
     pub(in super::super) const ISDIR: u32 = 0x4000_0000;
+
+    /// What a flag is called.
+    pub(in super::super) fn name(mask: u32) -> &'static str {
+        match mask & !ISDIR {
+            ACCESS => "ACCESS",
+            MODIFY => "MODIFY",
+            ATTRIB => "ATTRIB",
+            CLOSE_WRITE => "CLOSE_WRITE",
+            CLOSE_NOWRITE => "CLOSE_NOWRITE",
+            OPEN => "OPEN",
+            MOVED_FROM => "MOVED_FROM",
+            MOVED_TO => "MOVED_TO",
+            CREATE => "CREATE",
+            DELETE => "DELETE",
+            DELETE_SELF => "DELETE_SELF",
+            MOVE_SELF => "MOVE_SELF",
+            UNMOUNT => "UNMOUNT",
+            Q_OVERFLOW => "Q_OVERFLOW",
+            IGNORED => "IGNORED",
+            _ => "several flags",
+        }
+    }
 
     /// Everything but accesses.
     pub(in super::super) const CHANGES: u32 =
@@ -74,6 +97,12 @@ impl Inotify {
         self.last
     }
 
+    /// Ends the watching of an inode for accesses.
+    pub(super) fn mute(&mut self, inode: Inode) {
+        let watches = self.watches.values_mut().filter(|it| it.inode == inode);
+        watches.for_each(|watch| watch.mask &= !flag::ACCESSES);
+    }
+
     /// Ends a watch; whether there was one.
     pub(super) fn remove(&mut self, wd: Wd) -> bool {
         let is_there = self.watches.remove(&wd).is_some();
@@ -88,6 +117,15 @@ impl Inotify {
         self.last += 1;
         self.queue(self.last, flag::IGNORED, 0, "".into());
         self.last
+    }
+
+    /// Everything that is watched.
+    pub(super) fn all_watched(&self) -> impl Iterator<Item = Inode> {
+        self.watches.values().map(|watch| watch.inode)
+    }
+
+    pub(super) fn is_watched(&self, inode: Inode) -> bool {
+        self.watch_of(inode).is_some()
     }
 
     /// How many events the queue holds.

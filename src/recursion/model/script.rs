@@ -13,10 +13,10 @@ pub(super) enum Step {
     Begin(Change),
     /// The next is said of the change that has been under way for longest.
     Say,
-    /// A change while the reader takes its next steps: just before the call to the system or the
-    /// platform that is its `n`th from now on.
-    At(usize, Change),
-    /// The reader takes a step.
+    /// A step once the reader has come so much further: by so many calls to the system or the
+    /// platform, and events that it has read.
+    After(usize, Box<Self>),
+    /// All events are read.
     Read,
     /// A folder is watched, for accesses too if the flag says so.
     Watch(String, bool),
@@ -85,9 +85,9 @@ impl Step {
         Some(match verb {
             "begin" => Self::Begin(Change::parse(rest)?),
             "say" => Self::Say,
-            "at" => {
-                let (call, change) = rest.split_once(' ')?;
-                Self::At(call.parse().ok()?, Change::parse(change)?)
+            "after" => {
+                let (calls, step) = rest.split_once(' ')?;
+                Self::After(calls.parse().ok()?, Box::new(Self::parse(step)?))
             }
             "read" => Self::Read,
             "watch" => Self::Watch(rest.into(), false),
@@ -108,7 +108,7 @@ impl fmt::Display for Step {
             Self::Make(change) => write!(f, "{change}"),
             Self::Begin(change) => write!(f, "begin {change}"),
             Self::Say => f.write_str("say"),
-            Self::At(call, change) => write!(f, "at {call} {change}"),
+            Self::After(calls, step) => write!(f, "after {calls} {step}"),
             Self::Read => f.write_str("read"),
             Self::Watch(path, false) => write!(f, "watch {path}"),
             Self::Watch(path, true) => write!(f, "watch-accesses {path}"),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_script_reads_what_it_prints() {
-        let text = "mkdir /r/a\nbegin rename /r/a /s/b\nsay\nat 3 symlink /r /r/a\nread\nwatch /r\n\
+        let text = "mkdir /r/a\nbegin rename /r/a /s/b\nsay\nafter 3 symlink /r /r/a\nread\nwatch /r\n\
                     watch-accesses /s\nunwatch /r\nopen /r\nclose\nlist /r\nfence\nlink /r/a /r/b\n\
                     exchange /r/a /r/b\nrmdir /r/a\ncreate /r/a\nwrite /r/a\nremove /r/a\nchmod /r\n";
         assert_eq!(Script::parse(text).to_string(), text);

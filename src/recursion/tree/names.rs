@@ -50,6 +50,7 @@ impl Names {
     }
 
     /// The bytes on the heap.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes.capacity()
     }

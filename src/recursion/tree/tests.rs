@@ -6,6 +6,7 @@ use proptest::{collection, prelude::*, sample::Index};
 
 use super::*;
 
+mod memory;
 mod model;
 mod rename;
 

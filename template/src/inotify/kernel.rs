@@ -10,19 +10,20 @@ use std::{
     },
 };
 
-use notify_backend::{descriptor::Descriptor, prelude::*, recursion::FolderWatcher};
+use notify_backend::{
+    Limit,
+    descriptor::Descriptor,
+    prelude::*,
+    recursion::{FolderEvent, FolderWatcher},
+};
 use rustix::fs::{
     MemfdFlags,
     inotify::{self, CreateFlags, ReadFlags, WatchFlags},
     memfd_create,
 };
 
-use crate::files::{Files, WatchedFile};
-
-/// What every folder is watched for. That files are opened, read and closed is not asked for unless a
-/// watch wants to hear of it: each file that is read is three events. An open file that has no name any
-/// more reports nothing, or its events would bear a name that may be another file's by now
-/// (`IN_EXCL_UNLINK`).
+/// What every folder is watched for. An open file that has no name any more reports nothing, or its
+/// events would bear a name that may be another file's by now (`IN_EXCL_UNLINK`).
 const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
@@ -31,19 +32,13 @@ const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::MOVE)
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::EXCL_UNLINK)
-    // To replace the flags of a watch loses what happens at that moment: they are 0 for an instant.
-    .union(WatchFlags::MASK_ADD)
     .union(WatchFlags::ONLYDIR);
 
-/// What it is watched for where accesses are wanted.
-const ACCESSES: WatchFlags = WatchFlags::OPEN.union(WatchFlags::ACCESS).union(WatchFlags::CLOSE);
-
-/// Those of them that a folder is watched for while it is listed. That opens, reads and closes it, which
-/// in a tree of some thousand folders would fill the kernel's queue.
-const ACCESSES_WHILE_LISTED: WatchFlags = WatchFlags::CLOSE_WRITE;
+/// What tells of files that are opened, read and closed.
+const ACCESSES: WatchFlags = WatchFlags::ACCESS.union(WatchFlags::CLOSE).union(WatchFlags::OPEN);
 
 /// What an event says of an entry: each of the kernel's flags, once.
-pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
+fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     let is_folder = flags.contains(ReadFlags::ISDIR);
     let kind = match flags.difference(ReadFlags::ISDIR) {
         // Listing a folder opens and reads it too. That is no access to a file, and this backend's
@@ -66,8 +61,8 @@ pub(crate) fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     Some(kind)
 }
 
-/// What an event says of the watched root itself.
-pub(crate) fn root_kind(flags: ReadFlags) -> Option<EventKind> {
+/// What an event says of the watched folder itself.
+fn folder_kind(flags: ReadFlags) -> Option<EventKind> {
     let kind = match flags.difference(ReadFlags::ISDIR) {
         ReadFlags::ATTRIB => EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
         ReadFlags::MOVE_SELF => EventKind::Modify(ModifyKind::Name(RenameMode::From)),
@@ -82,93 +77,65 @@ pub(crate) fn root_kind(flags: ReadFlags) -> Option<EventKind> {
 #[derive(Debug)]
 pub(crate) struct Kernel {
     pub(crate) descriptor: Descriptor,
-    /// Keep the watches of the folders that they are in.
-    pub(crate) files: Files,
-    /// Whether the kernel has lost events, and all folders are being listed again.
-    pub(crate) has_overflown: bool,
-    /// Whether a watch wants to hear of accesses.
-    pub(crate) wants_accesses: bool,
     // A file of nobody else's, to be watched for an instant.
-    mark: OwnedFd,
+    fence: OwnedFd,
 }
 
 impl Kernel {
     pub(crate) fn new() -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let descriptor = Descriptor::new(descriptor)?;
-        let mark = memfd_create("mark", MemfdFlags::CLOEXEC)?;
-        Ok(Self {
-            descriptor,
-            files: Files::default(),
-            has_overflown: false,
-            wants_accesses: false,
-            mark,
-        })
+        let fence = memfd_create("fence", MemfdFlags::CLOEXEC)?;
+        Ok(Self { descriptor, fence })
     }
 
-    /// Watches a folder that is a root.
-    pub(crate) fn watch_root(&self, folder: &Path) -> io::Result<i32> {
-        watch_path(&self.descriptor, folder, self.flags())
+    fn add_watch(&self, opened: BorrowedFd<'_>, flags: WatchFlags) -> io::Result<i32> {
+        // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
+        let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
+        Ok(inotify::add_watch(&self.descriptor, path, flags)?)
     }
-
-    /// Watches a file in all places that make it what it is.
-    pub(crate) fn watch_file(&mut self, file: &WatchedFile) -> io::Result<()> {
-        let (descriptor, flags) = (&self.descriptor, self.flags());
-        self.files.add(file, |folder| watch_path(descriptor, folder, flags))
-    }
-
-    fn flags(&self) -> WatchFlags {
-        if self.wants_accesses { CHANGES.union(ACCESSES) } else { CHANGES }
-    }
-}
-
-fn watch_path(descriptor: &Descriptor, folder: &Path, flags: WatchFlags) -> io::Result<i32> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    Ok(inotify::add_watch(descriptor, folder, flags)?)
-}
-
-fn watch_opened(
-    descriptor: &Descriptor,
-    opened: BorrowedFd<'_>,
-    flags: WatchFlags,
-) -> io::Result<i32> {
-    // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
-    let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
-    Ok(inotify::add_watch(descriptor, path, flags)?)
 }
 
 impl FolderWatcher for Kernel {
     type Id = i32;
 
-    fn watch_folder(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
-        watch_opened(&self.descriptor, folder, self.flags())
+    fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<i32> {
+        let flags = if access { CHANGES | ACCESSES } else { CHANGES };
+        // To replace the flags of a watch loses what happens at that moment: they are 0 for an
+        // instant.
+        self.add_watch(folder, flags | WatchFlags::MASK_ADD)
     }
 
-    fn watch_to_list(&self, folder: BorrowedFd<'_>) -> io::Result<i32> {
-        // Where it is watched already, that stays as it is, unless events were lost anyway.
-        let mut flags = CHANGES;
-        flags.set(ACCESSES_WHILE_LISTED, self.wants_accesses);
-        flags.set(WatchFlags::MASK_ADD, !self.has_overflown);
-        watch_opened(&self.descriptor, folder, flags)
+    fn mute(&self, folder: BorrowedFd<'_>) {
+        _ = self.add_watch(folder, CHANGES);
     }
 
-    fn listed(&self, location: &Path, _: i32) -> io::Result<i32> {
-        watch_path(&self.descriptor, location, self.flags())
+    fn release(&self, wd: i32) {
+        // Fails if the folder is gone, and the watch with it: that is as good.
+        _ = inotify::remove_watch(&self.descriptor, wd);
     }
 
-    fn mark(&self) -> Option<i32> {
+    fn fence(&self) -> Option<i32> {
         // The end of a watch is reported, and no other watch is called the same.
-        let wd = watch_opened(&self.descriptor, self.mark.as_fd(), WatchFlags::DELETE_SELF).ok()?;
+        let wd = self.add_watch(self.fence.as_fd(), WatchFlags::DELETE_SELF).ok()?;
         inotify::remove_watch(&self.descriptor, wd).ok()?;
         Some(wd)
     }
 
-    fn release(&self, wd: i32) {
-        if !self.files.are_in(wd) {
-            // Fails if the folder is gone, and the watch with it: that is as good.
-            let _ = inotify::remove_watch(&self.descriptor, wd);
-        }
+    fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
+        explain(path, error)
     }
+}
+
+/// What an error of the kernel means for a path.
+pub(crate) fn explain(path: PathBuf, error: io::Error) -> BackendError {
+    let error = BackendError::from_io(path, error);
+    let setting = match error {
+        BackendError::WatchLimit { .. } => "fs.inotify.max_user_watches",
+        BackendError::InstanceLimit { .. } => "fs.inotify.max_user_instances",
+        _ => return error,
+    };
+    error.with_limit(Limit::sysctl(setting))
 }
 
 /// The size of `struct inotify_event` without the name: wd, mask, cookie, len, 4 bytes each.
@@ -182,20 +149,23 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) cookie: u32,
     /// The entry concerned; empty where it is the watched folder itself.
     pub(crate) name: &'a OsStr,
-    /// What was read after it.
-    rest: &'a [u8],
 }
 
 impl<'a> RawEvent<'a> {
     /// The longest that an event can be: its head, and a name of 255 bytes with its end mark.
     pub(crate) const LARGEST: usize = HEAD + 256;
 
-    /// Whether the next event, among those that were read, opens the entry.
-    pub(crate) fn is_opened_next(&self) -> bool {
-        let next = RawEvent::take(self.rest, &mut (0..self.rest.len()));
-        next.is_some_and(|next| {
-            next.flags == ReadFlags::OPEN && next.wd == self.wd && next.name == self.name
-        })
+    /// What it says of a watched folder; none for what is of no interest.
+    pub(crate) fn meaning(&self) -> Option<FolderEvent<'a>> {
+        if self.flags.contains(ReadFlags::IGNORED) {
+            Some(FolderEvent::Ended)
+        } else if self.name.is_empty() {
+            folder_kind(self.flags).map(FolderEvent::Itself)
+        } else {
+            let is_folder = self.flags.contains(ReadFlags::ISDIR);
+            let (name, cookie) = (self.name, self.cookie);
+            entry_kind(self.flags).map(|kind| FolderEvent::Entry { name, kind, is_folder, cookie })
+        }
     }
 
     /// Takes the next event out of what was read into `bytes`.
@@ -211,7 +181,6 @@ impl<'a> RawEvent<'a> {
             flags: ReadFlags::from_bits_retain(word(4)),
             cookie: word(8),
             name: OsStr::from_bytes(&padded[..length]),
-            rest: bytes.get(unread.clone()).unwrap_or_default(),
         })
     }
 }

@@ -1,0 +1,263 @@
+//! The real [`World`]: the file system as it is, and the platform behind a [`FolderWatcher`].
+
+use std::{
+    ffi::OsStr,
+    fmt::Debug,
+    fs,
+    hash::Hash,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, readlinkat, statat},
+    io::Errno,
+};
+
+use super::seam::{EntryType, Via, World};
+use crate::error::BackendError;
+
+/// The platform's part: how one folder is watched.
+pub trait FolderWatcher: Send + Sync {
+    /// What the platform calls a watched folder: the same for the same folder, and not that of
+    /// another one later.
+    type Id: Copy + Eq + Hash + Debug + Send + Sync;
+
+    /// Watches a folder for all changes, and for accesses to the files in it if `access` says so.
+    /// What it is watched for already it stays watched for.
+    ///
+    /// It is handed over opened, not named: by the time that a path is looked up, it may lead to
+    /// another folder. A platform that wants a path can be given `/proc/self/fd/N`, on Linux.
+    ///
+    /// # Errors
+    ///
+    /// What the platform says.
+    fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<Self::Id>;
+
+    /// Stops watching a folder for accesses: it is about to be listed, after events were lost. To
+    /// open and read all folders again is reported like any other access, by some platforms, and
+    /// would make their queue overflow again. No matter if a change is lost with it.
+    ///
+    /// The provided method does nothing.
+    fn mute(&self, folder: BorrowedFd<'_>) {
+        let _ = folder;
+    }
+
+    /// Gives up the watch of a folder, which may be gone by itself.
+    fn release(&self, id: Self::Id);
+
+    /// Puts a fence into the platform's queue, behind all that is in it by now: an event by which
+    /// [`Folders::apply`](super::Folders::apply) is told that the watch returned has
+    /// [ended](super::FolderEvent::Ended).
+    ///
+    /// What was seen in a look at the disk takes effect when the fence behind it is read, and so in
+    /// its place among what the platform tells. The provided method has no fences: all that was
+    /// queued before a look may be taken for news then.
+    fn fence(&self) -> Option<Self::Id> {
+        None
+    }
+
+    /// Says what an error of the platform means for a path. The provided method is
+    /// [`BackendError::from_io`].
+    fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
+        BackendError::from_io(path, error)
+    }
+}
+
+/// The world as it is.
+#[derive(Debug)]
+pub(super) struct OnDisk<W>(pub(super) W);
+
+/// An open folder. To open one, and to close it, is reported by some platforms.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Readable(OwnedFd),
+    /// Nothing is reported of it, where the platform knows a way (`O_PATH`).
+    Unreported(OwnedFd),
+}
+
+const READABLE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNREPORTED: OFlags = READABLE.union(OFlags::PATH);
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+const UNREPORTED: OFlags = READABLE;
+
+impl AsFd for Opened {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Readable(folder) | Self::Unreported(folder) => folder.as_fd(),
+        }
+    }
+}
+
+impl<W: FolderWatcher> World for OnDisk<W> {
+    type Id = W::Id;
+    type Folder = Opened;
+
+    fn open(&self, location: &Path) -> io::Result<Opened> {
+        Ok(Opened::Unreported(openat(CWD, location, UNREPORTED, Mode::empty())?))
+    }
+
+    fn open_in(&self, parent: &Opened, name: &OsStr, via: Via) -> io::Result<Opened> {
+        let opened = match via {
+            // To be listed; where a link leads may be watched for everything by now.
+            Via::Name => openat(parent, name, READABLE | OFlags::NOFOLLOW, Mode::empty())
+                .map(Opened::Readable),
+            Via::Link => readlinkat(parent, name, Vec::new())
+                .and_then(|target| openat(parent, target, UNREPORTED, Mode::empty()))
+                .map(Opened::Unreported),
+        };
+        opened.map_err(|error| match error {
+            // It is no link, or one that leads in a circle.
+            Errno::INVAL | Errno::LOOP => Errno::NOTDIR.into(),
+            error => error.into(),
+        })
+    }
+
+    fn is_entry(&self, parent: &Opened, name: &OsStr, via: Via, folder: &Opened) -> bool {
+        let flags = match via {
+            Via::Name => AtFlags::SYMLINK_NOFOLLOW,
+            Via::Link => AtFlags::empty(),
+        };
+        let same = statat(parent, name, flags).and_then(|entry| {
+            let folder = fstat(folder)?;
+            Ok((entry.st_dev, entry.st_ino) == (folder.st_dev, folder.st_ino))
+        });
+        same.unwrap_or(false)
+    }
+
+    fn list(&self, folder: &Opened, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::Result<()> {
+        match folder {
+            Opened::Readable(folder) => read_all(folder, found),
+            Opened::Unreported(folder) => {
+                read_all(&openat(folder, ".", READABLE, Mode::empty())?, found)
+            }
+        }
+    }
+
+    /// Linux changes a folder's entries, and then reports it, while it has the folder locked. The
+    /// change shows before the report is made. To read the folder takes the same lock (`vfs_rmdir`,
+    /// `vfs_rename` and `iterate_dir` in the kernel's `fs/namei.c` and `fs/readdir.c`).
+    fn await_events(&self, folder: &Opened) {
+        // One that may not be read can only be hoped for.
+        if let Ok(readable) = openat(folder, ".", READABLE, Mode::empty()) {
+            read_one(&readable);
+        }
+    }
+
+    fn entry_type(&self, location: &Path, follow_link: bool) -> io::Result<EntryType> {
+        let metadata =
+            if follow_link { fs::metadata(location) } else { fs::symlink_metadata(location) }?;
+        Ok(if metadata.is_dir() {
+            EntryType::Folder
+        } else if metadata.is_symlink() {
+            EntryType::Link
+        } else {
+            EntryType::Other
+        })
+    }
+
+    fn read_link(&self, location: &Path) -> io::Result<PathBuf> {
+        fs::read_link(location)
+    }
+
+    fn watch(&self, folder: &Opened, access: bool) -> io::Result<W::Id> {
+        self.0.watch_folder(folder.as_fd(), access)
+    }
+
+    fn mute(&self, folder: &Opened) {
+        self.0.mute(folder.as_fd());
+    }
+
+    fn fence(&self) -> Option<W::Id> {
+        self.0.fence()
+    }
+
+    fn release(&self, id: W::Id) {
+        self.0.release(id);
+    }
+
+    fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
+        self.0.explain(path, error)
+    }
+}
+
+/// What the entry `name` of `folder` is, of which its listing says that it is `listed`.
+fn entry_type(folder: BorrowedFd<'_>, name: &OsStr, listed: FileType) -> EntryType {
+    let file_type = if listed == FileType::Unknown {
+        // A few file systems leave the type out of the listing.
+        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+    } else {
+        listed
+    };
+    match file_type {
+        // To open what is unknown tells.
+        FileType::Directory | FileType::Unknown => EntryType::Folder,
+        FileType::Symlink => EntryType::Link,
+        _ => EntryType::Other,
+    }
+}
+
+/// Hands over all entries of an open folder, without `.` and `..`.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::Result<()> {
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::RawDir;
+
+    // `Dir` takes memory from the heap for each folder: a thirtieth of the time to watch a tree.
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // The folder was removed meanwhile.
+            Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            found(name, entry_type(folder.as_fd(), name, entry.file_type()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn read_one(folder: &OwnedFd) {
+    use std::mem::MaybeUninit;
+
+    // Room for two entries, which are `.` and `..`: the lock is taken all the same.
+    let mut buffer = [MaybeUninit::uninit(); 512];
+    rustix::fs::RawDir::new(folder, &mut buffer).next();
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            found(name, entry_type(folder.as_fd(), name, entry.file_type()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn read_one(folder: &OwnedFd) {
+    if let Ok(mut entries) = rustix::fs::Dir::read_from(folder) {
+        entries.next();
+    }
+}
+
+/// Whether an error only says that a folder is not there any more, or that something else is.
+pub(super) fn has_vanished(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

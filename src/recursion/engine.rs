@@ -1,0 +1,683 @@
+//! The rules by which the tree of watched folders follows what the platform tells: [`Engine`].
+//!
+//! The tree is a picture of one moment: of when the event was queued that was read last. A look at
+//! the disk sees another moment. So what it finds is put into the queue as well, at the place where
+//! it was true, by a fence; it takes effect when that is read. Until then it is a [`Branch`] that
+//! hangs nowhere, as are the folders that a rename has taken away and not brought anywhere yet. What
+//! is told of a branch has no path, and is held until it has one.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Options,
+    files::Files,
+    look::{Look, Walk},
+    seam::{FolderEvent, Via, World},
+    tree::{Node, WatchTree},
+};
+use crate::{
+    backend::StreamItem,
+    error::{BackendError, StreamError},
+    event::{Event, EventKind, ModifyKind, RemoveKind, RenameMode, Tracker},
+};
+
+/// The watched folders and files.
+#[derive(Debug)]
+pub(super) struct Engine<W: World> {
+    pub(super) world: Arc<W>,
+    pub(super) tree: WatchTree<W::Id>,
+    pub(super) roots: HashMap<Node, Options>,
+    /// The roots that another one does the work of, and where that has them.
+    pub(super) within: HashMap<Node, Node>,
+    pub(super) files: Files<W::Id>,
+    /// What hangs nowhere, by the folder at its top.
+    pub(super) branches: HashMap<Node, Branch>,
+    /// What is to be looked at.
+    pub(super) due: VecDeque<Name>,
+    /// The same, when nothing else is: what is reached without a link is known by then.
+    pub(super) links: BTreeMap<PathBuf, Name>,
+    /// Roots that are to be compared with what is there, since events were lost.
+    pub(super) lost: Vec<Node>,
+    /// Whether that is to be said.
+    pub(super) has_missed: bool,
+    /// What is listed, and is to be watched for accesses again.
+    pub(super) quiet: Vec<Node>,
+    /// The folder that is being looked at, and all below it.
+    pub(super) walk: Option<Walk<W>>,
+    /// What was looked at, in order; each waits for its fence.
+    pub(super) looks: VecDeque<Look<W>>,
+    /// The fences in the queue, with their numbers.
+    pub(super) fences: VecDeque<(W::Id, u64)>,
+    /// How many fences were made.
+    pub(super) made: u64,
+    /// How often a folder has left its place, or got one.
+    pub(super) moves: u64,
+    pub(super) ready: VecDeque<StreamItem>,
+}
+
+/// Folders that hang nowhere: found by a look, or taken from their place.
+#[derive(Debug)]
+pub(super) struct Branch {
+    /// The root that it was found below, or was in.
+    pub(super) root: Node,
+    /// The nearest link above that place, if there is one. What is below a link is a picture of its own
+    /// of folders that may be in the tree elsewhere as well: they do not move from one to the other.
+    pub(super) link: Option<Node>,
+    /// The rename that has taken it away; 0 if it was none, or if that cannot be told.
+    cookie: u32,
+    /// The place that something else was given. Either this was an empty folder, and is gone; or the
+    /// two exchange their names, and it is about to be renamed.
+    pub(super) displaced: Option<(Node, OsString)>,
+    /// The fence with which it is gone, if it hangs nowhere by then.
+    pub(super) until: Option<u64>,
+    /// What is to be said once it has a path, with the rest of that.
+    held: Vec<(PathBuf, Said)>,
+    /// What is to be looked at then.
+    pub(super) due: Vec<Name>,
+}
+
+/// The entry of a folder that is to be looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub(super) parent: Node,
+    #[allow(clippy::struct_field_names, reason = "an entry is a folder and a name in it")]
+    pub(super) name: OsString,
+    pub(super) via: Via,
+    /// Whether what is in there is new, or was only not watched.
+    pub(super) is_new: bool,
+    /// How often the folder above was not where the tree had it.
+    pub(super) tries: u8,
+}
+
+/// What is said of a path.
+#[derive(Debug)]
+pub(super) enum Said {
+    Event(EventKind, Option<Tracker>),
+    Unwatched(io::Error),
+}
+
+const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+
+impl<W: World> Engine<W> {
+    pub(super) fn new(world: W) -> Self {
+        Self {
+            world: Arc::new(world),
+            tree: WatchTree::new(),
+            roots: HashMap::new(),
+            within: HashMap::new(),
+            files: Files::default(),
+            branches: HashMap::new(),
+            due: VecDeque::new(),
+            links: BTreeMap::new(),
+            lost: Vec::new(),
+            has_missed: false,
+            quiet: Vec::new(),
+            walk: None,
+            looks: VecDeque::new(),
+            fences: VecDeque::new(),
+            made: 0,
+            moves: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn world(&self) -> &W {
+        &self.world
+    }
+
+    pub(super) fn next(&mut self) -> Option<StreamItem> {
+        self.ready.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.roots.is_empty() && self.files.is_empty()
+    }
+
+    /// Adds a watch of a folder, or of a file by its name in its folder.
+    pub(super) fn watch(&mut self, path: &Path, options: Options) -> Result<(), BackendError> {
+        let failed = |engine: &Self, error| engine.world.explain(path.into(), error);
+        let location = std::path::absolute(path).map_err(|error| failed(self, error))?;
+        let entry_type = self.world.entry_type(&location, options.follow_links);
+        if entry_type.map_err(|error| failed(self, error))?.is_folder() {
+            self.watch_folder(path, &location, options)
+        } else {
+            self.watch_file(path, &location, options).map_err(|error| failed(self, error))
+        }
+    }
+
+    fn watch_folder(
+        &mut self,
+        path: &Path,
+        location: &Path,
+        options: Options,
+    ) -> Result<(), BackendError> {
+        let opened = self.world.open(location).and_then(|folder| {
+            // One that is listed is watched for accesses when that is done.
+            let access = options.access && !options.recursive;
+            Ok((self.world.watch(&folder, access)?, folder))
+        });
+        let (id, folder) = opened.map_err(|error| self.world.explain(path.into(), error))?;
+        let previous = self.root_at(path);
+        let root = self.tree.add_root(path, id);
+        self.roots.insert(root, options);
+        if !self.join(root)
+            && options.recursive
+            && let Err(error) = self.walk_root(root, folder)
+        {
+            self.remove_root(root);
+            return Err(error);
+        }
+        // Last, so that what both cover is watched all the time.
+        if let Some(previous) = previous {
+            self.remove_root(previous);
+        }
+        Ok(())
+    }
+
+    /// Removes a watch. Returns whether there was one.
+    pub(super) fn unwatch(&mut self, path: &Path) -> bool {
+        if self.files.contains(path) {
+            let freed = self.files.remove(path);
+            self.release_unused(freed);
+        } else if let Some(root) = self.root_at(path) {
+            self.remove_root(root);
+        } else {
+            return false;
+        }
+        self.forget_below(path);
+        true
+    }
+
+    /// Says what the platform tells of a folder, and follows what it means.
+    pub(super) fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
+        match event {
+            FolderEvent::Entry { name, kind, is_folder, cookie } => {
+                let via = if is_folder { Via::Name } else { Via::Link };
+                self.apply_to_entry(id, name, kind, via, cookie);
+            }
+            FolderEvent::Itself(kind) => self.apply_to_itself(id, kind),
+            FolderEvent::Ended => {
+                if let Some(at) = self.fences.iter().position(|&(fence, _)| fence == id) {
+                    // Those before it have come as well, or never will.
+                    let passed = self.fences.drain(..=at).next_back();
+                    if let Some((_, number)) = passed {
+                        self.pass(number);
+                    }
+                    return;
+                }
+                for node in self.tree.nodes(id).collect::<Vec<_>>() {
+                    self.remove_root(node);
+                }
+            }
+        }
+    }
+
+    fn apply_to_entry(&mut self, id: W::Id, name: &OsStr, kind: EventKind, via: Via, cookie: u32) {
+        if !self.branches.is_empty() {
+            self.place_told(id);
+        }
+        let is_structural = matches!(kind, EventKind::Create(_) | FROM | TO | EventKind::Remove(_));
+        let told = if is_structural { self.take_found(id, name) } else { Vec::new() };
+        // After anything else, its next creation is a new one.
+        let told = if matches!(kind, EventKind::Create(_)) { told } else { Vec::new() };
+        if !told.is_empty() && self.places(id).all(|node| told.contains(&node)) {
+            return;
+        }
+        let before = self.ready.len();
+        self.say_of_entry(id, name, kind, cookie, &told);
+        if !self.files.is_empty() {
+            self.apply_to_files(id, name, kind, cookie, is_structural);
+        }
+        if self.ready.len() > before + 1 {
+            self.say_once(before);
+        }
+        let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        if is_structural || is_metadata && via == Via::Name {
+            let parents = self.places(id).filter(|node| !told.contains(node));
+            for parent in parents.collect::<Vec<_>>() {
+                if is_structural {
+                    for look in &mut self.looks {
+                        look.is_sure &= !look.is_at(parent, name);
+                    }
+                }
+                self.follow(parent, name, kind, via, cookie);
+            }
+        }
+    }
+
+    /// What is told of a folder is newer than the look that has found it. If nothing else was told of
+    /// its place since, it was there until now.
+    fn place_told(&mut self, id: W::Id) {
+        for node in self.tree.nodes(id).collect::<Vec<_>>() {
+            let top = self.tree.top(node);
+            let look = self.looks.iter().find(|look| look.is_sure && look.top == top);
+            if let Some((name, found)) = look.and_then(Look::found_at) {
+                self.put(name, Some(found));
+            }
+        }
+    }
+
+    fn say_of_entry(
+        &mut self,
+        id: W::Id,
+        name: &OsStr,
+        kind: EventKind,
+        cookie: u32,
+        told: &[Node],
+    ) {
+        let tracker = Tracker::new(cookie as usize);
+        let Self { tree, roots, within, branches, ready, .. } = self;
+        let is_spoken_for = |node: &Node| told.contains(node) || within.contains_key(node);
+        for node in tree.nodes(id).filter(|node| !is_spoken_for(node)) {
+            let Some((top, path)) = tree.spell(node, name) else { continue };
+            let branch = branches.get_mut(&top);
+            let root = branch.as_ref().map_or(top, |branch| branch.root);
+            // Of some folders, another root wants to know more.
+            if matches!(kind, EventKind::Access(_))
+                && !roots.get(&root).is_some_and(|options| options.access)
+            {
+                continue;
+            }
+            match branch {
+                Some(branch) => branch.held.push((path, Said::Event(kind, tracker))),
+                None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
+            }
+        }
+    }
+
+    /// Where roots overlap, an entry has the same path in several of them: says so only once.
+    fn say_once(&mut self, before: usize) {
+        let mut at = before + 1;
+        while at < self.ready.len() {
+            let path = |i: usize| self.ready[i].as_ref().ok().map(|event| &event.path);
+            if (before..at).any(|earlier| path(earlier) == path(at)) {
+                self.ready.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Says something of an entry of a folder, now or once the folder hangs somewhere.
+    pub(super) fn say(&mut self, folder: Node, name: &OsStr, said: Said) {
+        let Some((top, path)) = self.tree.spell(folder, name) else { return };
+        match self.branches.get_mut(&top) {
+            Some(branch) => branch.held.push((path, said)),
+            None => self.ready.push_back(said.of(path, &*self.world)),
+        }
+    }
+
+    /// Follows what became of an entry that is, or was, or may be a folder or a link to one.
+    fn follow(&mut self, parent: Node, name: &OsStr, kind: EventKind, via: Via, cookie: u32) {
+        let options = self.root_of(parent).and_then(|root| self.roots.get(&root));
+        let Some(&options) = options.filter(|options| options.recursive) else { return };
+        if via == Via::Link && !options.follow_links {
+            return;
+        }
+        // A file that takes part in an exchange of names has that of a folder for a moment.
+        let child = self.child(parent, name, via);
+        match kind {
+            EventKind::Create(_) => {
+                self.say_found(parent, name);
+                self.look_at(parent, name, via, true);
+            }
+            EventKind::Remove(_) => {
+                if let Some(child) = child {
+                    // What is older than a look cannot be told from what is newer.
+                    if self.is_unsure(parent) {
+                        self.detach(child, 0, None);
+                        self.look_at(parent, name, via, true);
+                    } else {
+                        self.remove(child);
+                    }
+                }
+            }
+            FROM => {
+                let displaced = self.branches.iter_mut().find(|(node, branch)| {
+                    let place = branch.displaced.as_ref();
+                    place.is_some_and(|(at, of)| *at == parent && of == name)
+                        && self.tree.via(**node) == Some(via)
+                });
+                if let Some((_, branch)) = displaced {
+                    (branch.cookie, branch.displaced, branch.until) = (cookie, None, None);
+                } else if let Some(child) = child {
+                    let cookie = if self.is_unsure(parent) { 0 } else { cookie };
+                    self.detach(child, cookie, None);
+                } else {
+                    return;
+                }
+                self.look_at(parent, name, via, true);
+            }
+            TO => {
+                let moved = self.moved(cookie, via, parent);
+                let is_newer_there =
+                    self.tree.child(parent, name).is_some() && self.is_unsure(parent);
+                if let Some(moved) = moved.filter(|_| !is_newer_there) {
+                    self.attach(moved, parent, name);
+                } else {
+                    self.say_found(parent, name);
+                }
+                self.look_at(parent, name, via, true);
+            }
+            // It may have become readable.
+            _ if child.is_none() => self.look_at(parent, name, via, false),
+            _ => {}
+        }
+    }
+
+    /// The branch that was renamed with this cookie to a place in `parent`.
+    fn moved(&self, cookie: u32, via: Via, parent: Node) -> Option<Node> {
+        let is_it = |(node, branch): &(&Node, &Branch)| {
+            branch.cookie == cookie && cookie != 0 && self.tree.via(**node) == Some(via)
+        };
+        let found = self.branches.iter().filter(is_it).map(|(&node, _)| node);
+        self.nearest(found, parent)
+    }
+
+    /// Of places of one folder, that which can have moved to `parent`: where the folder can be in several
+    /// places at once, those are none of it.
+    pub(super) fn nearest(&self, places: impl Iterator<Item = Node>, parent: Node) -> Option<Node> {
+        let root = self.root_of(parent)?;
+        let link = self.link_above(parent);
+        let can_move = |&node: &Node| {
+            self.link_of(node) == link
+                && self.root_of(node).is_some_and(|other| !self.overlap(root, other))
+        };
+        places.filter(can_move).max_by_key(|&node| self.root_of(node) == Some(root))
+    }
+
+    /// Whether two roots have folders in common.
+    fn overlap(&self, one: Node, other: Node) -> bool {
+        let holds = |root, of: Node| {
+            let id = self.tree.id(of);
+            id.is_some_and(|id| self.tree.nodes(id).any(|node| self.root_of(node) == Some(root)))
+        };
+        one != other && (holds(one, other) || holds(other, one))
+    }
+
+    /// The nearest link that leads to a folder or to one above it.
+    pub(super) fn link_above(&self, folder: Node) -> Option<Node> {
+        let is_link = |node: &Node| self.tree.via(*node) == Some(Via::Link);
+        let top = || self.branches.get(&self.tree.top(folder)?)?.link;
+        self.tree.ancestors(folder).find(is_link).or_else(top)
+    }
+
+    /// The nearest link above the place of a folder.
+    fn link_of(&self, folder: Node) -> Option<Node> {
+        match self.tree.parent(folder) {
+            Some(parent) => self.link_above(parent),
+            None => self.branches.get(&folder)?.link,
+        }
+    }
+
+    /// Whether a folder was found by a look whose fence has not come yet.
+    fn is_unsure(&self, folder: Node) -> bool {
+        let is_top = |node| self.looks.iter().any(|look| look.top == Some(node));
+        !self.looks.is_empty() && self.tree.ancestors(folder).any(is_top)
+    }
+
+    /// Forgets that looks have found an entry. Returns the places of its folder of which they have said
+    /// that it was created.
+    fn take_found(&mut self, id: W::Id, name: &OsStr) -> Vec<Node> {
+        // Most of the time there is nothing, and then the name is not copied.
+        if self.looks.iter().all(|look| look.found.is_empty()) {
+            return Vec::new();
+        }
+        let Self { tree, looks, .. } = self;
+        let is_said = |&node: &Node| {
+            let entry = (node, name.to_owned());
+            let found = looks.iter_mut().find_map(|look| look.found.remove(&entry));
+            found.is_some_and(|found| found.is_said)
+        };
+        tree.nodes(id).filter(is_said).collect()
+    }
+
+    /// A folder has come to a place, and a look has found it there already that took it for one that was
+    /// only not watched so far: says that all in it is new.
+    fn say_found(&mut self, parent: Node, name: &OsStr) {
+        let known = self.tree.child(parent, name);
+        let mut news = Vec::new();
+        for look in &mut self.looks {
+            let is_top = look.is_at(parent, name);
+            for ((folder, entry), found) in &mut look.found {
+                let mut above = self.tree.ancestors(*folder);
+                if !found.is_said && (is_top || above.any(|above| Some(above) == known)) {
+                    found.is_said = true;
+                    news.push((*folder, entry.clone(), found.kind));
+                }
+            }
+        }
+        for (folder, entry, kind) in news {
+            self.say(folder, &entry, Said::Event(EventKind::Create(kind), None));
+        }
+    }
+
+    /// Has the entry of a folder looked at.
+    pub(super) fn look_at(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) {
+        self.due.push_back(Name { parent, name: name.into(), via, is_new, tries: 0 });
+    }
+
+    /// Has the place of a folder looked at.
+    pub(super) fn look_again_at(&mut self, node: Node) {
+        let (Some(parent), Some(via)) = (self.tree.parent(node), self.tree.via(node)) else {
+            return;
+        };
+        let name = self.tree.name(node).to_owned();
+        self.look_at(parent, &name, via, true);
+    }
+
+    fn apply_to_itself(&mut self, id: W::Id, kind: EventKind) {
+        let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        for node in self.tree.nodes(id).collect::<Vec<_>>() {
+            // The kernel says of a folder that another one was renamed over that it has lost its link
+            // (`IN_ATTRIB`, from `fsnotify_move` in its `include/linux/fsnotify.h`), and does not of
+            // one that is exchanged.
+            let is_displaced =
+                self.branches.get(&node).is_some_and(|branch| branch.displaced.is_some());
+            if is_displaced && is_metadata {
+                self.remove(node);
+            } else if self.tree.is_root(node) || is_unmounted {
+                // Of other folders, the one above tells the same.
+                if let Some(path) = self.tree.path(node) {
+                    self.say_of_root(kind, path);
+                }
+                if !is_metadata {
+                    self.remove_root(node);
+                }
+            } else if !is_metadata && self.tree.via(node) == Some(Via::Link) {
+                // Nothing else tells that the link leads elsewhere now, or nowhere.
+                self.look_again_at(node);
+            }
+        }
+        if !is_metadata {
+            for path in self.files.remove_folder(id) {
+                // That it was removed from its folder has been said.
+                if kind != EventKind::Remove(RemoveKind::Folder) {
+                    self.say_of_root(kind, path);
+                }
+            }
+            self.release_unused([id]);
+        }
+    }
+
+    fn say_of_root(&mut self, kind: EventKind, path: PathBuf) {
+        let event = Event::new(kind, path);
+        let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        self.ready.push_back(Ok(if is_unmounted { event.with_info("unmounted") } else { event }));
+    }
+
+    /// The queue has overflown: everything is looked at again, and then that is said.
+    pub(super) fn lose(&mut self) {
+        self.has_missed = true;
+        self.due.clear();
+        self.links.clear();
+        self.fences.clear();
+        self.looks.clear();
+        self.walk = None;
+        for branch in self.branches.keys().copied().collect::<Vec<_>>() {
+            self.remove(branch);
+        }
+        self.lost = self.roots.keys().copied().collect();
+    }
+
+    /// Looks again at what stands for a root, since events were lost.
+    pub(super) fn compare_root(&mut self, root: Node) {
+        let Some(&options) = self.roots.get(&root) else { return };
+        let location = self.tree.location(root).unwrap_or_default();
+        let opened = self.world.open(&location).and_then(|folder| {
+            Ok((self.world.watch(&folder, options.access && !options.recursive)?, folder))
+        });
+        if let Ok((id, folder)) = opened {
+            if self.tree.id(root) == Some(id) && self.within.contains_key(&root) {
+                // It is compared with the other root.
+                return;
+            }
+            self.within.remove(&root);
+            let freed = self.tree.set_id(root, id);
+            self.release_unused(freed);
+            if options.recursive {
+                self.walk = Some(Walk::of_root(root, options, folder));
+            }
+        } else {
+            let path = self.tree.path(root).unwrap_or(location);
+            self.ready.push_back(Ok(Event::remove(RemoveKind::Any, path)));
+            self.remove_root(root);
+        }
+    }
+
+    /// The root that a folder is below, or was when it was found or taken away.
+    pub(super) fn root_of(&self, folder: Node) -> Option<Node> {
+        let top = self.tree.top(folder)?;
+        Some(self.branches.get(&top).map_or(top, |branch| branch.root))
+    }
+
+    /// The folder `name` of a folder, if it is reached so.
+    pub(super) fn child(&self, parent: Node, name: &OsStr, via: Via) -> Option<Node> {
+        self.tree.child(parent, name).filter(|&child| self.tree.via(child) == Some(via))
+    }
+
+    /// Takes a folder from its place.
+    pub(super) fn detach(&mut self, node: Node, cookie: u32, displaced: Option<(Node, OsString)>) {
+        let Some(root) = self.root_of(node) else { return };
+        let link = self.link_of(node);
+        self.moves += 1;
+        self.tree.detach(node);
+        let branch = self.branches.entry(node).or_insert(Branch::new(root, link));
+        (branch.cookie, branch.displaced) = (cookie, displaced);
+    }
+
+    /// Puts a folder into a place. What was told of it meanwhile is said of there.
+    pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
+        if self.tree.ancestors(parent).any(|above| above == node) {
+            // Nothing is below itself: another event tells where it is.
+            return;
+        }
+        if let Some(other) = self.tree.child(parent, name).filter(|&other| other != node) {
+            self.detach(other, 0, Some((parent, name.into())));
+        }
+        self.moves += 1;
+        self.tree.attach(node, parent, name);
+        let Some(mut branch) = self.branches.remove(&node) else { return };
+        let Some((top, base)) = self.tree.spell(node, OsStr::new("")) else { return };
+        let held = branch.held.into_iter().map(|(below, said)| (join(&base, below), said));
+        if let Some(above) = self.branches.get_mut(&top) {
+            above.held.extend(held);
+            above.due.append(&mut branch.due);
+        } else {
+            self.ready.extend(held.map(|(path, said)| said.of(path, &*self.world)));
+            self.due.extend(branch.due);
+        }
+    }
+
+    /// Removes a folder that is gone, and all below it.
+    pub(super) fn remove(&mut self, folder: Node) {
+        self.part(folder);
+        self.moves += 1;
+        self.branches.remove(&folder);
+        let freed = self.tree.remove(folder);
+        self.release_unused(freed);
+    }
+
+    /// Removes a folder that is gone or is not watched any more, which may be a root.
+    fn remove_root(&mut self, root: Node) {
+        self.part(root);
+        if self.roots.remove(&root).is_some() {
+            self.within.remove(&root);
+            let of_it = self.branches.iter().filter(|(_, branch)| branch.root == root);
+            for branch in of_it.map(|(&node, _)| node).collect::<Vec<_>>() {
+                self.remove(branch);
+            }
+        }
+        self.remove(root);
+    }
+
+    pub(super) fn release_unused(&self, ids: impl IntoIterator<Item = W::Id>) {
+        for id in ids {
+            if self.tree.nodes(id).next().is_none() && !self.files.are_in(id) {
+                self.world.release(id);
+            }
+        }
+    }
+
+    fn root_at(&self, path: &Path) -> Option<Node> {
+        self.roots.keys().copied().find(|&root| self.tree.name(root) == path)
+    }
+
+    /// Drops what is yet to be said of what was below `path`, unless something else covers it.
+    fn forget_below(&mut self, path: &Path) {
+        let Self { ready, roots, tree, files, .. } = self;
+        ready.retain(|item| {
+            let said = match item {
+                Ok(event) => event.path.as_path(),
+                Err(error) => error.path().unwrap_or(Path::new("")),
+            };
+            let covers = |(&root, options): (&Node, &Options)| {
+                let below = said.strip_prefix(tree.name(root));
+                below.is_ok_and(|below| options.recursive || below.components().count() <= 1)
+            };
+            !said.starts_with(path) || files.contains(said) || roots.iter().any(covers)
+        });
+    }
+
+    pub(super) fn say_unwatched(&mut self, path: PathBuf, said: Said) {
+        self.ready.push_back(said.of(path, &*self.world));
+    }
+}
+
+impl Branch {
+    pub(super) fn new(root: Node, link: Option<Node>) -> Self {
+        Self {
+            root,
+            link,
+            cookie: 0,
+            displaced: None,
+            until: None,
+            held: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+}
+
+impl Said {
+    fn of<W: World>(self, path: PathBuf, world: &W) -> StreamItem {
+        match self {
+            Self::Event(kind, tracker) => Ok(Event::new(kind, path).with_tracker(tracker)),
+            Self::Unwatched(error) => {
+                let cause = world.explain(path.clone(), error);
+                Err(StreamError::unwatched(path, cause))
+            }
+        }
+    }
+}
+
+fn join(base: &Path, below: PathBuf) -> PathBuf {
+    if below.as_os_str().is_empty() { base.into() } else { base.join(below) }
+}

@@ -1,0 +1,216 @@
+//! The watched files: [`Files`].
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    hash::Hash,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Options,
+    engine::{Engine, Said},
+    seam::{EntryType, World},
+};
+use crate::event::{Event, EventKind, ModifyKind, RemoveKind, Tracker};
+
+/// How many links the kernel follows before it gives up; see `path_resolution(7)`.
+const MOST_LINKS: usize = 40;
+
+/// The watched files. Each is watched by its name in the folder that it is in, and so is what takes
+/// its place there: an editor that writes another file and renames it would end a watch of the file
+/// itself. Where links are followed and the file is one, the names that it leads to are watched too.
+#[derive(Debug)]
+pub(super) struct Files<I> {
+    // By the folder, then by name.
+    places: HashMap<I, HashMap<OsString, Vec<WatchedFile>>>,
+}
+
+/// What an entry of a folder is to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WatchedFile {
+    /// The path as it was given.
+    path: PathBuf,
+    /// The same, but absolute: holds also after the process has changed its current folder.
+    location: PathBuf,
+    options: Options,
+    /// Whether the entry is what the path names, and not what a link there leads to.
+    is_direct: bool,
+}
+
+impl<I> Default for Files<I> {
+    fn default() -> Self {
+        Self { places: HashMap::new() }
+    }
+}
+
+impl<I: Copy + Eq + Hash> Files<I> {
+    fn add(&mut self, id: I, name: &OsStr, file: WatchedFile) {
+        let files = self.places.entry(id).or_default().entry(name.into()).or_default();
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+
+    /// Gives up all places of a file; returns the folders in which there is none left.
+    pub(super) fn remove(&mut self, path: &Path) -> Vec<I> {
+        let mut freed = Vec::new();
+        self.places.retain(|&id, names| {
+            names.retain(|_, files| {
+                files.retain(|file| file.path != path);
+                !files.is_empty()
+            });
+            if names.is_empty() {
+                freed.push(id);
+            }
+            !names.is_empty()
+        });
+        freed
+    }
+
+    /// Gives up all files that are themselves in a folder, and returns their paths.
+    pub(super) fn remove_folder(&mut self, id: I) -> Vec<PathBuf> {
+        let files = self.places.remove(&id).into_iter().flat_map(HashMap::into_values).flatten();
+        let direct: Vec<_> = files.filter(|file| file.is_direct).map(|file| file.path).collect();
+        for path in &direct {
+            self.remove(path);
+        }
+        direct
+    }
+
+    /// Whether a folder is watched for the sake of a file.
+    pub(super) fn are_in(&self, id: I) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    pub(super) fn contains(&self, path: &Path) -> bool {
+        self.iter().any(|file| file.path == path)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The watched files that the entry `name` of a folder belongs to.
+    fn at(&self, id: I, name: &OsStr) -> &[WatchedFile] {
+        self.places.get(&id).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every watched file, once.
+    fn iter(&self) -> impl Iterator<Item = &WatchedFile> {
+        let files = self.places.values().flat_map(HashMap::values).flatten();
+        files.filter(|file| file.is_direct)
+    }
+}
+
+impl<W: World> Engine<W> {
+    /// Watches the file at `location`, which was given as `path`, in all places that make it what
+    /// it is.
+    pub(super) fn watch_file(
+        &mut self,
+        path: &Path,
+        location: &Path,
+        options: Options,
+    ) -> io::Result<()> {
+        // What is watched before and after stays so in between.
+        let before = self.files.remove(path);
+        let watched = self.watch_places(path, location, options);
+        self.release_unused(before);
+        watched
+    }
+
+    fn watch_places(&mut self, path: &Path, location: &Path, options: Options) -> io::Result<()> {
+        for (i, place) in self.file_places(location, options.follow_links).into_iter().enumerate() {
+            let folder = place.parent().unwrap_or(&place);
+            let watched = self.world.open(folder);
+            let watched = watched.and_then(|folder| self.world.watch(&folder, options.access));
+            let id = match watched {
+                Ok(id) => id,
+                // A link may lead to where nothing is yet.
+                Err(_) if i > 0 => continue,
+                Err(error) => return Err(error),
+            };
+            let (path, location) = (path.into(), location.into());
+            let file = WatchedFile { path, location, options, is_direct: i == 0 };
+            self.files.add(id, place.file_name().unwrap_or_default(), file);
+        }
+        Ok(())
+    }
+
+    /// The path and, if it is a link, each further link on the way to the file, and the file.
+    fn file_places(&self, path: &Path, follow_links: bool) -> Vec<PathBuf> {
+        let mut places = vec![path.to_owned()];
+        let Some(target) = self.world.read_link(path).ok().filter(|_| follow_links) else {
+            return places;
+        };
+        let folder = path.parent().unwrap_or(path);
+        let mut at = folder.join(target);
+        while let Some((link, target)) = self.first_link(&at, folder)
+            && places.len() < MOST_LINKS
+        {
+            let beyond = at.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
+            at = link.parent().unwrap_or(&link).join(target);
+            if !beyond.as_os_str().is_empty() {
+                at.push(beyond);
+            }
+            places.push(link);
+        }
+        places.push(at);
+        places
+    }
+
+    /// The first part of a path that is a link, and where that leads. What leads to `folder` does
+    /// not count: the watch of a file never depended on it.
+    fn first_link(&self, path: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
+        let mut parts: Vec<_> = path.ancestors().filter(|part| !folder.starts_with(part)).collect();
+        parts.reverse();
+        let target = |part: &Path| self.world.read_link(part).ok();
+        parts.into_iter().find_map(|part| Some((part.to_owned(), target(part)?)))
+    }
+
+    /// Says what an event means for the watched files.
+    pub(super) fn apply_to_files(
+        &mut self,
+        id: W::Id,
+        name: &OsStr,
+        kind: EventKind,
+        cookie: u32,
+        is_structural: bool,
+    ) {
+        for file in self.files.at(id, name).to_vec() {
+            let is_there = |follow| self.world.entry_type(&file.location, follow);
+            let mut said = Event::new(kind, &file.path);
+            if file.is_direct {
+                said = said.with_tracker(Tracker::new(cookie as usize));
+            } else if is_structural {
+                // Something on the way from the link to its target is another one now.
+                said.kind = if is_there(true).is_ok() {
+                    EventKind::Modify(ModifyKind::Any)
+                } else {
+                    EventKind::Remove(RemoveKind::File)
+                };
+            }
+            if file.options.access || !matches!(kind, EventKind::Access(_)) {
+                self.ready.push_back(Ok(said));
+            }
+            let is_link = || matches!(is_there(false), Ok(EntryType::Link));
+            if is_structural && file.options.follow_links && (!file.is_direct || is_link()) {
+                self.watch_file_again(&file);
+            }
+        }
+    }
+
+    /// Finds the places anew that make a file what it is.
+    fn watch_file_again(&mut self, file: &WatchedFile) {
+        if let Err(error) = self.watch_file(&file.path, &file.location, file.options) {
+            self.say_unwatched(file.path.clone(), Said::Unwatched(error));
+        }
+    }
+
+    pub(super) fn watch_files_again(&mut self) {
+        for file in self.files.iter().cloned().collect::<Vec<_>>() {
+            self.watch_file_again(&file);
+        }
+    }
+}

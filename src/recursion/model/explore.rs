@@ -1,0 +1,503 @@
+//! Everything that can come together in a small world, and random programs in a larger one.
+
+use std::{
+    env,
+    fmt::Write as _,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::{
+    super::Options,
+    disk::{Change, Disk, Inode},
+    inotify::Inotify,
+    machine::Machine,
+    random::Random,
+    script::{Script, Step},
+    trial::{Outcome, Trial},
+};
+
+/// Scripts that an engine has failed once.
+const SCRIPTS: &[(Options, &str)] = &[
+    // A rename shows, and is reported only once somebody waits for the lock of the folder above.
+    (
+        OPTIONS,
+        "mkdir /r
+         mkdir /r/a
+         watch /r
+         mkdir /r/a/a
+         begin rename /r/a /r/b",
+    ),
+    // What a look has found is reported for the other path of the folder, which a link has led to.
+    (
+        WITH_LINKS,
+        "mkdir /r
+         mkdir /s
+         watch /r
+         watch /s
+         symlink /r /s/c
+         after 3 create /r/a",
+    ),
+    // A look finds a folder in one watched tree that reports have in another one still.
+    (
+        OPTIONS,
+        "mkdir /r
+         mkdir /s
+         mkdir /r/a
+         mkdir /s/a
+         watch /r
+         watch /s
+         after 0 mkdir /s/a/a
+         after 4 exchange /r/a /s/a",
+    ),
+    // A folder is looked at because it was changed, and that it is new is reported afterwards.
+    (
+        OPTIONS,
+        "mkdir /s
+         mkdir /out
+         mkdir /out/b
+         watch /s
+         after 6 mkdir /out/a
+         after 0 rename /out/a /out/b/a
+         after 6 mkdir /out/b/a/b
+         after 12 begin create /out/b/a/b/f6
+         after 4 begin rename /out/b /s/a
+         after 8 chmod /s/a",
+    ),
+    // A consumer looks into a new folder before it is watched, and then something goes.
+    (
+        OPTIONS,
+        "mkdir /s
+         watch /s
+         after 13 mkdir /s/a
+         after 0 begin mkdir /s/a/b
+         after 1 begin rmdir /s/a/b
+         say
+         say",
+    ),
+    // What a link leads to is renamed: nothing is reported where the link is.
+    (
+        WITH_LINKS,
+        "mkdir /r
+         mkdir /s
+         mkdir /r/b
+         watch /r
+         watch /s
+         after 0 mkdir /r/b/b
+         after 0 symlink /r/b/b /s/c
+         after 88 rename /r/b/b /r/b/a",
+    ),
+    // A link that led to elsewhere leads to a folder now that is watched as what it is.
+    (
+        WITH_LINKS,
+        "mkdir /s
+         mkdir /out
+         mkdir /out/b
+         symlink /s /out/b/c
+         watch /s
+         after 5 symlink /out /s/a
+         after 16 create /out/f6
+         after 0 begin rename /out/b/c /s/a",
+    ),
+    // Two looks find the same folder, once below a link that is taken away.
+    (
+        WITH_LINKS,
+        "mkdir /r
+         mkdir /s
+         symlink /r /s/b
+         watch /r
+         watch /s
+         after 8 mkdir /r/b
+         after 0 rename /s/b /r/c",
+    ),
+    // Two looks find the same file, in two roots.
+    (
+        OPTIONS,
+        "mkdir /r
+         mkdir /r/a
+         watch /r
+         watch /r/a
+         after 5 mkdir /r/a/b
+         after 8 begin create /r/a/b/f10",
+    ),
+    (
+        OPTIONS,
+        "mkdir /r
+         mkdir /s
+         mkdir /r/a
+         watch /r
+         watch /r/a
+         watch /s
+         after 23 mkdir /r/a/b
+         after 8 mkdir /s/b
+         after 3 begin exchange /r/a/b /s/b
+         after 14 create /r/a/b/f5",
+    ),
+    // One of them is given up while the other one's folders are being looked at.
+    (
+        OPTIONS,
+        "mkdir /r
+         mkdir /r/a
+         watch /r
+         watch /r/a
+         after 0 begin mkdir /r/a/b
+         after 0 create /r/a/b/f5
+         say
+         after 2 chmod /r/a/b
+         unwatch /r",
+    ),
+];
+
+const OPTIONS: Options = Options { recursive: true, access: false, follow_links: false };
+const WITH_LINKS: Options = Options { recursive: true, access: false, follow_links: true };
+
+/// More than any script here makes.
+const LIMIT: usize = 16_384;
+
+/// How many changes come together, unless the variable says another number: two in the first scene,
+/// one in the others.
+const CHANGES: [usize; 4] = [2, 1, 1, 1];
+const CHANGES_VARIABLE: &str = "NOTIFY_BACKEND_MODEL_CHANGES";
+
+/// How many random programs there are, unless the variable says another number.
+const PROGRAMS: u64 = 500;
+const PROGRAMS_VARIABLE: &str = "NOTIFY_BACKEND_MODEL_PROGRAMS";
+
+/// What is there at the beginning. `/out` is not watched.
+const SCENES: [&str; 4] = [
+    "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a",
+    "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a\nmkdir /r/b",
+    "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a\nmkdir /r/a/a",
+    "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a\nmkdir /s/a",
+];
+const WATCHED: &str = "watch /r\nwatch /s";
+const FOLDERS: [&str; 3] = ["/r", "/s", "/out"];
+const NAMES: [&str; 2] = ["a", "b"];
+
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn what_failed_once_does_not_fail_again() {
+    for (options, script) in SCRIPTS {
+        check(&Script::parse(script), LIMIT, *options);
+    }
+}
+
+#[test]
+fn everything_that_can_come_together_in_a_small_world_is_followed() {
+    let mut programs = 0;
+    for (scene, changes) in SCENES.into_iter().zip(CHANGES) {
+        let changes = number(CHANGES_VARIABLE).unwrap_or(changes);
+        let search = Search::new(scene, OPTIONS);
+        search.run(changes);
+        programs += search.programs.load(Ordering::Relaxed);
+        if let Some(script) = search.failed() {
+            panic!("after {programs} programs: {}", explain(&script, LIMIT, OPTIONS));
+        }
+    }
+    println!("{programs} programs");
+}
+
+/// All programs of so many changes, each after any number of the calls that the engine makes.
+struct Search {
+    scene: Script,
+    machine: Machine<Inotify>,
+    options: Options,
+    programs: AtomicUsize,
+    failed: Mutex<Vec<Script>>,
+}
+
+/// How far a change has come by the time that the next one is made.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// It shows, and nothing was said of it.
+    Shown,
+    /// The first part was said.
+    Half,
+    Whole,
+}
+
+impl Search {
+    fn new(scene: &str, options: Options) -> Self {
+        let mut machine = Machine::new(Inotify::new(LIMIT));
+        let mut scene = Script::parse(scene);
+        for step in &scene.0 {
+            if let Step::Make(change) = step {
+                machine.make(change).unwrap();
+            }
+        }
+        scene.0.extend(Script::parse(WATCHED).0);
+        Self {
+            scene,
+            machine,
+            options,
+            programs: AtomicUsize::new(0),
+            failed: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A short script that failed, if one did.
+    fn failed(&self) -> Option<Script> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.iter().min_by_key(|script| script.0.len()).cloned()
+    }
+
+    fn run(&self, changes: usize) {
+        let first = changes_of(&self.machine, 0);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(change) = first.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.go_on(&self.scene, 0, &self.machine, change, changes - 1);
+            }
+        };
+        thread::scope(|scope| {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            (1..cores).for_each(|_| _ = scope.spawn(work));
+            work();
+        });
+    }
+
+    /// Runs a script with one more change, and with `more` changes after that.
+    fn go_on(
+        &self,
+        script: &Script,
+        calls: usize,
+        machine: &Machine<Inotify>,
+        change: &Change,
+        more: usize,
+    ) {
+        for extent in [Extent::Whole, Extent::Shown, Extent::Half] {
+            let mut machine = machine.clone();
+            let (mut script, step) = (script.clone(), change.clone());
+            let mut add = |step| script.0.push(Step::After(calls, Box::new(step)));
+            match extent {
+                Extent::Whole => add(Step::Make(step)),
+                Extent::Shown => add(Step::Begin(step)),
+                Extent::Half if is_rename(change) => {
+                    add(Step::Begin(step));
+                    script.0.push(Step::Say);
+                }
+                Extent::Half => continue,
+            }
+            let made = match extent {
+                Extent::Whole => machine.make(change),
+                _ => machine.begin(change),
+            };
+            if made.is_err() {
+                continue;
+            }
+            self.programs.fetch_add(1, Ordering::Relaxed);
+            let outcome = Trial::run(&script, LIMIT, self.options);
+            if outcome.failure.is_some() {
+                self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(script);
+                continue;
+            }
+            if more > 0 {
+                for change in changes_of(&machine, script.0.len()) {
+                    for calls in 0..outcome.calls {
+                        self.go_on(&script, calls, &machine, &change, more - 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_rename(change: &Change) -> bool {
+    matches!(change, Change::Rename(..) | Change::Exchange(..))
+}
+
+/// All changes that can be made. A file that is made has a name of its own, with `number` in it.
+fn changes_of(machine: &Machine<Inotify>, number: usize) -> Vec<Change> {
+    let disk = machine.disk();
+    let mut folders = Vec::new();
+    for folder in FOLDERS {
+        if let Ok(inode) = disk.find(folder, true) {
+            collect(disk, inode, folder, &mut folders);
+        }
+    }
+    let places: Vec<_> =
+        folders.iter().flat_map(|folder| NAMES.map(|name| format!("{folder}/{name}"))).collect();
+    let is_taken = |place: &&String| disk.find(place, false).is_ok();
+    let (taken, free): (Vec<_>, Vec<_>) = places.iter().partition(is_taken);
+    let of = |path: &String| path.as_str().into();
+    let mut changes = Vec::new();
+    // Three folders besides those that are always there.
+    if folders.len() < FOLDERS.len() + 3 {
+        changes.extend(free.iter().map(|&place| Change::Mkdir(of(place))));
+    }
+    changes
+        .extend(folders.iter().map(|folder| Change::Create(format!("{folder}/f{number}").into())));
+    changes.extend(free.iter().map(|&place| Change::Create(of(place))));
+    for &entry in &taken {
+        changes.push(Change::Rmdir(of(entry)));
+        changes.push(Change::Remove(of(entry)));
+        changes.extend(places.iter().map(|place| Change::Rename(of(entry), of(place))));
+        let others = taken.iter().filter(|&&other| other > entry);
+        changes.extend(others.map(|&other| Change::Exchange(of(entry), of(other))));
+    }
+    let is_possible = |change: &Change| {
+        let is_same = matches!(change, Change::Rename(from, to) if from == to);
+        !is_same && machine.clone().begin(change).is_ok()
+    };
+    changes.retain(is_possible);
+    changes
+}
+
+fn collect(disk: &Disk, folder: Inode, path: &str, folders: &mut Vec<String>) {
+    folders.push(path.to_owned());
+    for (name, inode) in disk.entries(folder) {
+        if disk.is_folder(inode) {
+            collect(disk, inode, &format!("{path}/{name}"), folders);
+        }
+    }
+}
+
+#[test]
+fn random_programs_are_followed() {
+    random_programs(OPTIONS, LIMIT, WATCHED, "");
+}
+
+#[test]
+fn random_programs_are_followed_where_links_are() {
+    random_programs(WITH_LINKS, LIMIT, WATCHED, "");
+}
+
+#[test]
+fn random_programs_are_followed_where_the_queue_overflows() {
+    random_programs(OPTIONS, 12, WATCHED, "");
+}
+
+#[test]
+fn random_programs_are_followed_where_a_root_is_within_another() {
+    random_programs(OPTIONS, LIMIT, "watch /r\nwatch /r/a\nwatch /s", "unwatch /r");
+}
+
+#[test]
+fn random_programs_are_followed_where_a_root_comes_to_be_within_another() {
+    random_programs(OPTIONS, LIMIT, "watch /r/a\nwatch /s\nwatch /r", "unwatch /r/a");
+}
+
+/// Besides, each is run with `last` at its end.
+fn random_programs(options: Options, limit: usize, watched: &str, last: &str) {
+    let last = Script::parse(last);
+    for seed in 0..number(PROGRAMS_VARIABLE).unwrap_or(PROGRAMS) {
+        let mut script = random_program(seed, options, watched);
+        for _ in 0..=usize::from(!last.0.is_empty()) {
+            let failed = Trial::run(&script, limit, options).failure.is_some();
+            assert!(!failed, "seed {seed}: {}", explain(&script, limit, options));
+            script.0.extend(last.0.iter().cloned());
+        }
+    }
+}
+
+/// A scene of some changes, and some more at any time.
+fn random_program(seed: u64, options: Options, watched: &str) -> Script {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let mut random = Random(seed);
+    let mut machine = Machine::new(Inotify::new(LIMIT));
+    let mut script = Script::default();
+    for folder in FOLDERS {
+        let change = Change::Mkdir(folder.into());
+        machine.make(&change).unwrap();
+        script.0.push(Step::Make(change));
+    }
+    // What is watched besides is not to go.
+    let fixed = Script::parse(watched).0.into_iter().filter_map(|step| match step {
+        Step::Watch(path, _) => Some(path),
+        _ => None,
+    });
+    let fixed: Vec<_> = fixed.collect();
+    let is_allowed = |change: &Change| {
+        // A file with a name of its own keeps it, so that its creation can be found.
+        let is_own = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with('f'));
+        let is_fixed = |path: &str| is_own(path) || fixed.iter().any(|fixed| fixed == path);
+        match change {
+            Change::Remove(path) => !is_own(path),
+            Change::Rmdir(path) => !is_fixed(path),
+            Change::Rename(from, to) | Change::Exchange(from, to) => {
+                !is_fixed(from) && !is_fixed(to)
+            }
+            Change::Symlink(..) => options.follow_links,
+            _ => true,
+        }
+    };
+    for path in &fixed {
+        let change = Change::Mkdir(path.as_str().into());
+        if machine.make(&change).is_ok() {
+            script.0.push(Step::Make(change));
+        }
+    }
+    let scene = random.below(8);
+    let count = scene + 2 + random.below(12);
+    for i in 0..count {
+        if i == scene {
+            script.0.extend(Script::parse(watched).0);
+        }
+        let change = match random.below(5) {
+            0 => {
+                let mut folders = Vec::new();
+                for folder in FOLDERS {
+                    let inode = machine.disk().find(folder, true).unwrap_or(Disk::TOP);
+                    collect(machine.disk(), inode, folder, &mut folders);
+                }
+                Change::Create(format!("{}/f{i}", random.one_of(&folders)).into())
+            }
+            _ => random.change(machine.disk(), &FOLDERS, &NAMES),
+        };
+        if !is_allowed(&change) {
+            continue;
+        }
+        if i < scene {
+            if machine.make(&change).is_ok() {
+                script.0.push(Step::Make(change));
+            }
+            continue;
+        }
+        let calls = match random.below(4) {
+            0 => 0,
+            1 => random.below(100),
+            _ => random.below(15),
+        };
+        let mut add = |step| script.0.push(Step::After(calls, Box::new(step)));
+        if random.below(3) == 0 {
+            if machine.begin(&change).is_ok() {
+                add(Step::Begin(change));
+            }
+        } else if machine.make(&change).is_ok() {
+            add(Step::Make(change));
+        }
+        for _ in 0..random.below(3) {
+            if machine.under_way() > 0 {
+                machine.say(0);
+                script.0.push(Step::Say);
+            }
+        }
+    }
+    script
+}
+
+/// Fails with the shortest part of a script that fails.
+#[track_caller]
+fn check(script: &Script, limit: usize, options: Options) -> Outcome {
+    let outcome = Trial::run(script, limit, options);
+    assert!(outcome.failure.is_none(), "{}", explain(script, limit, options));
+    outcome
+}
+
+fn explain(script: &Script, limit: usize, options: Options) -> String {
+    let fails = |part: &Script| {
+        let run = std::panic::catch_unwind(|| Trial::run(part, limit, options).failure.is_some());
+        part.0.iter().any(|step| matches!(step, Step::Watch(..))) && run.unwrap_or(false)
+    };
+    let shortest = script.shrink(fails);
+    let Outcome { record, failure, .. } = Trial::run(&shortest, limit, options);
+    let mut text = failure.unwrap_or_default();
+    _ = write!(text, "\n{shortest}\n{record}");
+    text
+}

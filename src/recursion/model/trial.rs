@@ -1,0 +1,376 @@
+//! An engine on the model, and a consumer that goes by its reports alone: [`Trial`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
+
+use super::{
+    super::{Options, engine::Engine, seam::FolderEvent},
+    disk::{Change, Disk, Inode, Kind},
+    inotify::{Event as RawEvent, flag},
+    script::{Script, Step},
+    world::Simulated,
+};
+use crate::{
+    backend::StreamItem,
+    event::{
+        AccessKind, AccessMode, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind,
+        RemoveKind, RenameMode,
+    },
+};
+
+/// So many steps without a change are as good as endless.
+const ENDLESS: usize = 5_000;
+
+/// An engine that watches what a script says, while it is changed.
+pub(super) struct Trial {
+    world: Simulated,
+    engine: Engine<Simulated>,
+    options: Options,
+    roots: Vec<String>,
+    /// What a consumer knows that looks at each path that is reported.
+    mirror: BTreeMap<String, Inode>,
+    /// What was there before it was watched.
+    known: BTreeSet<Inode>,
+    /// How often each path was reported as created.
+    created: BTreeMap<String, usize>,
+    /// What was read and reported, in order, in words.
+    record: String,
+    has_overflown: bool,
+    has_unwatched: bool,
+    failure: Option<String>,
+}
+
+/// What became of a script.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// How many calls the engine made after the last step, until it had nothing to do.
+    pub(super) calls: usize,
+    /// What was read and reported.
+    pub(super) record: String,
+    /// What was wrong.
+    pub(super) failure: Option<String>,
+}
+
+impl Trial {
+    fn new(limit: usize, options: Options) -> Self {
+        let world = Simulated::new(limit);
+        Self {
+            engine: Engine::new(world.clone()),
+            world,
+            options,
+            roots: Vec::new(),
+            mirror: BTreeMap::new(),
+            known: BTreeSet::new(),
+            created: BTreeMap::new(),
+            record: String::new(),
+            has_overflown: false,
+            has_unwatched: false,
+            failure: None,
+        }
+    }
+
+    /// Runs a script. The changes before the first `watch` set the scene.
+    pub(super) fn run(script: &Script, limit: usize, options: Options) -> Outcome {
+        let mut trial = Self::new(limit, options);
+        script.0.iter().for_each(|step| trial.take(step));
+        trial.settle();
+        let calls = {
+            let state = trial.world.state();
+            state.calls - state.last
+        };
+        if trial.failure.is_none() {
+            trial.judge();
+        }
+        Outcome { calls, record: trial.record, failure: trial.failure }
+    }
+
+    fn fail(&mut self, failure: impl FnOnce() -> String) {
+        if self.failure.is_none() {
+            self.failure = Some(failure());
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Watch(path, _) => {
+                while self.world.state().is_planned() && self.advance() {}
+                if self.engine.watch(Path::new(path), self.options).is_ok() {
+                    self.roots.push(path.clone());
+                    self.look_at(path);
+                    self.note_known(path);
+                }
+            }
+            Step::Unwatch(path) => {
+                while self.world.state().is_planned() && self.advance() {}
+                self.engine.unwatch(Path::new(path));
+                self.has_unwatched = true;
+                self.roots.retain(|root| root != path);
+                self.mirror.clear();
+                self.look_at_everything();
+            }
+            Step::After(calls, step) => self.world.state().plan(*calls, (**step).clone()),
+            step if self.roots.is_empty() => {
+                self.world.state().take(step);
+            }
+            step => self.world.state().plan(0, step.clone()),
+        }
+    }
+
+    /// Reads until there is nothing more to do.
+    fn settle(&mut self) {
+        for _ in 0..ENDLESS {
+            if self.advance() || self.world.state().take_planned() {
+                continue;
+            }
+            let mut state = self.world.state();
+            if state.machine.under_way() == 0 {
+                return;
+            }
+            state.machine.say_all();
+        }
+        self.fail(|| "there is no end to it".into());
+    }
+
+    /// The reader takes a step. Returns whether there was something to do.
+    fn advance(&mut self) -> bool {
+        if self.engine.step(1) {
+            true
+        } else if let Some(item) = self.engine.next() {
+            self.consume(item);
+            true
+        } else if let Some(event) = self.world.read() {
+            self.apply(&event);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// Hands an event to the engine, as the inotify starting point does.
+    fn apply(&mut self, RawEvent { wd, mask, cookie, name }: &RawEvent) {
+        _ = writeln!(self.record, "read {wd} {} {cookie} {name}", flag::name(*mask));
+        let is_folder = mask & flag::ISDIR != 0;
+        let kind = match mask & !flag::ISDIR {
+            flag::Q_OVERFLOW => {
+                self.has_overflown = true;
+                return self.engine.lose();
+            }
+            flag::IGNORED => return self.engine.apply(*wd, FolderEvent::Ended),
+            flag::ATTRIB => EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
+            flag::DELETE_SELF => EventKind::Remove(RemoveKind::Folder),
+            flag::UNMOUNT => EventKind::Remove(RemoveKind::Other),
+            flag::MODIFY => EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+            flag::MOVED_FROM | flag::MOVE_SELF => {
+                EventKind::Modify(ModifyKind::Name(RenameMode::From))
+            }
+            flag::MOVED_TO => EventKind::Modify(ModifyKind::Name(RenameMode::To)),
+            flag::CREATE if is_folder => EventKind::Create(CreateKind::Folder),
+            flag::CREATE => EventKind::Create(CreateKind::File),
+            flag::DELETE if is_folder => EventKind::Remove(RemoveKind::Folder),
+            flag::DELETE => EventKind::Remove(RemoveKind::File),
+            // Not reported of folders.
+            _ if is_folder => return,
+            flag::OPEN => EventKind::Access(AccessKind::Open(AccessMode::Any)),
+            flag::ACCESS => EventKind::Access(AccessKind::Read),
+            flag::CLOSE_WRITE => EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            _ => EventKind::Access(AccessKind::Close(AccessMode::Read)),
+        };
+        let event = if name.is_empty() {
+            FolderEvent::Itself(kind)
+        } else {
+            FolderEvent::Entry { name: name.as_ref().as_ref(), kind, is_folder, cookie: *cookie }
+        };
+        self.engine.apply(*wd, event);
+    }
+
+    /// Does what a consumer does: looks again where it is told to.
+    fn consume(&mut self, item: StreamItem) {
+        let event = match item {
+            Ok(event) => event,
+            Err(error) => return self.fail(|| format!("an error: {error}")),
+        };
+        _ = writeln!(self.record, "    {event}");
+        let path = event.path.to_string_lossy().into_owned();
+        match event.kind {
+            EventKind::Missed(_) => {
+                if !self.has_overflown {
+                    self.fail(|| "a needless Missed".into());
+                }
+                self.mirror.clear();
+                self.look_at_everything();
+            }
+            EventKind::Access(_) => {}
+            kind => {
+                let is_true = || self.world.state().existed.contains(&path);
+                let is_there = matches!(kind, EventKind::Create(_));
+                if is_there && !self.options.follow_links && !is_true() {
+                    self.fail(|| format!("{path} was reported, and never was there"));
+                }
+                if let EventKind::Create(_) = kind {
+                    *self.created.entry(path.clone()).or_default() += 1;
+                }
+                self.mirror.retain(|known, _| !Path::new(known).starts_with(&path));
+                self.look_at(&path);
+            }
+        }
+    }
+
+    fn look_at_everything(&mut self) {
+        for root in self.roots.clone() {
+            self.look_at(&root);
+        }
+    }
+
+    /// What is reached through a link is left out.
+    fn look_at(&mut self, path: &str) {
+        let mut state = self.world.state();
+        let mut at = Disk::TOP;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            match state.machine.disk().entry(at, part) {
+                Ok(inode) => at = inode,
+                Err(_) => return,
+            }
+        }
+        let mut found = vec![(path.to_owned(), at)];
+        while let Some((path, inode)) = found.pop() {
+            if state.machine.disk().is_folder(inode) {
+                // As `readdir(3)` does.
+                state.machine.wait_for(inode);
+                let entries = state.machine.disk().entries(inode);
+                found.extend(entries.map(|(name, inode)| (format!("{path}/{name}"), inode)));
+            }
+            self.mirror.insert(path, inode);
+        }
+    }
+
+    /// Notes what is below a root, also where links lead.
+    fn note_known(&mut self, root: &str) {
+        let state = self.world.state();
+        let disk = state.machine.disk();
+        let mut found: Vec<_> = disk.find(root, true).into_iter().collect();
+        while let Some(inode) = found.pop() {
+            if self.known.insert(inode) {
+                found.extend(disk.entries(inode).map(|(_, inode)| inode));
+                if let Kind::Link(target) = disk.kind(inode) {
+                    found.extend(disk.find(target, true));
+                }
+            }
+        }
+    }
+
+    /// What is below the roots, by path, without following links.
+    fn reachable(&self) -> BTreeMap<String, Inode> {
+        let state = self.world.state();
+        let disk = state.machine.disk();
+        let mut reachable = BTreeMap::new();
+        let roots = self.roots.iter();
+        let mut found: Vec<_> =
+            roots.filter_map(|root| Some((root.clone(), disk.find(root, true).ok()?))).collect();
+        while let Some((path, inode)) = found.pop() {
+            let entries = disk.entries(inode);
+            found.extend(entries.map(|(name, inode)| (format!("{path}/{name}"), inode)));
+            reachable.insert(path, inode);
+        }
+        reachable
+    }
+
+    /// Whether all that must hold holds, now that nothing changes any more.
+    fn judge(&mut self) {
+        let reachable = self.reachable();
+        let mirror = std::mem::take(&mut self.mirror);
+        let differs = |path: &&String| mirror.get(*path) != reachable.get(*path);
+        if let Some(path) = mirror.keys().chain(reachable.keys()).find(differs) {
+            self.fail(|| format!("what a consumer knows of {path} is not what is there"));
+        }
+        self.judge_watches(&reachable);
+        if !self.has_overflown {
+            self.judge_creations(&reachable);
+        }
+        if self.failure.is_none() {
+            self.probe(reachable);
+        }
+    }
+
+    /// Everything that can be reached is watched, and nothing else.
+    fn judge_watches(&mut self, reachable: &BTreeMap<String, Inode>) {
+        let (watched, silent, has_links) = {
+            let state = self.world.state();
+            let disk = state.machine.disk();
+            let watched: BTreeSet<_> = state.machine.platform.all_watched().collect();
+            let is_silent = |&(_, inode): &(&String, &Inode)| {
+                disk.is_folder(*inode) && !watched.contains(inode)
+            };
+            let silent = reachable.iter().find(is_silent).map(|(path, _)| path.clone());
+            let mut inodes = reachable.values();
+            let has_links = inodes.any(|&inode| matches!(disk.kind(inode), Kind::Link(_)));
+            (watched, silent, has_links)
+        };
+        if let Some(path) = silent {
+            self.fail(|| format!("{path} is not watched"));
+        }
+        let inodes: BTreeSet<_> = reachable.values().copied().collect();
+        if !has_links && !watched.is_subset(&inodes) {
+            self.fail(|| "something is watched that is no part of it".into());
+        }
+    }
+
+    /// Each file that was made is reported once, under one of the paths that it had. Only files with
+    /// a name of their own are looked at, which begins with `f`.
+    fn judge_creations(&mut self, reachable: &BTreeMap<String, Inode>) {
+        let (made, paths) = {
+            let state = self.world.state();
+            (state.made.clone(), state.paths.clone())
+        };
+        let mut failures = Vec::new();
+        for it in made.iter().filter(|it| it.name.starts_with('f')) {
+            let is_below = |root: &String| Path::new(&it.path).starts_with(root);
+            let file = |folder: &String| format!("{folder}/{}", it.name);
+            let times: usize =
+                paths[&it.folder].iter().filter_map(|path| self.created.get(&file(path))).sum();
+            // What leaves the watched trees, or one of them, is not followed there, and may come back as
+            // new.
+            let tops = paths[&it.folder].iter().map(|path| path.split('/').nth(1));
+            let has_stayed = tops.collect::<BTreeSet<_>>().len() == 1;
+            if times == 0 && has_stayed && self.roots.iter().any(is_below) {
+                failures.push(format!("{} was made and never reported", file(&it.path)));
+            } else if times > 1 && has_stayed && !self.has_unwatched {
+                // What comes from where it was watched until now is new.
+                failures.push(format!("{} was reported {times} times", file(&it.path)));
+            }
+        }
+        let name = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let is_new = |(path, inode): &(&String, &Inode)| {
+            name(path).starts_with('f') && !self.known.contains(inode)
+        };
+        let silent = reachable
+            .iter()
+            .filter(is_new)
+            .find(|(path, _)| !self.created.keys().any(|created| name(created) == name(path)));
+        failures.extend(silent.map(|(path, _)| format!("{path} is there, and was never reported")));
+        for failure in failures {
+            self.fail(|| failure);
+        }
+    }
+
+    /// A file made in each folder is reported once, and under its path.
+    fn probe(&mut self, reachable: BTreeMap<String, Inode>) {
+        for (i, (folder, inode)) in reachable.into_iter().enumerate() {
+            let path = format!("{folder}/probe{i}");
+            {
+                let mut state = self.world.state();
+                if !state.machine.disk().is_folder(inode) {
+                    continue;
+                }
+                state.take(&Step::Make(Change::Create(path.as_str().into())));
+            }
+            self.settle();
+            let times = self.created.get(&path).copied().unwrap_or_default();
+            if times != 1 {
+                self.fail(|| format!("{path}, made in the end, was reported {times} times"));
+            }
+        }
+    }
+}

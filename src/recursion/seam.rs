@@ -1,0 +1,132 @@
+//! The seam between the engine and the world: [`World`] is all that [`Folders`](super::Folders) sees
+//! of the file system and of the platform. [`OnDisk`](super::OnDisk) makes one of an author's
+//! [`FolderWatcher`](super::FolderWatcher); the tests have one in memory.
+
+use std::{
+    ffi::OsStr,
+    fmt::Debug,
+    hash::Hash,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{error::BackendError, event::EventKind};
+
+/// How a folder is reached from the one above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Via {
+    /// It is an entry of the folder.
+    Name,
+    /// A symbolic link leads to it.
+    Link,
+}
+
+/// What an entry of a folder is, as far as watching goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EntryType {
+    /// A folder.
+    Folder,
+    /// A symbolic link, whatever it leads to.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+impl EntryType {
+    pub(super) fn is_folder(self) -> bool {
+        self == Self::Folder
+    }
+}
+
+/// The file system, and the platform that watches it.
+///
+/// Errors of kind `NotFound` and `NotADirectory` mean that a name leads nowhere, or to no folder.
+pub(super) trait World: Send + Sync {
+    /// What the platform calls a watched folder: the same for the same folder for as long as it is
+    /// watched, and never that of another one.
+    type Id: Copy + Eq + Hash + Debug + Send + Sync;
+    /// An opened folder; stays that folder wherever it is renamed to, and after it was removed.
+    type Folder: Send + Sync + Debug;
+
+    /// Opens the folder at an absolute path, following links.
+    fn open(&self, location: &Path) -> io::Result<Self::Folder>;
+
+    /// Opens the folder that the entry `name` of `parent` is ([`Via::Name`]), or that the symbolic
+    /// link `name` there leads to ([`Via::Link`]). `NotADirectory` if the entry is not of that sort.
+    fn open_in(&self, parent: &Self::Folder, name: &OsStr, via: Via) -> io::Result<Self::Folder>;
+
+    /// Whether the entry `name` of `parent` is, or leads to, `folder` now.
+    fn is_entry(
+        &self,
+        parent: &Self::Folder,
+        name: &OsStr,
+        via: Via,
+        folder: &Self::Folder,
+    ) -> bool;
+
+    /// Hands over the entries of a folder, without `.` and `..`.
+    ///
+    /// It returns after every change of entries that it shows was reported by the platform. So does
+    /// [`await_events`](Self::await_events), which lists nothing.
+    fn list(
+        &self,
+        folder: &Self::Folder,
+        found: &mut dyn FnMut(&OsStr, EntryType),
+    ) -> io::Result<()>;
+
+    /// Waits until what is being done to the entries of a folder is done, and reported.
+    fn await_events(&self, folder: &Self::Folder);
+
+    /// What is at a path; a link is followed where `follow_link` says so. An absolute path.
+    fn entry_type(&self, location: &Path, follow_link: bool) -> io::Result<EntryType>;
+
+    /// Where the symbolic link at a path leads.
+    fn read_link(&self, location: &Path) -> io::Result<PathBuf>;
+
+    /// Watches a folder: for changes, and with `access` for accesses too. What it is watched for
+    /// already stays so.
+    fn watch(&self, folder: &Self::Folder, access: bool) -> io::Result<Self::Id>;
+
+    /// Stops watching a folder for accesses: it is about to be listed after events were lost anyway. No
+    /// matter if one more is.
+    fn mute(&self, folder: &Self::Folder) {
+        _ = folder;
+    }
+
+    /// Puts a fence into the platform's queue, after all events that are in it by now. When it is
+    /// read, that is [`FolderEvent::Ended`] of the id returned, which no folder ever has. None on a
+    /// platform that has no way to: looks are taken to be true at once then.
+    fn fence(&self) -> Option<Self::Id>;
+
+    /// Gives up a watch; it may be gone already. `Ended` may come of it, and events that were in the
+    /// queue before.
+    fn release(&self, id: Self::Id);
+
+    /// What an error of the platform means for a path.
+    fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
+        BackendError::from_io(path, error)
+    }
+}
+
+/// What a platform says of a watched folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderEvent<'a> {
+    /// Something happened to an entry of it.
+    Entry {
+        /// The entry's name.
+        name: &'a OsStr,
+        /// What happened. `Create`, `Remove` and `Modify(Name(From))`, `Modify(Name(To))` are what
+        /// the engine follows; everything is reported as it is.
+        kind: EventKind,
+        /// Whether the entry is a folder.
+        is_folder: bool,
+        /// What both halves of a rename have in common; 0 where there is no such number.
+        cookie: u32,
+    },
+    /// Something happened to the folder itself: `Modify(Metadata)`, `Modify(Name)` (it was renamed),
+    /// `Remove(Folder)`, or `Remove(Other)` (its file system was unmounted).
+    Itself(EventKind),
+    /// It is not watched any more (another event says why), or the id is that of a
+    /// [fence](super::FolderWatcher::fence).
+    Ended,
+}

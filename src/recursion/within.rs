@@ -1,0 +1,100 @@
+//! Watched folders inside others. What is watched recursively anyway, under the same paths, has one
+//! place in the tree, so that nothing is looked at or said twice.
+
+use super::{
+    engine::{Engine, Name},
+    look::Walk,
+    seam::World,
+    tree::Node,
+};
+
+impl<W: World> Engine<W> {
+    /// The places of a folder that stand for what is told of its entries: all but roots that another
+    /// one has.
+    pub(super) fn places(&self, id: W::Id) -> impl Iterator<Item = Node> {
+        self.tree.nodes(id).filter(|node| !self.within.contains_key(node))
+    }
+
+    /// Lets another root do the work of this one, if one has all that is wanted of it. Returns whether
+    /// that is so.
+    pub(super) fn join(&mut self, root: Node) -> bool {
+        let place = self.place_within(root);
+        self.within.extend(place.map(|place| (root, place)));
+        place.is_some()
+    }
+
+    fn place_within(&self, root: Node) -> Option<Node> {
+        let (wanted, path) = (self.roots.get(&root)?, self.tree.path(root)?);
+        self.tree.nodes(self.tree.id(root)?).find(|&place| {
+            let outer = self.tree.root(place).filter(|&outer| outer != place);
+            let has_all = outer.and_then(|outer| self.roots.get(&outer)).is_some_and(|outer| {
+                outer.recursive && outer.access >= wanted.access && !wanted.follow_links
+            });
+            has_all && !self.tree.is_linked(place) && self.tree.path(place).as_ref() == Some(&path)
+        })
+    }
+
+    /// Gives a new place what is below the root that is the same folder, if that needs no tree of its
+    /// own from now on, and has all that is wanted here. Returns whether that is so.
+    pub(super) fn take_over(&mut self, place: Node) -> bool {
+        let Some(id) = self.tree.id(place) else { return false };
+        let outer = self.tree.root(place);
+        let Some(wanted) = outer.and_then(|outer| self.roots.get(&outer)) else { return false };
+        let has_all = |inner: &Node| {
+            !self.within.contains_key(inner)
+                && self.roots.get(inner).is_some_and(|inner| {
+                    inner.recursive && inner.access >= wanted.access && !wanted.follow_links
+                })
+        };
+        let inner = self.tree.nodes(id).find(has_all);
+        let Some(inner) = inner.filter(|&inner| self.place_within(inner) == Some(place)) else {
+            return false;
+        };
+        self.within.insert(inner, place);
+        self.hand_over(inner, place);
+        for branch in self.branches.values_mut().filter(|branch| branch.root == inner) {
+            branch.root = outer.unwrap_or(branch.root);
+        }
+        true
+    }
+
+    /// Gives roots within a folder that is about to be removed what they need to go on.
+    pub(super) fn part(&mut self, folder: Node) {
+        let Self { within, tree, .. } = self;
+        let parted = within.extract_if(|_, place| tree.ancestors(*place).any(|it| it == folder));
+        for (root, place) in parted.collect::<Vec<_>>() {
+            if self.roots.get(&root).is_some_and(|options| options.recursive) {
+                self.hand_over(place, root);
+            }
+        }
+    }
+
+    /// Gives one place of a folder all that is below another one, or is to be.
+    fn hand_over(&mut self, from: Node, to: Node) {
+        for child in self.tree.children(from).collect::<Vec<_>>() {
+            let name = self.tree.name(child).to_owned();
+            self.tree.attach(child, to, &name);
+        }
+        let rename = |folder: &mut Node| {
+            if *folder == from {
+                *folder = to;
+            }
+        };
+        self.quiet.iter_mut().for_each(rename);
+        let names = self.due.iter_mut().chain(self.links.values_mut());
+        names.for_each(|name: &mut Name| rename(&mut name.parent));
+        for branch in self.branches.values_mut() {
+            branch.due.iter_mut().for_each(|name| rename(&mut name.parent));
+            branch.displaced.iter_mut().for_each(|place| rename(&mut place.0));
+        }
+        self.looks.iter_mut().for_each(|look| look.for_each_folder(rename));
+        self.walk.iter_mut().for_each(|walk| walk.for_each_folder(rename));
+        for look in self.walk.iter().map(Walk::look).chain(&self.looks) {
+            let root = look.parent().and_then(|parent| self.root_of(parent));
+            let branch = look.top.and_then(|top| self.branches.get_mut(&top));
+            if let Some((branch, root)) = branch.zip(root) {
+                branch.root = root;
+            }
+        }
+    }
+}
