@@ -8,6 +8,7 @@ mod files;
 mod folders;
 mod hardlinks;
 mod metadata;
+mod moving;
 mod names;
 mod ordering;
 pub(super) mod overflow;
@@ -31,6 +32,7 @@ pub(super) const GROUPS: &[Group] = &[
     folders::GROUP,
     recursion::GROUP,
     renames::GROUP,
+    moving::GROUP,
     roots::GROUP,
     saves::GROUP,
     symlinks::GROUP,

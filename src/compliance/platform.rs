@@ -12,10 +12,35 @@ pub(super) use unix::*;
 mod unix {
     use std::{
         fs,
-        os::unix::{self, fs::PermissionsExt as _},
+        os::{
+            fd::OwnedFd,
+            unix::{self, fs::PermissionsExt as _},
+        },
     };
 
+    use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+
     use super::{Path, io};
+
+    /// A folder that stays open: what is done in it is done there, whatever it is called by then.
+    #[derive(Debug)]
+    pub(in super::super) struct OpenFolder(OwnedFd);
+
+    impl OpenFolder {
+        pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
+            Ok(Self(fs::File::open(path)?.into()))
+        }
+
+        /// Opens a file to be written; makes it if it is not there.
+        pub(in super::super) fn open_file(&self, name: &str) -> io::Result<fs::File> {
+            let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+            Ok(openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        }
+
+        pub(in super::super) fn remove_file(&self, name: &str) -> io::Result<()> {
+            Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+        }
+    }
 
     /// Makes a symbolic link at `path` that leads to `target`.
     pub(in super::super) fn symlink(target: &Path, path: &Path) -> io::Result<()> {
@@ -46,7 +71,27 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
+    use std::fs::File;
+
     use super::{Path, io};
+
+    /// A folder that stays open.
+    #[derive(Debug)]
+    pub(in super::super) struct OpenFolder;
+
+    impl OpenFolder {
+        pub(in super::super) fn open(_: &Path) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub(in super::super) fn open_file(&self, _: &str) -> io::Result<File> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub(in super::super) fn remove_file(&self, _: &str) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
 
     pub(in super::super) fn symlink(_: &Path, _: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

@@ -63,6 +63,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<RagesAboutRoot>("rages_about_root", &["ROOT04", "ROOT06"]),
         entry::<OneSaveOnly>("one_save_only", &["ROOT05", "SAVE03", "SAVE04"]),
         entry::<NoTrackers>("no_trackers", &["REN01", "REN02", "REN06", "REN09", "REN10", "REN14"]),
+        entry::<DropsBetweenHalves>("drops_between_halves", &["MOV01", "MOV02"]),
+        entry::<MissedBetweenHalves>("missed_between_halves", &["MOV01", "MOV02"]),
         entry::<ToBeforeFrom>("to_before_from", &["REN01"]),
         entry::<DropsArrivals>("drops_arrivals", &["REN03", "REC05"]),
         entry::<HoldsFirstHalf>("holds_first_half", &["REN04"]),
@@ -618,6 +620,46 @@ impl Mutation for ToBeforeFrom {
         }
         reported.push_back(Ok(event));
         reported.extend(self.held.take().map(Ok));
+    }
+}
+
+/// Whether an event is the next one from a folder that was just renamed: such an event may have come
+/// between the two halves of the rename.
+#[derive(Debug, Default)]
+struct JustRenamed(Option<PathBuf>);
+impl JustRenamed {
+    fn is_next(&mut self, event: &Event) -> bool {
+        if is_sentinel(&event.path) {
+            return false;
+        }
+        let is_to = is_half(event, RenameMode::To);
+        let before = std::mem::replace(&mut self.0, is_to.then(|| event.path.clone()));
+        before.is_some_and(|folder| event.path != folder && event.path.starts_with(folder))
+    }
+}
+
+/// Drops what happens in a folder between the two halves of its rename, since it has no path then.
+#[derive(Debug, Default)]
+pub(crate) struct DropsBetweenHalves(JustRenamed);
+impl Mutation for DropsBetweenHalves {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if !self.0.is_next(&event) {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Takes what happens in a folder between the two halves of its rename for a loss.
+#[derive(Debug, Default)]
+pub(crate) struct MissedBetweenHalves(JustRenamed);
+impl Mutation for MissedBetweenHalves {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if self.0.is_next(&event) {
+            reported.push_back(Ok(Event::missed(None)));
+        }
+        reported.push_back(Ok(event));
     }
 }
 

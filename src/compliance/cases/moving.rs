@@ -1,0 +1,227 @@
+//! What happens in a folder while it is on the move (MOV).
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs,
+    io::{self, Write as _},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use crate::{
+    capability::Capability::WatchNewFolders,
+    compliance::{
+        case::{Case, Group},
+        environment::Environment,
+        expect::{Expected, created_file, removed_file, written},
+        failure::{Check, Stop, ensure},
+        lab::Lab,
+        mirror::Mirror,
+        mode::Mode,
+        platform::OpenFolder,
+        tree::Tree,
+        watcher::Watcher,
+    },
+    event::{Event, EventKind},
+};
+
+pub(super) const GROUP: Group = Group {
+    name: "moving",
+    title: "Folders on the move",
+    guide: "Watching recursively",
+    cases: &[FOLDER, FOLDER_ABOVE],
+};
+
+const FOLDER: Case = Case {
+    id: "MOV01",
+    name: "folder",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Files that are made, written and removed in a folder while it is renamed to and fro are \
+             each reported under one of its names, without a `Missed`.",
+    why: "The inotify starting point dropped what came between the two halves of the folder's rename.",
+    usual_cause: "Between the halves of its rename a folder has no path; what the platform says of it \
+                  then has to be held until the second half has come.",
+    run: |lab| change_in_motion(lab, ""),
+    ..Case::MUST
+};
+
+const FOLDER_ABOVE: Case = Case {
+    id: "MOV02",
+    name: "folder_above",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "As MOV01, but the folder above is renamed.",
+    why: "As MOV01.",
+    usual_cause: "As MOV01: the folders below one that has no path have none either.",
+    run: |lab| change_in_motion(lab, "below"),
+    ..Case::MUST
+};
+
+/// What the folder is called by turns.
+const NAMES: [&str; 2] = ["one", "other"];
+
+/// Makes, writes and removes files in the folder `inside` of one that is renamed to and fro.
+fn change_in_motion(lab: &Lab, inside: &str) -> Check {
+    let names = NAMES.map(|name| Path::new(name).join(inside));
+    // Few where everything is read after each change; enough to meet the renames where not.
+    let (rounds, files) = if lab.mode == Mode::Stepped { (1, 5) } else { (8, 100) };
+    lab.tree.mkdir_all(&names[0])?;
+    let folder = set_up(OpenFolder::open(&lab.path(&names[0])))?;
+    for file in 0..rounds * files {
+        set_up(folder.open_file(&Change::Write.file(file)))?;
+        set_up(folder.open_file(&Change::Remove.file(file)))?;
+    }
+    let mut watcher = lab.watch([lab.deep()])?;
+    watcher.guard.is_raced = true;
+    // Of what comes and goes between two looks, nothing is known but what is there in the end.
+    let is_sampled = lab.profile.sampled;
+    if is_sampled {
+        watcher.keep(Mirror::of(&lab.path(""), true));
+    }
+    let mode = lab.mode;
+    for round in 0..rounds {
+        let files = round * files..(round + 1) * files;
+        watcher.perform(mode, |tree| match mode {
+            Mode::Stepped => change_by_turns(tree, &names[0], &folder, files),
+            Mode::Batched | Mode::Concurrent => change_at_once(tree, &names[0], &folder, files),
+        })?;
+    }
+    if is_sampled {
+        watcher.mirror_matches_disk()
+    } else {
+        all_is_reported(lab, &watcher, &names, rounds * files)
+    }
+}
+
+/// What is done in the folder: each to another file.
+#[derive(Clone, Copy)]
+enum Change {
+    Make,
+    Write,
+    Remove,
+}
+
+impl Change {
+    const ALL: [Self; 3] = [Self::Make, Self::Write, Self::Remove];
+
+    fn file(self, number: usize) -> String {
+        match self {
+            Self::Make => format!("made-{number}"),
+            Self::Write => format!("written-{number}"),
+            Self::Remove => format!("removed-{number}"),
+        }
+    }
+
+    fn make(self, number: usize, folder: &OpenFolder) -> io::Result<()> {
+        let file = self.file(number);
+        match self {
+            Self::Make => folder.open_file(&file).map(drop),
+            Self::Write => folder.open_file(&file)?.write_all(b"content"),
+            Self::Remove => folder.remove_file(&file),
+        }
+    }
+
+    /// How it is reported if the file is at `path`.
+    fn expected(self, path: &Path) -> Expected {
+        match self {
+            Self::Make => created_file(path),
+            Self::Write => written(path),
+            Self::Remove => removed_file(path),
+        }
+    }
+}
+
+/// Renames between the changes.
+fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Check {
+    let [mut from, mut to] = NAMES;
+    for file in files {
+        for change in Change::ALL {
+            tree.rename(from, to)?;
+            (from, to) = (to, from);
+            let what = format!("change {}, wherever it is by now, in", change.file(file));
+            tree.make(&what, name, |_| change.make(file, folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// Renames in another thread.
+fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Check {
+    let (start, has_ended) = (Barrier::new(2), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let renaming = scope.spawn(|| {
+            start.wait();
+            rename_to_and_fro(tree, &has_ended)
+        });
+        start.wait();
+        let what = format!("make, write and remove {} files each in", files.len());
+        let changed = tree.make(&what, name, |_| {
+            files.clone().try_for_each(|file| {
+                Change::ALL.iter().try_for_each(|change| change.make(file, folder))
+            })
+        });
+        has_ended.store(true, Ordering::Relaxed);
+        let panicked = |_| Err(Stop::Broken("the thread that renames panicked".into()));
+        changed.and(renaming.join().unwrap_or_else(panicked))
+    })
+}
+
+/// Renames until all changes were made, but not so often that a queue could overflow; the folder has
+/// its first name in the end.
+fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Check {
+    const MOST: usize = 300;
+    let [one, other] = NAMES.map(|name| tree.path(name));
+    tree.make("rename to and fro until all are changed", NAMES[0], |_| {
+        for _ in 0..MOST {
+            fs::rename(&one, &other)?;
+            fs::rename(&other, &one)?;
+            if has_ended.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Each change was reported under one of the names, and nothing of a file under another path.
+fn all_is_reported(lab: &Lab, watcher: &Watcher, names: &[PathBuf; 2], files: usize) -> Check {
+    let folders = [lab.path(&names[0]), lab.path(&names[1])];
+    let mut reports: HashMap<&OsStr, Vec<&Event>> = HashMap::new();
+    for event in watcher.events().filter(|event| !matches!(event.kind, EventKind::Access(_))) {
+        let Some((folder, file)) = event.path.parent().zip(event.path.file_name()) else {
+            continue;
+        };
+        let is_folder = folders.iter().any(|it| it.starts_with(&event.path));
+        ensure(
+            is_folder || folders.iter().any(|it| folder == it),
+            "nothing but true paths",
+            || format!("{} {} was reported", event.kind, lab.timeline.show(&event.path)),
+        )?;
+        reports.entry(file).or_default().push(event);
+    }
+    let is_reported = |&(change, i): &(Change, usize)| {
+        let reports = reports.get(OsStr::new(&change.file(i)));
+        let tells = |event: &&Event| change.expected(&event.path).is_told_by(event, &lab.profile);
+        reports.into_iter().flatten().any(tells)
+    };
+    let changes = (0..files).flat_map(|i| Change::ALL.map(|change| (change, i)));
+    let silent = changes.filter(|change| !is_reported(change));
+    let silent: Vec<_> = silent.map(|(change, i)| change.file(i)).collect();
+    ensure(silent.is_empty(), "each change is reported under one of the folder's names", || {
+        let shown = &silent[..silent.len().min(10)];
+        format!("the changes of {} files were not: {}", silent.len(), shown.join(", "))
+    })
+}
+
+fn set_up<T>(made: io::Result<T>) -> Check<T> {
+    made.map_err(|error| Stop::Broken(format!("could not set the scene: {error}")))
+}
