@@ -20,8 +20,10 @@ pub(crate) enum Contender {
     Bare,
     /// The same with Tokio to wait.
     BareTokio,
-    /// This project's backend, as a stream on Tokio.
+    /// This project's backend, as a stream on Tokio, told of accesses.
     Backend,
+    /// The same, not told of accesses.
+    BackendWithoutAccesses,
     /// The same as a watcher of `notify`.
     Adapter,
     AdapterChannel,
@@ -53,6 +55,9 @@ impl Contender {
         Self::Notify9Channel,
     ];
 
+    /// The backend as it asks for accesses, and as it does not; the first as above.
+    pub(crate) const ASKING: [Self; 2] = [Self::Backend, Self::BackendWithoutAccesses];
+
     /// Those that look; the first as above.
     pub(crate) const LOOKING: [Self; 3] = [Self::Walk, Self::Poll, Self::NotifyPoll];
 
@@ -62,6 +67,7 @@ impl Contender {
             Self::Bare => "bare loop",
             Self::BareTokio => "bare loop on Tokio",
             Self::Backend | Self::Poll => "this backend",
+            Self::BackendWithoutAccesses => "the same, without accesses",
             Self::Adapter => "through the adapter",
             Self::AdapterChannel => "through the adapter, channel",
             Self::Notify8 => "notify 8.2.0",
@@ -73,12 +79,20 @@ impl Contender {
         }
     }
 
+    /// Whether it is told of accesses.
+    pub(crate) fn hears_accesses(self) -> bool {
+        self != Self::BackendWithoutAccesses
+    }
+
     /// Watches `folder` for ever; marks when it is ready, and tallies what it hears.
     pub(crate) fn watch(self, folder: &Path, recursive: bool, tally: Tally) -> Result<()> {
         match self {
             Self::Bare => bare::watch(folder, recursive, tally),
             Self::BareTokio => runtime()?.block_on(bare::watch_on_tokio(folder, recursive, tally)),
-            Self::Backend => runtime()?.block_on(backend::watch(folder, recursive, tally)),
+            Self::Backend | Self::BackendWithoutAccesses => {
+                let watch = backend::watch(folder, recursive, self.hears_accesses(), tally);
+                runtime()?.block_on(watch)
+            }
             Self::Adapter => notify::adapter::with_handler(folder, recursive, tally),
             Self::AdapterChannel => notify::adapter::with_channel(folder, recursive, tally),
             Self::Notify8 => notify::version8::with_handler(folder, recursive, tally),

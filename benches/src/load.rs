@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,12 +14,33 @@ use crate::{
     watcher::Watcher,
 };
 
-/// After how many files to wait until the watcher has caught up. The kernel holds back at most
-/// 16 384 events (`fs.inotify.max_queued_events`), so that nobody loses any.
-pub(crate) const BATCH: usize = 2_500;
+/// What happens to each file, and what a watcher hears of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Whether the file is read before it is removed.
+    pub(crate) reads: bool,
+    /// Whether the watcher is told of accesses.
+    pub(crate) hears_accesses: bool,
+}
 
-/// A file that is created, written and removed: create, open, modify, close, delete.
-pub(crate) const EVENTS_PER_FILE: usize = 5;
+impl Load {
+    /// After how many files to wait until the watcher has caught up. The kernel holds back at most
+    /// 16 384 events (`fs.inotify.max_queued_events`), so that nobody loses any.
+    pub(crate) fn batch(self) -> usize {
+        if self.reads { 1_500 } else { 2_500 }
+    }
+
+    /// What the watcher hears of a file that is created (and opened), written (and closed), read (which
+    /// is to open, read and close it), and removed.
+    fn events_per_file(self) -> Seen {
+        let accesses = if self.reads { 5 } else { 2 };
+        Seen([1, if self.hears_accesses { accesses } else { 0 }, 1, 1, 0])
+    }
+
+    pub(crate) fn events_per_batch(self) -> usize {
+        self.batch() * self.events_per_file().total()
+    }
+}
 
 /// Whether the watcher reads events as they come, or after each batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,39 +49,51 @@ pub(crate) enum Pace {
     InBursts,
 }
 
-/// Creates, writes and removes files in `folders`, some in each: one [`BATCH`] for the watcher to
+/// Creates, writes and removes files in `folders`, some in each: one batch for the watcher to
 /// warm up with, then as many as it takes for `files`. Checks that the watcher sees all of it and
 /// nothing else. Returns where the watcher was after the first batch, and at the end.
 pub(crate) fn churn(
     watcher: &mut Watcher,
     folders: &[PathBuf],
     files: usize,
+    load: Load,
     pace: Pace,
 ) -> Result<(Mark, Mark)> {
     watcher.settle()?;
-    let batches = (0..=files.div_ceil(BATCH)).map(|number| batch(watcher, folders, number, pace));
+    let batches = 0..=files.div_ceil(load.batch());
+    let batches = batches.map(|number| batch(watcher, folders, number, load, pace));
     let marks = batches.collect::<Result<Vec<_>>>()?;
     Ok((marks[0], marks[marks.len() - 1]))
 }
 
-fn batch(watcher: &mut Watcher, folders: &[PathBuf], number: usize, pace: Pace) -> Result<Mark> {
+fn batch(
+    watcher: &mut Watcher,
+    folders: &[PathBuf],
+    number: usize,
+    load: Load,
+    pace: Pace,
+) -> Result<Mark> {
     if pace == Pace::InBursts {
         watcher.halt()?;
     }
-    let first = number * BATCH;
-    for number in first..first + BATCH {
+    let first = number * load.batch();
+    let done = first + load.batch();
+    for number in first..done {
         // A prime number apart, so that one folder's neighbours do not follow it.
         let folder = &folders[number * 7919 % folders.len()];
         let path = folder.join(format!("file-{number}"));
         File::create(&path)?.write_all(b"content")?;
+        if load.reads {
+            // One call for the content: `fs::read` makes a second, to find the end.
+            File::open(&path)?.read_exact(&mut [0; 7])?;
+        }
         fs::remove_file(path)?;
     }
     if pace == Pace::InBursts {
         watcher.resume()?;
     }
     let mark = watcher.next_mark()?;
-    let done = first + BATCH;
-    let expected = Seen([done, 2 * done, done, done, 0]);
+    let expected = Seen(load.events_per_file().0.map(|count| count * done));
     ensure!(mark.seen == expected, "saw {:?} instead of {expected:?}", mark.seen);
     Ok(mark)
 }

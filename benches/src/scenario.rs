@@ -1,5 +1,6 @@
 //! What is measured: [`Scenario`].
 
+mod accesses;
 mod events;
 mod idle;
 mod latency;
@@ -31,6 +32,9 @@ pub(crate) enum Scenario {
     Idle,
     /// Time from the system call to the event, and CPU for it.
     Latency,
+    /// Events and CPU for each file that is written and read, and time to watch a large tree, where
+    /// accesses are asked for and where they are not.
+    Accesses,
     /// CPU and memory to look at a large tree of files.
     Looks,
 }
@@ -42,19 +46,24 @@ pub(crate) trait Work {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Events,
         Self::Bursts,
         Self::Scale,
         Self::Tree,
         Self::Idle,
         Self::Latency,
+        Self::Accesses,
         Self::Looks,
     ];
 
     /// Who is compared.
     pub(crate) fn contenders(self) -> &'static [Contender] {
-        if self == Self::Looks { &Contender::LOOKING } else { &Contender::TOLD }
+        match self {
+            Self::Looks => &Contender::LOOKING,
+            Self::Accesses => &Contender::ASKING,
+            _ => &Contender::TOLD,
+        }
     }
 
     /// Makes in the folder `at` what the scenario needs; `share` divides the amount of work.
@@ -66,6 +75,9 @@ impl Scenario {
             Self::Tree => Box::new(tree::Watching(Tree::make(at, 100_000 / share)?)),
             Self::Idle => Box::new(idle::Idle(Tree::make(at, 100)?)),
             Self::Latency => Box::new(latency::Latency::new(at, 2_000 / share)?),
+            Self::Accesses => {
+                Box::new(accesses::Accesses::new(at, 50_000 / share, 100_000 / share)?)
+            }
             Self::Looks => Box::new(looks::Looks::new(at, 100_000 / share)?),
         })
     }

@@ -59,7 +59,8 @@ fn main() -> Result<()> {
     let place = tempfile::tempdir_in(&options.place)
         .with_context(|| format!("no folder to work in at {}", options.place.display()))?;
 
-    let mut sheets = [&Contender::TOLD[..], &Contender::LOOKING].map(Sheet::new);
+    let mut sheets =
+        [&Contender::TOLD[..], &Contender::ASKING, &Contender::LOOKING].map(Sheet::new);
     for scenario in scenarios {
         eprintln!("{scenario:?}: {runs} runs");
         let work = scenario.prepare(place.path(), share)?;

@@ -4,17 +4,32 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use futures_util::StreamExt;
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Maker};
 use notify_backend_inotify::InotifyBackend;
 
 use crate::tally::Tally;
 
-pub(super) async fn watch(folder: &Path, recursive: bool, mut tally: Tally) -> Result<()> {
-    let mut backend = InotifyBackend::new(vec![if recursive {
-        Watch::recursive(folder)
-    } else {
-        Watch::non_recursive(folder)
-    }])?;
+/// Makes the backend as it asks for accesses, which notify's own watchers hear of, and the adapter does
+/// not ask for by itself.
+pub(super) struct WithAccesses;
+
+impl Maker for WithAccesses {
+    type Backend = InotifyBackend;
+
+    fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        InotifyBackend::new(watches.into_iter().map(Watch::with_access).collect())
+    }
+}
+
+pub(super) async fn watch(
+    folder: &Path,
+    recursive: bool,
+    accesses: bool,
+    mut tally: Tally,
+) -> Result<()> {
+    let watch = if recursive { Watch::recursive(folder) } else { Watch::non_recursive(folder) };
+    let watch = if accesses { watch.with_access() } else { watch };
+    let mut backend = InotifyBackend::new(vec![watch])?;
     tally.mark();
     while let Some(item) = backend.next().await {
         let event = item?;

@@ -5,11 +5,11 @@
 use std::{fmt::Display, path::Path, process, sync::mpsc, thread};
 
 use anyhow::{Result, bail};
-use notify_backend::adapter::NotifyWatcher;
-use notify_backend_inotify::InotifyBackend;
+use notify_backend::{adapter::NotifyWatcher, settings::Made};
 // The same type in both versions.
 use notify8::Event;
 
+use super::backend::WithAccesses;
 use crate::tally::Tally;
 
 /// Both versions have the same functions, but are different crates.
@@ -59,7 +59,7 @@ macro_rules! notify {
 
 notify!(version8, notify8, notify8::RecommendedWatcher);
 notify!(version9, notify9, notify9::RecommendedWatcher);
-notify!(adapter, notify8, NotifyWatcher<InotifyBackend>);
+notify!(adapter, notify8, NotifyWatcher<Made<WithAccesses>>);
 
 fn count(event: Result<Event, impl Display>, tally: &mut Tally) {
     match event {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Work;
 use crate::{
     contender::Contender,
-    load::{BATCH, EVENTS_PER_FILE, Pace, Tree, churn},
+    load::{Load, Pace, Tree, churn},
     sheet::{Sheet, Unit},
     watcher::{Assignment, Watcher},
 };
@@ -55,7 +55,7 @@ impl Work for Scale {
     fn run(&self, contender: Contender, sheet: &mut Sheet) -> Result<()> {
         for tree in &self.0 {
             let row = format!("CPU for an event, in bursts, {} folders", tree.folders.len());
-            let cost = cost(contender, tree, true, 4 * BATCH, Pace::InBursts)?;
+            let cost = cost(contender, tree, true, 10_000, Pace::InBursts)?;
             sheet.add(row, contender, Unit::Time, cost);
         }
         Ok(())
@@ -70,12 +70,13 @@ fn cost(
     files: usize,
     pace: Pace,
 ) -> Result<(u64, usize)> {
+    let load = Load { reads: false, hears_accesses: contender.hears_accesses() };
     let mut watcher = Watcher::start(&Assignment {
         contender,
-        batch: BATCH * EVENTS_PER_FILE,
+        batch: load.events_per_batch(),
         folder: tree.top().to_owned(),
         recursive,
     })?;
-    let (start, end) = churn(&mut watcher, &tree.folders, files, pace)?;
+    let (start, end) = churn(&mut watcher, &tree.folders, files, load, pace)?;
     Ok((end.cpu - start.cpu, end.seen.total() - start.seen.total()))
 }
