@@ -138,8 +138,9 @@ pub(crate) fn cargo(project: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A program in a folder of ours, which may run cargo. What the crates there depend on is built once
-/// for all of them, in the versions of this repository; what is to be run, each has for itself.
+/// A program in a folder of ours, which may run cargo. What the crates there depend on has the versions
+/// of this repository, and is built in the same folder and in the same way: most of it is there already.
+/// What is to be run, each crate has for itself.
 ///
 /// Every build lints, by clippy's compiler, and a warning is an error: what `cargo clippy` does,
 /// without building everything once more.
@@ -152,12 +153,15 @@ pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command 
     command
         .current_dir(project)
         .stdin(Stdio::null())
-        .env("CARGO_BUILD_BUILD_DIR", scratch("target"))
+        .env("CARGO_BUILD_BUILD_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap())
         .env("CARGO_TARGET_DIR", project.join("target"))
         .env("RUSTC_WORKSPACE_WRAPPER", own_compiler(project))
         .env("CLIPPY_ARGS", "-Dwarnings")
         .env("CARGO_INCREMENTAL", "0")
+        // As the manifest here has it for dependencies.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_CODEGEN_UNITS", "1")
         .env("CARGO_TERM_COLOR", "never");
     command
 }
