@@ -272,7 +272,10 @@ impl<W: World> Engine<W> {
         cookie: u32,
         told: &[Node],
     ) {
-        let tracker = Tracker::new(cookie as usize);
+        let mut tracker = Tracker::new(cookie as usize);
+        if kind == TO && !self.branches.is_empty() && self.part_halves(id, tracker) {
+            tracker = None;
+        }
         let Self { tree, roots, within, branches, ready, .. } = self;
         let is_spoken_for = |node: &Node| told.contains(node) || within.contains_key(node);
         for node in tree.nodes(id).filter(|node| !is_spoken_for(node)) {
@@ -290,6 +293,27 @@ impl<W: World> Engine<W> {
                 None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
             }
         }
+    }
+
+    /// The first half of a rename may be held where it has no path yet, and would be said after the
+    /// second one: relates them no more. Returns whether that is so.
+    fn part_halves(&mut self, id: W::Id, tracker: Option<Tracker>) -> bool {
+        let tops: Vec<_> = self.places(id).filter_map(|place| self.tree.top(place)).collect();
+        let mut is_held = false;
+        for (branch, Branch { held, .. }) in &mut self.branches {
+            if tops.iter().all(|top| top == branch) {
+                continue;
+            }
+            for (_, said) in held {
+                if let Said::Event(FROM, first) = said
+                    && *first == tracker
+                {
+                    *first = None;
+                    is_held = true;
+                }
+            }
+        }
+        is_held
     }
 
     /// Where roots overlap, an entry has the same path in several of them: says so only once.

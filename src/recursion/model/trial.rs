@@ -17,7 +17,7 @@ use crate::{
     backend::StreamItem,
     event::{
         AccessKind, AccessMode, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind,
-        RemoveKind, RenameMode,
+        RemoveKind, RenameMode, Tracker,
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Trial {
     mirror: BTreeMap<String, Inode>,
     /// What was there before it was watched.
     known: BTreeSet<Inode>,
+    /// The renames of which the second half was reported.
+    arrived: Vec<Tracker>,
     /// How often each path was reported as created.
     created: BTreeMap<String, usize>,
     /// What was read and reported, in order, in words.
@@ -64,6 +66,7 @@ impl Trial {
             roots: Vec::new(),
             mirror: BTreeMap::new(),
             known: BTreeSet::new(),
+            arrived: Vec::new(),
             created: BTreeMap::new(),
             record: String::new(),
             has_overflown: false,
@@ -204,6 +207,15 @@ impl Trial {
             }
             EventKind::Access(_) => {}
             kind => {
+                if let Some(tracker) = event.attrs.tracker().filter(|_| !self.options.follow_links)
+                {
+                    let is_second = kind == EventKind::Modify(ModifyKind::Name(RenameMode::To));
+                    if is_second {
+                        self.arrived.push(tracker);
+                    } else if self.arrived.contains(&tracker) {
+                        self.fail(|| format!("the second half of rename {tracker:?} came first"));
+                    }
+                }
                 let is_true = || self.world.state().existed.contains(&path);
                 let is_there = matches!(kind, EventKind::Create(_));
                 if is_there && !self.options.follow_links && !is_true() {
