@@ -189,8 +189,9 @@ mod of_type {
 /// - **Paths.** An event's path starts with the watched path exactly as it was given: neither made
 ///   absolute nor canonical. Names are passed on byte for byte.
 /// - **Loss is said.** Where events are lost, an [`EventKind::Missed`](crate::EventKind::Missed)
-///   stands in their place, for everything or for the part that lost them. A folder that cannot be watched inside a larger tree is an `Err` item
-///   that names it, and the rest of the tree is watched all the same.
+///   stands in their place, for everything or for the part that lost them. A folder that cannot be
+///   watched inside a larger tree is an `Err` item that names it, and the rest of the tree is watched
+///   anyway.
 /// - **Capabilities are promises.** What [`capabilities`](Self::capabilities) declares works; what
 ///   it does not declare does not show.
 /// - **Drop frees.** No thread, descriptor or platform watch that the backend made for itself outlives the
