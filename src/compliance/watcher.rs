@@ -588,7 +588,12 @@ impl Watcher {
 
     /// Keeps a picture by the events from now on.
     pub(super) fn keep(&mut self, mirror: Mirror) {
-        self.mirror = Some(mirror.reading(Reading::of(&self.profile)));
+        self.keep_by(mirror, Reading::of(&self.profile));
+    }
+
+    /// As [`keep`](Self::keep), but reads them in this way.
+    pub(super) fn keep_by(&mut self, mirror: Mirror, reading: Reading) {
+        self.mirror = Some(mirror.reading(reading));
     }
 
     /// Fails unless the picture that is kept is what is on disk.

@@ -22,7 +22,7 @@ use crate::{
         expect::{Expected, created_file, removed_file, written},
         failure::{Check, Stop, ensure},
         lab::Lab,
-        mirror::Mirror,
+        mirror::{Mirror, Reading},
         mode::Mode,
         platform::OpenFolder,
         tree::Tree,
@@ -82,10 +82,11 @@ fn change_in_motion(lab: &Lab, inside: &str) -> Check {
     }
     let mut watcher = lab.watch([lab.deep()])?;
     watcher.guard.is_raced = true;
-    // Of what comes and goes between two looks, nothing is known but what is there in the end.
+    // Of what comes and goes between two looks, nothing is known but what is there in the end. A folder
+    // that was away in between looks as if it had been there: who looked then was wrong, and is not told.
     let is_sampled = lab.profile.sampled;
     if is_sampled {
-        watcher.keep(Mirror::of(&lab.path(""), true));
+        watcher.keep_by(Mirror::of(&lab.path(""), true), Reading::WhenSettled);
     }
     let mode = lab.mode;
     for round in 0..rounds {
