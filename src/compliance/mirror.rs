@@ -327,7 +327,9 @@ mod tests {
             scene.write("one/new", "");
             scene.write("other/new", "");
             scene.mirror.told(&Event::missed_below(scene.path("one"), None));
-            assert_eq!(scene.errors(), ["other/new is there, and nobody said so"], "{reading:?}");
+            let other = Path::new("other").join("new");
+            let said = format!("{} is there, and nobody said so", other.display());
+            assert_eq!(scene.errors(), [said], "{reading:?}");
         }
     }
 
