@@ -48,6 +48,9 @@ pub mod event;
 pub mod guide;
 mod one_line;
 pub mod prelude;
+// The suite and the tests of `recursion` make random changes.
+#[cfg(any(feature = "compliance", all(test, target_os = "linux", feature = "recursion")))]
+mod random;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;
 #[cfg(feature = "sample")]

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use super::{failure::Check, tree::Tree};
+use crate::random::Random;
 
 /// A change to a tree of few names, so that changes meet each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Workload {
     /// `count` changes that follow from `seed` alone; in folders too where `deep` says so.
     pub(super) fn random(seed: u64, count: usize, deep: bool) -> Self {
         let mut random = Random(seed);
-        Self((0..count).map(|_| random.change(deep)).collect())
+        Self((0..count).map(|_| random_change(&mut random, deep)).collect())
     }
 
     /// The changes that a log tells, one in each line; what is no change is passed over.
@@ -112,34 +113,22 @@ impl fmt::Display for Workload {
     }
 }
 
-/// The generator SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
-struct Random(u64);
+/// A path of one to three parts out of few names.
+fn random_path(random: &mut Random, deep: bool) -> PathBuf {
+    let depth = if deep { 1 + random.below(3) } else { 1 };
+    (0..depth).map(|_| ["a", "b", "c", "d", "e"][random.below(5)]).collect()
+}
 
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        usize::try_from(z % below as u64).unwrap_or_default()
-    }
-
-    /// A path of one to three parts out of few names.
-    fn path(&mut self, deep: bool) -> PathBuf {
-        let depth = if deep { 1 + self.next(3) } else { 1 };
-        (0..depth).map(|_| ["a", "b", "c", "d", "e"][self.next(5)]).collect()
-    }
-
-    fn change(&mut self, deep: bool) -> Change {
-        match self.next(12) {
-            0..=2 => Change::Write(self.path(deep)),
-            3..=4 => Change::Append(self.path(deep)),
-            5..=6 if deep => Change::Mkdir(self.path(deep)),
-            7 => Change::Remove(self.path(deep)),
-            8 => Change::RemoveAll(self.path(deep)),
-            _ => Change::Rename(self.path(deep), self.path(deep)),
-        }
+fn random_change(random: &mut Random, deep: bool) -> Change {
+    let choice = random.below(12);
+    let mut path = || random_path(random, deep);
+    match choice {
+        0..=2 => Change::Write(path()),
+        3..=4 => Change::Append(path()),
+        5..=6 if deep => Change::Mkdir(path()),
+        7 => Change::Remove(path()),
+        8 => Change::RemoveAll(path()),
+        _ => Change::Rename(path(), path()),
     }
 }
 

@@ -22,9 +22,9 @@ use super::{
     disk::{Change, Inode},
     inotify::{Event, Inotify, Wd, flag},
     machine::Machine,
-    random::Random,
     script::{Script, Step},
 };
+use crate::random::Random;
 
 /// An event, with the cookie as the number of the rename among those that were reported.
 type Reported = (Wd, u32, usize, String);

@@ -15,10 +15,10 @@ use super::{
     disk::{Change, Disk, Inode},
     inotify::Inotify,
     machine::Machine,
-    random::Random,
     script::{Script, Step},
     trial::{Outcome, Trial},
 };
+use crate::random::Random;
 
 /// Scripts that an engine has failed once.
 const SCRIPTS: &[(Options, &str)] = &[

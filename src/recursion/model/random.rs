@@ -1,22 +1,9 @@
-//! Random changes: [`Random`].
+//! Random changes, made by [`Random`].
 
 use super::disk::{Change, Disk, Inode, Kind};
-
-/// The generator `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
-#[derive(Clone, Debug)]
-pub(super) struct Random(pub(super) u64);
+use crate::random::Random;
 
 impl Random {
-    /// A number below `below`, which is not 0.
-    pub(super) fn below(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        usize::try_from(z % below as u64).unwrap_or_default()
-    }
-
     pub(super) fn one_of<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
