@@ -134,6 +134,15 @@ impl Lab {
         }
     }
 
+    /// Ignores the case for a backend that compares states: it sees no single changes, and has no queue and
+    /// no watches whose number is limited.
+    pub(super) fn sees_changes(&self) -> Check {
+        if self.profile.sampled {
+            return Err(Stop::Ignored("the profile says that states are compared".into()));
+        }
+        Ok(())
+    }
+
     /// Ignores the case where the backend sees no second change that comes soon and leaves the size as
     /// it was.
     pub(super) fn tells_moments(&self) -> Check {

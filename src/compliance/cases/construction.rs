@@ -580,14 +580,6 @@ const SEVERAL_BACKENDS: Case = Case {
     ..Case::MUST
 };
 
-/// Ignores the case for backends that look at the files, which is not limited.
-fn needs_watches(lab: &Lab) -> Check {
-    if lab.profile.sampled {
-        return Err(Stop::Ignored("the profile says that states are compared".into()));
-    }
-    Ok(())
-}
-
 /// Where a limit of this namespace is set.
 const NAMESPACE_LIMITS: &str = "/proc/sys/user";
 
@@ -647,7 +639,7 @@ const WATCH_LIMIT: Case = Case {
     why: "notify#69, nodejs/node#1666, gatsby#11406: No space left on device, with a disk half empty.",
     usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
     run: |lab| {
-        needs_watches(lab)?;
+        lab.sees_changes()?;
         set_limit(lab, "max_inotify_watches", 5)?;
         for i in 0..10 {
             lab.tree.mkdir(format!("{i}"))?;
@@ -687,7 +679,7 @@ const WATCH_LIMIT_LATER: Case = Case {
     why: "notify#698, syncthing#5731: from then on there was silence.",
     usual_cause: "The result of adding a watch for a new folder is ignored.",
     run: |lab| {
-        needs_watches(lab)?;
+        lab.sees_changes()?;
         set_limit(lab, "max_inotify_watches", 5)?;
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.allow_errors();

@@ -5,8 +5,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         expect::{created, created_file, created_folder, removed, removed_file, touched, written},
-        failure::{Stop, ensure},
-        lab::Lab,
+        failure::ensure,
         mode::Mode,
     },
 };
@@ -26,14 +25,6 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// Ignores the case for backends that see states and not changes.
-fn sees_changes(lab: &Lab) -> Result<(), Stop> {
-    if lab.profile.sampled {
-        return Err(Stop::Ignored("the profile says that states are compared".into()));
-    }
-    Ok(())
-}
-
 const OF_ONE_PATH: Case = Case {
     id: "ORD01",
     name: "of_one_path",
@@ -43,7 +34,7 @@ const OF_ONE_PATH: Case = Case {
     why: "fsnotify's own tests sort both sides before they compare.",
     usual_cause: "Events are collected in a set, or two threads deliver them.",
     run: |lab| {
-        sees_changes(lab)?;
+        lab.sees_changes()?;
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.perform(lab.mode, |tree| {
             tree.write("file", "content")?;
@@ -71,7 +62,7 @@ const IN_ONE_FOLDER: Case = Case {
     why: "Logs and spools are read in the order in which they were written.",
     usual_cause: "Events are collected in a map.",
     run: |lab| {
-        sees_changes(lab)?;
+        lab.sees_changes()?;
         let mut watcher = lab.watch([lab.flat()])?;
         let count = if lab.mode == Mode::Stepped { 5 } else { 200 };
         watcher.perform(lab.mode, |tree| {
@@ -103,7 +94,7 @@ const ACROSS_FOLDERS: Case = Case {
     why: "The contract leaves it open; some facilities have one queue for all.",
     usual_cause: "There is a queue for each folder.",
     run: |lab| {
-        sees_changes(lab)?;
+        lab.sees_changes()?;
         for i in 0..10 {
             lab.tree.mkdir(format!("folder-{i}"))?;
         }
@@ -191,7 +182,7 @@ const LAST_WORD: Case = Case {
     why: "notify#747: a removal that was not the last word.",
     usual_cause: "The removal is told by two sources, of which one is late.",
     run: |lab| {
-        sees_changes(lab)?;
+        lab.sees_changes()?;
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.perform(lab.mode, |tree| {
             tree.write("file", "content")?;
@@ -219,7 +210,7 @@ const BETWEEN_BARRIERS: Case = Case {
     why: "The suite's own barriers rest on it.",
     usual_cause: "Events of one folder come from two sources.",
     run: |lab| {
-        sees_changes(lab)?;
+        lab.sees_changes()?;
         lab.tree.create("file")?;
         let mut watcher = lab.watch([lab.flat()])?;
         for _ in 0..20 {
