@@ -223,8 +223,7 @@ impl<B: Backend> Instance<B> {
     }
 
     fn covers_entries_of(&self, folder: &Path) -> bool {
-        self.watched.contains_key(folder)
-            || folder.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
+        self.watched.contains_key(folder) || self.is_in_tree(folder)
     }
 
     fn say(&mut self, item: StreamItem, said: &mut VecDeque<Said>) {

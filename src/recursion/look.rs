@@ -109,17 +109,12 @@ impl<W: World> Walk<W> {
     /// A walk through what is below a root, which keeps its place.
     pub(super) fn of_root(root: Node, options: Options, folder: W::Folder) -> Self {
         let look = Look::new(Outcome::Walked, Some(root));
-        Self::new(look, root, options, Arc::new(folder)).comparing()
+        Self { compares: true, ..Self::new(look, root, options, Arc::new(folder)) }
     }
 
     fn new(look: Look<W>, top: Node, options: Options, folder: Arc<W::Folder>) -> Self {
         let entries = vec![Entry { node: top, name: None, folder }];
         Self { look, options, is_new: false, compares: false, moved: Vec::new(), entries }
-    }
-
-    fn comparing(mut self) -> Self {
-        self.compares = true;
-        self
     }
 
     /// What it is a part of.
