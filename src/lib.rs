@@ -33,7 +33,7 @@
 // Whoever names a private module is shown its line, so the lines tell where its items are.
 #[cfg(feature = "notify")]
 pub mod adapter;
-mod backend; // its items are at the root, as `notify_backend::Backend`
+mod backend; // its items are at the root, where `check_watches` does what `require_runtime` did
 mod buffer; // its items are at the root, as `notify_backend::Buffer`
 mod capability; // its items are at the root, as `notify_backend::Capability`
 pub mod channel;

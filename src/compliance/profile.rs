@@ -16,11 +16,13 @@ use std::time::Duration;
 /// # let _ = profile;
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     pub(super) latency: Duration,
     pub(super) sampled: bool,
     pub(super) distinguishes_metadata: bool,
     pub(super) pairs_renames: bool,
+    pub(super) leaves_traces: bool,
     pub(super) mtime_granularity: Duration,
     pub(super) patience: Duration,
     pub(super) outlook: Outlook,
@@ -41,6 +43,7 @@ impl Default for Profile {
             sampled: false,
             distinguishes_metadata: true,
             pairs_renames: true,
+            leaves_traces: false,
             mtime_granularity: Duration::ZERO,
             patience: Duration::from_secs(10),
             outlook: Outlook::Good,
@@ -83,6 +86,15 @@ impl Profile {
     #[must_use]
     pub fn pairs_renames(mut self, pairs: bool) -> Self {
         self.pairs_renames = pairs;
+        self
+    }
+
+    /// Whether the facility makes entries of its own in a watched folder, as a daemon may in order to know
+    /// that it is up to date. The backend's documentation says so; what it reports of them is judged
+    /// like anything else.
+    #[must_use]
+    pub fn leaves_traces(mut self, leaves: bool) -> Self {
+        self.leaves_traces = leaves;
         self
     }
 

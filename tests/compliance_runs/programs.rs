@@ -18,6 +18,9 @@ pub(crate) const AS_ORDINARY_USER: &str = "PERM01";
 /// Is run by the suite in namespaces of its own.
 pub(crate) const IN_NAMESPACES: &str = "CON20";
 
+/// Looks for what watching has changed.
+pub(crate) const UNTOUCHED: &str = "RES08";
+
 /// Passes on every platform that has files.
 pub(crate) const EASY: &str = "FIL01";
 
@@ -28,6 +31,10 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "blank" => Suite::of::<Like<Blank>>().main(),
         "silent" => Suite::of::<Like<Silent>>().main(),
         "privileged" => Suite::of::<Like<Privileged>>().main(),
+        "tidy, or so it says" => Suite::of::<Like<Untidy>>().main(),
+        "untidy" => {
+            Suite::of::<Like<Untidy>>().profile(Profile::default().leaves_traces(true)).main()
+        }
         "mute" => Suite::of::<Like<Mute>>().profile(impatient()).main(),
         "hides barriers" => Suite::of::<Like<HidesBarriers>>().profile(impatient()).main(),
         "silent, known" => {
@@ -79,6 +86,21 @@ impl Likeness for Blank {
 
     fn make(_: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
         Err(BackendError::not_implemented("Blank::new"))
+    }
+}
+
+/// Leaves a file in what it watches.
+#[derive(Debug)]
+struct Untidy;
+impl Likeness for Untidy {
+    const CAPABILITIES: Capabilities = Mute::CAPABILITIES;
+
+    fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        for watch in &watches {
+            // Only a folder can have it.
+            _ = std::fs::write(watch.path.join("trace"), "");
+        }
+        InotifyBackend::new(watches)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM};
+use crate::programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM, UNTOUCHED};
 
 /// Lets a backend pass that is not written yet.
 const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
@@ -75,6 +75,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
         Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
         Trial::test("unavailable_to_some_users", unavailable_to_some_users),
+        Trial::test("traces_are_excused_by_the_profile", traces_are_excused_by_the_profile),
         Trial::test("more_than_the_type_promises", more_than_the_type_promises),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
     ];
@@ -204,6 +205,13 @@ fn unavailable_to_some_users() -> Result<(), Failed> {
         run.says(&format!("the backend is unavailable to {role}: it needs CAP_SYS_ADMIN"))?;
     }
     Ok(())
+}
+
+fn traces_are_excused_by_the_profile() -> Result<(), Failed> {
+    run("tidy, or so it says", &[UNTOUCHED])?.fails()?;
+    let run = run("untidy", &[UNTOUCHED])?;
+    run.succeeds()?;
+    run.says("the profile says that traces are left")
 }
 
 /// A whole run, which writes the score card as well. What is not declared must not show either, so
