@@ -24,7 +24,7 @@ use super::{
     mode::Mode,
     profile::Profile,
     promptness::Promptness,
-    stopwatch::Stopwatch,
+    stopwatch::{Stopwatch, Taken},
     timeline::Timeline,
     tree::Tree,
 };
@@ -64,6 +64,8 @@ pub(super) struct Watcher {
     meters: Meters,
     /// Nothing where the time of a call means nothing.
     promptness: Option<Promptness>,
+    /// What the last call of `poll_next` has taken.
+    latest_call: Option<Taken>,
     /// How many changes had been made when the barrier was set up that was reported last.
     settled: Option<usize>,
     /// The longest time that it took a barrier to be reported.
@@ -131,6 +133,7 @@ impl Watcher {
             items: 0,
             meters,
             promptness: Some(Promptness::default()),
+            latest_call: None,
             settled: None,
             slowest_barrier: Duration::ZERO,
             pace: None,
@@ -435,6 +438,52 @@ impl Watcher {
         Ok(())
     }
 
+    /// Polls until there is nothing more; returns what notes that the waker of the last poll is woken.
+    pub(super) fn rest(&mut self) -> Check<Arc<WakeFlag>> {
+        loop {
+            let (flag, waker) = WakeFlag::new();
+            if self.poll_once(&waker)?.is_pending() || self.ended {
+                return Ok(flag);
+            }
+        }
+    }
+
+    /// Reads as a task does, which is polled only when it was woken: `flag` comes from
+    /// [`rest`](Self::rest), and is for the next time then. Returns whether the case was `told` what it waits for.
+    pub(super) fn read_when_woken(
+        &mut self,
+        flag: &mut Arc<WakeFlag>,
+        told: impl Fn(&Self) -> bool,
+    ) -> Check<bool> {
+        let (start, limit) = (Instant::now(), self.profile.deadline());
+        while !told(self) {
+            let is_over = self.ended || start.elapsed() > limit * 3;
+            if is_over || !self.wait_for_wake(flag, limit) {
+                return Ok(false);
+            }
+            *flag = self.rest()?;
+        }
+        Ok(true)
+    }
+
+    /// Polls so many times, and returns of the times that each call took by itself the one in the middle,
+    /// and the same of the part in which it was blocked, where the system tells that.
+    pub(super) fn time_polls(&mut self, polls: usize) -> Check<(Duration, Option<Duration>)> {
+        let middle = |mut times: Vec<Duration>| {
+            times.sort_unstable();
+            times.get(times.len() / 2).copied()
+        };
+        let mut taken = Vec::with_capacity(polls);
+        for _ in 0..polls {
+            _ = self.poll_once(Waker::noop())?;
+            taken.extend(self.latest_call);
+        }
+        let blocked =
+            taken.iter().filter_map(|taken| Some(taken.own.saturating_sub(taken.computed?)));
+        let own = middle(taken.iter().map(|taken| taken.own).collect());
+        Ok((own.unwrap_or_default(), middle(blocked.collect())))
+    }
+
     /// Fails unless a poll answers `Pending`.
     pub(super) fn is_pending(&mut self) -> Check {
         match self.poll_once(Waker::noop())? {
@@ -711,6 +760,7 @@ impl Watcher {
         let (polled, taken) = stopwatch.time(|| {
             self.timeline.during("poll_next", || Pin::new(&mut **backend).poll_next(&mut context))
         });
+        self.latest_call = Some(taken);
         if let Some(promptness) = &mut self.promptness {
             let noted = promptness.note(taken, stopwatch.is_exact());
             noted.map_err(|slow| violates(invariants::PROMPT, slow))?;

@@ -126,6 +126,7 @@ const TEXTS: &[&str] = &[
     "always_deep",
     "bare_errors",
     "claims_no_changes",
+    "deaf_after_neighbour",
     "doubles",
     "drops_arrivals",
     "drops_removals",

@@ -26,11 +26,18 @@ pub(crate) fn mutants() -> Vec<Entry> {
     vec![
         entry::<WouldBlock>("would_block", &["STR01"]),
         entry::<NeverWakes>("never_wakes", &["STR02"]),
+        entry::<DeafAfterNeighbour>("deaf_after_neighbour", &["STR19"]),
+        entry::<DeafAfterSubfolder>("deaf_after_subfolder", &["STR19"]),
+        entry::<DeafAfterAccess>("deaf_after_access", &["STR19"]),
         entry::<KeepsFirstWaker>("keeps_first_waker", &["STR03"]),
         entry::<LosesRestOfRead>("loses_rest_of_read", &["STR04", "STR05"]),
         entry::<BusyWakes>("busy_wakes", &["STR06", "STR07"]),
+        entry::<RestlessAfterLoss>("restless_after_loss", &["OVF02"]),
+        entry::<RestlessAfterError>("restless_after_error", &["REC11"]),
+        entry::<RestlessAfterUnmount>("restless_after_unmount", &["ROOT07"]),
         entry::<BlocksInPoll>("blocks_in_poll", &["STR08"]),
         entry::<BlocksBriefly>("blocks_briefly", &["STR08"]),
+        entry::<DozesInPoll>("dozes_in_poll", &["STR08"]),
         entry::<BlocksNowAndThen>("blocks_now_and_then", &["STR08"]),
         entry::<ComputesInPoll>("computes_in_poll", &["STR08"]),
         entry::<ForgetsEnd>("forgets_end", &["STR09"]),
@@ -56,7 +63,7 @@ macro_rules! mutations {
 }
 
 mutations! {
-    WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksBriefly ComputesInPoll BlocksInDrop
+    WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksBriefly DozesInPoll ComputesInPoll BlocksInDrop
     PromisesTooMuch LocksWhileWaking WatchesAfterEnd DropsInRuntime
 }
 
@@ -78,6 +85,78 @@ impl Mutation for WouldBlock {
 impl Mutation for NeverWakes {
     fn poll(&mut self, inner: &mut InotifyBackend, _: &mut Context<'_>) -> Polled {
         Pin::new(inner).poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+/// Reads one event, and waits without asking to be woken if nothing is to be reported of it.
+fn read_one(
+    inner: &mut InotifyBackend,
+    cx: &mut Context<'_>,
+    is_reported: impl Fn(&Event) -> bool,
+) -> Polled {
+    match Pin::new(inner).poll_next(cx) {
+        Poll::Ready(Some(Ok(event))) if !is_reported(&event) => Poll::Pending,
+        polled => polled,
+    }
+}
+
+/// Watches the folder of a file, and is deaf after what happened to another file in it.
+#[derive(Debug, Default)]
+pub(crate) struct DeafAfterNeighbour {
+    files: Vec<PathBuf>,
+}
+impl Mutation for DeafAfterNeighbour {
+    fn new(mut watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let mut files = vec![];
+        for watch in &mut watches {
+            let folder = watch.path.parent().map(PathBuf::from);
+            if let (true, Some(folder)) = (watch.path.is_file(), folder) {
+                files.push(std::mem::replace(&mut watch.path, folder));
+            }
+        }
+        Ok((InotifyBackend::new(watches)?, Self { files }))
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        read_one(inner, cx, |event| {
+            let is_beside = |file: &PathBuf| file.parent() == event.path.parent();
+            !self.files.iter().any(is_beside) || self.files.contains(&event.path)
+        })
+    }
+}
+
+/// Watches also what is below a subfolder, and is deaf after what happened there unasked.
+#[derive(Debug, Default)]
+pub(crate) struct DeafAfterSubfolder {
+    flat: Vec<PathBuf>,
+}
+impl Mutation for DeafAfterSubfolder {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let flat = watches.iter().filter(|watch| !watch.recursive);
+        let flat = flat.map(|watch| watch.path.clone()).collect();
+        let deep = watches.into_iter().map(|mut watch| {
+            watch.recursive = true;
+            watch
+        });
+        Ok((InotifyBackend::new(deep.collect())?, Self { flat }))
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        read_one(inner, cx, |event| {
+            let depth = |root| Some(event.path.strip_prefix(root).ok()?.components().count());
+            !self.flat.iter().any(|root| depth(root).is_some_and(|depth| depth > 1))
+        })
+    }
+}
+
+/// Hears also of accesses, and is deaf after each.
+#[derive(Debug, Default)]
+pub(crate) struct DeafAfterAccess;
+impl Mutation for DeafAfterAccess {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let watches = watches.into_iter().map(Watch::with_access).collect();
+        Ok((InotifyBackend::new(watches)?, Self))
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        read_one(inner, cx, |event| !matches!(event.kind, EventKind::Access(_)))
     }
 }
 
@@ -120,6 +199,37 @@ impl Mutation for BusyWakes {
     }
 }
 
+/// Mutations that wake themselves for ever, after what was reported last.
+macro_rules! restless {
+    ($($name:ident = |$item:ident| $is_last:expr;)*) => {
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                is_restless: bool,
+            }
+            impl Mutation for $name {
+                fn report(&mut self, $item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    self.is_restless |= $is_last;
+                    reported.push_back($item);
+                }
+                fn answer(&mut self, answer: Polled, cx: &mut Context<'_>) -> Polled {
+                    if answer.is_pending() && self.is_restless {
+                        cx.waker().wake_by_ref();
+                    }
+                    answer
+                }
+            }
+        )*
+    };
+}
+
+restless! {
+    RestlessAfterLoss =
+        |item| item.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Missed(_)));
+    RestlessAfterError = |item| item.is_err();
+    RestlessAfterUnmount = |item| item.as_ref().is_ok_and(|event| event.path.ends_with("mount"));
+}
+
 impl Mutation for BlocksInPoll {
     fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
         thread::sleep(Duration::from_millis(200));
@@ -130,6 +240,13 @@ impl Mutation for BlocksInPoll {
 impl Mutation for BlocksBriefly {
     fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
         thread::sleep(Duration::from_millis(5));
+        Pin::new(inner).poll_next(cx)
+    }
+}
+
+impl Mutation for DozesInPoll {
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        thread::sleep(Duration::from_nanos(1));
         Pin::new(inner).poll_next(cx)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use super::stream::is_quiet;
 use crate::{
     backend::Watch,
     capability::Capability::{WatchNewFolders, WatchRecursively},
@@ -315,7 +316,7 @@ const UNREADABLE_FOLDER: Case = Case {
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
     checks: "A folder that may not be read does not keep the rest of the tree from being watched, \
-             and is named by an error item.",
+             and is named by an error item, after which the backend is quiet.",
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
           nothing could be watched.",
     usual_cause: "The first error of the scan is the answer of `new`; push it to the stream instead.",
@@ -335,7 +336,9 @@ const UNREADABLE_FOLDER: Case = Case {
         });
         ensure(named, "an error item Unwatched for tree/locked", || {
             format!("the stream yielded the errors {:?}", watcher.errors())
-        })
+        })?;
+        watcher.drain()?;
+        is_quiet(lab, &mut watcher)
     },
     ..Case::MUST
 };

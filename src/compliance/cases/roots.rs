@@ -1,5 +1,6 @@
 //! What becomes of the watched paths themselves (ROOT).
 
+use super::stream::is_quiet;
 use crate::{
     backend::Watch,
     capability::Capability::{
@@ -230,10 +231,11 @@ const UNMOUNTED: Case = Case {
         }
         watcher.settle()?;
         let named = |error: &crate::error::StreamError| error.path() == Some(mount.as_path());
-        if watcher.errors().iter().any(named) {
-            return Ok(());
+        if !watcher.errors().iter().any(named) {
+            watcher.saw(gone("mount"))?;
         }
-        watcher.saw(gone("mount"))
+        watcher.drain()?;
+        is_quiet(lab, &mut watcher)
     },
     ..Case::MUST
 };

@@ -1,6 +1,7 @@
 //! The stream's contract (STR).
 
 use std::{
+    fs,
     future::poll_fn,
     pin::Pin,
     process::Command,
@@ -17,15 +18,16 @@ use tokio::runtime::Builder;
 
 use crate::{
     backend::{Backend, Watch},
-    capability::Capability::{ChangeWatches, WatchFolders, WatchRecursively},
+    capability::Capability::{ChangeWatches, WatchFiles, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{created_file, removed_folder},
+        expect::{created_file, removed_folder, written},
         failure::{Check, Stop, ensure, fail},
         holdings::Holdings,
         lab::Lab,
         mode::Mode,
+        tree::Tree,
         watcher::{WakeFlag, Watcher},
     },
     error::BackendError,
@@ -54,6 +56,7 @@ pub(super) const GROUP: Group = Group {
         SIZE_HINT,
         MANY_AT_ONCE,
         DROPPED_OUTSIDE,
+        WOKEN_AFTER_NOTHING,
     ],
 };
 
@@ -249,8 +252,8 @@ const IDLE_COSTS_NOTHING: Case = Case {
     ..Case::MUST
 };
 
-/// Looks at a second in which nothing happens.
-fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
+/// Looks at a second in which nothing happens, once all has been read.
+pub(super) fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
     let second = Duration::from_secs(1);
     let (before, start) = (Holdings::cpu_time(), Instant::now());
     let mut count = 0;
@@ -310,12 +313,17 @@ const PROMPT_UNDER_LOAD: Case = Case {
     modes: &[Mode::Concurrent],
     checks: "Each poll returns at once, also while folders come and go: by itself, without the time \
              for which other work keeps it from a processor, it takes less than 100 ms, and as a rule \
-             much less.",
+             much less. With nothing to do it takes next to no time.",
     why: "A kqueue backend blocked in its poll for the next native event.",
     usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
     // Every poll of every case is timed; this one has many of them, with much to do and with nothing.
     run: |lab| {
         const IDLE: usize = 300;
+        // What a call takes that asks the platform in vain, on a machine that is ten times as slow as
+        // most.
+        const LITTLE: Duration = Duration::from_micros(500);
+        // The shortest sleep there is takes longer, by the 50 us that a timer may be late on Linux.
+        const NO_TIME: Duration = Duration::from_micros(20);
 
         let recursive = lab.has(WatchRecursively);
         let mut watcher =
@@ -328,7 +336,15 @@ const PROMPT_UNDER_LOAD: Case = Case {
             })
         })?;
         watcher.drain()?;
-        (0..IDLE).try_for_each(|_| watcher.poll_once(Waker::noop()).map(drop))
+        let (own, blocked) = watcher.time_polls(IDLE)?;
+        lab.measured("a poll with nothing to do", format!("{own:.1?}"));
+        // Where nobody tells in which time it was blocked, it may have been interrupted.
+        let Some(blocked) = blocked else { return Ok(()) };
+        let expected =
+            "of 300 polls with nothing to do, most compute for a moment and do not sleep";
+        ensure(own < LITTLE && blocked < NO_TIME, expected, || {
+            format!("one in the middle took {own:.1?}, of which it was blocked for {blocked:.1?}")
+        })
     },
     ..Case::MUST
 };
@@ -718,3 +734,76 @@ const DROPPED_OUTSIDE: Case = Case {
     },
     ..Case::MUST
 };
+
+const WOKEN_AFTER_NOTHING: Case = Case {
+    id: "STR19",
+    name: "woken_after_nothing",
+    needs: &[WatchFolders],
+    checks: "A consumer that polls only when it was woken, as tasks do, is woken for a change also after \
+             something of which nothing was reported.",
+    why: "The commonest mistake in a poll: of what was read nothing is left, and it answers `Pending` \
+          without having asked to be woken.",
+    usual_cause: "After something was read of which nothing is reported, `Pending` is returned; read on, \
+                  until the source has nothing more.",
+    run: |lab| {
+        for folder in ["watched/sub", "beside"] {
+            lab.tree.mkdir_all(folder)?;
+        }
+        for file in ["watched/old", "beside/file"] {
+            lab.tree.write(file, "content")?;
+        }
+        let mut watches = vec![Watch::non_recursive(lab.path("watched"))];
+        if lab.has(WatchFiles) {
+            watches.push(Watch::non_recursive(lab.path("beside/file")));
+        }
+        let mut watcher = lab.watch(watches)?;
+        // What comes of each step after the other, since a task is not polled in between.
+        let mut flag = watcher.rest()?;
+        for (i, (act, make)) in UNREPORTED.iter().enumerate() {
+            make(&lab.tree)?;
+            // Whether it hears of that at all is its own affair, and so is when.
+            for _ in 0..3 {
+                let soon = Duration::from_millis(10) + lab.profile.latency * 2;
+                if watcher.wait_for_wake(&flag, soon) {
+                    flag = watcher.rest()?;
+                }
+            }
+            let file = format!("watched/new-{i}");
+            lab.tree.create(&file)?;
+            let expected = created_file(&file);
+            let told =
+                watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+            ensure(told, format!("after {act}, tree/{file} is reported as created"), || {
+                "nobody was woken for it".into()
+            })?;
+            if lab.has(WatchFiles) {
+                lab.tree.append("beside/file", "more")?;
+                let expected = written("beside/file");
+                watcher.next_step();
+                let told =
+                    watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+                ensure(told, "after that, tree/beside/file is reported as written", || {
+                    "nobody was woken for it".into()
+                })?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Something that is done, in words and in deed.
+type Act = (&'static str, fn(&Tree) -> Check);
+
+/// Of which nothing is reported.
+const UNREPORTED: [Act; 5] = [
+    ("the watched folder was listed", |tree| {
+        tree.make("list", "watched", |path| path.read_dir().map(drop))
+    }),
+    ("a file in it was read", |tree| {
+        tree.make("read", "watched/old", |path| fs::read(path).map(drop))
+    }),
+    ("a file in a subfolder was made", |tree| tree.create("watched/sub/file")),
+    ("a file beside the watched one was made", |tree| tree.create("beside/new")),
+    ("a file beside the watched folder was made", |tree| tree.create("new")),
+];
