@@ -43,7 +43,7 @@ pub type StreamItem = Result<Event, StreamError>;
 /// - What is asked for without the capability that it needs is refused with
 ///   [`NotSupported`](BackendError::NotSupported). [`check`](Self::check) does that, for all demands
 ///   that this version of the crate knows of.
-/// - Where watches overlap, a backend may give each what the other asked for, for the paths that
+/// - Where watches overlap, each reports under its own spelling. A backend may give each what the other asked for, for the paths that
 ///   both cover: most platforms have one watch for each folder.
 /// - Later versions may add demands, each with a capability of its own, and off unless it is asked
 ///   for. So a watch is made by the functions below, and taken apart with `..`:
@@ -54,7 +54,9 @@ pub type StreamItem = Result<Event, StreamError>;
     reason = "of a private field, the compiler tells by which functions a watch is made"
 )]
 pub struct Watch {
-    /// The file or folder, spelled as its events shall spell it.
+    /// The file or folder, spelled as its events shall spell it. It is this spelling by which a watch is told
+    /// from others: `a` and `a/.` are two watches, although `Path` compares components and takes the two
+    /// for equal. Compare `as_os_str()`.
     pub path: PathBuf,
     /// Whether folders below [`path`](Self::path) are watched too, at every depth. Without it, a
     /// watched folder reports itself and its direct entries. Means nothing for a file.

@@ -15,6 +15,7 @@ mod look;
 #[cfg(target_os = "linux")]
 mod model;
 mod seam;
+mod spelling;
 mod tree;
 mod within;
 

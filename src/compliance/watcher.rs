@@ -158,7 +158,9 @@ impl Watcher {
     /// No barrier is to be set up in `path` any more: it is not watched any longer.
     pub(super) fn forget(&mut self, path: &Path) {
         self.anchors.retain(|anchor| match anchor {
-            Anchor::Folder(anchor) | Anchor::File(anchor, _) => anchor != path,
+            Anchor::Folder(anchor) | Anchor::File(anchor, _) => {
+                anchor.as_os_str() != path.as_os_str()
+            }
         });
     }
 

@@ -19,6 +19,7 @@ use super::{
     files::Files,
     look::{Look, Walk},
     seam::{FolderEvent, Via, World},
+    spelling,
     tree::{Node, WatchTree},
 };
 use crate::{
@@ -183,8 +184,8 @@ impl<W: World> Engine<W> {
 
     /// Removes a watch. Returns whether there was one.
     pub(super) fn unwatch(&mut self, path: &Path) -> bool {
-        if self.files.contains(path) {
-            let freed = self.files.remove(path);
+        if self.files.contains(path.as_os_str()) {
+            let freed = self.files.remove(path.as_os_str());
             self.release_unused(freed);
         } else if let Some(root) = self.root_at(path) {
             self.remove_root(root);
@@ -320,7 +321,7 @@ impl<W: World> Engine<W> {
     fn say_once(&mut self, before: usize) {
         let mut at = before + 1;
         while at < self.ready.len() {
-            let path = |i: usize| self.ready[i].as_ref().ok().map(|event| &event.path);
+            let path = |i: usize| self.ready[i].as_ref().ok().map(|event| event.path.as_os_str());
             if (before..at).any(|earlier| path(earlier) == path(at)) {
                 self.ready.remove(at);
             } else {
@@ -509,8 +510,10 @@ impl<W: World> Engine<W> {
             if is_displaced && is_metadata {
                 self.remove(node);
             } else if self.tree.is_root(node) || is_unmounted {
-                // Of other folders, the one above tells the same.
-                if let Some(path) = self.tree.path(node) {
+                // Of other folders, and of a root that is in another one, the one above tells the same.
+                if let Some(path) = self.tree.path(node)
+                    && (is_unmounted || !self.is_told_above(node))
+                {
                     self.say_of_root(kind, path);
                 }
                 if !is_metadata {
@@ -652,7 +655,7 @@ impl<W: World> Engine<W> {
     }
 
     fn root_at(&self, path: &Path) -> Option<Node> {
-        self.roots.keys().copied().find(|&root| self.tree.name(root) == path)
+        self.roots.keys().copied().find(|&root| self.tree.name(root) == path.as_os_str())
     }
 
     /// Drops what is yet to be said of what was below `path`, unless something else covers it.
@@ -664,10 +667,11 @@ impl<W: World> Engine<W> {
                 Err(error) => error.path().unwrap_or(Path::new("")),
             };
             let covers = |(&root, options): (&Node, &Options)| {
-                let below = said.strip_prefix(tree.name(root));
-                below.is_ok_and(|below| options.recursive || below.components().count() <= 1)
+                let below = spelling::below(tree.name(root), said);
+                below.is_some_and(|below| options.recursive || !below.contains(&b'/'))
             };
-            !said.starts_with(path) || files.contains(said) || roots.iter().any(covers)
+            let is_of_it = spelling::below(path.as_os_str(), said).is_some();
+            !is_of_it || files.contains(said.as_os_str()) || roots.iter().any(covers)
         });
     }
 

@@ -30,8 +30,8 @@ pub(super) struct Files<I> {
 /// What an entry of a folder is to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WatchedFile {
-    /// The path as it was given.
-    path: PathBuf,
+    /// The path as it was given; as letters, by which it is told from others.
+    path: OsString,
     /// The same, but absolute: holds also after the process has changed its current folder.
     location: PathBuf,
     options: Options,
@@ -54,7 +54,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
     }
 
     /// Gives up all places of a file; returns the folders in which there is none left.
-    pub(super) fn remove(&mut self, path: &Path) -> Vec<I> {
+    pub(super) fn remove(&mut self, path: &OsStr) -> Vec<I> {
         let mut freed = Vec::new();
         self.places.retain(|&id, names| {
             names.retain(|_, files| {
@@ -76,7 +76,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         for path in &direct {
             self.remove(path);
         }
-        direct
+        direct.into_iter().map(PathBuf::from).collect()
     }
 
     /// Whether a folder is watched for the sake of a file.
@@ -84,7 +84,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         self.places.contains_key(&id)
     }
 
-    pub(super) fn contains(&self, path: &Path) -> bool {
+    pub(super) fn contains(&self, path: &OsStr) -> bool {
         self.iter().any(|file| file.path == path)
     }
 
@@ -114,7 +114,7 @@ impl<W: World> Engine<W> {
         options: Options,
     ) -> io::Result<()> {
         // What is watched before and after stays so in between.
-        let before = self.files.remove(path);
+        let before = self.files.remove(path.as_os_str());
         let watched = self.watch_places(path, location, options);
         self.release_unused(before);
         watched
@@ -203,8 +203,8 @@ impl<W: World> Engine<W> {
 
     /// Finds the places anew that make a file what it is.
     fn watch_file_again(&mut self, file: &WatchedFile) {
-        if let Err(error) = self.watch_file(&file.path, &file.location, file.options) {
-            self.say_unwatched(file.path.clone(), Said::Unwatched(error));
+        if let Err(error) = self.watch_file(file.path.as_ref(), &file.location, file.options) {
+            self.say_unwatched(file.path.clone().into(), Said::Unwatched(error));
         }
     }
 

@@ -1,10 +1,13 @@
 //! Watched folders inside others. What is watched recursively anyway, under the same paths, has one
 //! place in the tree, so that nothing is looked at or said twice.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
 use super::{
     engine::{Engine, Name},
     look::Walk,
-    seam::World,
+    seam::{EntryType, World},
+    spelling,
     tree::Node,
 };
 
@@ -25,12 +28,40 @@ impl<W: World> Engine<W> {
 
     fn place_within(&self, root: Node) -> Option<Node> {
         let (wanted, path) = (self.roots.get(&root)?, self.tree.path(root)?);
+        let is_path =
+            |place| self.tree.path(place).is_some_and(|it| it.as_os_str() == path.as_os_str());
         self.tree.nodes(self.tree.id(root)?).find(|&place| {
             let outer = self.tree.root(place).filter(|&outer| outer != place);
             let has_all = outer.and_then(|outer| self.roots.get(&outer)).is_some_and(|outer| {
                 outer.recursive && outer.access >= wanted.access && !wanted.follow_links
             });
-            has_all && !self.tree.is_linked(place) && self.tree.path(place).as_ref() == Some(&path)
+            has_all && !self.tree.is_linked(place) && is_path(place)
+        })
+    }
+
+    /// Whether the folder that a root is in is watched as well, and its entries are spelled like the root:
+    /// it tells what becomes of that.
+    pub(super) fn is_told_above(&self, root: Node) -> bool {
+        let Some((above, _)) = spelling::split(self.tree.name(root)) else { return false };
+        // An entry that leads to a folder is another thing than that.
+        let follows = self.roots.get(&root).is_some_and(|options| options.follow_links);
+        let location = self.tree.location(root).filter(|_| follows);
+        let is_link = |location: PathBuf| {
+            self.world.entry_type(&location, false).ok() == Some(EntryType::Link)
+        };
+        if location.is_some_and(is_link) {
+            return false;
+        }
+        self.roots.iter().filter(|&(&other, _)| other != root).any(|(&other, options)| {
+            match spelling::below(self.tree.name(other), above) {
+                None => false,
+                Some([]) => true,
+                Some(below) => {
+                    let mut names = below.split(|&byte| byte == b'/').map(OsStr::from_bytes);
+                    let child = |parent, name| self.tree.child(parent, name);
+                    options.recursive && names.try_fold(other, child).is_some()
+                }
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! Mistakes in `new`, in what is declared, and in what is left behind.
 
 use std::{
+    collections::HashSet,
     fs, io,
     os::unix::fs::MetadataExt as _,
     sync::atomic::{AtomicUsize, Ordering},
@@ -63,6 +64,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<UnwatchesNothing>("unwatches_nothing", &["CHG02", "CHG07"]),
         entry::<UnwatchesAnything>("unwatches_anything", &["CHG04", "CHG05"]),
         entry::<KeepsDepth>("keeps_depth", &["CHG06"]),
+        entry::<ComparesComponents>("compares_components", &["CHG04", "CHG11"]),
     ]
 }
 
@@ -555,6 +557,29 @@ impl Mutation for UnwatchesAnything {
 impl Mutation for KeepsDepth {
     fn watch(&mut self, _: &mut InotifyBackend, _: Watch) -> Result<(), BackendError> {
         Ok(())
+    }
+}
+
+/// Keeps its watches by their paths, and takes those of the same components for the same.
+#[derive(Debug, Default)]
+pub(crate) struct ComparesComponents {
+    watched: HashSet<PathBuf>,
+}
+impl Mutation for ComparesComponents {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let paths = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { watched: paths }))
+    }
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        if let Some(known) = self.watched.take(&watch.path) {
+            inner.unwatch(&known)?;
+        }
+        self.watched.insert(watch.path.clone());
+        inner.watch(watch)
+    }
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        let known = self.watched.take(path);
+        inner.unwatch(known.as_deref().unwrap_or(path))
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18", "REC20"]),
         entry::<PrefixesOfNames>("prefixes_of_names", &["REC09"]),
         entry::<FirstWatchOnly>("first_watch_only", &["REC14", "ROOT02", "FIL19"]),
+        entry::<TellsRootsTwice>("tells_roots_twice", &["REC21"]),
         entry::<EndsWithFirstRoot>("ends_with_first_root", &["ROOT02", "ROOT01"]),
         entry::<RagesAboutRoot>("rages_about_root", &["ROOT04", "ROOT06"]),
         entry::<OneSaveOnly>("one_save_only", &["ROOT05", "SAVE03", "SAVE04"]),
@@ -526,6 +527,26 @@ impl Mutation for FirstWatchOnly {
         let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("lighthouse");
         let watches = watches.into_iter().enumerate().filter(is_needed).map(|(_, watch)| watch);
         Ok((InotifyBackend::new(watches.collect())?, Self))
+    }
+}
+
+/// Says of a watched path what it tells itself, and once more what the folder above it tells.
+#[derive(Debug, Default)]
+pub(crate) struct TellsRootsTwice {
+    roots: Vec<PathBuf>,
+}
+impl Mutation for TellsRootsTwice {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let roots = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { roots }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_above = |root: &PathBuf| event.path.parent() == Some(root);
+        if self.roots.contains(&event.path) && self.roots.iter().any(is_above) {
+            reported.push_back(Ok(event.clone().with_tracker(None)));
+        }
+        reported.push_back(Ok(event));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Adding and removing watches while the backend runs (CHG).
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     backend::Watch,
@@ -29,6 +29,7 @@ pub(super) const GROUP: Group = Group {
         UNSUPPORTED,
         ALL_GONE,
         SEVERAL_AT_ONCE,
+        TWO_SPELLINGS,
     ],
 };
 
@@ -133,7 +134,9 @@ const NOT_WATCHED: Case = Case {
     run: |lab| {
         lab.tree.mkdir("folder")?;
         let mut watcher = lab.watch([lab.flat()])?;
-        for path in [lab.path("folder"), lab.path("missing")] {
+        let spelled =
+            |end: &str| PathBuf::from([lab.path("").as_os_str(), end.as_ref()].join("".as_ref()));
+        for path in [lab.path("folder"), lab.path("missing"), spelled("/"), spelled("/.")] {
             let expected = format!("`unwatch` answers NotWatched for {}", lab.timeline.show(&path));
             match watcher.unwatch(&path)? {
                 Err(BackendError::NotWatched { path: named }) if named == path => {}
@@ -329,6 +332,45 @@ const SEVERAL_AT_ONCE: Case = Case {
         for folder in folders {
             watcher.saw(created_file(format!("{folder}/after")))?;
         }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const TWO_SPELLINGS: Case = Case {
+    id: "CHG11",
+    name: "two_spellings",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A folder that is watched under two spellings has two watches: each reports under its own, and \
+             is removed alone.",
+    why: "A frontend that is given `a` by one part of a program and `a/.` by another hears nothing for the \
+          first of them any more.",
+    usual_cause: "Watches are kept by their `PathBuf`, which compares components: `a/.` and `a` are equal; \
+                  compare `as_os_str()`.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        let [plain, dotted] = ["folder", "folder/."].map(|folder| lab.path(folder));
+        let mut watcher = lab.watch([Watch::non_recursive(&plain)])?;
+        add(&mut watcher, Watch::non_recursive(&dotted))?;
+        lab.tree.create("folder/one")?;
+        watcher.settle()?;
+        watcher.saw(created_file("folder/one"))?;
+        watcher.saw(created_file("folder/./one"))?;
+        watcher.nothing_else()?;
+
+        remove(&mut watcher, &dotted)?;
+        watcher.next_step();
+        lab.tree.create("folder/two")?;
+        watcher.settle()?;
+        watcher.saw(created_file("folder/two"))?;
+        watcher.nothing_else()?;
+
+        add(&mut watcher, Watch::non_recursive(&dotted))?;
+        remove(&mut watcher, &plain)?;
+        watcher.next_step();
+        lab.tree.create("folder/three")?;
+        watcher.settle()?;
+        watcher.saw(created_file("folder/./three"))?;
         watcher.nothing_else()
     },
     ..Case::MUST

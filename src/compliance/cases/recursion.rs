@@ -9,7 +9,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{appeared, created_file, gone, touched, written},
+        expect::{appeared, created_file, gone, metadata_changed, touched, written},
         failure::{Check, ensure},
         lab::Lab,
         mode::Mode,
@@ -39,6 +39,7 @@ pub(super) const GROUP: Group = Group {
         LARGE_TREE,
         LARGE_TREE_OVERFLOWS_NOTHING,
         OVERLAPPING_ROOTS,
+        ROOT_IN_ROOT,
         EXCHANGED_FOLDERS,
         DISPLACED_BY_COPY,
         RENAMED_AND_MADE_ANEW,
@@ -453,6 +454,53 @@ const OVERLAPPING_ROOTS: Case = Case {
                         watcher.saw(created_file(&file))?;
                     }
                     watcher.nothing_else()?;
+                }
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const ROOT_IN_ROOT: Case = Case {
+    id: "REC21",
+    name: "root_in_root",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Unix],
+    checks: "Of a watched folder in another watched folder, that its permissions are changed, that it is \
+             renamed and that it is removed is each reported once.",
+    why: "The folder itself tells it, and the one above it does.",
+    usual_cause: "What the platform says of a watched folder itself is reported for every watched path, and \
+                  not only where nothing above it is watched.",
+    run: |lab| {
+        lab.sees_changes()?;
+        let (outer, inner) = (lab.path("outer"), lab.path("outer/inner"));
+        let inner = Watch::recursive(inner);
+        for outer in [Watch::recursive(&outer), Watch::non_recursive(&outer)] {
+            for watches in [[&outer, &inner], [&inner, &outer]] {
+                for is_renamed in [true, false] {
+                    lab.tree.mkdir_all("outer/inner")?;
+                    let mut watcher = lab.watch(watches.map(Clone::clone))?;
+                    lab.tree.chmod("outer/inner", 0o700)?;
+                    watcher.settle()?;
+                    let told = watcher.count(&metadata_changed("outer/inner"));
+                    ensure(told <= 1, "the change of permissions is reported once", || {
+                        format!("it was {told} times")
+                    })?;
+                    watcher.forget(&inner.path);
+                    if is_renamed {
+                        lab.tree.rename("outer/inner", "outer/renamed")?;
+                    } else {
+                        lab.tree.remove_all("outer/inner")?;
+                    }
+                    watcher.settle()?;
+                    watcher.saw(gone("outer/inner"))?;
+                    let told = watcher.count(&gone("outer/inner"));
+                    ensure(told == 1, "that it is gone is reported once", || {
+                        format!("it was {told} times")
+                    })?;
+                    drop(watcher);
+                    lab.tree.remove_all("outer")?;
                 }
             }
         }
