@@ -62,6 +62,7 @@ mod invariants;
 mod lab;
 mod mirror;
 mod mode;
+mod mounts;
 mod open;
 mod panics;
 mod platform;

@@ -69,11 +69,14 @@ pub enum BackendError {
     ///
     /// Return it for a watched path itself; below one, it is the cause of a
     /// [`StreamError::Unwatched`]. A frontend may leave the path out, or tell the user.
-    #[error("permission denied: {}; run with the rights to read it, or leave it out", OneLine(.path))]
+    #[error("permission denied: {}{}; run with the rights to read it, or leave it out", OneLine(.path), InFolder(.folder))]
     #[non_exhaustive]
     PermissionDenied {
         /// The path that may not be watched.
         path: PathBuf,
+        /// The folder that it is in, where it is that which may not be read: a file may be watched by way of
+        /// its folder ([`with_folder`](Self::with_folder)).
+        folder: Option<PathBuf>,
     },
 
     /// The platform's limit on the number of watches is reached.
@@ -265,7 +268,7 @@ impl BackendError {
         let path = path.into();
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound { paths: vec![path] },
-            io::ErrorKind::PermissionDenied => Self::PermissionDenied { path },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { path, folder: None },
             io::ErrorKind::StorageFull => Self::WatchLimit { path, limit: Limit::UNKNOWN },
             _ if is_descriptor_limit(&error) => Self::InstanceLimit { path, limit: Limit::UNKNOWN },
             _ => Self::Io { path, error },
@@ -291,6 +294,26 @@ impl BackendError {
         self
     }
 
+    /// Names the folder behind a [`PermissionDenied`](Self::PermissionDenied) of a file in it; leaves other
+    /// errors as they are.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    /// use std::io;
+    ///
+    /// let error = BackendError::from_io("/srv/file", io::ErrorKind::PermissionDenied.into())
+    ///     .with_folder("/srv");
+    /// assert_eq!(error.paths(), [Path::new("/srv/file")]);
+    /// assert!(error.to_string().contains("/srv/file, whose folder /srv cannot be read;"));
+    /// ```
+    #[must_use]
+    pub fn with_folder(mut self, new: impl Into<PathBuf>) -> Self {
+        if let Self::PermissionDenied { folder, .. } = &mut self {
+            *folder = Some(new.into());
+        }
+        self
+    }
+
     /// The paths concerned; none for an error that is not about a path.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
@@ -298,7 +321,7 @@ impl BackendError {
             Self::NotFound { paths }
             | Self::NotSupported { paths, .. }
             | Self::Unavailable { paths, .. } => paths,
-            Self::PermissionDenied { path }
+            Self::PermissionDenied { path, .. }
             | Self::WatchLimit { path, .. }
             | Self::InstanceLimit { path, .. }
             | Self::NotWatched { path }
@@ -316,6 +339,7 @@ impl BackendError {
             Self::Unavailable { reason, paths } => {
                 reason.capacity() + paths.capacity() * size_of::<PathBuf>()
             }
+            Self::PermissionDenied { folder: Some(folder), .. } => folder.capacity(),
             _ => 0,
         };
         lists + self.paths().iter().map(PathBuf::capacity).sum::<usize>()
@@ -413,6 +437,18 @@ struct Where<'a>(&'a [PathBuf]);
 impl fmt::Display for Where<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { f.write_str("here") } else { write!(f, "at {}", Paths(self.0)) }
+    }
+}
+
+/// The folder that is in the way of a path, after that, if it is known.
+struct InFolder<'a>(&'a Option<PathBuf>);
+
+impl fmt::Display for InFolder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(folder) => write!(f, ", whose folder {} cannot be read", OneLine(folder)),
+            None => Ok(()),
+        }
     }
 }
 

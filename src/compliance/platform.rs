@@ -13,12 +13,15 @@ mod unix {
     use std::{
         fs,
         os::{
-            fd::OwnedFd,
+            fd::{AsRawFd as _, OwnedFd},
             unix::{self, fs::PermissionsExt as _},
         },
     };
 
-    use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+    use rustix::{
+        fs::{AtFlags, Mode, OFlags, openat, unlinkat},
+        process::{Resource, Rlimit, getrlimit, setrlimit},
+    };
 
     use super::{Path, io};
 
@@ -63,6 +66,17 @@ mod unix {
         unix::fs::chown(path, Some(65534), Some(65534))
     }
 
+    /// Does something while this process can open nothing more.
+    pub(in super::super) fn without_descriptors<T>(act: impl FnOnce() -> T) -> io::Result<T> {
+        let limit = getrlimit(Resource::Nofile);
+        // The lowest that is free: all below it are taken.
+        let free = fs::File::open("/dev/null")?.as_raw_fd();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(free.unsigned_abs().into()), ..limit })?;
+        let done = act();
+        setrlimit(Resource::Nofile, limit)?;
+        Ok(done)
+    }
+
     /// Makes a socket.
     pub(in super::super) fn socket(path: &Path) -> io::Result<()> {
         unix::net::UnixListener::bind(path).map(drop)
@@ -104,6 +118,10 @@ mod other {
     pub(in super::super) fn unlock(_: &Path) {}
 
     pub(in super::super) fn chown(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn without_descriptors<T>(_: impl FnOnce() -> T) -> io::Result<T> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -17,7 +17,8 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
     vec![
         BackendError::not_found([path(), "/srv/b".into()]),
         BackendError::not_supported(Capability::WatchRecursively, [path()]),
-        BackendError::PermissionDenied { path: path() },
+        BackendError::PermissionDenied { path: path(), folder: None },
+        BackendError::PermissionDenied { path: path(), folder: Some("/srv".into()) },
         BackendError::WatchLimit { path: path(), limit: watches },
         BackendError::InstanceLimit { path: path(), limit: instances },
         BackendError::not_watched(path()),
@@ -61,6 +62,7 @@ mod messages {
         NotFound: no such file or folder: /srv/a, /srv/b; check the spelling, or create it before watching it
         NotSupported: this backend does not support WatchRecursively, which /srv/a would need; choose another backend, or ask for less
         PermissionDenied: permission denied: /srv/a; run with the rights to read it, or leave it out
+        PermissionDenied: permission denied: /srv/a, whose folder /srv cannot be read; run with the rights to read it, or leave it out
         WatchLimit: watch limit reached at /srv/a; watch fewer folders, or raise fs.inotify.max_user_watches (now 8192)
         InstanceLimit: too many watchers or open files to watch /srv/a; close some, or raise fs.inotify.max_user_instances or the number of open files
         NotWatched: not watched: /srv/a; name the path as it was given when it was added
@@ -78,7 +80,8 @@ mod messages {
             let message = unwatched(cause).to_string();
             assert_eq!(message.matches("/srv/a").count(), 1, "{message}");
         }
-        let named = unwatched(BackendError::PermissionDenied { path: "/srv/a".into() });
+        let named =
+            unwatched(BackendError::PermissionDenied { path: "/srv/a".into(), folder: None });
         insta::assert_snapshot!(named, @"not everything is watched: permission denied: /srv/a; run with the rights to read it, or leave it out");
         let unnamed = unwatched(BackendError::unavailable("no daemon"));
         insta::assert_snapshot!(unnamed, @"not everything is watched: /srv/a: not available here: no daemon");

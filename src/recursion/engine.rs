@@ -92,6 +92,8 @@ pub(super) struct Name {
     pub(super) via: Via,
     /// Whether what is in there is new, or was only not watched.
     pub(super) is_new: bool,
+    /// Whether the platform tells that it is there itself.
+    pub(super) is_told: bool,
     /// How often the folder above was not where the tree had it.
     pub(super) tries: u8,
 }
@@ -149,7 +151,11 @@ impl<W: World> Engine<W> {
         if entry_type.map_err(|error| failed(self, error))?.is_folder() {
             self.watch_folder(path, &location, options)
         } else {
-            self.watch_file(path, &location, options).map_err(|error| failed(self, error))
+            self.watch_file(path, &location, options).map_err(|error| {
+                // It is the folder that is watched.
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                failed(self, error).with_folder(folder.unwrap_or(Path::new(".")))
+            })
         }
     }
 
@@ -486,7 +492,8 @@ impl<W: World> Engine<W> {
 
     /// Has the entry of a folder looked at.
     pub(super) fn look_at(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) {
-        self.due.push_back(Name { parent, name: name.into(), via, is_new, tries: 0 });
+        let name = name.into();
+        self.due.push_back(Name { parent, name, via, is_new, is_told: true, tries: 0 });
     }
 
     /// Has the place of a folder looked at.
@@ -501,6 +508,7 @@ impl<W: World> Engine<W> {
     fn apply_to_itself(&mut self, id: W::Id, kind: EventKind) {
         let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
         let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        let before = self.ready.len();
         for node in self.tree.nodes(id).collect::<Vec<_>>() {
             // The kernel says of a folder that another one was renamed over that it has lost its link
             // (`IN_ATTRIB`, from `fsnotify_move` in its `include/linux/fsnotify.h`), and does not of
@@ -516,14 +524,22 @@ impl<W: World> Engine<W> {
                 {
                     self.say_of_root(kind, path);
                 }
+                let place = self.tree.parent(node).zip(self.tree.via(node));
+                let name = self.tree.name(node).to_owned();
                 if !is_metadata {
                     self.remove_root(node);
+                }
+                if let Some((parent, via)) = place {
+                    // What it was mounted on shows again, which nothing tells.
+                    let is_told = via == Via::Link;
+                    self.due.push_back(Name { parent, name, via, is_new: true, is_told, tries: 0 });
                 }
             } else if !is_metadata && self.tree.via(node) == Some(Via::Link) {
                 // Nothing else tells that the link leads elsewhere now, or nowhere.
                 self.look_again_at(node);
             }
         }
+        self.say_once(before);
         if !is_metadata {
             for path in self.files.remove_folder(id) {
                 // That it was removed from its folder has been said.
@@ -691,6 +707,11 @@ impl Branch {
             held: Vec::new(),
             due: Vec::new(),
         }
+    }
+
+    /// Has something said of its top, once that has a path.
+    pub(super) fn hold(&mut self, said: Said) {
+        self.held.push((PathBuf::new(), said));
     }
 }
 

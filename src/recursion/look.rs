@@ -220,7 +220,8 @@ impl<W: World> Engine<W> {
                 let outcome = Outcome::Blocked { name, moves: self.moves };
                 return self.looks.push_back(Look::new(outcome, None));
             }
-            Err(error) => return self.say(name.parent, OsStr::new(""), Said::Unwatched(error)),
+            // Of the folder above nothing is lost, but of what is in it.
+            Err(error) => return self.say(name.parent, &name.name, Said::Unwatched(error)),
         };
         let opened = (self.world.open_in(&parent, &name.name, name.via))
             .and_then(|folder| Ok((self.world.watch(&folder, false)?, Arc::new(folder))));
@@ -241,7 +242,8 @@ impl<W: World> Engine<W> {
             }
             return;
         }
-        let (is_new, via, link) = (name.is_new, name.via, self.link_above(name.parent));
+        let Name { is_new, is_told, via, .. } = name;
+        let link = self.link_above(name.parent);
         let unknown = wanted
             .filter(|(id, _)| self.node_of(*id, name.parent, via).is_none())
             .map(|(id, folder)| (*id, Arc::clone(folder)));
@@ -253,7 +255,11 @@ impl<W: World> Engine<W> {
             return self.looks.push_back(Look::new(outcome, None));
         };
         let node = self.tree.add_detached(via, id);
-        self.branches.insert(node, Branch::new(top, link));
+        let mut branch = Branch::new(top, link);
+        if !is_told {
+            branch.hold(Said::Event(EventKind::Create(CreateKind::Folder), None));
+        }
+        self.branches.insert(node, branch);
         let look = Look::new(outcome, Some(node));
         self.walk = Some(Walk { is_new, ..Walk::new(look, node, options, folder) });
     }
@@ -477,8 +483,14 @@ impl<W: World> Engine<W> {
             (Some(found), Some(name)) => match self.grow(walk, node, &name, found.0) {
                 Grown::Node(node) => (node, found.1),
                 Grown::Moved => {
-                    let name =
-                        Name { parent: node, name, via: Via::Name, is_new: walk.is_new, tries: 0 };
+                    let name = Name {
+                        parent: node,
+                        name,
+                        via: Via::Name,
+                        is_new: walk.is_new,
+                        is_told: true,
+                        tries: 0,
+                    };
                     let (parent, found) = (folder, Some(found));
                     let seen = Outcome::Seen { name, parent, found, is_still_so: true };
                     walk.moved.push(Look::new(seen, None));
@@ -518,8 +530,14 @@ impl<W: World> Engine<W> {
                     walk.entries.push(Entry { node, name, folder });
                 }
                 EntryType::Link if walk.options.follow_links => {
-                    let link =
-                        Name { parent: node, name, via: Via::Link, is_new: walk.is_new, tries: 0 };
+                    let link = Name {
+                        parent: node,
+                        name,
+                        via: Via::Link,
+                        is_new: walk.is_new,
+                        is_told: true,
+                        tries: 0,
+                    };
                     self.look_at_link(link);
                 }
                 EntryType::Link | EntryType::Other => {}

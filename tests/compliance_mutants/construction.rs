@@ -36,7 +36,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<NoRuntimeCheck>("no_runtime_check", &["CON17"]),
         entry::<RuntimeOfItsOwn>("runtime_of_its_own", &["CON17"]),
         entry::<OneAtATime>("one_at_a_time", &["CON18", "STR17"]),
-        entry::<HidesErrors>("hides_errors", &["CON21", "REC11"]),
+        entry::<HidesErrors>("hides_errors", &["CON21", "CON26", "REC11"]),
         entry::<NeverDone>("never_done", &["CON22"]),
         entry::<FollowsLoops>("follows_loops", &["SYM04", "REC13"]),
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
@@ -64,6 +64,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<UnwatchesNothing>("unwatches_nothing", &["CHG02", "CHG07"]),
         entry::<UnwatchesAnything>("unwatches_anything", &["CHG04", "CHG05"]),
         entry::<KeepsDepth>("keeps_depth", &["CHG06"]),
+        entry::<NamesFolderAlone>("names_folder_alone", &["CON25"]),
+        entry::<BlamesFolderAbove>("blames_folder_above", &["CON26", "REC11"]),
+        entry::<WatchesRemovedFolder>("watches_removed_folder", &["CON27"]),
         entry::<ComparesComponents>("compares_components", &["CHG04", "CHG11"]),
     ]
 }
@@ -81,7 +84,8 @@ mutations! {
     ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
-    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly
+    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly NamesFolderAlone
+    BlamesFolderAbove WatchesRemovedFolder
 }
 
 fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
@@ -557,6 +561,42 @@ impl Mutation for UnwatchesAnything {
 impl Mutation for KeepsDepth {
     fn watch(&mut self, _: &mut InotifyBackend, _: Watch) -> Result<(), BackendError> {
         Ok(())
+    }
+}
+
+/// Names the folder that it watches in the place of the file.
+impl Mutation for NamesFolderAlone {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        made(watches).map_err(|error| match error {
+            BackendError::PermissionDenied { path, .. } => {
+                let folder = path.parent().unwrap_or(&path);
+                BackendError::from_io(folder, io::ErrorKind::PermissionDenied.into())
+            }
+            other => other,
+        })
+    }
+}
+
+/// Says of the folder above what is true of one in it.
+impl Mutation for BlamesFolderAbove {
+    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+        reported.push_back(item.map_err(|error| match error {
+            StreamError::Unwatched { path, cause, .. } => {
+                StreamError::unwatched(path.parent().unwrap_or(&path), *cause)
+            }
+            other => other,
+        }));
+    }
+}
+
+/// Takes a folder that was removed for one in which nothing happens.
+impl Mutation for WatchesRemovedFolder {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let is_here = watches.iter().any(|watch| watch.path == Path::new("."));
+        made(watches).or_else(|error| match error {
+            BackendError::NotFound { .. } if is_here => made(Vec::new()),
+            other => Err(other),
+        })
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18", "REC20"]),
         entry::<PrefixesOfNames>("prefixes_of_names", &["REC09"]),
         entry::<FirstWatchOnly>("first_watch_only", &["REC14", "ROOT02", "FIL19"]),
+        entry::<ForgetsUncovered>("forgets_uncovered", &["REC22"]),
         entry::<TellsRootsTwice>("tells_roots_twice", &["REC21"]),
         entry::<EndsWithFirstRoot>("ends_with_first_root", &["ROOT02", "ROOT01"]),
         entry::<RagesAboutRoot>("rages_about_root", &["ROOT04", "ROOT06"]),
@@ -527,6 +528,24 @@ impl Mutation for FirstWatchOnly {
         let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("lighthouse");
         let watches = watches.into_iter().enumerate().filter(is_needed).map(|(_, watch)| watch);
         Ok((InotifyBackend::new(watches.collect())?, Self))
+    }
+}
+
+/// Takes what was unmounted for gone for ever.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsUncovered {
+    unmounted: Vec<PathBuf>,
+}
+impl Mutation for ForgetsUncovered {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_unmounted = event.kind == EventKind::Remove(RemoveKind::Other);
+        if is_unmounted || !self.unmounted.iter().any(|folder| event.path.starts_with(folder)) {
+            if is_unmounted {
+                self.unmounted.push(event.path.clone());
+            }
+            reported.push_back(Ok(event));
+        }
     }
 }
 

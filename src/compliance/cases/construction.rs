@@ -15,7 +15,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{created_file, touched},
+        expect::{appeared, created_file, touched, written},
         failure::{Check, Stop, ensure, fail},
         lab::Lab,
         platform,
@@ -53,6 +53,9 @@ pub(super) const GROUP: Group = Group {
         WATCH_LIMIT,
         WATCH_LIMIT_LATER,
         SYSTEM_FOLDERS,
+        FILE_IN_UNREADABLE_FOLDER,
+        DESCRIPTOR_LIMIT_LATER,
+        CURRENT_FOLDER_REMOVED,
     ],
 };
 
@@ -192,7 +195,7 @@ const UNREADABLE_PATH: Case = Case {
         let expected = "`new` answers PermissionDenied for tree/locked";
         match answer {
             Ok(_) => fail(expected, "it made a backend"),
-            Err(BackendError::PermissionDenied { path }) if path == locked => Ok(()),
+            Err(BackendError::PermissionDenied { path, .. }) if path == locked => Ok(()),
             Err(error) => fail(expected, format!("it answered {error:?}")),
         }
     },
@@ -707,6 +710,113 @@ const SYSTEM_FOLDERS: Case = Case {
         // Links are not followed: `/proc/self/root` leads to everything there is.
         _ = lab.make(vec![Watch::recursive("/proc/self")]);
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const FILE_IN_UNREADABLE_FOLDER: Case = Case {
+    id: "CON25",
+    name: "file_in_unreadable_folder",
+    needs: &[Capability::WatchFiles],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A file in a folder that may be entered and not listed is watched, or refused with \
+             `PermissionDenied`, which names the file.",
+    why: "ruby-filewatch#38, watchexec#75: the home folders of others are like that.",
+    usual_cause: "The file is watched by way of its folder, and the error is that of the folder: a consumer \
+                  does not know the path.",
+    run: |lab| {
+        lab.tree.mkdir("closed")?;
+        lab.tree.write("closed/file", "content")?;
+        lab.tree.chmod("closed", 0o100)?;
+        let file = lab.path("closed/file");
+        let answer = lab.try_watch([Watch::non_recursive(&file), lab.beacon()?])?;
+        match answer {
+            Ok(mut watcher) => {
+                lab.tree.append("closed/file", "more")?;
+                watcher.settle()?;
+                watcher.saw(written("closed/file"))
+            }
+            Err(BackendError::PermissionDenied { path, .. }) if path == file => Ok(()),
+            Err(error) => {
+                let expected = "`new` answers PermissionDenied for tree/closed/file";
+                fail(expected, format!("it answered {error:?}"))
+            }
+        }
+    },
+    ..Case::MUST
+};
+
+const DESCRIPTOR_LIMIT_LATER: Case = Case {
+    id: "CON26",
+    name: "descriptor_limit_later",
+    needs: &[Capability::WatchNewFolders],
+    environment: &[Environment::Unix],
+    checks: "A new folder that cannot be watched since the process has too many files open is an error item \
+             that names it; what was watched goes on, and so does what is made once there is room.",
+    why: "A program that forgets to close files loses what it watches, and is told of another folder.",
+    usual_cause: "The error of opening a folder is taken for one of the folder above, or for none.",
+    run: |lab| {
+        lab.sees_changes()?;
+        lab.tree.mkdir("old")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        watcher.settle()?;
+        let made = platform::without_descriptors(|| {
+            lab.tree.mkdir("old/new")?;
+            lab.tree.mkdir("old/next")?;
+            let next = appeared("old/next");
+            let told = |watcher: &Watcher| !watcher.errors().is_empty() || watcher.count(&next) > 0;
+            watcher.read_until_told(told)
+        });
+        made.map_err(|error| Stop::Broken(format!("the limit cannot be set: {error}")))??;
+        watcher.settle()?;
+        watcher.saw(appeared("old/new"))?;
+        let named = |error: &StreamError| error.path().map(Path::to_owned);
+        let named: HashSet<_> = watcher.errors().iter().filter_map(named).collect();
+        let unwatched = ["old/new", "old/next"].map(|folder| lab.path(folder));
+        let strange = named.iter().find(|path| !unwatched.contains(path));
+        ensure(strange.is_none(), "no error item but for the two new folders", || {
+            format!("the stream yielded the errors {:?}", watcher.errors())
+        })?;
+        lab.tree.mkdir("old/later")?;
+        watcher.settle()?;
+        let files = ["old/new/file", "old/next/file", "old/later/file", "old/file"];
+        for file in files {
+            lab.tree.create(file)?;
+        }
+        watcher.settle()?;
+        for file in files.map(|file| lab.path(file)) {
+            if !file.parent().is_some_and(|folder| named.contains(folder)) {
+                watcher.saw(created_file(file))?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const CURRENT_FOLDER_REMOVED: Case = Case {
+    id: "CON27",
+    name: "current_folder_removed",
+    needs: &[Capability::WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "In a current folder that was removed, `.` is refused with an error that names it.",
+    why: "chokidar#1042: a terminal stays in a folder that a checkout has removed.",
+    usual_cause: "The system opens and watches the folder, in which nothing can happen any more.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        let changed = std::env::set_current_dir(lab.path("folder"));
+        changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))?;
+        lab.tree.rmdir("folder")?;
+        let answer = lab.make(vec![Watch::non_recursive(".")]).map(drop);
+        let changed = std::env::set_current_dir(lab.path(""));
+        changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))?;
+        let expected = "`new` answers an error for `.`";
+        match answer {
+            Err(error) if error.paths() == [Path::new(".")] => Ok(()),
+            Err(error) => fail(expected, format!("it answered {error:?}")),
+            Ok(()) => fail(expected, "it made a backend"),
+        }
     },
     ..Case::MUST
 };

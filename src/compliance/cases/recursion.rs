@@ -5,14 +5,15 @@ use std::{fs, time::Duration};
 use super::stream::is_quiet;
 use crate::{
     backend::Watch,
-    capability::Capability::{WatchNewFolders, WatchRecursively},
+    capability::Capability::{WatchEntireFilesystem, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
         expect::{appeared, created_file, gone, metadata_changed, touched, written},
-        failure::{Check, ensure},
+        failure::{Check, ensure, fail},
         lab::Lab,
         mode::Mode,
+        mounts,
         stopwatch::Taken,
         watcher::Watcher,
     },
@@ -44,6 +45,7 @@ pub(super) const GROUP: Group = Group {
         DISPLACED_BY_COPY,
         RENAMED_AND_MADE_ANEW,
         CHANGED_AFTER_MOVE,
+        UNMOUNTED_INSIDE,
     ],
 };
 
@@ -619,6 +621,53 @@ const CHANGED_AFTER_MOVE: Case = Case {
         watcher.saw(appeared("new"))?;
         watcher.saw(touched("new/sub/file"))?;
         watcher.saw(appeared("new/sub/fresh"))
+    },
+    ..Case::MUST
+};
+
+const UNMOUNTED_INSIDE: Case = Case {
+    id: "REC22",
+    name: "unmounted_inside",
+    needs: &[WatchNewFolders],
+    // What is mounted below is not promised there.
+    without: &[WatchEntireFilesystem],
+    environment: &[Environment::Namespaces],
+    checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and the \
+             folder that it was mounted on is watched from then on.",
+    why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
+    usual_cause: "The platform's word for it ends the watch, and nobody looks what is there now.",
+    run: |lab| {
+        lab.tree.mkdir_all("mount/below")?;
+        let mount = lab.path("mount");
+        mounts::mount(lab, &mount)?;
+        lab.tree.mkdir("mount/in")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        lab.tree.create("mount/in/file")?;
+        watcher.settle()?;
+        watcher.saw(created_file("mount/in/file"))?;
+        watcher.next_step();
+        watcher.guard.may_miss = true;
+        watcher.allow_errors();
+        if let Err(error) = mounts::unmount(lab, &mount) {
+            let expected = "the backend does not keep the file system busy";
+            return fail(expected, format!("umount said: {error}"));
+        }
+        watcher.settle()?;
+        if watcher.errors().iter().any(|error| error.path() == Some(&mount)) {
+            return Ok(());
+        }
+        if !watcher.has_missed_in(&mount) {
+            watcher.saw(gone("mount"))?;
+            watcher.saw(appeared("mount"))?;
+        }
+        for folder in ["mount", "mount/below"] {
+            watcher.next_step();
+            let file = format!("{folder}/file");
+            lab.tree.create(&file)?;
+            watcher.settle_in(&[folder])?;
+            watcher.saw(created_file(&file))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

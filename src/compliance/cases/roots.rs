@@ -10,8 +10,9 @@ use crate::{
         case::{Case, Group},
         environment::Environment,
         expect::{created_file, gone, removed_folder, touched},
-        failure::{Stop, ensure, fail},
+        failure::{ensure, fail},
         mode::Mode,
+        mounts,
     },
     event::Event,
 };
@@ -206,18 +207,7 @@ const UNMOUNTED: Case = Case {
     run: |lab| {
         lab.tree.mkdir("mount")?;
         let mount = lab.path("mount");
-        let call = |program: &str, arguments: &[&str]| {
-            let mut command = std::process::Command::new(program);
-            let output = command.args(arguments).arg(&mount).output();
-            lab.timeline.did(format!("{program} {} tree/mount", arguments.join(" ")));
-            match output {
-                Ok(output) if output.status.success() => Ok(()),
-                Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-                Err(error) => Err(error.to_string()),
-            }
-        };
-        let mounted = call("mount", &["-t", "tmpfs", "none"]);
-        mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))?;
+        mounts::mount(lab, &mount)?;
         let mut watcher = lab.watch([Watch::non_recursive(&mount), lab.beacon()?])?;
         lab.tree.create("mount/file")?;
         watcher.settle()?;
@@ -225,7 +215,7 @@ const UNMOUNTED: Case = Case {
         watcher.forget(&mount);
         watcher.allow_errors();
         watcher.next_step();
-        if let Err(error) = call("umount", &[]) {
+        if let Err(error) = mounts::unmount(lab, &mount) {
             let expected = "the backend does not keep the file system busy";
             return fail(expected, format!("umount said: {error}"));
         }

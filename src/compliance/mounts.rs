@@ -1,0 +1,30 @@
+//! File systems that a case mounts, in a mount namespace of its own.
+
+use std::{path::Path, process::Command};
+
+use super::{
+    failure::{Check, Stop},
+    lab::Lab,
+};
+
+/// Mounts a new, empty file system on a folder; ignores the case where that cannot be done.
+pub(super) fn mount(lab: &Lab, folder: &Path) -> Check {
+    let mounted = call(lab, "mount", &["-t", "tmpfs", "none"], folder);
+    mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))
+}
+
+/// Unmounts what is mounted on a folder. An error is what the system says, such as that it is in use.
+pub(super) fn unmount(lab: &Lab, folder: &Path) -> Result<(), String> {
+    call(lab, "umount", &[], folder)
+}
+
+fn call(lab: &Lab, program: &str, arguments: &[&str], folder: &Path) -> Result<(), String> {
+    let output = Command::new(program).args(arguments).arg(folder).output();
+    let shown = lab.timeline.show(folder);
+    lab.timeline.did([&[program], arguments, &[shown.as_str()]].concat().join(" "));
+    match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
