@@ -1,0 +1,32 @@
+//! Reads a backend as the stream that it is, and prints what happens below a folder:
+//!
+//! ```sh
+//! cargo run --example stream -- FOLDER
+//! ```
+
+use std::{env, error::Error};
+
+use futures_util::StreamExt;
+use notify_backend::prelude::*;
+use notify_backend_poll::PollBackend;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = env::args_os().nth(1).ok_or("say which folder to watch")?;
+    let mut changes = PollBackend::new(vec![Watch::recursive(&folder)])?;
+    println!("watching {}", folder.display());
+
+    while let Some(change) = changes.next().await {
+        match change {
+            Ok(event) => {
+                println!("{event}");
+                if let EventKind::Missed(_) = event.kind {
+                    println!("events were lost: what is known of the folder has to be read again");
+                }
+            }
+            // Of a part of what is watched. The rest of it goes on.
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+    Ok(())
+}
