@@ -31,11 +31,16 @@ impl Holdings {
         Self { descriptors, threads: list("/proc/self/task").count() }
     }
 
-    /// How many watches of inotify this process has; zero where the system does not tell.
+    /// How many watches of inotify, and marks of fanotify, this process has; zero where the system does
+    /// not tell.
     pub(super) fn watches() -> usize {
+        const WATCHES: [&str; 4] =
+            ["inotify wd:", "fanotify ino:", "fanotify mnt_id:", "fanotify sdev:"];
+
         let descriptors = fs::read_dir("/proc/self/fdinfo").into_iter().flatten().flatten();
         let texts = descriptors.filter_map(|file| fs::read_to_string(file.path()).ok());
-        texts.map(|text| text.lines().filter(|line| line.starts_with("inotify wd:")).count()).sum()
+        let is_watch = |line: &&str| WATCHES.iter().any(|start| line.starts_with(start));
+        texts.map(|text| text.lines().filter(is_watch).count()).sum()
     }
 
     /// The memory that this process has in use, in bytes; zero where the system does not tell.

@@ -1,9 +1,9 @@
 //! Mistakes in `new`, in what is declared, and in what is left behind.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fs, io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     sync::atomic::{AtomicUsize, Ordering},
     thread::{self, ThreadId},
 };
@@ -68,6 +68,13 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<BlamesFolderAbove>("blames_folder_above", &["CON26", "REC11"]),
         entry::<WatchesRemovedFolder>("watches_removed_folder", &["CON27"]),
         entry::<ComparesComponents>("compares_components", &["CHG04", "CHG11"]),
+        entry::<ReadsAhead>("reads_ahead", &["CHG12"]),
+        entry::<UnwatchesAlike>("unwatches_alike", &["CHG13"]),
+        entry::<UnwatchesBelow>("unwatches_below", &["CHG13"]),
+        entry::<UnwatchesForBoth>("unwatches_for_both", &["CHG13"]),
+        entry::<KeepsWatches>("keeps_watches", &["CHG14"]),
+        entry::<KeepsWatchesOfMoved>("keeps_watches_of_moved", &["CHG14"]),
+        entry::<KeepsWatchesOfFailed>("keeps_watches_of_failed", &["CHG14"]),
     ]
 }
 
@@ -94,7 +101,7 @@ fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
 
 /// Passes the platform's errors on as they are, and only from `new`.
 impl Mutation for BareErrors {
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if item.is_ok() {
             reported.push_back(item);
         }
@@ -167,7 +174,7 @@ impl Mutation for WatchesTwice {
         let twice = watches.len() > 1;
         Ok((InotifyBackend::new(watches)?, Self { twice }))
     }
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if let (true, Ok(event)) = (self.twice, &item) {
             reported.push_back(Ok(event.clone()));
         }
@@ -309,7 +316,7 @@ impl Drop for OneAtATime {
 
 /// Says nothing of what could not be watched.
 impl Mutation for HidesErrors {
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if item.is_ok() {
             reported.push_back(item);
         }
@@ -404,7 +411,7 @@ impl Mutation for FollowsAlways {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         asked(watches, |watch| watch.follow_links = true)
     }
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         reported.push_back(item.map(|event| match event.kind {
             EventKind::Create(_) if event.path.is_dir() => {
                 Event::create(CreateKind::Folder, event.path)
@@ -469,7 +476,7 @@ pub(crate) struct LeaksMemory {
     seen: Vec<[u8; 400]>,
 }
 impl Mutation for LeaksMemory {
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         self.seen.push([1; 400]);
         reported.push_back(item);
     }
@@ -579,7 +586,7 @@ impl Mutation for NamesFolderAlone {
 
 /// Says of the folder above what is true of one in it.
 impl Mutation for BlamesFolderAbove {
-    fn report(&mut self, item: StreamItem, reported: &mut std::collections::VecDeque<StreamItem>) {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         reported.push_back(item.map_err(|error| match error {
             StreamError::Unwatched { path, cause, .. } => {
                 StreamError::unwatched(path.parent().unwrap_or(&path), *cause)
@@ -620,6 +627,122 @@ impl Mutation for ComparesComponents {
     fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
         let known = self.watched.take(path);
         inner.unwatch(known.as_deref().unwrap_or(path))
+    }
+}
+
+/// Reads all that there is at once, and keeps it when a watch is removed.
+#[derive(Debug, Default)]
+pub(crate) struct ReadsAhead {
+    ahead: VecDeque<StreamItem>,
+}
+impl Mutation for ReadsAhead {
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        while let Poll::Ready(Some(item)) = Pin::new(&mut *inner).poll_next(cx) {
+            self.ahead.push_back(item);
+        }
+        self.ahead.pop_front().map_or(Poll::Pending, |item| Poll::Ready(Some(item)))
+    }
+}
+
+/// Mutations that take more away than the watch that is removed.
+macro_rules! unwatch_too_much {
+    ($($(#[$doc:meta])* $name:ident = |$path:ident, $gone:ident| $is_lost:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                gone: Vec<PathBuf>,
+            }
+            impl Mutation for $name {
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    let is_lost = |$path: &Path| self.gone.iter().any(|$gone| $is_lost);
+                    if !item.as_ref().is_ok_and(|event| is_lost(&event.path)) {
+                        reported.push_back(item);
+                    }
+                }
+                fn unwatch(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    path: &Path,
+                ) -> Result<(), BackendError> {
+                    self.gone.push(path.into());
+                    inner.unwatch(path)
+                }
+            }
+        )*
+    };
+}
+
+unwatch_too_much! {
+    /// Removes also the watches of paths that begin with the same letters.
+    UnwatchesAlike = |path, gone| {
+        let (path, gone) = (path.as_os_str().as_bytes(), gone.as_os_str().as_bytes());
+        path.starts_with(gone) && path.get(gone.len()).is_some_and(|&next| next != b'/')
+    };
+    /// Removes also the watches of what is in the folder.
+    UnwatchesBelow = |path, gone| {
+        path.strip_prefix(gone).is_ok_and(|below| below.components().count() > 1)
+            || path.extension().is_some() && path.parent() == Some(gone)
+    };
+    /// Removes the platform's watch on which another watch rests as well.
+    UnwatchesForBoth = |path, gone| path == gone || path.parent() == Some(gone);
+}
+
+/// Adds watches that nobody removes again.
+#[derive(Debug)]
+pub(crate) struct Leak(rustix::fd::OwnedFd);
+impl Default for Leak {
+    fn default() -> Self {
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        Self(inotify::init(flags).expect("an inotify instance"))
+    }
+}
+impl Leak {
+    /// Stands for a watch of a path that may be gone by its old name.
+    fn watch(&self, path: &Path) {
+        let there = path.ancestors().find(|path| path.exists()).expect("the root folder is there");
+        inotify::add_watch(&self.0, there, inotify::WatchFlags::MODIFY).expect("a watch");
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct KeepsWatches(Leak);
+impl Mutation for KeepsWatches {
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.0.watch(path);
+        inner.unwatch(path)
+    }
+}
+
+/// Keeps the watches of a folder that is moved to where nothing is watched.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsWatchesOfMoved(Leak);
+impl Mutation for KeepsWatchesOfMoved {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(event) = &item
+            && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        {
+            self.0.watch(&event.path);
+        }
+        reported.push_back(item);
+    }
+}
+
+/// Keeps the watches that were added before one that fails.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsWatchesOfFailed(Leak);
+impl Mutation for KeepsWatchesOfFailed {
+    fn watch_all(
+        &mut self,
+        inner: &mut InotifyBackend,
+        watches: Vec<Watch>,
+    ) -> Result<(), BackendError> {
+        let first = watches.first().expect("there is one").path.clone();
+        inner.watch_all(watches).inspect_err(|_| self.0.watch(&first))
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
             "drops_every_seventh_sample",
             &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
         ),
+        entry::<DoublesWhatItFinds>("doubles_what_it_finds", &["ORD08"]),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]
 }
@@ -781,6 +782,25 @@ after_loss! {
     /// Does not look for folders that were made meanwhile.
     FlatAfterLoss = |event| is_sentinel(&event.path) || !event.path.to_string_lossy().contains("/new-");
     NoRemovalsAfterLoss = |event| !is_removal(&event);
+}
+
+/// Tells of the files that a look at a new folder finds, and again when the platform tells of them.
+#[derive(Debug, Default)]
+pub(crate) struct DoublesWhatItFinds {
+    found: HashSet<PathBuf>,
+}
+impl Mutation for DoublesWhatItFinds {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if let EventKind::Create(_) = event.kind {
+            if self.found.contains(&event.path) {
+                reported.push_back(Ok(event.clone()));
+            }
+            let entries = fs::read_dir(&event.path).into_iter().flatten().flatten();
+            self.found.extend(entries.map(|entry| entry.path()).filter(|path| path.is_file()));
+        }
+        reported.push_back(Ok(event));
+    }
 }
 
 /// Loses an event from time to time, of all that are not accesses.

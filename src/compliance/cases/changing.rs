@@ -1,14 +1,23 @@
 //! Adding and removing watches while the backend runs (CHG).
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    task::Waker,
+    time::Duration,
+};
 
 use crate::{
     backend::Watch,
-    capability::Capability::{ChangeWatches, WatchFolders, WatchRecursively},
+    capability::Capability::{
+        ChangeWatches, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+    },
     compliance::{
         case::{Case, Group},
-        expect::{created_file, removed_folder, touched},
-        failure::{Check, ensure, fail},
+        environment::Environment,
+        expect::{appeared, created_file, gone, removed_folder, touched, written},
+        failure::{Check, Stop, ensure, fail},
+        holdings::Holdings,
+        lab::Lab,
         watcher::Watcher,
     },
     error::BackendError,
@@ -30,6 +39,9 @@ pub(super) const GROUP: Group = Group {
         ALL_GONE,
         SEVERAL_AT_ONCE,
         TWO_SPELLINGS,
+        FOUND_BUT_UNREAD,
+        OTHERS_GO_ON,
+        NOTHING_LEFT,
     ],
 };
 
@@ -40,7 +52,7 @@ fn add(watcher: &mut Watcher, watch: Watch) -> Check {
     }
 }
 
-fn remove(watcher: &mut Watcher, path: &std::path::Path) -> Check {
+fn remove(watcher: &mut Watcher, path: &Path) -> Check {
     match watcher.unwatch(path)? {
         Ok(()) => Ok(()),
         Err(error) => fail("`unwatch` removes a folder", format!("it answered: {error}")),
@@ -375,3 +387,209 @@ const TWO_SPELLINGS: Case = Case {
     },
     ..Case::MUST
 };
+const FOUND_BUT_UNREAD: Case = Case {
+    id: "CHG12",
+    name: "found_but_unread",
+    needs: &[ChangeWatches, WatchNewFolders],
+    checks: "When a consumer removes a watch in the midst of reading, nothing follows of what the backend \
+             had read ahead or found in a new folder.",
+    why: "The counterpart of CHG02: there the platform's queue holds what is left, here the backend's.",
+    usual_cause: "`unwatch` leaves the items that wait in a buffer, or a look at a folder that goes on.",
+    run: |lab| {
+        const ENTRIES: usize = 100;
+        const READ: usize = 30;
+
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        for moved_in in [false, true] {
+            let folder = format!("root/{moved_in}");
+            let mut watcher = lab.watch([Watch::recursive(&root), lab.beacon()?])?;
+            if moved_in {
+                lab.outside.mkdir("full")?;
+                lab.outside.within("full").create_many(ENTRIES)?;
+                lab.tree.rename(lab.outside.path("full"), &folder)?;
+            } else {
+                lab.tree.mkdir(&folder)?;
+                lab.tree.within(&folder).create_many(ENTRIES)?;
+            }
+            if moved_in {
+                watcher.saw(appeared(&folder))?;
+                // Whether more is said than that is its own affair.
+                for _ in 0..ENTRIES {
+                    if watcher.events().count() < READ {
+                        watcher.turn_runtime();
+                        _ = watcher.poll_once(Waker::noop())?;
+                    }
+                }
+            } else {
+                watcher.read_until_told(|watcher| watcher.events().count() >= READ)?;
+            }
+            remove(&mut watcher, &root)?;
+            // That whatever comes is of the other watch is an invariant.
+            watcher.settle()?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const OTHERS_GO_ON: Case = Case {
+    id: "CHG13",
+    name: "others_go_on",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "Of two watches of which one path is in the other, or begins like it, each can be removed, and \
+             what the other covers is reported as before, also what was not read yet.",
+    why: "A project is closed in an editor, and one inside it, or the one beside it, is not.",
+    usual_cause: "Paths are compared letter by letter, or the platform's watch is removed although two \
+                  watches rest on it.",
+    run: |lab| {
+        let mut pairs = vec![("alike/a", "alike/ab", false)];
+        if lab.has(WatchRecursively) {
+            pairs.push(("outer", "outer/inner", true));
+        }
+        if lab.has(WatchFiles) {
+            pairs.push(("folder", "folder/file.txt", false));
+            pairs.push(("files/a.txt", "files/ab.txt", false));
+            pairs.push(("files/file.txt", "files/file.txt.txt", false));
+        }
+        for (one, other, recursive) in pairs {
+            for (kept, gone) in [(one, other), (other, one)] {
+                remove_one_of_two(lab, kept, gone, recursive)?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Watches two paths, which are files if they are called so, and removes one of them.
+fn remove_one_of_two(lab: &Lab, kept: &str, gone: &str, recursive: bool) -> Check {
+    let is_file = |path: &str| Path::new(path).extension().is_some();
+    lab.timeline.did(format!("begin with {kept}, which stays watched, and {gone}"));
+    for path in [kept, gone] {
+        let folder = if is_file(path) { Path::new(path).parent() } else { Some(Path::new(path)) };
+        lab.tree.mkdir_all(folder.unwrap_or(Path::new("")))?;
+        if is_file(path) {
+            lab.tree.write(path, "content")?;
+        }
+    }
+    let watch = |path: &str| Watch::non_recursive(lab.path(path)).recursive_if(recursive);
+    let mut watcher = lab.watch([watch(kept), watch(gone), lab.beacon()?])?;
+    let covers_gone = !is_file(kept) && Path::new(gone).starts_with(kept);
+    // What is changed in a path, and how that is told.
+    let change = |path: &str, name: &str| {
+        if is_file(path) {
+            lab.tree.append(path, "more")?;
+            return Ok(written(path));
+        }
+        let file = format!("{path}/{name}");
+        lab.tree.create(&file)?;
+        Ok(created_file(file))
+    };
+    for name in ["before", "after"] {
+        watcher.next_step();
+        let of_gone = change(gone, name)?;
+        let of_kept = change(kept, name)?;
+        if name == "before" {
+            remove(&mut watcher, &lab.path(gone))?;
+        }
+        watcher.settle()?;
+        watcher.saw(of_kept)?;
+        if covers_gone {
+            watcher.saw(of_gone)?;
+        }
+        watcher.nothing_else()?;
+    }
+    remove(&mut watcher, &lab.path(kept))?;
+    add(&mut watcher, watch(gone))?;
+    watcher.next_step();
+    change(kept, "at-the-end")?;
+    let of_gone = change(gone, "at-the-end")?;
+    watcher.settle()?;
+    watcher.saw(of_gone)?;
+    drop(watcher);
+    lab.tree.remove_all(kept.split('/').next().unwrap_or(kept))
+}
+
+const NOTHING_LEFT: Case = Case {
+    id: "CHG14",
+    name: "nothing_left",
+    needs: &[ChangeWatches, WatchFolders],
+    environment: &[Environment::Linux],
+    checks: "With a watch go all watches of the platform that it took: of a folder, a tree, a file, a tree \
+             from which a folder was moved away, and what could not be added as a whole.",
+    why: "A user has so many watches of inotify, and a program that opens one project after the other uses \
+          them up.",
+    usual_cause: "The books forget a folder whose watch is not removed.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.beacon()?])?;
+        watcher.settle()?;
+        let before = Holdings::watches();
+        for (i, held) in HELD.iter().enumerate() {
+            let (root, file) = (format!("{i}"), format!("{i}/file"));
+            lab.tree.mkdir_all(format!("{root}/sub/deep"))?;
+            lab.tree.create(&file)?;
+            let of_root = Watch::non_recursive(lab.path(&root));
+            let watch = match held {
+                Held::Folder => of_root,
+                Held::File if lab.has(WatchFiles) => Watch::non_recursive(lab.path(&file)),
+                Held::Tree | Held::Half if lab.has(WatchRecursively) => of_root.recursive_if(true),
+                Held::MovedOut if lab.has(WatchNewFolders) => of_root.recursive_if(true),
+                _ => continue,
+            };
+            let path = watch.path.clone();
+            if *held == Held::Half {
+                let missing = Watch::non_recursive(lab.path("missing"));
+                let answer = watcher.watch_all(&[watch, missing])?;
+                let expected = "`watch_all` refuses a missing path";
+                ensure(answer.is_err(), expected, || "it did not".into())?;
+            } else {
+                add(&mut watcher, watch)?;
+                watcher.settle()?;
+                let taken = Holdings::watches();
+                if taken == before {
+                    let reason = "the backend has no watches that the kernel tells of";
+                    return Err(Stop::Ignored(reason.into()));
+                }
+                if *held == Held::MovedOut {
+                    let away = format!("{root}/sub");
+                    lab.tree.rename(&away, lab.outside.path(&root))?;
+                    watcher.settle()?;
+                    watcher.saw(gone(&away))?;
+                    let expected = "the watches of the two folders that were moved away are gone";
+                    come_down_to(&mut watcher, taken - 2, expected)?;
+                }
+                remove(&mut watcher, &path)?;
+            }
+            come_down_to(&mut watcher, before, &format!("no watch is left of {held:?}"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Fails unless there are so many watches of the platform, or less, once the backend has heard of some
+/// further changes: only then some know that a folder is not on its way to another place.
+fn come_down_to(watcher: &mut Watcher, most: usize, expected: &str) -> Check {
+    for _ in 0..5 {
+        watcher.settle()?;
+        if Holdings::watches() <= most {
+            return Ok(());
+        }
+    }
+    fail(expected, format!("there are {}, and should be {most}", Holdings::watches()))
+}
+
+/// What holds watches of the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Folder,
+    Tree,
+    File,
+    /// A tree out of which a folder was moved.
+    MovedOut,
+    /// What was added before an error.
+    Half,
+}
+
+const HELD: [Held; 5] = [Held::Folder, Held::Tree, Held::File, Held::MovedOut, Held::Half];

@@ -1,6 +1,9 @@
 //! Order, and events that come twice (ORD).
 
+use std::{collections::HashMap, path::Path};
+
 use crate::{
+    backend::Watch,
     capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
@@ -8,6 +11,7 @@ use crate::{
         failure::ensure,
         mode::Mode,
     },
+    event::{Event, EventKind},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -22,6 +26,7 @@ pub(super) const GROUP: Group = Group {
         MERGED_WRITES,
         LAST_WORD,
         BETWEEN_BARRIERS,
+        COUNTED,
     ],
 };
 
@@ -73,7 +78,7 @@ const IN_ONE_FOLDER: Case = Case {
             (0..count).map(|i| lab.path(format!("{}-{i}", i * 7 % 10))).collect();
         let told: Vec<_> = watcher
             .events()
-            .filter(|event| matches!(event.kind, crate::event::EventKind::Create(_)))
+            .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
             .collect();
         let first = expected.iter().zip(&told).find(|(expected, told)| expected != told);
@@ -104,7 +109,7 @@ const ACROSS_FOLDERS: Case = Case {
         let expected: Vec<_> = files.iter().map(|file| lab.path(file)).collect();
         let told: Vec<_> = watcher
             .events()
-            .filter(|event| matches!(event.kind, crate::event::EventKind::Create(_)))
+            .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
             .collect();
         ensure(told == expected, "100 creations in their order", || "the order is another".into())
@@ -123,7 +128,7 @@ const NOTHING_TWICE: Case = Case {
                   or a folder is watched by itself and by its parent.",
     run: |lab| {
         let recursive = lab.has(WatchNewFolders);
-        let root = crate::backend::Watch::non_recursive(lab.path("")).recursive_if(recursive);
+        let root = Watch::non_recursive(lab.path("")).recursive_if(recursive);
         let mut watcher = lab.watch([root])?;
         lab.tree.create("file")?;
         watcher.settle()?;
@@ -192,8 +197,7 @@ const LAST_WORD: Case = Case {
         watcher.saw(removed_file("file"))?;
         let path = lab.path("file");
         let last = watcher.events().filter(|event| event.path == path).last();
-        let is_removal =
-            last.is_some_and(|event| matches!(event.kind, crate::event::EventKind::Remove(_)));
+        let is_removal = last.is_some_and(|event| matches!(event.kind, EventKind::Remove(_)));
         ensure(is_removal, "the removal is the last event of tree/file", || {
             format!("it is {last:?}")
         })
@@ -222,6 +226,47 @@ const BETWEEN_BARRIERS: Case = Case {
                 "the file that was made after the change was reported, and the change was not"
                     .into()
             })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const COUNTED: Case = Case {
+    id: "ORD08",
+    name: "counted",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "What is in a new folder is reported once, in each of a hundred rounds, also where a look at the \
+             folder finds what the platform tells of as well.",
+    why: "The counterpart of ORD04 where there is a race: notify#708, howeyc/fsnotify#16.",
+    usual_cause: "What a look at a new folder finds is not compared with what the platform tells of it later.",
+    run: |lab| {
+        const ROUNDS: usize = 100;
+
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            (0..ROUNDS).try_for_each(|i| {
+                tree.mkdir(i.to_string())?;
+                tree.create(format!("{i}/file"))?;
+                tree.mkdir(format!("{i}/sub"))?;
+                tree.create(format!("{i}/sub/file"))
+            })
+        })?;
+        watcher.settle()?;
+        let is_creation = |event: &&Event| matches!(event.kind, EventKind::Create(_));
+        let mut counts: HashMap<&Path, usize> = HashMap::new();
+        for event in watcher.events().filter(is_creation) {
+            *counts.entry(&event.path).or_default() += 1;
+        }
+        for i in 0..ROUNDS {
+            for below in ["", "/file", "/sub", "/sub/file"] {
+                let path = format!("{i}{below}");
+                let count = counts.get(lab.path(&path).as_path()).copied().unwrap_or_default();
+                ensure(count == 1, format!("tree/{path} is reported as created once"), || {
+                    format!("it was reported so {count} times")
+                })?;
+            }
         }
         Ok(())
     },
