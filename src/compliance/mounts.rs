@@ -13,6 +13,17 @@ pub(super) fn mount(lab: &Lab, folder: &Path) -> Check {
     mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))
 }
 
+/// Mounts an overlayfs on a folder, over the folders `lower`, `upper` and `work` beside it, as containers have
+/// it; ignores the case where that cannot be done.
+pub(super) fn mount_overlay(lab: &Lab, folder: &Path) -> Check {
+    let beside = |name| folder.with_file_name(name).display().to_string();
+    let [lower, upper, work] = ["lower", "upper", "work"].map(beside);
+    // In a user namespace, other attributes are for root alone.
+    let options = format!("userxattr,lowerdir={lower},upperdir={upper},workdir={work}");
+    let mounted = call(lab, "mount", &["-t", "overlay", "none", "-o", &options], folder);
+    mounted.map_err(|error| Stop::Ignored(format!("an overlayfs cannot be mounted: {error}")))
+}
+
 /// Unmounts what is mounted on a folder. An error is what the system says, such as that it is in use.
 pub(super) fn unmount(lab: &Lab, folder: &Path) -> Result<(), String> {
     call(lab, "umount", &[], folder)

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    time::SystemTime,
 };
 
 use notify_backend::prelude::*;
@@ -59,6 +60,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<OldPaths>("old_paths", &["REC07", "REC08", "REC15", "REC16", "REC18", "REC20"]),
         entry::<PrefixesOfNames>("prefixes_of_names", &["REC09"]),
         entry::<FirstWatchOnly>("first_watch_only", &["REC14", "ROOT02", "FIL19"]),
+        entry::<KnowsFoldersByBirth>("knows_folders_by_birth", &["REC23"]),
         entry::<ForgetsUncovered>("forgets_uncovered", &["REC22"]),
         entry::<TellsRootsTwice>("tells_roots_twice", &["REC21"]),
         entry::<EndsWithFirstRoot>("ends_with_first_root", &["ROOT02", "ROOT01"]),
@@ -529,6 +531,37 @@ impl Mutation for FirstWatchOnly {
         let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("lighthouse");
         let watches = watches.into_iter().enumerate().filter(is_needed).map(|(_, watch)| watch);
         Ok((InotifyBackend::new(watches.collect())?, Self))
+    }
+}
+
+/// Takes a folder for another one when it was born at another time.
+#[derive(Debug, Default)]
+pub(crate) struct KnowsFoldersByBirth {
+    births: HashMap<PathBuf, SystemTime>,
+}
+impl Mutation for KnowsFoldersByBirth {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut mutation = Self::default();
+        let mut folders: Vec<_> = watches.iter().map(|watch| watch.path.clone()).collect();
+        while let Some(folder) = folders.pop() {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            folders.extend(entries.map(|entry| entry.path()).filter(|path| path.is_dir()));
+            let birth = folder.metadata().and_then(|metadata| metadata.created());
+            mutation.births.extend(birth.map(|birth| (folder, birth)));
+        }
+        Ok((InotifyBackend::new(watches)?, mutation))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let folder = event.path.parent().map(Path::to_owned).unwrap_or_default();
+        let birth = folder.metadata().and_then(|metadata| metadata.created()).ok();
+        let before = self.births.get(&folder).copied();
+        if birth.is_some() && before.is_some() && birth != before {
+            reported.push_back(Ok(Event::remove(RemoveKind::Folder, folder.clone())));
+            reported.push_back(Ok(Event::create(CreateKind::Folder, folder.clone())));
+            self.births.remove(&folder);
+        }
+        reported.push_back(Ok(event));
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{appeared, created_file, gone, metadata_changed, touched, written},
-        failure::{Check, ensure, fail},
+        expect::{appeared, created_file, gone, metadata_changed, modified, touched, written},
+        failure::{Check, Stop, ensure, fail},
         lab::Lab,
         mode::Mode,
         mounts,
@@ -46,6 +46,7 @@ pub(super) const GROUP: Group = Group {
         RENAMED_AND_MADE_ANEW,
         CHANGED_AFTER_MOVE,
         UNMOUNTED_INSIDE,
+        COPIED_UP,
     ],
 };
 
@@ -668,6 +669,44 @@ const UNMOUNTED_INSIDE: Case = Case {
             watcher.saw(created_file(&file))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const COPIED_UP: Case = Case {
+    id: "REC23",
+    name: "copied_up",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Namespaces],
+    checks: "On an overlayfs, a file of the lower layer that is written is reported as changed, and nothing as gone: \
+             it is copied, with the folders that it is in, and nobody has removed anything.",
+    why: "libuv#1201, moby#11705: containers have their files there.",
+    usual_cause: "A folder is known by its number or its birth, which are others once it was copied.",
+    run: |lab| {
+        // Also where the case's own folder is on an overlayfs.
+        mounts::mount(lab, &lab.path(""))?;
+        for folder in ["lower/folder/deep", "upper", "work", "merged"] {
+            lab.tree.mkdir_all(folder)?;
+        }
+        for file in ["lower/folder/deep/file", "lower/folder/beside"] {
+            lab.tree.write(file, "content")?;
+        }
+        let merged = lab.path("merged");
+        mounts::mount_overlay(lab, &merged)?;
+        let mut watcher = lab.watch([Watch::recursive(&merged)])?;
+        lab.tree.append("merged/folder/deep/file", "more")?;
+        watcher.settle()?;
+        watcher.saw(modified("merged/folder/deep/file"))?;
+        for path in ["merged/folder", "merged/folder/deep", "merged/folder/beside"] {
+            watcher.never_saw(&gone(path))?;
+            watcher.never_saw(&appeared(path))?;
+        }
+        watcher.never_saw(&gone("merged/folder/deep/file"))?;
+        lab.tree.create("merged/folder/deep/new")?;
+        watcher.settle_in(&["merged/folder/deep"])?;
+        watcher.saw(created_file("merged/folder/deep/new"))?;
+        drop(watcher);
+        mounts::unmount(lab, &merged).map_err(Stop::Broken)
     },
     ..Case::MUST
 };

@@ -17,7 +17,8 @@
 //! - What is seen by listing a tree right after the start, and is gone before the next look, is never
 //!   mentioned: no look has found it.
 //! - A folder that another one has replaced is gone with all that was in it, and the other is newly
-//!   there, where the system tells when a folder came to be. Elsewhere its entries are compared.
+//!   there, where the system tells when a folder came to be. Elsewhere its entries are compared, as on
+//!   overlayfs, which tells when it copied the folder.
 //! - There is a look each second, or as often as [`Settings::interval`] or notify's configuration says. Where a look takes long, the
 //!   pause after it is four times as long, so that looking takes a fifth of one core at most. Nothing
 //!   is looked at while nobody reads.

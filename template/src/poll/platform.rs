@@ -44,6 +44,28 @@ mod system {
         false
     }
 
+    /// Whether the file system of this number gives a folder another birth while it stays the same:
+    /// overlayfs does when it copies one up, which it does with all that are above a changed file.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    pub(crate) fn renews_births(device: u64) -> bool {
+        // As makedev(3) puts it together; proc(5) has the fields.
+        let major = (device >> 32) & 0xffff_f000 | (device >> 8) & 0xfff;
+        let minor = (device >> 12) & 0xffff_ff00 | device & 0xff;
+        let number = format!("{major}:{minor}");
+        // Where it cannot be read, a copied folder is told as removed and made.
+        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        String::from_utf8_lossy(&mounts)
+            .lines()
+            .any(|mount| mount.contains(" - overlay ") && mount.split(' ').nth(2) == Some(&number))
+    }
+
+    /// Whether the file system of this number gives a folder another birth while it stays the same: none
+    /// is known here.
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    pub(crate) fn renews_births(_: u64) -> bool {
+        false
+    }
+
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(crate) struct Attributes {
         mode: u32,
@@ -110,6 +132,12 @@ mod system {
     /// was listed is not.
     pub(crate) fn is_in_use(error: &io::Error) -> bool {
         matches!(error.raw_os_error(), Some(32 | 123))
+    }
+
+    /// Whether the file system of this number gives a folder another birth while it stays the same: births
+    /// are not asked for here.
+    pub(crate) fn renews_births(_: u64) -> bool {
+        false
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]

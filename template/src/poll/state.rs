@@ -106,9 +106,11 @@ impl State {
     /// Whether it is certainly another folder than `old`, be it at the same path. Its number alone
     /// does not tell: some file systems give the same folder another one.
     pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {
-        let births = self.details.zip(old.details).map(|(new, old)| [new.birth, old.birth]);
+        let Some((new, before)) = self.details.zip(old.details) else { return false };
         self.kind == Kind::Folder
-            && births.is_some_and(|births| births[0] != births[1] && !births.contains(&0))
+            && new.birth != before.birth
+            && ![new.birth, before.birth].contains(&0)
+            && !platform::renews_births(new.numbers[0])
     }
 
     /// Whether something of it could not be read that could be read of `old`.
