@@ -65,8 +65,8 @@ pub struct Watch {
     /// [`Capability::EmitOnAccess`].
     pub access: bool,
     /// Whether symbolic links are followed: the path itself, if it is one, and those that lead from a
-    /// recursively watched folder to another folder. Otherwise a link is a thing of its own. Links on
-    /// the way to the path are followed anyway. Needs [`Capability::FollowSymlinks`].
+    /// recursively watched folder to another folder. Otherwise, as where it leads to a file in a tree, a
+    /// link is a thing of its own. Links on the way to the path are followed anyway. Needs [`Capability::FollowSymlinks`].
     pub follow_links: bool,
     more: (),
 }

@@ -35,15 +35,20 @@ pub enum Capability {
 
     /// Follows symbolic links, for watches that [ask for it](crate::Watch::follow_links).
     ///
-    /// - **Promised:** a watched link, or one in a recursively watched folder, reports what happens
-    ///   to its target, under the link's path. Links in a circle do no harm.
-    /// - **Not promised:** that a link which is later pointed elsewhere is followed there, and that
-    ///   a target which can be reached in two ways is reported under both paths.
+    /// - **Promised:** a watched link reports what happens to its target, under the link's path, and so
+    ///   does a link to a folder in a recursively watched one; with
+    ///   [`WatchNewFolders`](Self::WatchNewFolders) also one that comes later, or is replaced by one that
+    ///   leads elsewhere. A link to a file in a tree is an entry like any other: what happens to the file is
+    ///   not reported under it. Whoever needs that watches the link by its own path. Links in a circle do
+    ///   no harm.
+    /// - **Not promised:** that a watched link which is later pointed elsewhere is followed there, that
+    ///   it is noticed if a link on the way to the target is, and that a target which can be reached in two
+    ///   ways is reported under both paths.
     /// - **Can be declared with** inotify, fanotify and kqueue, which follow a link that they are
     ///   given unless told otherwise, and polling; with FSEvents and `ReadDirectoryChangesW` where
     ///   the backend watches the target and translates its path.
-    /// - **Checked:** a write to the target of a watched link, the path it is reported under, and
-    ///   circles of links in a tree; for a watch that does not ask, that the link itself is watched,
+    /// - **Checked:** a write to the target of a watched link, the path it is reported under, links to
+    ///   folders in a tree, old and new, in chains and through other links, and circles of them; for a watch that does not ask, that the link itself is watched,
     ///   and what happens to its target does not show. Without the capability: that a watch which
     ///   asks is refused.
     FollowSymlinks,

@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::{
     kills::{Entry, entry},
-    mutant::Mutation,
+    mutant::{Mutation, is_sentinel},
 };
 
 pub(crate) fn mutants() -> Vec<Entry> {
@@ -64,6 +64,10 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<UnwatchesNothing>("unwatches_nothing", &["CHG02", "CHG07"]),
         entry::<UnwatchesAnything>("unwatches_anything", &["CHG04", "CHG05"]),
         entry::<KeepsDepth>("keeps_depth", &["CHG06"]),
+        entry::<FollowsRootAlone>("follows_root_alone", &["SYM10", "SYM12", "SYM13"]),
+        entry::<FollowsOneStep>("follows_one_step", &["SYM10", "SYM12"]),
+        entry::<FollowsOldLinks>("follows_old_links", &["SYM10", "SYM13"]),
+        entry::<FollowsToFiles>("follows_to_files", &["SYM14"]),
         entry::<NamesFolderAlone>("names_folder_alone", &["CON25"]),
         entry::<BlamesFolderAbove>("blames_folder_above", &["CON26", "REC11"]),
         entry::<WatchesRemovedFolder>("watches_removed_folder", &["CON27"]),
@@ -91,7 +95,7 @@ mutations! {
     ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
-    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly NamesFolderAlone
+    UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
     BlamesFolderAbove WatchesRemovedFolder
 }
 
@@ -568,6 +572,67 @@ impl Mutation for UnwatchesAnything {
 impl Mutation for KeepsDepth {
     fn watch(&mut self, _: &mut InotifyBackend, _: Watch) -> Result<(), BackendError> {
         Ok(())
+    }
+}
+
+/// Follows a watched link, and none below.
+impl Mutation for FollowsRootAlone {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        asked(watches, |watch| watch.follow_links &= watch.path.is_symlink())
+    }
+}
+
+/// The links that a path leads through, below the folder of the case.
+fn links_above(path: &Path) -> impl Iterator<Item = &Path> {
+    path.ancestors().skip(1).filter(|above| above.is_symlink())
+}
+
+/// Follows a link to a folder, and not one that leads there through another.
+impl Mutation for FollowsOneStep {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_straight = |link: &Path| {
+            let target =
+                link.parent().map(|folder| folder.join(fs::read_link(link).unwrap_or_default()));
+            target.is_some_and(|target| !target.ancestors().any(Path::is_symlink))
+        };
+        let is_seen =
+            |event: &Event| is_sentinel(&event.path) || links_above(&event.path).all(is_straight);
+        if item.as_ref().map_or(true, is_seen) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Follows the links that are there at the start, to where they lead then.
+#[derive(Debug, Default)]
+pub(crate) struct FollowsOldLinks {
+    new: HashSet<PathBuf>,
+}
+impl Mutation for FollowsOldLinks {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let is_new = |link: &Path| self.new.iter().any(|new| link.starts_with(new));
+        let is_seen = is_sentinel(&event.path) || !links_above(&event.path).any(is_new);
+        let to = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        if matches!(event.kind, EventKind::Create(_)) || event.kind == to {
+            self.new.insert(event.path.clone());
+        }
+        if is_seen {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Follows links to files in a tree too.
+impl Mutation for FollowsToFiles {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let deep = watches.iter().filter(|watch| watch.recursive && watch.follow_links);
+        let entries = deep.flat_map(|watch| fs::read_dir(&watch.path)).flatten().flatten();
+        let links =
+            entries.map(|entry| entry.path()).filter(|path| path.is_symlink() && path.is_file());
+        let links: Vec<_> =
+            links.map(|link| Watch::non_recursive(link).following_links()).collect();
+        made([watches, links].concat())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Symbolic links (SYM).
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     backend::Watch,
@@ -10,10 +10,15 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{appeared, created, gone, moved_from, moved_to, removed, touched, written},
-        failure::ensure,
+        expect::{
+            appeared, created, created_file, gone, moved_from, moved_to, removed, touched, written,
+        },
+        failure::{Check, ensure},
+        lab::Lab,
         mode::Mode,
         stopwatch::Taken,
+        tree::Tree,
+        watcher::Watcher,
     },
 };
 
@@ -33,7 +38,10 @@ pub(super) const GROUP: Group = Group {
         LINK_IS_NO_FOLDER,
         DANGLING_LINK,
         TWO_LINKS_TO_ONE,
+        LINKS_IN_TREE,
         NEW_LINK_TO_FOLDER,
+        LINK_REPLACED,
+        LINK_TO_FILE_IN_TREE,
         ASKED_IN_VAIN,
     ],
 };
@@ -272,20 +280,151 @@ const NEW_LINK_TO_FOLDER: Case = Case {
     needs: &[WatchNewFolders, FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where links are followed, the folder that a new link leads to is watched.",
+    checks: "Where links are followed, the folder that a new link in a tree leads to is watched: straight, by way \
+             of other links, in an old folder and in one that was moved in.",
     why: "chokidar's follow newly created symlinks.",
     usual_cause: "A new entry is watched only if the platform calls it a folder.",
     run: |lab| {
-        lab.outside.mkdir("folder")?;
+        let links = Links::prepare(lab)?;
+        lab.outside.mkdir("moved")?;
         let mut watcher = lab.watch([lab.deep().following_links()])?;
-        let folder = lab.outside.path("folder");
-        watcher.perform(lab.mode, |tree| tree.symlink(&folder, "link"))?;
-        watcher.saw(appeared("link"))?;
-        lab.outside.create("folder/file")?;
-        watcher.settle()?;
-        watcher.saw(appeared("link/file"))
+        let from = lab.outside.path("moved");
+        watcher.perform(lab.mode, |tree| {
+            links.make(tree)?;
+            tree.symlink("../../outside/e", from.join("link"))?;
+            tree.rename(&from, "moved")
+        })?;
+        links.are_followed(lab, &mut watcher, &[("moved/link", "e")])
     },
-    ..Case::SHOULD
+    ..Case::MUST
+};
+
+/// Folders outside the tree, and the links in the tree that lead to them.
+struct Links([(&'static str, PathBuf, &'static str); 4]);
+
+impl Links {
+    /// Makes the folders, and the links that are not in the tree.
+    fn prepare(lab: &Lab) -> Check<Self> {
+        for folder in ["a/sub", "b/sub", "c/sub", "way/d/sub", "e/sub"] {
+            lab.outside.mkdir_all(folder)?;
+        }
+        lab.outside.symlink("c", "hop")?;
+        lab.outside.symlink("way", "through")?;
+        lab.tree.mkdir("old")?;
+        Ok(Self([
+            ("straight", lab.outside.path("a"), "a"),
+            ("old/relative", "../../outside/b".into(), "b"),
+            ("chain", lab.outside.path("hop"), "c"),
+            ("old/way", lab.outside.path("through/d"), "way/d"),
+        ]))
+    }
+
+    /// Makes the links in the tree.
+    fn make(&self, tree: &Tree) -> Check {
+        self.0.iter().try_for_each(|(link, target, _)| tree.symlink(target, link))
+    }
+
+    /// What is made where these and `more` links lead is reported under them.
+    fn are_followed(&self, lab: &Lab, watcher: &mut Watcher, more: &[(&str, &str)]) -> Check {
+        let links = self.0.iter().map(|(link, _, real)| (*link, *real));
+        for (link, real) in links.chain(more.iter().copied()) {
+            watcher.next_step();
+            for folder in ["", "/sub"] {
+                lab.outside.create(format!("{real}{folder}/file"))?;
+            }
+            watcher.settle_in(&[link])?;
+            for folder in ["", "/sub"] {
+                watcher.saw(created_file(format!("{link}{folder}/file")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const LINKS_IN_TREE: Case = Case {
+    id: "SYM12",
+    name: "links_in_tree",
+    needs: &[WatchRecursively, FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "Where links are followed, the folders that links in a tree lead to are watched: straight, by way of \
+             another link, and through a folder that is one.",
+    why: "Packages of a workspace, and what `npm link` makes, are links to folders.",
+    usual_cause: "The path that is given is followed, and the links below it are not.",
+    run: |lab| {
+        let links = Links::prepare(lab)?;
+        links.make(&lab.tree)?;
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
+        links.are_followed(lab, &mut watcher, &[])
+    },
+    ..Case::MUST
+};
+
+const LINK_REPLACED: Case = Case {
+    id: "SYM13",
+    name: "link_replaced",
+    needs: &[WatchNewFolders, FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "Where links are followed, a link in a tree that is replaced by one to another folder reports what \
+             happens there, and nothing of where it led before.",
+    why: "Deployments switch a link `current` from one release to the next.",
+    usual_cause: "The path of the link is known as watched, and is not looked at again.",
+    run: |lab| {
+        for folder in ["one", "other"] {
+            lab.outside.mkdir(folder)?;
+        }
+        let other = lab.outside.path("other");
+        lab.tree.symlink(lab.outside.path("one"), "link")?;
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.symlink(&other, "temporary")?;
+            tree.rename("temporary", "link")
+        })?;
+        watcher.settle_in(&["link"])?;
+        watcher.next_step();
+        lab.outside.create("one/file")?;
+        lab.outside.create("other/new")?;
+        watcher.settle_in(&["link"])?;
+        watcher.saw(created_file("link/new"))?;
+        watcher.never_saw(&touched("link/file"))
+    },
+    ..Case::MUST
+};
+
+const LINK_TO_FILE_IN_TREE: Case = Case {
+    id: "SYM14",
+    name: "link_to_file_in_tree",
+    needs: &[WatchRecursively, FollowSymlinks],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "A link to a file in a tree is an entry like any other, also where links are followed: it is reported \
+             itself, and what happens to the file is not reported under it.",
+    why: "bun#43090, chokidar#696: a consumer has to know which it is, and whoever needs the file watches the \
+          link by its path.",
+    usual_cause: "Some of what leads elsewhere is looked at through the link.",
+    run: |lab| {
+        lab.outside.write("file", "content")?;
+        let file = lab.outside.path("file");
+        for link in ["old", "moving"] {
+            lab.tree.symlink(&file, link)?;
+        }
+        let mut watcher = lab.watch([lab.deep().following_links()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.symlink(&file, "new")?;
+            tree.rename("moving", "renamed")
+        })?;
+        watcher.saw(created("new"))?;
+        watcher.saw(moved_from("moving"))?;
+        watcher.saw(moved_to("renamed"))?;
+        watcher.nothing_else()?;
+        watcher.next_step();
+        watcher.perform(lab.mode, |tree| tree.append(&file, "more"))?;
+        for link in ["old", "new", "renamed"] {
+            watcher.never_saw(&touched(link))?;
+        }
+        watcher.nothing_else()
+    },
+    ..Case::MUST
 };
 
 const ASKED_IN_VAIN: Case = Case {
