@@ -112,10 +112,10 @@ mod tests {
     /// The contract comes before what users expect.
     #[test]
     fn must_is_before_should() {
-        let (next, _) = run(&["CON14", "REC03"], &[], &[]).next.unwrap();
-        assert_eq!(next, "recursion::new_folder_race");
-        let (next, _) = run(&["CON14"], &[], &[]).next.unwrap();
-        assert_eq!(next, "construction::name");
+        let (next, _) = run(&["REC12", "REN01"], &[], &[]).next.unwrap();
+        assert_eq!(next, "renames::within_folder");
+        let (next, _) = run(&["REC12"], &[], &[]).next.unwrap();
+        assert_eq!(next, "recursion::folder_becomes_readable");
     }
 
     #[test]

@@ -199,6 +199,13 @@ impl Tree {
         })
     }
 
+    /// Sets the time of the last modification alone.
+    pub(super) fn set_modified(&self, path: impl AsRef<Path>, time: SystemTime) -> Check {
+        self.make("set the time of modification of", path, |path| {
+            OpenOptions::new().write(true).open(path)?.set_modified(time)
+        })
+    }
+
     /// Exchanges two entries in one step.
     pub(super) fn exchange(&self, one: impl AsRef<Path>, other: impl AsRef<Path>) -> Check {
         let (one, other) = (self.path(one), self.path(other));

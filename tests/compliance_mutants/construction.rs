@@ -32,6 +32,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LosesBeforeFirstPoll>("loses_before_first_poll", &["CON11", "CON15"]),
         entry::<ReportsWhatExists>("reports_what_exists", &["CON12"]),
         entry::<ChangingCapabilities>("changing_capabilities", &["CON13"]),
+        entry::<DeclaresMoreLater>("declares_more_later", &["CON13"]),
+        entry::<NameWithTwoSlashes>("name_with_two_slashes", &["CON14"]),
         entry::<BoundToThread>("bound_to_thread", &["CON16"]),
         entry::<NoRuntimeCheck>("no_runtime_check", &["CON17"]),
         entry::<RuntimeOfItsOwn>("runtime_of_its_own", &["CON17"]),
@@ -92,7 +94,7 @@ macro_rules! mutations {
 
 mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
-    ChangingCapabilities NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
+    ChangingCapabilities DeclaresMoreLater NameWithTwoSlashes NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
@@ -253,6 +255,25 @@ impl Mutation for ChangingCapabilities {
         } else {
             right.without(Capability::EmitOnAccess)
         }
+    }
+}
+
+/// Declares what it has found out in `new` to be possible.
+impl Mutation for DeclaresMoreLater {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        let is_made = MADE.load(Ordering::Relaxed) > 0;
+        if is_made { right } else { right.without(Capability::EmitOnAccess) }
+    }
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        MADE.fetch_add(1, Ordering::Relaxed);
+        made(watches)
+    }
+}
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+impl Mutation for NameWithTwoSlashes {
+    fn name() -> &'static str {
+        "mutants/linux/inotify"
     }
 }
 

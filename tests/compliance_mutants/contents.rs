@@ -23,8 +23,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &[
                 "FIL01", "FIL02", "FIL03", "FIL04", "FIL05", "FIL07", "FIL08", "FIL12", "FIL15",
                 "FIL16", "FIL17", "FIL19", "DIR01", "DIR04", "REC01", "REC13", "REN07", "ACC01",
-                "ACC03", "SAVE06", "HARD01", "HARD04", "NAME05", "META01", "FIL13", "REN12",
-                "SCALE01", "SCALE03", "CONV03",
+                "ACC03", "SAVE06", "HARD01", "HARD04", "NAME05", "META01", "META10", "FIL13",
+                "REN12", "SCALE01", "SCALE03", "CONV03",
             ],
         ),
         entry::<DropsWrites>(
@@ -37,6 +37,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &["META01", "META03", "META04", "META09", "DIR05"],
         ),
         entry::<MetadataAsData>("metadata_as_data", &["META07", "META01"]),
+        entry::<MetadataAsAny>("metadata_as_any", &["META07"]),
+        entry::<NeedsNewerTime>("needs_newer_time", &["META11"]),
+        entry::<NeedsOtherTime>("needs_other_time", &["META11"]),
         entry::<MetadataMasks>("metadata_masks", &["META06"]),
         entry::<EverythingIsAFile>("everything_is_a_file", &["DIR01", "FIL10"]),
         entry::<RemovalComesLast>("removal_comes_last", &["FIL08", "REN05", "SAVE01", "SAVE02"]),
@@ -174,6 +177,12 @@ reports! {
         let is_metadata = is_metadata(&event);
         let data = Event::data(DataChange::Any, event.path.clone());
         reported.push_back(Ok(if is_metadata { data } else { event }));
+    }
+
+    MetadataAsAny = |event, reported| {
+        let is_metadata = is_metadata(&event);
+        let any = Event::modify(ModifyKind::Any, event.path.clone());
+        reported.push_back(Ok(if is_metadata { any } else { event }));
     }
 
     EverythingIsAFile = |event, reported| {
@@ -834,6 +843,44 @@ impl Mutation for DoublesWhatItFinds {
         }
         reported.push_back(Ok(event));
     }
+}
+
+/// Mutations that look at the time of a file to find out whether it was written.
+macro_rules! judge_by_time {
+    ($($(#[$doc:meta])* $name:ident = |$new:ident, $old:ident| $is_written:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                times: HashMap<PathBuf, SystemTime>,
+            }
+            impl Mutation for $name {
+                fn new(watches: Vec<Watch>) -> Made<Self> {
+                    let folders = watches.iter().map(|watch| fs::read_dir(&watch.path));
+                    let files = folders.flatten().flatten().flatten().map(|entry| entry.path());
+                    let time = |path: PathBuf| Some((path.clone(), path.metadata().ok()?.modified().ok()?));
+                    let times = files.filter_map(time).collect();
+                    Ok((InotifyBackend::new(watches)?, Self { times }))
+                }
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    let Ok(mut event) = item else { return };
+                    let time = event.path.metadata().and_then(|metadata| metadata.modified());
+                    if let EventKind::Modify(ModifyKind::Data(_)) = event.kind
+                        && let (Ok($new), Some($old)) = (time, self.times.get(&event.path).copied())
+                        && !$is_written
+                    {
+                        event.kind = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+                    }
+                    reported.push_back(Ok(event));
+                }
+            }
+        )*
+    };
+}
+
+judge_by_time! {
+    NeedsNewerTime = |new, old| new > old;
+    NeedsOtherTime = |new, old| new != old;
 }
 
 /// Loses an event from time to time, of all that are not accesses.

@@ -11,6 +11,10 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
         right
     }
 
+    fn name() -> &'static str {
+        "mutants/inotify"
+    }
+
     fn about(right: About) -> About {
         right
     }
@@ -83,7 +87,7 @@ impl<M: Mutation> Backend for Mutant<M> {
     }
 
     fn name() -> &'static str {
-        "mutants/inotify"
+        M::name()
     }
 
     fn about(&self) -> About {

@@ -368,12 +368,19 @@ const CHANGE_BEFORE_NEW: Case = Case {
 const CAPABILITIES: Case = Case {
     id: "CON13",
     name: "capabilities",
-    checks: "The capabilities are the same at every call, name something to watch, and include \
-             what they imply.",
+    checks: "The name and the capabilities are the same at every call, also once a backend was made, name \
+             something to watch, and include what they imply.",
     why: "A frontend chooses a backend by them, once.",
     usual_cause: "They are computed from the machine's state, or one is left out.",
     run: |lab| {
-        let all: Vec<Capabilities> = (0..3).map(|_| lab.declared().capabilities).collect();
+        let before = lab.declared().name;
+        let mut all: Vec<Capabilities> = (0..3).map(|_| lab.declared().capabilities).collect();
+        drop(lab.watch([lab.anything()?])?);
+        all.push(lab.declared().capabilities);
+        let after = lab.declared().name;
+        ensure(before == after, "the same name at every call", || {
+            format!("{before}, then {after}")
+        })?;
         let first = all[0];
         let different: HashSet<_> = all.into_iter().collect();
         ensure(different.len() == 1, "the same capabilities at every call", || {
@@ -421,7 +428,7 @@ const ABOUT: Case = Case {
 const NAME: Case = Case {
     id: "CON14",
     name: "name",
-    checks: "The backend's name has the form `namespace/platform`.",
+    checks: "The backend's name has the form `namespace/platform`, with one slash and no white space.",
     why: "Frontends list backends by name; two of one name cannot be told apart.",
     usual_cause: "The namespace is left out.",
     run: |lab| {
@@ -432,7 +439,7 @@ const NAME: Case = Case {
         });
         ensure(whole, "a name of the form `namespace/platform`", || format!("it is {name:?}"))
     },
-    ..Case::SHOULD
+    ..Case::MUST
 };
 
 const DEBUG: Case = Case {

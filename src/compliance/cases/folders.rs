@@ -163,7 +163,7 @@ const METADATA: Case = Case {
         ensure(count == 1, "one event for one change", || format!("there were {count}"))?;
         watcher.nothing_else()
     },
-    ..Case::SHOULD
+    ..Case::MUST
 };
 
 const BELOW_IS_NOT_WATCHED: Case = Case {

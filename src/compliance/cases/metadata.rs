@@ -1,6 +1,10 @@
 //! Metadata (META).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fs::{FileTimes, OpenOptions},
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     capability::Capability::WatchFolders,
@@ -8,11 +12,12 @@ use crate::{
         case::{Case, Group},
         environment::Environment,
         expect::{metadata_changed, modified, removed_file, written},
-        failure::{Check, Stop},
+        failure::{Check, Stop, ensure},
         lab::Lab,
         mode::Mode,
         platform,
     },
+    event::{EventKind, ModifyKind},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -28,6 +33,8 @@ pub(super) const GROUP: Group = Group {
         MASKS_NOTHING,
         IS_NO_DATA,
         READ_ONLY,
+        TIME_OF_WRITING,
+        WRITE_IS_DATA,
     ],
 };
 
@@ -171,27 +178,98 @@ const IS_NO_DATA: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "A change of permissions or times alone is never reported as a change of data.",
+    checks: "A change of permissions alone is reported with a kind of metadata, and one of both times at \
+             once never as a change of data.",
     why: "fsnotify#520: everything was built anew for a change of permissions.",
     usual_cause: "All changes are mapped to one kind.",
+    // To set the time of modification alone is a change of data to Linux, see META10.
     run: |lab| {
         tells_metadata(lab)?;
-        lab.tree.write("file", "content")?;
+        lab.tree.write("mode", "content")?;
+        lab.tree.write("times", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
         let hour = Duration::from_secs(3600);
         watcher.perform(lab.mode, |tree| {
-            tree.chmod("file", 0o600)?;
-            tree.set_times("file", SystemTime::now() - hour)
+            tree.chmod("mode", 0o600)?;
+            tree.set_times("times", SystemTime::now() - hour)
         })?;
-        let file = lab.path("file");
-        let data = watcher.events().find(|event| {
-            use crate::event::{EventKind, ModifyKind};
-
-            event.path == file && matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))
+        watcher.saw(metadata_changed("mode"))?;
+        let is_metadata =
+            |kind: EventKind| matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        let is_data = |kind: EventKind| matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
+        let [mode, times] = ["mode", "times"].map(|file| lab.path(file));
+        let wrong = watcher.events().find(|event| {
+            event.path == mode && !is_metadata(event.kind)
+                || event.path == times && is_data(event.kind)
         });
-        crate::compliance::failure::ensure(data.is_none(), "no modify/data", || {
-            format!("there was {data:?}")
-        })
+        ensure(
+            wrong.is_none(),
+            "modify/metadata of tree/mode, no modify/data of tree/times",
+            || {
+                format!(
+                    "there was {}",
+                    wrong.map_or_else(String::new, |event| event.kind.to_string())
+                )
+            },
+        )
+    },
+    ..Case::MUST
+};
+
+const TIME_OF_WRITING: Case = Case {
+    id: "META10",
+    name: "time_of_writing",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "Setting the time of modification alone is reported, as a change of data or of metadata.",
+    why: "`touch -m` makes build tools run. Linux tells it as it tells a write, where setting both times is \
+          a change of attributes.",
+    usual_cause: "The platform is asked for changes of attributes only, or for those of data only.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        let hour = Duration::from_secs(3600);
+        watcher.perform(lab.mode, |tree| tree.set_modified("file", SystemTime::now() - hour))?;
+        watcher.saw(modified("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WRITE_IS_DATA: Case = Case {
+    id: "META11",
+    name: "write_is_data",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A write is never reported as a change of metadata alone, also if the size is the same as before \
+             and the time of modification was set to an older one, or to the same.",
+    why: "Programs that copy files set their times; who reads a file anew goes by what is said of its data.",
+    usual_cause: "States are compared, and what is not newer is taken for unwritten: report what may be \
+                  either as `modify/any`.",
+    run: |lab| {
+        lab.tells_moments()?;
+        for file in ["older", "same"] {
+            lab.tree.write(file, "content")?;
+        }
+        let time = |file: &str| {
+            let metadata = lab.path(file).metadata();
+            metadata.and_then(|metadata| metadata.modified())
+        };
+        let time = time("same").map_err(|error| Stop::Broken(format!("no times: {error}")))?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| {
+            for (file, time) in [("older", time - Duration::from_secs(3600)), ("same", time)] {
+                // One change to those who compare states.
+                tree.make("write with the time kept of", file, |path| {
+                    let mut options = OpenOptions::new();
+                    let mut file = options.write(true).open(path)?;
+                    file.write_all(b"CONTENT")?;
+                    file.set_times(FileTimes::new().set_accessed(time).set_modified(time))
+                })?;
+            }
+            Ok(())
+        })?;
+        ["older", "same"].into_iter().try_for_each(|file| watcher.saw(written(file)))
     },
     ..Case::MUST
 };

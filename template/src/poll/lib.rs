@@ -22,8 +22,9 @@
 //! - There is a look each second, or as often as [`Settings::interval`] or notify's configuration says. Where a look takes long, the
 //!   pause after it is four times as long, so that looking takes a fifth of one core at most. Nothing
 //!   is looked at while nobody reads.
-//! - A file that was written is told from one whose time was set only by its size, or by its content
-//!   if that is [compared](Settings::compare_contents); else it is reported as changed (`modify/any`).
+//! - A file that was written is told from one whose time was set, or of which something was changed that a
+//!   look does not see, only by its size, or by its content if that is
+//!   [compared](Settings::compare_contents); else it is reported as changed (`modify/any`).
 //! - Writes that leave the size as it was are seen by the times of the file. Where these are coarse
 //!   (2 seconds on FAT, one on sshfs), compare contents.
 //! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is

@@ -132,7 +132,10 @@ impl State {
         let metadata = before.attributes.changes(after.attributes).map(ModifyKind::Metadata);
         let mut changes: Vec<_> = data.into_iter().chain(metadata).collect();
         if changes.is_empty() && !is_folder && !rename && before.touched != after.touched {
-            changes.push(ModifyKind::Metadata(MetadataKind::Any));
+            // Of a write whose time was set back, there is no other trace.
+            let is_metadata = self.kind != Kind::File || before.has_content_of(after);
+            let metadata = ModifyKind::Metadata(MetadataKind::Any);
+            changes.push(if is_metadata { metadata } else { ModifyKind::Any });
         }
         changes
     }
@@ -146,19 +149,25 @@ impl PartialEq for State {
 }
 
 impl Details {
+    /// Whether the contents were compared, and are the same.
+    fn has_content_of(&self, new: &Self) -> bool {
+        matches!(
+            (self.content, new.content),
+            (Content::Hash(old), Content::Hash(new)) if old == new
+        )
+    }
+
     fn data_change(&self, new: &Self) -> Option<ModifyKind> {
-        let is_compared = match (self.content, new.content) {
-            (Content::Hash(old), Content::Hash(new)) if old != new => {
-                return Some(ModifyKind::Data(DataChange::Content));
-            }
-            (Content::Hash(_), Content::Hash(_)) => true,
-            _ => false,
-        };
+        if let (Content::Hash(old), Content::Hash(new)) = (self.content, new.content)
+            && old != new
+        {
+            return Some(ModifyKind::Data(DataChange::Content));
+        }
         if self.length != new.length {
             Some(ModifyKind::Data(DataChange::Size))
         } else if self.modified == new.modified {
             None
-        } else if is_compared {
+        } else if self.has_content_of(new) {
             Some(ModifyKind::Metadata(MetadataKind::WriteTime))
         } else {
             // Written, or its time was set.
