@@ -65,6 +65,7 @@ mod mode;
 mod mounts;
 mod open;
 mod panics;
+mod places;
 mod platform;
 mod process;
 mod profile;

@@ -134,7 +134,7 @@ fn is_half(event: &Event, half: RenameMode) -> bool {
     event.kind == EventKind::Modify(ModifyKind::Name(half))
 }
 
-fn is_metadata(event: &Event) -> bool {
+pub(crate) fn is_metadata(event: &Event) -> bool {
     matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)))
 }
 
@@ -268,6 +268,28 @@ reports! {
         reported.push_back(Ok(Event { path: path.into(), ..event }));
     }
 
+    /// Keeps the path of a folder as text.
+    MakesTextOfFolders = |event, reported| {
+        let folder = event.path.parent().map(|folder| folder.to_string_lossy().into_owned());
+        let path = event.path.file_name().map(|name| PathBuf::from(folder.unwrap_or_default()).join(name));
+        let path = path.unwrap_or_default();
+        reported.push_back(Ok(Event { path, ..event }));
+    }
+
+    /// Passes over what is in a hidden folder.
+    HidesInHidden = |event, reported| {
+        let is_hidden = |name: &std::ffi::OsStr| name.as_bytes().starts_with(b".");
+        if !event.path.parent().and_then(Path::file_name).is_some_and(is_hidden) {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    DropsAccesses = |event, reported| {
+        if !matches!(event.kind, EventKind::Access(_)) {
+            reported.push_back(Ok(event));
+        }
+    }
+
     TrimsNames = |event, reported| {
         let mut event = event;
         with_name(&mut event, |name| name.to_string_lossy().trim().to_owned().into());
@@ -365,7 +387,7 @@ impl Mutation for MetadataMasks {
 }
 
 /// Asks for accesses, to make something else of them.
-fn with_accesses<M: Default>(watches: Vec<Watch>) -> Made<M> {
+pub(crate) fn with_accesses<M: Default>(watches: Vec<Watch>) -> Made<M> {
     let watches = watches.into_iter().map(Watch::with_access).collect();
     Ok((InotifyBackend::new(watches)?, M::default()))
 }
@@ -423,7 +445,7 @@ impl Mutation for GhostsOfThePast {
     }
 }
 
-type Made<M> = Result<(InotifyBackend, M), BackendError>;
+pub(crate) type Made<M> = Result<(InotifyBackend, M), BackendError>;
 
 /// Watches no folder below the given one.
 #[derive(Debug, Default)]

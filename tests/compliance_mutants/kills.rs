@@ -16,7 +16,7 @@ use notify_backend_inotify::InotifyBackend;
 use crate::{
     construction, contents,
     mutant::{Mutant, Mutation},
-    streaming,
+    places, streaming,
 };
 
 /// A broken backend and the cases that must catch it.
@@ -152,10 +152,11 @@ const TEXTS: &[&str] = &[
 ];
 
 pub(crate) fn main() -> ExitCode {
-    let entries: Vec<_> = [construction::mutants(), streaming::mutants(), contents::mutants()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let entries: Vec<_> =
+        [construction::mutants(), streaming::mutants(), contents::mutants(), places::mutants()]
+            .into_iter()
+            .flatten()
+            .collect();
     let control = Suite::of::<Mutant<Nothing>>();
     let turn_control = Suite::of::<Mutant<GivesUpItsTurn>>();
     let parts_control = Suite::of::<Mutant<NamesEachPart>>();

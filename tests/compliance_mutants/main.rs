@@ -13,6 +13,8 @@ mod kills;
 #[cfg(target_os = "linux")]
 mod mutant;
 #[cfg(target_os = "linux")]
+mod places;
+#[cfg(target_os = "linux")]
 mod streaming;
 
 #[cfg(target_os = "linux")]

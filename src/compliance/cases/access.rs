@@ -1,6 +1,6 @@
 //! Access events (ACC).
 
-use std::{fs, io::Read as _};
+use std::{fs, io::Read as _, path::Path};
 
 use crate::{
     backend::Watch,
@@ -14,6 +14,8 @@ use crate::{
         failure::{Check, ensure},
         lab::Lab,
         mode::Mode,
+        places,
+        tree::Tree,
         watcher::Watcher,
     },
     error::BackendError,
@@ -38,8 +40,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// The kinds of the access events of `path`.
-fn accesses(lab: &Lab, watcher: &Watcher, path: &str) -> Vec<AccessKind> {
-    let path = lab.path(path);
+fn accesses(watcher: &Watcher, path: &Path) -> Vec<AccessKind> {
     let accesses = watcher.events().filter(|event| event.path == path);
     accesses
         .filter_map(|event| match event.kind {
@@ -66,19 +67,25 @@ const READ: Case = Case {
     why: "fsnotify's scripts op-open, op-read and op-closeread.",
     usual_cause: "The platform is asked for some of the access events only.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat().with_access()])?;
-        watcher
-            .perform(lab.mode, |tree| tree.make("read", "file", |path| fs::read(path).map(drop)))?;
-        let kinds = accesses(lab, &watcher, "file");
-        let open = kinds.iter().copied().position(is_open);
-        let close = kinds.iter().copied().rposition(is_close);
-        let read = kinds.iter().position(|kind| matches!(kind, AccessKind::Read | AccessKind::Any));
-        let ordered = open.is_some() && open <= read && read <= close && close.is_some();
-        ensure(ordered, "access/open, access/read, access/close, in this order", || {
-            format!("{kinds:?}")
-        })?;
-        watcher.nothing_else()
+        let fill = |tree: &Tree| tree.write("file", "content");
+        let (mut watcher, places) = places::watch(lab, Watch::with_access, fill)?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.make("read", "file", |path| fs::read(path).map(drop))
+            })?;
+            let kinds = accesses(&watcher, &place.path("file"));
+            let open = kinds.iter().copied().position(is_open);
+            let close = kinds.iter().copied().rposition(is_close);
+            let is_read = |kind: &AccessKind| matches!(kind, AccessKind::Read | AccessKind::Any);
+            let read = kinds.iter().position(is_read);
+            let ordered = open.is_some() && open <= read && read <= close && close.is_some();
+            let expected = "access/open, access/read, access/close, in this order";
+            let shown = lab.timeline.show(&place.path("file"));
+            ensure(ordered, format!("{expected}, of {shown}"), || format!("{kinds:?}"))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -93,21 +100,25 @@ const WRITTEN: Case = Case {
     why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
     usual_cause: "The two kinds of closing are not told apart.",
     run: |lab| {
-        let mut watcher = lab.watch([lab.flat().with_access()])?;
-        watcher.perform(lab.mode, |tree| tree.write("file", "content"))?;
-        let path = lab.path("file");
-        let kinds: Vec<_> =
-            watcher.events().filter(|event| event.path == path).map(|event| event.kind).collect();
-        let closed = kinds.iter().rposition(|kind| {
-            matches!(kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
-        });
-        let data =
-            kinds.iter().rposition(|kind| matches!(kind, EventKind::Modify(ModifyKind::Data(_))));
-        ensure(
-            closed.is_some() && data < closed,
-            "access/close/write, after the last modify/data",
-            || format!("the kinds were {kinds:?}"),
-        )
+        let (mut watcher, places) = places::watch(lab, Watch::with_access, |_| Ok(()))?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| tree.write("file", "content"))?;
+            let path = place.path("file");
+            let of_file = watcher.events().filter(|event| event.path == path);
+            let kinds: Vec<_> = of_file.map(|event| event.kind).collect();
+            let closed = kinds.iter().rposition(|kind| {
+                matches!(kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
+            });
+            let is_data = |kind: &EventKind| matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
+            let data = kinds.iter().rposition(is_data);
+            let expected = "access/close/write, after the last modify/data";
+            let shown = lab.timeline.show(&path);
+            ensure(closed.is_some() && data < closed, format!("{expected}, of {shown}"), || {
+                format!("the kinds were {kinds:?}")
+            })?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -120,14 +131,21 @@ const EMPTY_FILE_READ: Case = Case {
     why: "fsnotify's script op-all.",
     usual_cause: "An access is taken for a change.",
     run: |lab| {
-        lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat().with_access()])?;
-        lab.tree.make("read", "file", |path| fs::read(path).map(drop))?;
-        watcher.settle()?;
-        let kinds = accesses(lab, &watcher, "file");
-        let both = kinds.iter().copied().any(is_open) && kinds.iter().copied().any(is_close);
-        ensure(both, "access/open and access/close", || format!("{kinds:?}"))?;
-        watcher.nothing_else()
+        let fill = |tree: &Tree| tree.create("file");
+        let (mut watcher, places) = places::watch(lab, Watch::with_access, fill)?;
+        for place in places {
+            watcher.next_step();
+            place.make("read", "file", |path| fs::read(path).map(drop))?;
+            watcher.settle()?;
+            let kinds = accesses(&watcher, &place.path("file"));
+            let both = kinds.iter().copied().any(is_open) && kinds.iter().copied().any(is_close);
+            let shown = lab.timeline.show(&place.path("file"));
+            ensure(both, format!("access/open and access/close, of {shown}"), || {
+                format!("{kinds:?}")
+            })?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -144,12 +162,14 @@ const NOT_ASKED: Case = Case {
     usual_cause: "The platform is asked for all that it has.",
     // That there are none is an invariant; here is the occasion to break it.
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.make("read", "file", |path| fs::read(path).map(drop))?;
-            tree.append("file", "more")?;
-            tree.make("list", "", |path| path.read_dir().map(drop))
+        let fill = |tree: &Tree| tree.write("file", "content");
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        places.iter().try_for_each(|place| {
+            watcher.perform_in(lab.mode, place, |tree| {
+                tree.make("read", "file", |path| fs::read(path).map(drop))?;
+                tree.append("file", "more")?;
+                tree.make("list", "", |path| path.read_dir().map(drop))
+            })
         })
     },
     ..Case::MUST
@@ -224,14 +244,18 @@ const OPENED_TO_WRITE: Case = Case {
     why: "Locks are taken so. Linux reports a file closed after writing, whether or not it was written.",
     usual_cause: "The closing after writing is taken for a change.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.make("open and close", "file", |path| {
-                fs::OpenOptions::new().append(true).open(path).map(drop)
-            })
-        })?;
-        watcher.never_saw(&touched("file"))
+        let fill = |tree: &Tree| tree.write("file", "content");
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.make("open and close", "file", |path| {
+                    fs::OpenOptions::new().append(true).open(path).map(drop)
+                })
+            })?;
+            watcher.never_saw(&touched(place.path("file")))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -258,7 +282,7 @@ const ONLY_WHERE_ASKED: Case = Case {
             tree.make("read", "loud/file", |path| fs::read(path).map(drop))?;
             tree.make("read", "quiet/file", |path| fs::read(path).map(drop))
         })?;
-        let kinds = accesses(lab, &watcher, "loud/file");
+        let kinds = accesses(&watcher, &lab.path("loud/file"));
         ensure(kinds.iter().copied().any(is_open), "access/open of loud/file", || {
             format!("{kinds:?}")
         })

@@ -15,7 +15,8 @@ use crate::{
         failure::{Check, Stop, ensure},
         lab::Lab,
         mode::Mode,
-        platform,
+        places, platform,
+        tree::Tree,
     },
     event::{EventKind, ModifyKind},
 };
@@ -56,11 +57,15 @@ const PERMISSIONS: Case = Case {
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.chmod("file", 0o600))?;
-        watcher.saw(metadata_changed("file"))?;
-        watcher.nothing_else()
+        let (mut watcher, places) =
+            places::watch(lab, |watch| watch, |tree| tree.write("file", "content"))?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| tree.chmod("file", 0o600))?;
+            watcher.saw(metadata_changed(place.path("file")))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -94,11 +99,17 @@ const TIMES: Case = Case {
     why: "notify's set_file_mtime; `touch` makes build tools run.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let (mut watcher, places) =
+            places::watch(lab, |watch| watch, |tree| tree.write("file", "content"))?;
         let hour = Duration::from_secs(3600);
-        watcher.perform(lab.mode, |tree| tree.set_times("file", SystemTime::now() - hour))?;
-        watcher.saw(modified("file"))
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.set_times("file", SystemTime::now() - hour)
+            })?;
+            watcher.saw(modified(place.path("file")))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -114,10 +125,15 @@ const OWNER: Case = Case {
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.make("chown", "file", platform::chown))?;
-        watcher.saw(metadata_changed("file"))
+        let (mut watcher, places) =
+            places::watch(lab, |watch| watch, |tree| tree.write("file", "content"))?;
+        for place in places {
+            watcher.next_step();
+            watcher
+                .perform_in(lab.mode, &place, |tree| tree.make("chown", "file", platform::chown))?;
+            watcher.saw(metadata_changed(place.path("file")))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -156,18 +172,22 @@ const MASKS_NOTHING: Case = Case {
     why: "gradle's changing metadata doesn't mask content change.",
     usual_cause: "Events of one path are merged, and the first one wins.",
     run: |lab| {
-        lab.tree.write("written", "content")?;
-        lab.tree.write("removed", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.chmod("written", 0o600)?;
-            tree.append("written", "more")?;
-            tree.chmod("removed", 0o600)?;
-            tree.remove("removed")
-        })?;
-        watcher.saw(written("written"))?;
-        watcher.saw(removed_file("removed"))?;
-        watcher.nothing_else()
+        let files = ["written", "removed"];
+        let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.chmod("written", 0o600)?;
+                tree.append("written", "more")?;
+                tree.chmod("removed", 0o600)?;
+                tree.remove("removed")
+            })?;
+            watcher.saw(written(place.path("written")))?;
+            watcher.saw(removed_file(place.path("removed")))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -185,33 +205,30 @@ const IS_NO_DATA: Case = Case {
     // To set the time of modification alone is a change of data to Linux, see META10.
     run: |lab| {
         tells_metadata(lab)?;
-        lab.tree.write("mode", "content")?;
-        lab.tree.write("times", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let files = ["mode", "times"];
+        let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
         let hour = Duration::from_secs(3600);
-        watcher.perform(lab.mode, |tree| {
-            tree.chmod("mode", 0o600)?;
-            tree.set_times("times", SystemTime::now() - hour)
-        })?;
-        watcher.saw(metadata_changed("mode"))?;
-        let is_metadata =
-            |kind: EventKind| matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
-        let is_data = |kind: EventKind| matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
-        let [mode, times] = ["mode", "times"].map(|file| lab.path(file));
-        let wrong = watcher.events().find(|event| {
-            event.path == mode && !is_metadata(event.kind)
-                || event.path == times && is_data(event.kind)
-        });
-        ensure(
-            wrong.is_none(),
-            "modify/metadata of tree/mode, no modify/data of tree/times",
-            || {
-                format!(
-                    "there was {}",
-                    wrong.map_or_else(String::new, |event| event.kind.to_string())
-                )
-            },
-        )
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.chmod("mode", 0o600)?;
+                tree.set_times("times", SystemTime::now() - hour)
+            })?;
+            let [mode, times] = files.map(|file| place.path(file));
+            watcher.saw(metadata_changed(&mode))?;
+            let wrong = watcher.events().find(|event| match event.kind {
+                EventKind::Modify(ModifyKind::Metadata(_)) => false,
+                EventKind::Modify(ModifyKind::Data(_)) => event.path == mode || event.path == times,
+                _ => event.path == mode,
+            });
+            let [mode, times] = [mode, times].map(|path| lab.timeline.show(&path));
+            let expected = format!("modify/metadata of {mode}, no modify/data of {times}");
+            ensure(wrong.is_none(), expected, || {
+                wrong.map_or_else(String::new, |event| format!("there was {}", event.kind))
+            })?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -226,12 +243,18 @@ const TIME_OF_WRITING: Case = Case {
           a change of attributes.",
     usual_cause: "The platform is asked for changes of attributes only, or for those of data only.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let (mut watcher, places) =
+            places::watch(lab, |watch| watch, |tree| tree.write("file", "content"))?;
         let hour = Duration::from_secs(3600);
-        watcher.perform(lab.mode, |tree| tree.set_modified("file", SystemTime::now() - hour))?;
-        watcher.saw(modified("file"))?;
-        watcher.nothing_else()
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.set_modified("file", SystemTime::now() - hour)
+            })?;
+            watcher.saw(modified(place.path("file")))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -285,13 +308,16 @@ const READ_ONLY: Case = Case {
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        for read_only in [true, false] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.set_read_only("file", read_only))?;
-            watcher.saw(metadata_changed("file"))?;
-            watcher.nothing_else()?;
+        let (mut watcher, places) =
+            places::watch(lab, |watch| watch, |tree| tree.write("file", "content"))?;
+        for place in places {
+            for read_only in [true, false] {
+                watcher.next_step();
+                watcher
+                    .perform_in(lab.mode, &place, |tree| tree.set_read_only("file", read_only))?;
+                watcher.saw(metadata_changed(place.path("file")))?;
+                watcher.nothing_else()?;
+            }
         }
         Ok(())
     },

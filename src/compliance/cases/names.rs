@@ -4,14 +4,15 @@ use std::path::Path;
 
 use crate::{
     backend::Watch,
-    capability::Capability::{WatchFolders, WatchRecursively},
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{created_file, removed_file},
+        expect::{created_file, created_folder, removed_file},
         failure::{Check, Stop},
         lab::Lab,
         mode::Mode,
+        places,
     },
 };
 
@@ -22,15 +23,40 @@ pub(super) const GROUP: Group = Group {
     cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
 };
 
-/// Files of these names are reported as created and as removed.
+/// Files of these names are reported as created and as removed, and so are files in folders of these names.
 fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
-    let mut watcher = lab.watch([lab.flat()])?;
-    watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.create(name)))?;
-    names.iter().try_for_each(|name| watcher.saw(created_file(name)))?;
-    watcher.next_step();
-    watcher.perform(lab.mode, |tree| names.iter().try_for_each(|name| tree.remove(name)))?;
-    names.iter().try_for_each(|name| watcher.saw(removed_file(name)))?;
-    watcher.nothing_else()
+    let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
+    for place in &places {
+        watcher.next_step();
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().try_for_each(|name| tree.create(name))
+        })?;
+        names.iter().try_for_each(|name| watcher.saw(created_file(place.path(name))))?;
+        watcher.next_step();
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().try_for_each(|name| tree.remove(name))
+        })?;
+        names.iter().try_for_each(|name| watcher.saw(removed_file(place.path(name))))?;
+        watcher.nothing_else()?;
+    }
+    if !lab.has(WatchNewFolders) {
+        return Ok(());
+    }
+    for place in &places {
+        watcher.next_step();
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().try_for_each(|name| {
+                tree.mkdir(name)?;
+                tree.create(name.as_ref().join("file"))
+            })
+        })?;
+        for name in names {
+            watcher.saw(created_folder(place.path(name)))?;
+            watcher.saw(created_file(place.path(name).join("file")))?;
+        }
+        watcher.nothing_else()?;
+    }
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -111,10 +137,12 @@ const LONG: Case = Case {
     usual_cause: "The buffer for the platform's events is smaller than the largest of them.",
     run: |lab| {
         let name = |i: usize| format!("{i:04}{}", "x".repeat(251));
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.create(name(0))?;
-        watcher.settle()?;
-        watcher.saw(created_file(name(0)))?;
+        let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
+        for place in places {
+            place.create(name(0))?;
+            watcher.settle()?;
+            watcher.saw(created_file(place.path(name(0))))?;
+        }
         for i in 1..2000 {
             lab.tree.create(name(i))?;
         }
@@ -141,16 +169,19 @@ const UNICODE_FORMS: Case = Case {
     run: |lab| {
         let composed = "caf\u{e9}-1";
         let decomposed = "cafe\u{301}-2";
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.create(composed)?;
-            tree.create(decomposed)
-        })?;
-        let listed = lab.path("").read_dir();
-        let listed = listed.map_err(|error| Stop::Broken(format!("no listing: {error}")))?;
-        for entry in listed.flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(b"caf") {
-                watcher.saw(created_file(entry.path()))?;
+        let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
+        for place in places {
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                tree.create(composed)?;
+                tree.create(decomposed)
+            })?;
+            let listed = place.path("").read_dir();
+            let listed = listed.map_err(|error| Stop::Broken(format!("no listing: {error}")))?;
+            for entry in listed.flatten() {
+                if entry.file_name().as_encoded_bytes().starts_with(b"caf") {
+                    watcher.saw(created_file(entry.path()))?;
+                }
             }
         }
         Ok(())

@@ -2,11 +2,14 @@
 
 use crate::{
     backend::Watch,
-    capability::Capability::WatchFolders,
+    capability::Capability::{WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{created_file, removed_file, touched},
+        expect::{appeared, created_file, removed_file, touched},
+        failure::Check,
+        places,
+        tree::Tree,
     },
 };
 
@@ -14,7 +17,7 @@ pub(super) const GROUP: Group = Group {
     name: "permissions",
     title: "Permissions",
     guide: "Errors",
-    cases: &[FILE_LOCKED, ROOT_LOCKED, OF_ANOTHER_USER],
+    cases: &[FILE_LOCKED, ROOT_LOCKED, FOLDER_LOCKED, OF_ANOTHER_USER],
 };
 
 const FILE_LOCKED: Case = Case {
@@ -26,15 +29,19 @@ const FILE_LOCKED: Case = Case {
     why: "fsnotify's scripts make-file-unreadable and unreadable-file.",
     usual_cause: "The file is opened to find out what became of it.",
     run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.chmod("file", 0o000)?;
-        watcher.settle()?;
-        watcher.saw(touched("file"))?;
-        lab.tree.remove("file")?;
-        watcher.settle()?;
-        watcher.saw(removed_file("file"))?;
-        watcher.nothing_else()
+        let fill = |tree: &Tree| tree.write("file", "content");
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        for place in places {
+            watcher.next_step();
+            place.chmod("file", 0o000)?;
+            watcher.settle()?;
+            watcher.saw(touched(place.path("file")))?;
+            place.remove("file")?;
+            watcher.settle()?;
+            watcher.saw(removed_file(place.path("file")))?;
+            watcher.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
@@ -60,6 +67,38 @@ const ROOT_LOCKED: Case = Case {
         watcher.settle()?;
         lab.tree.create("root/file")?;
         watcher.saw(touched("root/file"))
+    },
+    ..Case::MUST
+};
+
+const FOLDER_LOCKED: Case = Case {
+    id: "PERM05",
+    name: "folder_locked",
+    needs: &[WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder in a tree that may not be read for a while, be it an old one or one that came later, neither \
+             ends the watching of the others nor is forgotten when it may be read again.",
+    why: "The counterpart of PERM03: a change of permissions for a moment is no reason to stop.",
+    usual_cause: "The folder is given up at the first error, and its readers are not told.",
+    run: |lab| {
+        let fill = |tree: &Tree| tree.mkdir_all("locked/below");
+        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        watcher.allow_errors();
+        let chmod = |mode| places.iter().try_for_each(|place| place.chmod("locked", mode));
+        chmod(0o000)?;
+        watcher.settle()?;
+        places.iter().try_for_each(|place| place.create("beside"))?;
+        watcher.settle()?;
+        places.iter().try_for_each(|place| watcher.saw(created_file(place.path("beside"))))?;
+        chmod(0o700)?;
+        watcher.settle()?;
+        let make = |name: &str| -> Check { places.iter().try_for_each(|place| place.create(name)) };
+        for file in ["locked/file", "locked/below/file"] {
+            make(file)?;
+            watcher.settle()?;
+            places.iter().try_for_each(|place| watcher.saw(appeared(place.path(file))))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -1,6 +1,6 @@
 //! Watching below folders, and folders that appear (REC).
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use super::stream::is_quiet;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         mode::Mode,
         mounts,
         stopwatch::Taken,
+        tree::Tree,
         watcher::Watcher,
     },
     error::StreamError,
@@ -319,27 +320,48 @@ const UNREADABLE_FOLDER: Case = Case {
     name: "unreadable_folder",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder that may not be read does not keep the rest of the tree from being watched, \
-             and is named by an error item, after which the backend is quiet.",
+    checks: "A folder that may not be read, be it there before or moved in later, does not keep the rest of \
+             the tree from being watched, and is named by an error item, after which the backend is quiet.",
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
           nothing could be watched.",
     usual_cause: "The first error of the scan is the answer of `new`; push it to the stream instead.",
     run: |lab| {
-        lab.tree.mkdir_all("locked/below")?;
-        lab.tree.mkdir("open")?;
-        lab.tree.chmod("locked", 0o000)?;
+        // A folder that may not be written cannot be moved: its entry `..` changes.
+        let lock = |tree: &Tree, folder: &str| {
+            tree.mkdir_all(format!("{folder}/below"))?;
+            tree.chmod(folder, 0o200)
+        };
+        lock(&lab.tree, "locked")?;
+        lab.tree.mkdir_all("old/below")?;
+        lock(&lab.tree, "old/below/locked")?;
+        lab.outside.mkdir("moved")?;
+        lock(&lab.outside, "moved/locked")?;
+        lock(&lab.outside, "later")?;
+        lock(&lab.outside, "new")?;
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.allow_errors();
-        lab.tree.create("open/file")?;
-        watcher.settle_in(&["open"])?;
-        watcher.saw(created_file("open/file"))?;
-        let locked = lab.path("locked");
-        let named = watcher.errors().iter().any(|error| match error {
-            StreamError::Unwatched { path, .. } => *path == locked,
-            StreamError::Read { .. } => false,
-        });
-        ensure(named, "an error item Unwatched for tree/locked", || {
-            format!("the stream yielded the errors {:?}", watcher.errors())
+        let mut locked = vec!["locked", "old/below/locked"];
+        let mut open = vec!["", "old", "old/below"];
+        if lab.has(WatchNewFolders) {
+            lab.tree.mkdir("new")?;
+            lab.tree.rename(lab.outside.path("new"), "new/locked")?;
+            lab.tree.rename(lab.outside.path("later"), "old/later")?;
+            lab.tree.rename(lab.outside.path("moved"), "moved")?;
+            locked.extend(["old/later", "new/locked", "moved/locked"]);
+            open.extend(["new", "moved"]);
+        }
+        watcher.settle_in(&open)?;
+        for folder in &open {
+            lab.tree.create(Path::new(folder).join("file"))?;
+        }
+        watcher.settle_in(&open)?;
+        for folder in open {
+            watcher.saw(created_file(Path::new(folder).join("file")))?;
+        }
+        let named: Vec<_> = watcher.errors().iter().filter_map(StreamError::path).collect();
+        let silent = locked.iter().find(|folder| !named.contains(&&*lab.path(folder)));
+        ensure(silent.is_none(), "an error item Unwatched for each locked folder", || {
+            format!("there is none for {silent:?}; the errors are {:?}", watcher.errors())
         })?;
         watcher.drain()?;
         is_quiet(lab, &mut watcher)
