@@ -111,10 +111,16 @@ fn run_mode(
     let before = Holdings::count();
     let mut lab = scene()?;
     let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut lab)));
+    let tasks = match ran {
+        Ok(Ok(())) => lab.expect_no_tasks(patience),
+        // What a case leaves behind that ended early is its own.
+        _ => Ok(()),
+    };
     lab.close();
     if let Some(text) = panics.first() {
         return Err(violates(invariants::NO_PANIC, text));
     }
     ran.unwrap_or_else(|_| Err(Stop::Broken("the case panicked".into())))?;
+    tasks?;
     before.expect_same(patience)
 }

@@ -68,9 +68,9 @@ invariants! {
     PROMPT = "U10": "`poll_next` returns at once",
         "a blocked poll blocks every task of the consumer's thread",
         "a blocking read, lock or scan of folders inside `poll_next`";
-    NO_LEAK = "U11": "when the backend is dropped, its threads and descriptors are gone",
+    NO_LEAK = "U11": "when the backend is dropped, its threads, descriptors and tasks are gone",
         "fsnotify#732 (1400 descriptors for each reload), watchdog#249, listen#353",
-        "a thread is not told to stop, or keeps a clone of what it listens to";
+        "a thread or task is not told to stop, or keeps a clone of what it listens to";
     NO_PANIC = "U12": "nothing panics, in whatever thread",
         "notify#790 aborted its application for a file name",
         "an `unwrap` on something that the outside world decides";

@@ -5,15 +5,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    failure::{Check, Stop, fail},
+    failure::{Check, Stop, fail, violates},
     hearing::Barriers,
-    invariants::Guard,
+    invariants::{self, Guard},
     mode::Mode,
     profile::{Outlook, Profile},
     stopwatch::Stopwatch,
@@ -280,6 +280,24 @@ impl Lab {
     /// How long a call takes by itself.
     pub(super) fn stopwatch(&self) -> &Stopwatch {
         &self.stopwatch
+    }
+
+    /// Fails if a task is left in the runtime once all backends are dropped, and stays there for as long
+    /// as `patience`.
+    pub(super) fn expect_no_tasks(&self, patience: Duration) -> Check {
+        let deadline = Instant::now() + patience;
+        loop {
+            // A task that is aborted ends when its turn comes.
+            self.runtime.block_on(tokio::task::yield_now());
+            let tasks = self.runtime.metrics().num_alive_tasks();
+            if tasks == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let left = format!("left were {tasks} tasks in the Tokio runtime");
+                return Err(violates(invariants::NO_LEAK, left));
+            }
+        }
     }
 
     /// Ends the runtime, in bounded time. What the backend left in it ends with it.

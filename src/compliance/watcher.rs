@@ -58,6 +58,8 @@ pub(super) struct Watcher {
     created: HashSet<PathBuf>,
     /// Where losses were reported: an empty path stands for everything.
     missed: HashSet<PathBuf>,
+    /// How many events were lost by what was said; nothing where a loss was said without a number.
+    lost: Option<u64>,
     ended: bool,
     /// How many items were read.
     items: usize,
@@ -129,6 +131,7 @@ impl Watcher {
             may_fail: false,
             created: HashSet::new(),
             missed: HashSet::new(),
+            lost: Some(0),
             ended: false,
             items: 0,
             meters,
@@ -673,6 +676,23 @@ impl Watcher {
         !self.missed.is_empty()
     }
 
+    /// How many events were lost by what was reported, if that is known.
+    pub(super) fn lost(&self) -> Option<u64> {
+        self.lost
+    }
+
+    /// Reads until a loss is reported, and no further, or else until everything is that was changed
+    /// before. Returns whether a loss was.
+    pub(super) fn read_to_loss(&mut self) -> Check<bool> {
+        let mut waited = self.touch_anchors(None)?;
+        self.read_until(self.profile.deadline(), |_, item| {
+            waited.retain(|path| !item.is_some_and(|item| is_about(item, path)));
+            let is_loss = matches!(item, Some(Ok(Event { kind: EventKind::Missed(_), .. })));
+            is_loss || waited.is_empty()
+        })?;
+        Ok(self.has_missed())
+    }
+
     /// Whether a loss was reported that concerns all that is in `folder`.
     pub(super) fn has_missed_in(&self, folder: &Path) -> bool {
         self.missed.iter().any(|part| folder.starts_with(part))
@@ -799,8 +819,10 @@ impl Watcher {
                 if let Some(mirror) = &mut self.mirror {
                     mirror.told(&event);
                 }
-                if let EventKind::Missed(_) = event.kind {
+                if let EventKind::Missed(count) = event.kind {
                     self.missed.insert(event.path.clone());
+                    self.lost =
+                        self.lost.zip(count).map(|(all, count)| all + u64::from(count.get()));
                 }
                 if let EventKind::Create(_) = event.kind {
                     self.created.insert(event.path.clone());

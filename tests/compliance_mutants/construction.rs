@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fs, io,
+    fs, future, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     sync::atomic::{AtomicUsize, Ordering},
     thread::{self, ThreadId},
@@ -54,6 +54,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<AccessNever>("access_never", &["ACC01", "ACC02", "ACC03"]),
         entry::<AccessForAll>("access_for_all", &["ACC08"]),
         entry::<LeaksDescriptor>("leaks_descriptor", &["RES01"]),
+        entry::<LeaksTask>("leaks_task", &["RES01"]),
         entry::<LeaksOnError>("leaks_on_error", &["RES02"]),
         entry::<LeaksMemory>("leaks_memory", &["RES03", "REN11"]),
         entry::<Inherited>("inherited", &["STR15"]),
@@ -96,7 +97,7 @@ mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
     ChangingCapabilities DeclaresMoreLater NameWithTwoSlashes NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
-    AccessForAll LeaksDescriptor LeaksOnError TouchesTree PanicsInThread
+    AccessForAll LeaksDescriptor LeaksTask LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
     BlamesFolderAbove WatchesRemovedFolder
 }
@@ -485,6 +486,16 @@ impl Mutation for AccessForAll {
 impl Mutation for LeaksDescriptor {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         std::mem::forget(fs::File::open("/dev/null"));
+        made(watches)
+    }
+}
+
+/// Leaves a task in the runtime that waits for ever.
+impl Mutation for LeaksTask {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(future::pending::<()>());
+        }
         made(watches)
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     ffi::OsString,
     fs,
+    num::NonZeroU32,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     time::SystemTime,
 };
@@ -89,6 +90,12 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LossWithoutNeed>("loss_without_need", &["FIL01"]),
         entry::<LossElsewhere>("loss_elsewhere", &["OVF01"]),
         entry::<LossOfFirst>("loss_of_first", &["OVF11"]),
+        entry::<CountsTooMany>("counts_too_many", &["OVF01"]),
+        entry::<CountsTooFew>("counts_too_few", &["OVF01"]),
+        entry::<ThrowsRestAway>("throws_rest_away", &["OVF12"]),
+        entry::<NoFilesAfterLoss>("no_files_after_loss", &["OVF13"]),
+        entry::<NoLinksAfterLoss>("no_links_after_loss", &["OVF13"]),
+        entry::<RootsGoneInLoss>("roots_gone_in_loss", &["OVF13"]),
         entry::<DeadAfterLoss>("dead_after_loss", &["OVF02"]),
         entry::<FlatAfterLoss>("flat_after_loss", &["OVF03"]),
         entry::<NoRemovalsAfterLoss>("no_removals_after_loss", &["OVF04"]),
@@ -338,6 +345,23 @@ reports! {
             event.path = "/no/such/folder".into();
         }
         reported.push_back(Ok(event));
+    }
+
+    CountsTooMany = |event, reported| {
+        let is_loss = matches!(event.kind, EventKind::Missed(_));
+        reported.push_back(Ok(if is_loss { Event::missed(NonZeroU32::new(u32::MAX)) } else { event }));
+    }
+
+    CountsTooFew = |event, reported| {
+        let is_loss = matches!(event.kind, EventKind::Missed(_));
+        reported.push_back(Ok(if is_loss { Event::missed(NonZeroU32::new(1)) } else { event }));
+    }
+
+    /// Does not say of a folder that it is gone, since it has not heard of that.
+    RootsGoneInLoss = |event, reported| {
+        if !(is_removal(&event) && event.path.ends_with("gone")) {
+            reported.push_back(Ok(event));
+        }
     }
 
     Doubles = |event, reported| {
@@ -846,6 +870,10 @@ after_loss! {
     /// Does not look for folders that were made meanwhile.
     FlatAfterLoss = |event| is_sentinel(&event.path) || !event.path.to_string_lossy().contains("/new-");
     NoRemovalsAfterLoss = |event| !is_removal(&event);
+    /// Does not watch a file that has taken the place of another.
+    NoFilesAfterLoss = |event| !event.path.ends_with("files/file");
+    /// Does not look where a link leads.
+    NoLinksAfterLoss = |event| !event.path.ends_with("link/file");
 }
 
 /// Tells of the files that a look at a new folder finds, and again when the platform tells of them.
@@ -864,6 +892,22 @@ impl Mutation for DoublesWhatItFinds {
             self.found.extend(entries.map(|entry| entry.path()).filter(|path| path.is_file()));
         }
         reported.push_back(Ok(event));
+    }
+}
+
+/// Throws away what comes right behind the loss, and takes it for a part of it.
+#[derive(Debug, Default)]
+pub(crate) struct ThrowsRestAway {
+    throws_away: bool,
+}
+impl Mutation for ThrowsRestAway {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        self.throws_away &= !is_sentinel(&event.path);
+        if !self.throws_away {
+            self.throws_away = matches!(event.kind, EventKind::Missed(_));
+            reported.push_back(Ok(event));
+        }
     }
 }
 

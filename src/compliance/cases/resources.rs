@@ -30,7 +30,8 @@ pub(super) const GROUP: Group = Group {
 const NOTHING_LEFT: Case = Case {
     id: "RES01",
     name: "nothing_left",
-    checks: "After 100 backends were made, polled and dropped, no thread or descriptor is left.",
+    checks: "After 100 backends were made, polled and dropped, no thread, descriptor or task of the \
+             runtime is left.",
     why: "fsnotify#3, fsnotify#732, watchdog#249, listen#353, rb-inotify#26, watchman#27.",
     usual_cause: "A descriptor, thread or task is kept alive by a clone that it holds itself.",
     // The process of a case is checked for leaks at its end.
