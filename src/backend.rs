@@ -145,7 +145,7 @@ impl Debug for Watch {
 }
 
 /// What a backend is called, and what it promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct About {
     /// As [`Backend::name`].
@@ -378,7 +378,7 @@ pub trait Backend:
 /// use notify_backend::{check_watches, prelude::*};
 ///
 /// let watches = ["/", "/no/such/file", "/nor/this"].map(Watch::recursive);
-/// assert!(matches!(check_watches(&watches), Err(BackendError::NoRuntime)));
+/// assert!(matches!(check_watches(&watches), Err(BackendError::NoRuntime { .. })));
 ///
 /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// let error = runtime.block_on(async { check_watches(&watches) }).unwrap_err();
@@ -391,7 +391,7 @@ pub trait Backend:
 /// [`BackendError::NoRuntime`] outside a Tokio runtime, [`BackendError::NotFound`] with every path
 /// that does not exist.
 pub fn check_watches(watches: &[Watch]) -> Result<(), BackendError> {
-    Handle::try_current().map_err(|_| BackendError::NoRuntime)?;
+    Handle::try_current().map_err(|_| BackendError::no_runtime())?;
     check_paths(watches)
 }
 

@@ -68,7 +68,7 @@ use crate::{
 /// # Ok::<_, BackendError>(())
 /// ```
 #[derive(Debug)]
-pub struct FirstOf<C> {
+pub struct FirstOf<C: Candidates> {
     // Makes a `Sync` type of one that is not; it is locked for an instant at most.
     backend: Mutex<Box<dyn Backend>>,
     candidates: PhantomData<fn() -> C>,
@@ -147,6 +147,11 @@ impl<C: Candidates> Stream for FirstOf<C> {
 }
 
 /// The tuples of backends, of one to six.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no choice of backends",
+    label = "not a tuple of one to six backends",
+    note = "write `FirstOf<(Best, Next)>`, or `FirstOf<(Only,)>`; one that a maker makes is `Made<Maker>`"
+)]
 pub trait Candidates: sealed::List + Debug + 'static {}
 
 type Taken = Result<Box<dyn Backend>, BackendError>;

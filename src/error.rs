@@ -65,15 +65,15 @@ pub enum BackendError {
         paths: Vec<PathBuf>,
     },
 
-    /// The process may not watch the path.
+    /// The process may not watch the paths.
     ///
     /// Return it for a watched path itself; below one, it is the cause of a
     /// [`StreamError::Unwatched`]. A frontend may leave the path out, or tell the user.
-    #[error("permission denied: {}{}; run with the rights to read it, or leave it out", OneLine(.path), InFolder(.folder))]
+    #[error("permission denied: {}{}; run with the rights to read it, or leave it out", Paths(.paths), InFolder(.folder))]
     #[non_exhaustive]
     PermissionDenied {
-        /// The path that may not be watched.
-        path: PathBuf,
+        /// The paths that may not be watched.
+        paths: Vec<PathBuf>,
         /// The folder that it is in, where it is that which may not be read: a file may be watched by way of
         /// its folder ([`with_folder`](Self::with_folder)).
         folder: Option<PathBuf>,
@@ -84,11 +84,11 @@ pub enum BackendError {
     /// Return it with the setting that has to be raised, if it is known
     /// ([`with_limit`](Self::with_limit)). A frontend may tell the user, who has to raise it or to
     /// watch less, or fall back to a backend that polls.
-    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", OneLine(.path))]
+    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", Paths(.paths))]
     #[non_exhaustive]
     WatchLimit {
-        /// The path whose watch was refused.
-        path: PathBuf,
+        /// The paths whose watches were refused.
+        paths: Vec<PathBuf>,
         /// The limit, as far as the backend knows it.
         limit: Limit,
     },
@@ -99,11 +99,11 @@ pub enum BackendError {
     /// Return it with the setting for instances, if there is one
     /// ([`with_limit`](Self::with_limit)). A frontend may use one backend for all its paths instead
     /// of one for each, tell the user, or fall back to a backend that polls.
-    #[error("too many watchers or open files to watch {}; close some, or raise {limit} or the number of open files", OneLine(.path))]
+    #[error("too many watchers or open files{}; close some, or raise {limit} or the number of open files", ToWatch(.paths))]
     #[non_exhaustive]
     InstanceLimit {
-        /// The path that was to be watched.
-        path: PathBuf,
+        /// The paths that were to be watched; none where the backend itself could not be made.
+        paths: Vec<PathBuf>,
         /// The limit, as far as the backend knows it.
         limit: Limit,
     },
@@ -113,11 +113,11 @@ pub enum BackendError {
     ///
     /// Return it also for a path below a recursively watched one, which is no watch of its own. A
     /// frontend may take it as done, or as a mistake in its own bookkeeping.
-    #[error("not watched: {}; name the path as it was given when it was added", OneLine(.path))]
+    #[error("not watched: {}; name the path as it was given when it was added", Paths(.paths))]
     #[non_exhaustive]
     NotWatched {
         /// The path that was given.
-        path: PathBuf,
+        paths: Vec<PathBuf>,
     },
 
     /// The backend was made outside a Tokio runtime.
@@ -127,6 +127,7 @@ pub enum BackendError {
     #[error(
         "no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()"
     )]
+    #[non_exhaustive]
     NoRuntime,
 
     /// The stream has ended, and watches nothing any more.
@@ -134,6 +135,7 @@ pub enum BackendError {
     /// Return it from [`watch`](crate::Backend::watch) and [`unwatch`](crate::Backend::unwatch) once
     /// the stream has yielded `None`. A frontend has to make a new backend.
     #[error("the stream of events has ended; make a new backend")]
+    #[non_exhaustive]
     Ended,
 
     /// The backend is not written yet: what a new backend starts with.
@@ -165,11 +167,11 @@ pub enum BackendError {
     ///
     /// Return it for what no other variant says. A frontend may leave the path out or try again
     /// later; it cannot know more.
-    #[error("failed to watch {}: {}", OneLine(.path), Said(.error))]
+    #[error("failed to watch {}: {}", Paths(.paths), Said(.error))]
     #[non_exhaustive]
     Io {
-        /// The path concerned.
-        path: PathBuf,
+        /// The paths concerned.
+        paths: Vec<PathBuf>,
         /// What the operating system said.
         error: io::Error,
     },
@@ -208,7 +210,19 @@ impl BackendError {
 
     /// Says that `path` is not watched under this spelling.
     pub fn not_watched(path: impl Into<PathBuf>) -> Self {
-        Self::NotWatched { path: path.into() }
+        Self::NotWatched { paths: vec![path.into()] }
+    }
+
+    /// Says that there is no Tokio runtime, and the backend needs one.
+    #[must_use]
+    pub const fn no_runtime() -> Self {
+        Self::NoRuntime
+    }
+
+    /// Says that the stream has ended.
+    #[must_use]
+    pub const fn ended() -> Self {
+        Self::Ended
     }
 
     /// Says that `what` is still to be written.
@@ -249,7 +263,7 @@ impl BackendError {
         )
     }
 
-    /// Says what the operating system's `error` means for `path`.
+    /// Says what the operating system's `error` means for `path`; an empty path is none.
     ///
     /// | error | variant |
     /// |---|---|
@@ -265,13 +279,16 @@ impl BackendError {
     /// Where something other than the operating system refuses a path, such as a daemon, make the
     /// error of a kind: `io::ErrorKind::PermissionDenied.into()`.
     pub fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
-        let path = path.into();
+        let paths = Some(path.into()).filter(|path: &PathBuf| !path.as_os_str().is_empty());
+        let paths: Vec<_> = paths.into_iter().collect();
         match error.kind() {
-            io::ErrorKind::NotFound => Self::NotFound { paths: vec![path] },
-            io::ErrorKind::PermissionDenied => Self::PermissionDenied { path, folder: None },
-            io::ErrorKind::StorageFull => Self::WatchLimit { path, limit: Limit::UNKNOWN },
-            _ if is_descriptor_limit(&error) => Self::InstanceLimit { path, limit: Limit::UNKNOWN },
-            _ => Self::Io { path, error },
+            io::ErrorKind::NotFound => Self::NotFound { paths },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { paths, folder: None },
+            io::ErrorKind::StorageFull => Self::WatchLimit { paths, limit: Limit::UNKNOWN },
+            _ if is_descriptor_limit(&error) => {
+                Self::InstanceLimit { paths, limit: Limit::UNKNOWN }
+            }
+            _ => Self::Io { paths, error },
         }
     }
 
@@ -314,35 +331,35 @@ impl BackendError {
         self
     }
 
-    /// The paths concerned; none for an error that is not about a path.
+    /// Returns the paths concerned; none for an error that is not about a path.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
+        self.list()
+    }
+
+    fn list(&self) -> &Vec<PathBuf> {
         match self {
             Self::NotFound { paths }
             | Self::NotSupported { paths, .. }
-            | Self::Unavailable { paths, .. } => paths,
-            Self::PermissionDenied { path, .. }
-            | Self::WatchLimit { path, .. }
-            | Self::InstanceLimit { path, .. }
-            | Self::NotWatched { path }
-            | Self::Io { path, .. } => std::slice::from_ref(path),
-            Self::NoRuntime | Self::Ended | Self::NotImplemented { .. } => &[],
+            | Self::PermissionDenied { paths, .. }
+            | Self::WatchLimit { paths, .. }
+            | Self::InstanceLimit { paths, .. }
+            | Self::NotWatched { paths }
+            | Self::Unavailable { paths, .. }
+            | Self::Io { paths, .. } => paths,
+            Self::NoRuntime | Self::Ended | Self::NotImplemented { .. } => const { &Vec::new() },
         }
     }
 
     /// The bytes that its paths and texts take on the heap.
     fn heap_bytes(&self) -> usize {
-        let lists = match self {
-            Self::NotFound { paths } | Self::NotSupported { paths, .. } => {
-                paths.capacity() * size_of::<PathBuf>()
-            }
-            Self::Unavailable { reason, paths } => {
-                reason.capacity() + paths.capacity() * size_of::<PathBuf>()
-            }
+        let more = match self {
+            Self::Unavailable { reason, .. } => reason.capacity(),
             Self::PermissionDenied { folder: Some(folder), .. } => folder.capacity(),
             _ => 0,
         };
-        lists + self.paths().iter().map(PathBuf::capacity).sum::<usize>()
+        let list = self.list().capacity() * size_of::<PathBuf>();
+        more + list + self.paths().iter().map(PathBuf::capacity).sum::<usize>()
     }
 }
 
@@ -437,6 +454,15 @@ struct Where<'a>(&'a [PathBuf]);
 impl fmt::Display for Where<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { f.write_str("here") } else { write!(f, "at {}", Paths(self.0)) }
+    }
+}
+
+/// What was to be watched, after a reason that may concern no path.
+struct ToWatch<'a>(&'a [PathBuf]);
+
+impl fmt::Display for ToWatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " to watch {}", Paths(self.0)) }
     }
 }
 

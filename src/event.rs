@@ -1,12 +1,12 @@
 //! What an [`Event`] is made of: the inner kinds of its [`EventKind`], and its [`Attrs`].
 
 mod attrs;
+#[cfg(feature = "serde")]
+pub mod format;
 pub(crate) mod kind;
 mod notify;
 pub(crate) mod one;
 mod parse;
-#[cfg(feature = "serde")]
-pub mod serde;
 #[cfg(test)]
 mod tests;
 

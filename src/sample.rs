@@ -42,7 +42,7 @@
 //!
 //! - `{"ready":true,"backend":"acme/acme","capabilities":["WatchFolders"]}` comes first. It says
 //!   that the watch is in place: every change from now on is reported.
-//! - An event has the fields that [`event::serde`](crate::event::serde) lists:
+//! - An event has the fields that [`event::format`](crate::event::format) lists:
 //!   `{"kind":"modify/name/from","path":"/srv/old","tracker":7}`.
 //! - An error is `{"error":"…","path":"…"}`, without `path` if it is about none, and with
 //!   `path_bytes` or `path_wide` as an event has them.

@@ -106,7 +106,7 @@ fn what_cannot_be_read() {
     assert_snapshot!(refusal::<Event>(r#"{"path":"/a"}"#), @"missing field `kind` at line 1 column 13");
     assert_snapshot!(refusal::<Event>(r#"{"kind":"missed","count":0}"#), @"invalid value: integer `0`, expected a nonzero u32 at line 1 column 26");
     assert_snapshot!(refusal::<EventKind>(r#""missed count=0""#), @r#"unknown event kind "missed count=0"; kinds are spelled as in `EventKind::ALL`, e.g. `create/file`"#);
-    assert_snapshot!(refusal::<Tracker>("0"), @"invalid value: integer `0`, expected a nonzero usize at line 1 column 1");
+    assert_snapshot!(refusal::<Tracker>("0"), @"invalid value: integer `0`, expected a nonzero u64 at line 1 column 1");
     assert_snapshot!(refusal::<Capabilities>(r#"["WatchFile"]"#), @"unknown variant `WatchFile`, expected one of `EmitOnAccess`, `FollowSymlinks`, `TrackRelated`, `WatchEntireFilesystem`, `WatchFiles`, `WatchFolders`, `WatchNewFolders`, `WatchRecursively`, `WatchNetworkedFilesystem`, `ChangeWatches` at line 1 column 12");
 }
 
@@ -125,7 +125,7 @@ fn events() -> impl Strategy<Value = Event> {
         any::<NonZeroU32>().prop_map(|count| EventKind::Missed(Some(count))),
     ];
     let text = || option::of(any::<String>());
-    (kind, any::<Vec<u8>>(), any::<usize>(), text(), text()).prop_map(
+    (kind, any::<Vec<u8>>(), any::<u64>(), text(), text()).prop_map(
         |(kind, bytes, tracker, info, source)| {
             let mut event = Event::new(kind, path(&bytes)).with_tracker(Tracker::new(tracker));
             event.attrs.set_info(info);

@@ -44,7 +44,7 @@ pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) ->
     let is_deaf = patience.as_millis() < profile.patience.as_millis();
     let outlook = if is_deaf { Outlook::Deaf } else { Outlook::Good };
     let profile = Profile { outlook, ..profile.patience(patience) };
-    let verdict = run_here(listed, subject, profile, &folder, limit, &figures);
+    let verdict = run_here(listed, &subject, &profile, &folder, limit, &figures);
     let (figures, barriers) = (figures.take(), figures.barriers());
     write_answer(&folder, &Outcome { verdict, figures, barriers });
     true
@@ -60,8 +60,8 @@ pub(super) fn write_answer(folder: &Path, outcome: &Outcome) {
 /// Runs a case in this process, once for each of its modes.
 fn run_here(
     listed: Listed,
-    subject: Subject,
-    profile: Profile,
+    subject: &Subject,
+    profile: &Profile,
     folder: &Path,
     limit: Duration,
     figures: &Figures,

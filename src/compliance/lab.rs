@@ -81,8 +81,8 @@ impl Lab {
     /// A scene in `folder`, which exists and is empty.
     pub(super) fn new(
         folder: &Path,
-        subject: Subject,
-        profile: Profile,
+        subject: &Subject,
+        profile: &Profile,
         mode: Mode,
         timeline: &Timeline,
         figures: &Figures,
@@ -96,9 +96,9 @@ impl Lab {
             outside: tree("outside")?,
             lighthouse: tree("lighthouse")?,
             mode,
-            profile,
+            profile: profile.clone(),
             timeline: timeline.clone(),
-            subject,
+            subject: subject.clone(),
             history: history.clone(),
             figures: figures.clone(),
             runtime: Rc::new(runtime),
@@ -112,8 +112,8 @@ impl Lab {
     }
 
     /// The backend's type, for cases that make it in their own way.
-    pub(super) fn subject(&self) -> Subject {
-        self.subject
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// What the backend's type declares.
@@ -199,7 +199,7 @@ impl Lab {
         let watches = watches.into();
         match self.make(watches.clone()) {
             Err(error) => Ok(Err(error)),
-            Ok(made) => self.watcher(made, self.capabilities(), self.profile, &watches).map(Ok),
+            Ok(made) => self.watcher(made, self.capabilities(), &self.profile, &watches).map(Ok),
         }
     }
 
@@ -217,7 +217,7 @@ impl Lab {
 
     /// Makes the backend that the one under test is compared with, if there is any.
     pub(super) fn watch_with_other(&self, watches: &[Watch]) -> Check<Watcher> {
-        let Some(Other { new, declared, profile }) = self.subject.other else {
+        let Some(Other { new, declared, profile }) = &self.subject.other else {
             return Err(Stop::Ignored("there is no other backend: see `Suite::beside`".into()));
         };
         let entered = self.runtime.enter();
@@ -231,14 +231,15 @@ impl Lab {
         &self,
         backend: Box<dyn Backend>,
         capabilities: Capabilities,
-        profile: Profile,
+        profile: &Profile,
         watches: &[Watch],
     ) -> Check<Watcher> {
         let guard = Guard::new(capabilities, self.timeline.clone(), self.history.clone());
         let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
         let tree = self.tree.clone();
         let meters = Meters { stopwatch: self.stopwatch.clone(), figures: self.figures.clone() };
-        let mut made = Watcher::new(backend, runtime, timeline, profile, tree, guard, meters);
+        let mut made =
+            Watcher::new(backend, runtime, timeline, profile.clone(), tree, guard, meters);
         watches.iter().try_for_each(|watch| made.added(watch))?;
         Ok(made)
     }

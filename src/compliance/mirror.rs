@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn how_a_consumer_reads_follows_from_the_profile() {
         let lossless = Profile::default();
-        let sampled = lossless.sampled(std::time::Duration::ZERO);
+        let sampled = lossless.clone().sampled(std::time::Duration::ZERO);
         assert_eq!(Reading::of(&lossless), AtOnce);
         assert_eq!(Reading::of(&lossless.pairs_renames(false)), AtOnce);
         assert_eq!(Reading::of(&sampled), TrustingRemovals);

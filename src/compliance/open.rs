@@ -13,7 +13,7 @@ use super::{
 use crate::capability::{Capabilities, Capability};
 
 /// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
-pub(super) fn points(subject: Subject, entries: &[Entry]) -> Vec<String> {
+pub(super) fn points(subject: &Subject, entries: &[Entry]) -> Vec<String> {
     let mut points = Vec::new();
     if subject.about().name.starts_with("your-namespace/") {
         let name = subject.about().name;
@@ -195,19 +195,19 @@ mod tests {
 
     #[test]
     fn namespace_of_the_template() {
-        let open = points(subject("your-namespace/acme"), &[]);
+        let open = points(&subject("your-namespace/acme"), &[]);
         assert_eq!(open, ["the backend's name is your-namespace/acme: put your account there"]);
-        assert!(points(subject("acme/acme"), &[]).is_empty());
+        assert!(points(&subject("acme/acme"), &[]).is_empty());
     }
 
     #[test]
     fn declared_and_not_tested() {
         let subject = subject("acme/acme");
-        assert!(points(subject, &run(&[])).is_empty());
-        let open = points(subject, &run(&["renames"]));
+        assert!(points(&subject, &run(&[])).is_empty());
+        let open = points(&subject, &run(&["renames"]));
         assert_eq!(open, ["TrackRelated is declared, but no case that tests it was run here"]);
         let all: Vec<_> = cases::GROUPS.iter().map(|group| group.name).collect();
-        assert_eq!(points(subject, &run(&all)).len(), 2);
+        assert_eq!(points(&subject, &run(&all)).len(), 2);
     }
 
     #[test]

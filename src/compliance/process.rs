@@ -67,7 +67,7 @@ impl From<Verdict> for Outcome {
 /// longer than `limit`.
 pub(super) fn run(
     listed: Listed,
-    subject: Subject,
+    subject: &Subject,
     patience: Duration,
     limit: Duration,
 ) -> Outcome {
@@ -79,7 +79,7 @@ pub(super) fn run(
 
 fn try_run(
     listed: Listed,
-    subject: Subject,
+    subject: &Subject,
     patience: Duration,
     limit: Duration,
 ) -> io::Result<Outcome> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// let profile = Profile::default().sampled(Duration::from_millis(50)).pairs_renames(false);
 /// # let _ = profile;
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     pub(super) latency: Duration,

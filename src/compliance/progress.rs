@@ -21,7 +21,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Of a backend that cannot be made yet.
-    pub(super) fn at_the_start(subject: Subject) -> Self {
+    pub(super) fn at_the_start(subject: &Subject) -> Self {
         let can_run = |listed: &Listed| {
             let case = listed.case;
             let gate = case.gate(subject.about().capabilities);

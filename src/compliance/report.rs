@@ -148,13 +148,18 @@ impl ScoreCard {
 
     /// Writes the score card beside each other as Markdown and as JSON: `file` with the extensions
     /// `md` and `json`.
-    pub(super) fn write(&self, file: &Path, subject: Subject, remarks: &Remarks) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        file: &Path,
+        subject: &Subject,
+        remarks: &Remarks,
+    ) -> io::Result<()> {
         fs::write(file.with_extension("md"), self.markdown(subject, remarks))?;
         let json = serde_json::to_string_pretty(&self.json(subject, remarks))?;
         fs::write(file.with_extension("json"), json + "\n")
     }
 
-    fn markdown(&self, subject: Subject, remarks: &Remarks) -> String {
+    fn markdown(&self, subject: &Subject, remarks: &Remarks) -> String {
         let entries = self.entries();
         let name = subject.about().name;
         let mut text = format!("## Compliance of `{name}`\n\n");
@@ -197,7 +202,7 @@ impl ScoreCard {
         text
     }
 
-    fn json(&self, subject: Subject, remarks: &Remarks) -> serde_json::Value {
+    fn json(&self, subject: &Subject, remarks: &Remarks) -> serde_json::Value {
         let cases: Vec<_> = self
             .entries()
             .into_iter()

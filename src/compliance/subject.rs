@@ -11,7 +11,7 @@ use crate::{
 type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;
 
 /// What the suite needs of a backend's type.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Subject {
     /// The type's path, which tells backends apart that share a test program.
     pub(super) type_name: fn() -> &'static str,
@@ -25,7 +25,7 @@ pub(super) struct Subject {
 }
 
 /// Another backend, which is right.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Other {
     pub(super) new: New,
     pub(super) declared: fn() -> About,
@@ -44,7 +44,7 @@ impl Subject {
     }
 
     /// The same, beside the backend `B`.
-    pub(super) const fn beside<B: Backend>(mut self, profile: Profile) -> Self {
+    pub(super) fn beside<B: Backend>(mut self, profile: Profile) -> Self {
         let Self { new, declared, .. } = Self::of::<B>();
         self.other = Some(Other { new, declared, profile });
         self
@@ -52,7 +52,7 @@ impl Subject {
 
     /// What it is judged by.
     pub(super) fn about(&self) -> About {
-        self.said.unwrap_or_else(self.declared)
+        self.said.clone().unwrap_or_else(self.declared)
     }
 }
 

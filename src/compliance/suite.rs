@@ -180,17 +180,17 @@ impl Suite {
             let progress = if is_written {
                 Progress::of(&entries)
             } else {
-                Progress::at_the_start(self.subject)
+                Progress::at_the_start(&self.subject)
             };
             remarks.progress = Some(progress);
-            remarks.open = open::points(self.subject, &entries);
+            remarks.open = open::points(&self.subject, &entries);
         }
         if entries.len() > 1 {
             println!("{}", card.text(&remarks.advice));
         }
         print!("{remarks}");
         if let Some(file) = report
-            && let Err(error) = card.write(&file, self.subject, &remarks)
+            && let Err(error) = card.write(&file, &self.subject, &remarks)
         {
             println!("failed to write the report {}: {error}", file.display());
             return ExitCode::FAILURE;
@@ -217,7 +217,7 @@ impl Suite {
     /// that it did; the process has nothing more to do then.
     #[must_use]
     pub fn answer(&self) -> bool {
-        child::answer(self.subject, self.profile, self.limit())
+        child::answer(self.subject.clone(), self.profile.clone(), self.limit())
     }
 
     /// How long a case may take on a machine that has nothing else to do before its process is ended.
@@ -228,7 +228,7 @@ impl Suite {
     /// Runs a case, as patient as is right after what was heard so far.
     fn run(&self, listed: Listed, hearing: &Hearing) -> Outcome {
         let patience = hearing.patience(&self.profile);
-        let outcome = process::run(listed, self.subject, patience, self.limit());
+        let outcome = process::run(listed, &self.subject, patience, self.limit());
         hearing.note(outcome.barriers);
         outcome
     }
@@ -330,7 +330,7 @@ impl Suite {
             folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
         let timeline = Timeline::new(folder.path().into());
         let (mode, figures) = (Mode::Stepped, Figures::default());
-        let lab = Lab::new(folder.path(), self.subject, self.profile, mode, &timeline, &figures)?;
+        let lab = Lab::new(folder.path(), &self.subject, &self.profile, mode, &timeline, &figures)?;
         Ok(lab.make(vec![lab.anything()?]).map(|backend| backend.about()))
     }
 }

@@ -358,7 +358,7 @@ impl Watcher {
                 [] => "nothing was reported about that path".into(),
                 others => format!("reported about that path was: {}", others.join(", ")),
             };
-            let profile = self.profile;
+            let profile = self.profile.clone();
             let is_awaited = |item: &StreamItem| {
                 item.as_ref().is_ok_and(|event| tells(&expected[missing], event, &profile))
             };

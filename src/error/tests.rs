@@ -17,16 +17,16 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
     vec![
         BackendError::not_found([path(), "/srv/b".into()]),
         BackendError::not_supported(Capability::WatchRecursively, [path()]),
-        BackendError::PermissionDenied { path: path(), folder: None },
-        BackendError::PermissionDenied { path: path(), folder: Some("/srv".into()) },
-        BackendError::WatchLimit { path: path(), limit: watches },
-        BackendError::InstanceLimit { path: path(), limit: instances },
+        BackendError::PermissionDenied { paths: vec![path()], folder: None },
+        BackendError::PermissionDenied { paths: vec![path()], folder: Some("/srv".into()) },
+        BackendError::WatchLimit { paths: vec![path()], limit: watches },
+        BackendError::InstanceLimit { paths: vec![path()], limit: instances },
         BackendError::not_watched(path()),
         BackendError::NoRuntime,
         BackendError::Ended,
         BackendError::not_implemented("the stream"),
         BackendError::unavailable("needs Linux 5.17 or later"),
-        BackendError::Io { path: path(), error: timed_out() },
+        BackendError::Io { paths: vec![path()], error: timed_out() },
     ]
 }
 
@@ -81,10 +81,18 @@ mod messages {
             assert_eq!(message.matches("/srv/a").count(), 1, "{message}");
         }
         let named =
-            unwatched(BackendError::PermissionDenied { path: "/srv/a".into(), folder: None });
+            unwatched(BackendError::from_io("/srv/a", io::ErrorKind::PermissionDenied.into()));
         insta::assert_snapshot!(named, @"not everything is watched: permission denied: /srv/a; run with the rights to read it, or leave it out");
         let unnamed = unwatched(BackendError::unavailable("no daemon"));
         insta::assert_snapshot!(unnamed, @"not everything is watched: /srv/a: not available here: no daemon");
+    }
+
+    #[test]
+    fn what_concerns_no_path_names_none() {
+        let error = BackendError::from_io("", io::Error::from_raw_os_error(24));
+        assert!(error.paths().is_empty());
+        #[cfg(unix)]
+        insta::assert_snapshot!(error, @"too many watchers or open files; close some, or raise the platform's limit or the number of open files");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The optional part of an event: tracker, info and source.
 
-use std::{fmt, num::NonZeroUsize};
+use std::{fmt, num::NonZeroU64};
 
 /// Relates events to each other, such as the two halves of a rename.
 ///
@@ -15,13 +15,13 @@ use std::{fmt, num::NonZeroUsize};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Tracker(NonZeroUsize);
+pub struct Tracker(NonZeroU64);
 
 impl Tracker {
     /// A tracker with the given value; none for 0, which platforms use for "no relation".
     #[must_use]
-    pub const fn new(value: usize) -> Option<Self> {
-        match NonZeroUsize::new(value) {
+    pub const fn new(value: u64) -> Option<Self> {
+        match NonZeroU64::new(value) {
             Some(value) => Some(Self(value)),
             None => None,
         }
@@ -29,7 +29,7 @@ impl Tracker {
 
     /// The value.
     #[must_use]
-    pub const fn get(self) -> usize {
+    pub const fn get(self) -> u64 {
         self.0.get()
     }
 }

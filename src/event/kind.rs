@@ -11,7 +11,8 @@ use super::{
 ///
 /// The inner kinds are those of `notify-types`. A backend uses the most specific kind that it can
 /// vouch for, `Any` where the platform does not say more, and `Other` (with an
-/// [info](super::Attrs::info)) where it says what no kind here means.
+/// [info](super::Attrs::info)) where it says what no kind here means. Later versions may add kinds: a
+/// match has an arm for those that it does not name.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -22,6 +23,7 @@ use super::{
 ///
 #[doc = include_str!("kinds.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EventKind {
     /// Something, the platform does not say what.
     #[default]

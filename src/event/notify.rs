@@ -36,7 +36,7 @@ impl From<Event> for notify::Event {
             out = out.set_flag(notify::Flag::Rescan);
         }
         if let Some(tracker) = event.attrs.tracker() {
-            out = out.set_tracker(tracker.get());
+            out = out.set_tracker(folded(tracker.get()));
         }
         match (event.attrs.info(), event.attrs.source()) {
             (Some(info), Some(source)) => out = out.set_info(&format!("{info} (source: {source})")),
@@ -49,6 +49,12 @@ impl From<Event> for notify::Event {
         }
         out
     }
+}
+
+/// A tracker as notify has it: where that is half as wide, the two halves together.
+#[allow(clippy::cast_possible_truncation, reason = "what is cut off is in the lower half as well")]
+fn folded(tracker: u64) -> usize {
+    (tracker ^ tracker.checked_shr(usize::BITS).unwrap_or(0)) as usize
 }
 
 impl Event {
@@ -77,7 +83,7 @@ impl Event {
     #[must_use]
     pub fn from_notify(event: notify::Event) -> Vec<Self> {
         let mut attrs = Attrs::default();
-        attrs.set_tracker(event.tracker().and_then(Tracker::new));
+        attrs.set_tracker(event.tracker().and_then(|tracker| Tracker::new(tracker as u64)));
         attrs.set_info(event.info().map(Into::into));
         attrs.set_source(event.source().map(Into::into));
 

@@ -193,7 +193,7 @@ impl Event {
     /// use notify_backend::prelude::*;
     ///
     /// let cookie: u32 = 0;
-    /// let event = Event::rename(RenameMode::To, "/srv/new").with_tracker(Tracker::new(cookie as usize));
+    /// let event = Event::rename(RenameMode::To, "/srv/new").with_tracker(Tracker::new(cookie.into()));
     /// assert_eq!(event.attrs.tracker(), None);
     /// ```
     #[must_use]

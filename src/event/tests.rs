@@ -291,7 +291,7 @@ mod attributes {
     #[test]
     fn zero_is_no_tracker() {
         assert_eq!(Tracker::new(0), None);
-        assert_eq!(Tracker::new(usize::MAX).map(Tracker::get), Some(usize::MAX));
+        assert_eq!(Tracker::new(u64::MAX).map(Tracker::get), Some(u64::MAX));
         assert_eq!(Tracker::new(7).map(|tracker| tracker.to_string()), Some("7".into()));
     }
 }

@@ -279,7 +279,7 @@ impl<W: World> Engine<W> {
         cookie: u32,
         told: &[Node],
     ) {
-        let mut tracker = Tracker::new(cookie as usize);
+        let mut tracker = Tracker::new(cookie.into());
         if kind == TO && !self.branches.is_empty() && self.part_halves(id, tracker) {
             tracker = None;
         }

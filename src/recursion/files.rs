@@ -182,7 +182,7 @@ impl<W: World> Engine<W> {
             let is_there = |follow| self.world.entry_type(&file.location, follow);
             let mut said = Event::new(kind, &file.path);
             if file.is_direct {
-                said = said.with_tracker(Tracker::new(cookie as usize));
+                said = said.with_tracker(Tracker::new(cookie.into()));
             } else if is_structural {
                 // Something on the way from the link to its target is another one now.
                 said.kind = if is_there(true).is_ok() {

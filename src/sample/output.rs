@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use crate::{
     backend::Backend,
     capability::Capabilities,
-    event::{Event, serde::PathText},
+    event::{Event, format::PathText},
     one_line::OneLine,
 };
 

@@ -672,8 +672,8 @@ impl Mutation for FollowsToFiles {
 impl Mutation for NamesFolderAlone {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         made(watches).map_err(|error| match error {
-            BackendError::PermissionDenied { path, .. } => {
-                let folder = path.parent().unwrap_or(&path);
+            BackendError::PermissionDenied { paths, .. } => {
+                let folder = paths[0].parent().unwrap_or(&paths[0]);
                 BackendError::from_io(folder, io::ErrorKind::PermissionDenied.into())
             }
             other => other,

@@ -325,7 +325,7 @@ impl Mutation for EndsWithoutAWord {
 impl Mutation for WatchesAfterEnd {
     fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
         match inner.watch(watch) {
-            Err(BackendError::Ended) => Ok(()),
+            Err(BackendError::Ended { .. }) => Ok(()),
             answer => answer,
         }
     }

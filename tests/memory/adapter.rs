@@ -30,7 +30,7 @@ impl<const RENAMES: bool> Backend for Stored<RENAMES> {
             let path = watches[0].path.join(number.to_string());
             if RENAMES {
                 let mode = if number.is_multiple_of(2) { RenameMode::From } else { RenameMode::To };
-                Event::rename(mode, path).with_tracker(Tracker::new(number / 2 + 1))
+                Event::rename(mode, path).with_tracker(Tracker::new(number as u64 / 2 + 1))
             } else {
                 Event::create(CreateKind::File, path)
             }

@@ -262,9 +262,9 @@ fn the_end_of_the_thread_is_told_once() {
     let end = Pin::new(&mut scene.backend).poll_next(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(None)), "{end:?}");
     let watched = scene.backend.watch(Watch::recursive(scene.folder.path()));
-    assert!(matches!(watched, Err(BackendError::Ended)), "{watched:?}");
+    assert!(matches!(watched, Err(BackendError::Ended { .. })), "{watched:?}");
     let unwatched = scene.backend.unwatch(scene.folder.path());
-    assert!(matches!(unwatched, Err(BackendError::Ended)), "{unwatched:?}");
+    assert!(matches!(unwatched, Err(BackendError::Ended { .. })), "{unwatched:?}");
 }
 
 /// Of folders that cannot be told apart, nothing is said: see the edges in the crate's documentation.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, LazyLock, Mutex},
@@ -15,7 +16,7 @@ use crate::{
     backend::{Backend, StreamItem, Watch},
     capability::{Capabilities, Capability},
     channel::{Receiver, Sender, channel},
-    error::{BackendError, Limit},
+    error::BackendError,
     event::Event,
     settings::Hints,
 };
@@ -124,7 +125,7 @@ fn check(watch: &Watch) -> Result<(), BackendError> {
     let path = watch.path.clone();
     match path.file_name().and_then(|name| name.to_str()) {
         Some("missing") => Err(BackendError::not_found([path])),
-        Some("limit") => Err(BackendError::WatchLimit { path, limit: Limit::UNKNOWN }),
+        Some("limit") => Err(BackendError::from_io(path, io::ErrorKind::StorageFull.into())),
         Some("broken") => panic!("the backend has a mistake"),
         _ => Ok(()),
     }

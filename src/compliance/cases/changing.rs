@@ -151,7 +151,7 @@ const NOT_WATCHED: Case = Case {
         for path in [lab.path("folder"), lab.path("missing"), spelled("/"), spelled("/.")] {
             let expected = format!("`unwatch` answers NotWatched for {}", lab.timeline.show(&path));
             match watcher.unwatch(&path)? {
-                Err(BackendError::NotWatched { path: named }) if named == path => {}
+                Err(BackendError::NotWatched { paths }) if paths == [path] => {}
                 answer => return fail(expected, format!("it answered {answer:?}")),
             }
         }

@@ -195,7 +195,7 @@ const UNREADABLE_PATH: Case = Case {
         let expected = "`new` answers PermissionDenied for tree/locked";
         match answer {
             Ok(_) => fail(expected, "it made a backend"),
-            Err(BackendError::PermissionDenied { path, .. }) if path == locked => Ok(()),
+            Err(BackendError::PermissionDenied { paths, .. }) if paths == [locked] => Ok(()),
             Err(error) => fail(expected, format!("it answered {error:?}")),
         }
     },
@@ -743,7 +743,7 @@ const FILE_IN_UNREADABLE_FOLDER: Case = Case {
                 watcher.settle()?;
                 watcher.saw(written("closed/file"))
             }
-            Err(BackendError::PermissionDenied { path, .. }) if path == file => Ok(()),
+            Err(BackendError::PermissionDenied { paths, .. }) if paths == [file] => Ok(()),
             Err(error) => {
                 let expected = "`new` answers PermissionDenied for tree/closed/file";
                 fail(expected, format!("it answered {error:?}"))

@@ -106,7 +106,7 @@ impl Backend for InotifyBackend {
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         if self.has_ended {
-            return Err(BackendError::Ended);
+            return Err(BackendError::ended());
         }
         self.settings.check(slice::from_ref(&watch))?;
         self.add(watch)
@@ -114,7 +114,7 @@ impl Backend for InotifyBackend {
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.has_ended {
-            return Err(BackendError::Ended);
+            return Err(BackendError::ended());
         }
         self.folders.unwatch(path)
     }

@@ -95,7 +95,7 @@ impl Changes {
     /// What is gone comes first, entries before their folders; then what is newly there, folders
     /// before their entries; then what was changed. So a path that is there has no removal as its
     /// last event.
-    pub(crate) fn into_items(mut self, next_tracker: &mut usize) -> Vec<Item> {
+    pub(crate) fn into_items(mut self, next_tracker: &mut u64) -> Vec<Item> {
         self.find_renames();
         let trackers: HashMap<_, _> = self
             .renames()

@@ -113,7 +113,7 @@ impl Backend for PollBackend {
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         if self.scanner.has_ended() {
-            return Err(BackendError::Ended);
+            return Err(BackendError::ended());
         }
         watch.check(CAPABILITIES)?;
         self.scanner.add(Root::new(watch)?);
@@ -122,7 +122,7 @@ impl Backend for PollBackend {
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.scanner.has_ended() {
-            return Err(BackendError::Ended);
+            return Err(BackendError::ended());
         }
         if self.scanner.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }

@@ -51,7 +51,7 @@ struct State {
     ready: VecDeque<Item>,
     /// Who waits for more.
     waker: Option<Waker>,
-    next_tracker: usize,
+    next_tracker: u64,
     is_closed: bool,
     has_ended: bool,
     /// Whether the reader knows.

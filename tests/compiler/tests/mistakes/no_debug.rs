@@ -4,7 +4,7 @@ struct Acme;
 
 impl Backend for Acme {
     fn new(_watches: Vec<Watch>) -> Result<Self, BackendError> {
-        Err(BackendError::NoRuntime)
+        Err(BackendError::no_runtime())
     }
 
     fn capabilities() -> Capabilities {
