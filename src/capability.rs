@@ -76,7 +76,8 @@ pub enum Capability {
     ///   an ordinary user may do it.
     /// - **Can be declared with** fanotify (`FAN_MARK_FILESYSTEM`), FSEvents and
     ///   `ReadDirectoryChangesW`; not with inotify, kqueue or polling.
-    /// - **Checked:** what it implies.
+    /// - **Checked:** what it implies. Cases that are disturbed by changes elsewhere run on a file system of
+    ///   their own, a tmpfs in a mount namespace, or else while no other case does.
     WatchEntireFilesystem,
 
     /// Accepts files as watched paths.

@@ -77,6 +77,7 @@ mod subject;
 mod suite;
 mod timeline;
 mod tree;
+mod turns;
 mod watcher;
 mod workload;
 

@@ -46,6 +46,10 @@ pub(super) struct Case {
     pub(super) without: &'static [Capability],
     /// What the machine must offer.
     pub(super) environment: &'static [Environment],
+    /// Whether what others change on the same file system disturbs a backend that hears of all of it
+    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)). For such a one it runs in a file system
+    /// of its own, or where that cannot be had, while no other case does.
+    pub(super) is_disturbed: bool,
     /// The ways to drive it; it runs once for each.
     pub(super) modes: &'static [Mode],
     /// The promise, in one sentence.
@@ -66,6 +70,7 @@ impl Case {
         needs: &[],
         without: &[],
         environment: &[],
+        is_disturbed: false,
         modes: Mode::OWN,
         checks: "",
         why: "",

@@ -11,12 +11,16 @@ use super::{
     alarm::Alarm,
     case::Listed,
     cases,
+    environment::Environment,
     failure::{Check, Stop, violates},
     holdings::Holdings,
     invariants,
     lab::{Figures, Lab},
+    mounts,
     panics::Panics,
-    process::{ANSWER, CAPABILITIES, CASE, FOLDER, Outcome, PATIENCE, TYPE, Verdict},
+    process::{
+        ANSWER, CAPABILITIES, CASE, FOLDER, OWN_FILE_SYSTEM, Outcome, PATIENCE, TYPE, Verdict,
+    },
     profile::{Outlook, Profile},
     subject::Subject,
     timeline::Timeline,
@@ -74,6 +78,11 @@ fn run_here(
             return Verdict::Failed(format!("could not make {}: {error}", folder.display()));
         }
         let timeline = Timeline::new(folder.clone());
+        if env::var_os(OWN_FILE_SYSTEM).is_some()
+            && let Err(error) = mounts::mount_tmpfs(&timeline, &folder)
+        {
+            return Verdict::Ignored(format!("a tmpfs cannot be mounted: {error}"));
+        }
         let alarm = Alarm::set(listed, mode, &timeline, &folder, limit);
         let scene = || Lab::new(&folder, subject, profile, mode, &timeline, figures);
         let stop = run_mode(listed, &scene, &panics, profile.deadline());
@@ -104,7 +113,11 @@ fn run_mode(
 ) -> Check {
     // A first runtime sets up what Tokio keeps for the whole process.
     let first = scene()?;
-    let role = listed.case.environment.iter().find_map(|environment| environment.role());
+    let mut role = listed.case.environment.iter().find_map(|environment| environment.role());
+    if env::var_os(OWN_FILE_SYSTEM).is_some() {
+        // Who was root already is it still.
+        role = role.or(Environment::Namespaces.role());
+    }
     let available = role.map_or(Ok(()), |role| first.is_available_to(role));
     first.close();
     available?;

@@ -62,13 +62,25 @@ impl fmt::Display for Environment {
 /// The arguments that make `unshare` start a program as root of its own namespaces.
 pub(super) const UNSHARE: [&str; 3] = ["--user", "--map-root-user", "--mount"];
 
+/// The same where nothing but mounts has to be its own: root stays what it is.
+pub(super) fn unshare_mounts() -> Option<&'static [&'static str]> {
+    static PROBED: OnceLock<bool> = OnceLock::new();
+    if is_root() {
+        return PROBED.get_or_init(|| works(&["--mount"])).then_some(&["--mount"]);
+    }
+    has_namespaces().then_some(&UNSHARE)
+}
+
 /// Whether `unshare` gives a process its own user and mount namespace.
 fn has_namespaces() -> bool {
     static PROBED: OnceLock<bool> = OnceLock::new();
-    *PROBED.get_or_init(|| {
-        let probe = Command::new("unshare").args(UNSHARE).arg("true").output();
-        cfg!(target_os = "linux") && probe.is_ok_and(|output| output.status.success())
-    })
+    *PROBED.get_or_init(|| works(&UNSHARE))
+}
+
+/// Whether `unshare` starts a program with these arguments.
+fn works(arguments: &[&str]) -> bool {
+    let probe = Command::new("unshare").args(arguments).arg("true").output();
+    cfg!(target_os = "linux") && probe.is_ok_and(|output| output.status.success())
 }
 
 /// Whether the file system that the cases' folders are on takes `FILE` and `file` for the same name.

@@ -5,12 +5,18 @@ use std::{path::Path, process::Command};
 use super::{
     failure::{Check, Stop},
     lab::Lab,
+    timeline::Timeline,
 };
 
 /// Mounts a new, empty file system on a folder; ignores the case where that cannot be done.
 pub(super) fn mount(lab: &Lab, folder: &Path) -> Check {
-    let mounted = call(lab, "mount", &["-t", "tmpfs", "none"], folder);
+    let mounted = mount_tmpfs(&lab.timeline, folder);
     mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))
+}
+
+/// Mounts a new, empty file system on a folder. An error is what the system says.
+pub(super) fn mount_tmpfs(timeline: &Timeline, folder: &Path) -> Result<(), String> {
+    call(timeline, "mount", &["-t", "tmpfs", "none"], folder)
 }
 
 /// Mounts an overlayfs on a folder, over the folders `lower`, `upper` and `work` beside it, as containers have
@@ -20,19 +26,24 @@ pub(super) fn mount_overlay(lab: &Lab, folder: &Path) -> Check {
     let [lower, upper, work] = ["lower", "upper", "work"].map(beside);
     // In a user namespace, other attributes are for root alone.
     let options = format!("userxattr,lowerdir={lower},upperdir={upper},workdir={work}");
-    let mounted = call(lab, "mount", &["-t", "overlay", "none", "-o", &options], folder);
+    let mounted = call(&lab.timeline, "mount", &["-t", "overlay", "none", "-o", &options], folder);
     mounted.map_err(|error| Stop::Ignored(format!("an overlayfs cannot be mounted: {error}")))
 }
 
 /// Unmounts what is mounted on a folder. An error is what the system says, such as that it is in use.
 pub(super) fn unmount(lab: &Lab, folder: &Path) -> Result<(), String> {
-    call(lab, "umount", &[], folder)
+    call(&lab.timeline, "umount", &[], folder)
 }
 
-fn call(lab: &Lab, program: &str, arguments: &[&str], folder: &Path) -> Result<(), String> {
+fn call(
+    timeline: &Timeline,
+    program: &str,
+    arguments: &[&str],
+    folder: &Path,
+) -> Result<(), String> {
     let output = Command::new(program).args(arguments).arg(folder).output();
-    let shown = lab.timeline.show(folder);
-    lab.timeline.did([&[program], arguments, &[shown.as_str()]].concat().join(" "));
+    let shown = timeline.show(folder);
+    timeline.did([&[program], arguments, &[shown.as_str()]].concat().join(" "));
     match output {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),

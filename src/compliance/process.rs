@@ -22,6 +22,7 @@ use super::{
     hearing::Barriers,
     subject::Subject,
 };
+use crate::capability::Capability;
 
 /// The number of the case that a process is to run.
 pub(super) const CASE: &str = "NOTIFY_BACKEND_COMPLIANCE_CASE";
@@ -33,6 +34,8 @@ pub(super) const CAPABILITIES: &str = "NOTIFY_BACKEND_COMPLIANCE_CAPABILITIES";
 pub(super) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
 /// How patient it is to be, in milliseconds.
 pub(super) const PATIENCE: &str = "NOTIFY_BACKEND_COMPLIANCE_PATIENCE";
+/// Whether it is to make a file system of its own for its case.
+pub(super) const OWN_FILE_SYSTEM: &str = "NOTIFY_BACKEND_COMPLIANCE_OWN_FILE_SYSTEM";
 /// The file that the answer is in.
 pub(super) const ANSWER: &str = "outcome.json";
 
@@ -86,7 +89,7 @@ fn try_run(
     let folder = tempfile::Builder::new().prefix("compliance-").tempdir()?;
     let output = folder.path().join("output.txt");
     let stdout = fs::File::create(&output)?;
-    let mut command = command(listed.case, folder.path())?;
+    let mut command = command(listed.case, subject, folder.path())?;
     command
         .env(CASE, listed.case.id)
         .env(TYPE, (subject.type_name)())
@@ -124,11 +127,19 @@ fn try_run(
 }
 
 /// This program, started as the case needs it.
-fn command(case: &Case, folder: &Path) -> io::Result<Command> {
+fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command> {
     let program = env::current_exe()?;
     if case.environment.contains(&Environment::Namespaces) {
         let mut command = Command::new("unshare");
         command.args(environment::UNSHARE).arg(program);
+        return Ok(command);
+    }
+    if case.is_disturbed
+        && subject.about().capabilities.contains(Capability::WatchEntireFilesystem)
+        && let Some(arguments) = environment::unshare_mounts()
+    {
+        let mut command = Command::new("unshare");
+        command.args(arguments).arg(program).env(OWN_FILE_SYSTEM, "");
         return Ok(command);
     }
     let mut command = Command::new(program);

@@ -25,6 +25,7 @@ use super::{
     report::{Entry, Remarks, ScoreCard},
     subject::Subject,
     timeline::Timeline,
+    turns::Turns,
 };
 use crate::{
     backend::{About, Backend},
@@ -129,6 +130,7 @@ impl Suite {
         let mut arguments = Arguments::from_iter(arguments);
         arguments.test_threads.get_or_insert_with(cases_at_a_time);
         let (card, hearing) = (Arc::new(ScoreCard::default()), Arc::new(Hearing::default()));
+        let turns = Arc::new(Turns::default());
         let check = self.check();
         let is_written = !matches!(check, Err((NOT_WRITTEN, _)));
         let is_excused =
@@ -136,7 +138,7 @@ impl Suite {
         let trials = match check {
             Ok(said) => {
                 self.subject.said = said;
-                cases::all().map(|listed| self.trial(listed, &card, &hearing)).collect()
+                cases::all().map(|listed| self.trial(listed, &card, &hearing, &turns)).collect()
             }
             Err((name, _)) if is_excused => {
                 let reason = format!("{UNWRITTEN} allows it");
@@ -233,15 +235,29 @@ impl Suite {
         outcome
     }
 
-    fn trial(&self, listed: Listed, card: &Arc<ScoreCard>, hearing: &Arc<Hearing>) -> Trial {
+    fn trial(
+        &self,
+        listed: Listed,
+        card: &Arc<ScoreCard>,
+        hearing: &Arc<Hearing>,
+        turns: &Arc<Turns>,
+    ) -> Trial {
         let (suite, card, hearing) = (self.clone(), card.clone(), hearing.clone());
+        let turns = turns.clone();
         let gate = listed.case.gate(self.subject.about().capabilities);
         let gate = gate.or_else(|| listed.case.environment_gate());
         // nextest knows a test to be ignored only from the list; it shows no reason.
         let is_ignored = gate.is_some() && std::env::var_os("NEXTEST").is_some();
         let deviation = self.deviations.iter().find(|(id, _)| *id == listed.case.id);
         let deviation = deviation.map(|(_, reason)| (*reason).to_owned());
+        let hears_all =
+            self.subject.about().capabilities.contains(Capability::WatchEntireFilesystem);
+        let is_alone = listed.case.is_disturbed
+            && gate.is_none()
+            && hears_all
+            && environment::unshare_mounts().is_none();
         let run = move || {
+            let _turn = turns.take(is_alone);
             let start = Instant::now();
             let Outcome { verdict, figures, .. } = match gate {
                 Some(reason) => Verdict::Ignored(reason).into(),

@@ -1,6 +1,6 @@
 //! The test programs of a few backends: [`main`].
 
-use std::{marker::PhantomData, process::ExitCode, time::Duration};
+use std::{marker::PhantomData, os::unix::fs::MetadataExt as _, process::ExitCode, time::Duration};
 
 use notify_backend::{
     choice::FirstOf,
@@ -30,6 +30,7 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "modest" => Suite::of::<Like<Modest>>().main(),
         "blank" => Suite::of::<Like<Blank>>().main(),
         "silent" => Suite::of::<Like<Silent>>().main(),
+        "hears all" => Suite::of::<Like<HearsAll>>().main(),
         "privileged" => Suite::of::<Like<Privileged>>().main(),
         "tidy, or so it says" => Suite::of::<Like<Untidy>>().main(),
         "untidy" => {
@@ -86,6 +87,42 @@ impl Likeness for Blank {
 
     fn make(_: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
         Err(BackendError::not_implemented("Blank::new"))
+    }
+}
+
+/// Hears of the whole file system that a watched path is on, within the folder for temporary files, and passes
+/// on what it was asked for.
+#[derive(Debug)]
+struct HearsAll;
+impl Likeness for HearsAll {
+    const CAPABILITIES: Capabilities = Capabilities::declare(&[
+        Capability::ChangeWatches,
+        Capability::EmitOnAccess,
+        Capability::FollowSymlinks,
+        Capability::TrackRelated,
+        Capability::WatchEntireFilesystem,
+        Capability::WatchFiles,
+        Capability::WatchFolders,
+        Capability::WatchNewFolders,
+        Capability::WatchRecursively,
+    ]);
+
+    fn hides(item: &StreamItem) -> bool {
+        let is_elsewhere = |event: &Event| event.path.to_string_lossy().contains("/./");
+        item.as_ref().map_or(true, is_elsewhere)
+    }
+
+    fn make(mut watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        let temporary = std::env::temp_dir();
+        if let Some(first) = watches.first().and_then(|watch| watch.path.canonicalize().ok()) {
+            let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+            let same =
+                |path: &&Path| device(path) == device(&first) && path.starts_with(&temporary);
+            // By another spelling, by which it is known from what was asked for.
+            let top = first.ancestors().take_while(same).last().map(|top| top.join("."));
+            watches.extend(top.map(Watch::recursive));
+        }
+        InotifyBackend::new(watches)
     }
 }
 

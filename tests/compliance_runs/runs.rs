@@ -3,9 +3,12 @@
 use std::{
     env, fs,
     process::{Command, ExitCode},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM, UNTOUCHED};
 
@@ -78,6 +81,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("traces_are_excused_by_the_profile", traces_are_excused_by_the_profile),
         Trial::test("more_than_the_type_promises", more_than_the_type_promises),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
+        Trial::ignorable_test("others_disturb_no_case", others_disturb_no_case),
     ];
     let mut arguments = Arguments::from_args();
     // They wait for other processes, which mostly wait too.
@@ -115,6 +119,33 @@ fn no_large_scene_for_nothing() -> Result<(), Failed> {
     run.fails()?;
     run.says("overflow::loss_in_large_tree   ... ignored (SHOULD, and does not")?;
     run.says_not("make 5000 folders")
+}
+
+/// A backend that hears of all changes on the file system is quiet where there are none.
+fn others_disturb_no_case() -> Result<Completion, Failed> {
+    // The folder for temporary files of that run.
+    let noise = tempfile::tempdir()?;
+    let place = noise.path().canonicalize()?.display().to_string();
+    let (over, is_over) = mpsc::channel::<()>();
+    let run = thread::scope(|scope| {
+        let file = noise.path().join("file");
+        scope.spawn(move || {
+            // As often as somebody else may make changes.
+            let interval = Duration::from_millis(20);
+            while is_over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                fs::write(&file, "").and_then(|()| fs::remove_file(&file)).expect("it is ours");
+            }
+        });
+        let run = run_where(&[("TMPDIR", &place)], "hears all", &["idle_costs_nothing"]);
+        drop(over);
+        run
+    })?;
+    if run.printed.contains("namespaces: no") {
+        return Ok(Completion::ignored_with("there are no namespaces here"));
+    }
+    run.says("1 passed; 0 failed")?;
+    run.succeeds()?;
+    Ok(Completion::Completed)
 }
 
 fn no_barrier_is_heard() -> Result<(), Failed> {

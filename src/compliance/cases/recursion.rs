@@ -540,6 +540,7 @@ const EXCHANGED_FOLDERS: Case = Case {
     needs: &[WatchNewFolders],
     environment: &[Environment::Linux],
     modes: Mode::ALL,
+    is_disturbed: true,
     checks: "After two folders were exchanged in one step, changes in each are reported under the \
              path that it has now.",
     why: "watchman's test_fishy; the platform tells it as four halves of renames.",

@@ -71,6 +71,7 @@ const FOLDERS_COME_AND_GO: Case = Case {
     name: "folders_come_and_go",
     needs: &[WatchNewFolders],
     environment: &[Environment::Linux],
+    is_disturbed: true,
     checks: "5000 folders that come and go leave neither watches nor memory behind.",
     why: "inotify-tools#29, inotify-tools#120, notify#61, fsnotify#73, cadvisor#1339.",
     usual_cause: "The books keep folders that are gone.",

@@ -238,6 +238,7 @@ const IDLE_COSTS_NOTHING: Case = Case {
     id: "STR06",
     name: "idle_costs_nothing",
     environment: &[Environment::Linux],
+    is_disturbed: true,
     checks: "While nothing happens for a second, nobody is woken more than twice and hardly any \
              processor time is used.",
     why: "fsnotify#480 (woke every 100 ms), notify#566, bun#27667, rust-analyzer#1780.",
@@ -286,6 +287,7 @@ const QUIET_AFTER_STORM: Case = Case {
     name: "quiet_after_storm",
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
+    is_disturbed: true,
     checks: "After a storm of events that have all been read, the backend is as quiet as before.",
     why: "zed#55829: a thread was busy for minutes after a `git fetch`.",
     usual_cause: "The backend's own looking around causes the events that it reacts to.",
