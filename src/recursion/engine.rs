@@ -77,8 +77,8 @@ pub(super) struct Branch {
     pub(super) displaced: Option<(Node, OsString)>,
     /// The fence with which it is gone, if it hangs nowhere by then.
     pub(super) until: Option<u64>,
-    /// What is to be said once it has a path, with the rest of that.
-    held: Vec<(PathBuf, Said)>,
+    /// What is to be said once it has a path.
+    held: Vec<Held>,
     /// What is to be looked at then.
     pub(super) due: Vec<Name>,
 }
@@ -98,6 +98,15 @@ pub(super) struct Name {
     pub(super) tries: u8,
 }
 
+/// What is to be said of an entry of a folder in a branch.
+#[derive(Debug)]
+struct Held {
+    folder: Node,
+    /// From the top of the branch.
+    path: PathBuf,
+    said: Said,
+}
+
 /// What is said of a path.
 #[derive(Debug)]
 pub(super) enum Said {
@@ -106,7 +115,7 @@ pub(super) enum Said {
 }
 
 const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
-const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+pub(super) const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
 
 impl<W: World> Engine<W> {
     pub(super) fn new(world: W) -> Self {
@@ -296,7 +305,10 @@ impl<W: World> Engine<W> {
                 continue;
             }
             match branch {
-                Some(branch) => branch.held.push((path, Said::Event(kind, tracker))),
+                Some(branch) => {
+                    let said = Said::Event(kind, tracker);
+                    branch.held.push(Held { folder: node, path, said });
+                }
                 None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
             }
         }
@@ -311,8 +323,8 @@ impl<W: World> Engine<W> {
             if tops.iter().all(|top| top == branch) {
                 continue;
             }
-            for (_, said) in held {
-                if let Said::Event(FROM, first) = said
+            for held in held {
+                if let Said::Event(FROM, first) = &mut held.said
                     && *first == tracker
                 {
                     *first = None;
@@ -340,7 +352,7 @@ impl<W: World> Engine<W> {
     pub(super) fn say(&mut self, folder: Node, name: &OsStr, said: Said) {
         let Some((top, path)) = self.tree.spell(folder, name) else { return };
         match self.branches.get_mut(&top) {
-            Some(branch) => branch.held.push((path, said)),
+            Some(branch) => branch.held.push(Held { folder, path, said }),
             None => self.ready.push_back(said.of(path, &*self.world)),
         }
     }
@@ -607,14 +619,24 @@ impl<W: World> Engine<W> {
         self.tree.child(parent, name).filter(|&child| self.tree.via(child) == Some(via))
     }
 
-    /// Takes a folder from its place.
+    /// Takes a folder from its place, with what is held of it and below if that was in a branch.
     pub(super) fn detach(&mut self, node: Node, cookie: u32, displaced: Option<(Node, OsString)>) {
+        let Some((top, base)) = self.tree.spell(node, OsStr::new("")) else { return };
         let Some(root) = self.root_of(node) else { return };
         let link = self.link_of(node);
         self.moves += 1;
+        let mut branch = Branch { cookie, displaced, ..Branch::new(root, link) };
+        if let Some(above) = self.branches.get_mut(&top) {
+            let is_below = |folder| self.tree.ancestors(folder).any(|above| above == node);
+            branch.due.extend(above.due.extract_if(.., |name| is_below(name.parent)));
+            for held in above.held.extract_if(.., |held| is_below(held.folder)) {
+                let path = held.path.strip_prefix(&base).unwrap_or(&held.path).to_owned();
+                branch.held.push(Held { path, ..held });
+            }
+            branch.until = above.until.filter(|_| top == node);
+        }
         self.tree.detach(node);
-        let branch = self.branches.entry(node).or_insert(Branch::new(root, link));
-        (branch.cookie, branch.displaced) = (cookie, displaced);
+        self.branches.insert(node, branch);
     }
 
     /// Puts a folder into a place. What was told of it meanwhile is said of there.
@@ -630,12 +652,13 @@ impl<W: World> Engine<W> {
         self.tree.attach(node, parent, name);
         let Some(mut branch) = self.branches.remove(&node) else { return };
         let Some((top, base)) = self.tree.spell(node, OsStr::new("")) else { return };
-        let held = branch.held.into_iter().map(|(below, said)| (join(&base, below), said));
+        let held =
+            branch.held.into_iter().map(|held| Held { path: join(&base, held.path), ..held });
         if let Some(above) = self.branches.get_mut(&top) {
             above.held.extend(held);
             above.due.append(&mut branch.due);
         } else {
-            self.ready.extend(held.map(|(path, said)| said.of(path, &*self.world)));
+            self.ready.extend(held.map(|Held { path, said, .. }| said.of(path, &*self.world)));
             self.due.extend(branch.due);
         }
     }
@@ -710,8 +733,8 @@ impl Branch {
     }
 
     /// Has something said of its top, once that has a path.
-    pub(super) fn hold(&mut self, said: Said) {
-        self.held.push((PathBuf::new(), said));
+    pub(super) fn hold(&mut self, top: Node, said: Said) {
+        self.held.push(Held { folder: top, path: PathBuf::new(), said });
     }
 }
 

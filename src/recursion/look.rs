@@ -12,7 +12,7 @@ use std::{
 use super::{
     Options,
     disk::has_vanished,
-    engine::{Branch, Engine, Name, Said},
+    engine::{Branch, Engine, Name, Said, TO},
     seam::{EntryType, Via, World},
     tree::Node,
 };
@@ -187,6 +187,8 @@ impl<W: World> Engine<W> {
                 self.compare_root(root);
             } else if let Some(name) = self.due.pop_front() {
                 self.look(name);
+            } else if self.place_blocked() {
+                // It is due again.
             } else if let Some((_, name)) = self.links.pop_first() {
                 self.look(name);
             } else if let Some(node) = self.quiet.pop() {
@@ -204,6 +206,18 @@ impl<W: World> Engine<W> {
             }
         }
         true
+    }
+
+    /// Gives up a look at what could not be looked at, if a folder has moved since: who is told of
+    /// that finds what is there, which must be watched by then. Returns whether there was one.
+    fn place_blocked(&mut self) -> bool {
+        let has_moved = |look: &Look<W>| match look.outcome {
+            Outcome::Blocked { moves, .. } => moves != self.moves,
+            Outcome::Seen { .. } | Outcome::Walked => false,
+        };
+        let at = self.looks.iter().position(has_moved);
+        let look = at.and_then(|at| self.looks.remove(at));
+        look.map(|look| self.place(look)).is_some()
     }
 
     /// Looks at the entry of a folder.
@@ -257,7 +271,7 @@ impl<W: World> Engine<W> {
         let node = self.tree.add_detached(via, id);
         let mut branch = Branch::new(top, link);
         if !is_told {
-            branch.hold(Said::Event(EventKind::Create(CreateKind::Folder), None));
+            branch.hold(node, Said::Event(EventKind::Create(CreateKind::Folder), None));
         }
         self.branches.insert(node, branch);
         let look = Look::new(outcome, Some(node));
@@ -386,13 +400,14 @@ impl<W: World> Engine<W> {
     fn place(&mut self, Look { outcome, top, quiet, .. }: Look<W>) {
         match outcome {
             Outcome::Walked => {}
-            Outcome::Blocked { name, moves } if moves != self.moves => {
-                self.due.push_back(Name { tries: 0, ..name });
+            Outcome::Blocked { name, moves } => {
+                let tries = if moves == self.moves { name.tries + 1 } else { 1 };
+                if tries > TRIES {
+                    self.look_above(name);
+                } else {
+                    self.due.push_back(Name { tries, ..name });
+                }
             }
-            Outcome::Blocked { name, .. } if name.tries < TRIES => {
-                self.due.push_back(Name { tries: name.tries + 1, ..name });
-            }
-            Outcome::Blocked { name, .. } => self.look_above(name),
             Outcome::Seen { name, found, is_still_so: true, .. } => {
                 self.put(name, found.map(|it| it.0));
             }
@@ -434,7 +449,16 @@ impl<W: World> Engine<W> {
             return;
         };
         match self.node_of(id, name.parent, name.via) {
-            Some(node) => self.attach(node, name.parent, &name.name),
+            Some(node) => {
+                let branch = self.branches.get(&node);
+                let is_late = branch.is_some_and(|it| it.due.iter().any(|due| due.tries > 0));
+                self.attach(node, name.parent, &name.name);
+                if is_late {
+                    // A name in it was told, and is looked at only now. Who has looked since has seen
+                    // what was not watched, and is to look again.
+                    self.say(name.parent, &name.name, Said::Event(TO, None));
+                }
+            }
             // It was given up meanwhile.
             None => self.due.push_back(name),
         }
@@ -573,7 +597,9 @@ impl<W: World> Engine<W> {
         }
         match self.node_of(id, parent, Via::Name) {
             // Nothing is certain of where it was.
-            Some(node) if walk.compares && self.root_of(node) == Some(root) => {
+            Some(node)
+                if walk.compares && (self.has_missed || self.root_of(node) == Some(root)) =>
+            {
                 self.attach(node, parent, name);
                 Grown::Node(node)
             }

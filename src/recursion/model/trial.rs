@@ -216,7 +216,7 @@ impl Trial {
                         self.fail(|| format!("the second half of rename {tracker:?} came first"));
                     }
                 }
-                let is_true = || self.world.state().existed.contains(&path);
+                let is_true = || self.world.state().can_have_been(&path);
                 let is_there = matches!(kind, EventKind::Create(_));
                 if is_there && !self.options.follow_links && !is_true() {
                     self.fail(|| format!("{path} was reported, and never was there"));
@@ -224,10 +224,26 @@ impl Trial {
                 if let EventKind::Create(_) = kind {
                     *self.created.entry(path.clone()).or_default() += 1;
                 }
-                self.mirror.retain(|known, _| !Path::new(known).starts_with(&path));
-                self.look_at(&path);
+                // What is in a folder does not change with what is known of it.
+                let is_of_folder = matches!(
+                    kind,
+                    EventKind::Modify(ModifyKind::Metadata(_) | ModifyKind::Data(_))
+                ) && self.is_known_folder(&path);
+                if !is_of_folder {
+                    self.mirror.retain(|known, _| !Path::new(known).starts_with(&path));
+                    self.look_at(&path);
+                }
             }
         }
+    }
+
+    /// Whether a consumer knows the folder that is at a path.
+    fn is_known_folder(&self, path: &str) -> bool {
+        let state = self.world.state();
+        let disk = state.machine.disk();
+        let is_folder = |inode: &Inode| disk.is_folder(*inode);
+        self.mirror.get(path).is_some_and(is_folder)
+            && disk.find(path, false).is_ok_and(|inode| disk.is_folder(inode))
     }
 
     fn look_at_everything(&mut self) {

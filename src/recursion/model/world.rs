@@ -29,9 +29,8 @@ pub(super) struct State {
     pub(super) calls: usize,
     /// Each path that a folder has had.
     pub(super) paths: BTreeMap<Inode, BTreeSet<String>>,
-    /// Each path that anything has had, or would have had if a folder above it had kept its name: of
-    /// a rename that shows, the report may be still to come.
-    pub(super) existed: BTreeSet<String>,
+    // All that each entry of a folder has ever been.
+    entries: BTreeMap<(Inode, String), BTreeSet<Inode>>,
     /// The calls by then when the last planned step was taken.
     pub(super) last: usize,
     /// The files that were made in a folder that was watched at that time.
@@ -68,7 +67,7 @@ impl Simulated {
             calls: 0,
             last: 0,
             paths: BTreeMap::new(),
-            existed: BTreeSet::new(),
+            entries: BTreeMap::new(),
             made: Vec::new(),
         };
         Self(Arc::new(Mutex::new(state)))
@@ -172,12 +171,25 @@ impl State {
             let disk = self.machine.disk();
             let paths = self.paths.entry(folder).or_default();
             paths.extend(disk.path(folder));
-            for (name, _) in disk.entries(folder) {
-                self.existed.extend(paths.iter().map(|path| format!("{path}/{name}")));
+            for (name, inode) in disk.entries(folder) {
+                let at = (folder, name.to_string());
+                self.entries.entry(at).or_default().insert(inode);
             }
             let below = disk.entries(folder).map(|(_, inode)| inode);
             folders.extend(below.filter(|&inode| disk.is_folder(inode)));
         }
+    }
+
+    /// Whether each part of a path has been in the folder above it. Not all at one time: of a rename
+    /// that shows, the report may be still to come; and what is told of a folder on its way is said
+    /// where it arrives.
+    pub(super) fn can_have_been(&self, path: &str) -> bool {
+        let mut found = BTreeSet::from([Disk::TOP]);
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let entries = found.into_iter().filter_map(|at| self.entries.get(&(at, part.into())));
+            found = entries.flatten().copied().collect();
+        }
+        !found.is_empty()
     }
 }
 
