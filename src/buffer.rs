@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     fmt,
     num::NonZeroU32,
-    path::PathBuf,
+    path::{Path, PathBuf, is_separator},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -58,7 +58,7 @@ use crate::{
 /// fewer and takes 39 KiB, and 10 000 events take 1.4 MB.) The queue grows as it fills, and keeps its
 /// memory, without the paths, for the next time. [`bytes`](Self::bytes) tells what a buffer takes now.
 pub struct Buffer {
-    // At most `capacity` items and one `Missed` behind them.
+    // At most `capacity` items, one `Missed` behind them, and the error with which it was closed.
     queue: VecDeque<StreamItem>,
     capacity: usize,
     closed: bool,
@@ -87,22 +87,22 @@ impl Buffer {
 
     /// Adds an event at the end, or notes that it is missed if the buffer is full.
     ///
-    /// A `Missed` directly behind another one joins it: one of unknown size makes the sum of the counts
-    /// unknown, and no sum exceeds [`u32::MAX`]; if the two name different paths, what they make is for
-    /// everything. Nothing can be added to a closed buffer.
+    /// A `Missed` directly behind another one joins it if one of the two paths is in the other, or the buffer is
+    /// full: one of unknown size makes the sum of the counts unknown, and no sum exceeds [`u32::MAX`]. What
+    /// two make of which neither path is in the other is for everything. Nothing can be added to a closed
+    /// buffer.
     ///
     /// ```
     /// use notify_backend::prelude::*;
     /// use std::num::NonZeroU32;
     ///
-    /// let mut buffer = Buffer::default();
+    /// let mut buffer = Buffer::new(2);
     /// buffer.add(Event::missed_below("/a", NonZeroU32::new(2)));
-    /// buffer.add(Event::missed_below("/a", NonZeroU32::new(3)));
+    /// buffer.add(Event::missed_below("/a/b", NonZeroU32::new(3)));
+    /// buffer.add(Event::missed_below("/c", NonZeroU32::new(4)));
+    /// buffer.add(Event::missed_below("/d", NonZeroU32::new(5))); // finds no room
     /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed /a count=5");
-    ///
-    /// buffer.add(Event::missed_below("/a", NonZeroU32::new(2)));
-    /// buffer.add(Event::missed_below("/b", NonZeroU32::new(3)));
-    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed count=5");
+    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed count=9");
     /// ```
     #[inline]
     pub fn add(&mut self, event: Event) {
@@ -136,15 +136,18 @@ impl Buffer {
             return;
         }
         let is_missed = matches!(item, Ok(Event { kind: EventKind::Missed(_), .. }));
-        let item =
-            if self.is_full() && !is_missed { Ok(Event::missed(NonZeroU32::new(1))) } else { item };
+        let is_full = self.is_full();
+        let item = if is_full && !is_missed { Ok(Event::missed(NonZeroU32::new(1))) } else { item };
         if let Some(Ok(Event { kind: EventKind::Missed(sum), path: place, .. })) =
             self.queue.back_mut()
             && let Ok(Event { kind: EventKind::Missed(count), path, .. }) = &item
+            && (is_full || covers(place, path) || covers(path, place))
         {
             // A loss right behind a loss is one loss.
             *sum = sum.zip(*count).map(|(sum, count)| sum.saturating_add(count.get()));
-            if place.as_os_str() != path.as_os_str() {
+            if covers(path, place) {
+                place.clone_from(path);
+            } else if !covers(place, path) {
                 *place = PathBuf::new();
             }
         } else {
@@ -181,6 +184,27 @@ impl Buffer {
         self.queue.pop_front()
     }
 
+    /// Removes the items of which `keep` returns false, and wakes nobody: who waits goes on to wait.
+    ///
+    /// For [`unwatch`](crate::Backend::unwatch), which leaves nothing to be reported of its watch. Keep what
+    /// another watch covers, and each [`EventKind::Missed`] that is not for the watch alone: without it,
+    /// nobody hears of that loss.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let mut buffer = Buffer::default();
+    /// buffer.add(Event::create(CreateKind::File, "/a/file"));
+    /// buffer.add(Event::missed(None));
+    /// buffer.add(Event::create(CreateKind::File, "/b/file"));
+    /// buffer.retain(|item| !matches!(item, Ok(event) if event.path.starts_with("/a")));
+    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "missed");
+    /// assert_eq!(buffer.take().unwrap().unwrap().to_string(), "create/file /b/file");
+    /// ```
+    pub fn retain(&mut self, keep: impl FnMut(&StreamItem) -> bool) {
+        self.queue.retain(keep);
+    }
+
     /// Lets the stream end once what is left has been taken.
     ///
     /// ```
@@ -200,6 +224,14 @@ impl Buffer {
         self.closed = true;
         if let Some(waker) = self.take_waker() {
             waker.wake();
+        }
+    }
+
+    /// Closes it with an error as its last item, for which there is always room.
+    pub(crate) fn fail(&mut self, error: StreamError) {
+        if !self.closed {
+            self.queue.push_back(Err(error));
+            self.close();
         }
     }
 
@@ -259,6 +291,15 @@ impl Buffer {
             + self.queue.capacity() * size_of::<StreamItem>()
             + self.queue.iter().map(heap).sum::<usize>()
     }
+}
+
+/// Whether a loss in all of `outer` is one in all of `inner`, by the letters that tell watches apart.
+fn covers(outer: &Path, inner: &Path) -> bool {
+    let [outer, inner] = [outer, inner].map(|path| path.as_os_str().as_encoded_bytes());
+    let is_end = |byte: Option<&u8>| byte.is_none_or(|&byte| is_separator(char::from(byte)));
+    inner
+        .strip_prefix(outer)
+        .is_some_and(|below| outer.is_empty() || is_end(outer.last()) || is_end(below.first()))
 }
 
 impl Default for Buffer {

@@ -4,9 +4,11 @@
 mod tests;
 
 use std::{
+    io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    thread,
 };
 
 use futures_core::Stream;
@@ -81,7 +83,9 @@ impl Shared {
 
 /// The platform's end of a [`channel`]. Clone it for as many threads as there are.
 ///
-/// The stream ends when the last clone is dropped and what was sent has been taken.
+/// The stream ends when the last clone is dropped and what was sent has been taken. It ends also, with an
+/// error ([`StreamError::Read`]) as its last item, when a thread that panics drops a clone: a part of the
+/// platform is not heard any more, and nothing else would tell.
 #[derive(Clone, Debug)]
 pub struct Sender(Arc<Closer>);
 
@@ -96,8 +100,45 @@ impl Sender {
         self.0.0.change(|buffer| buffer.add_error(error));
     }
 
-    /// Whether the [`Receiver`] is gone, so that nobody will see what is sent: time for the
-    /// platform's thread to end.
+    /// Whether there is nothing for the [`Receiver`] to take.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.0.lock().is_empty()
+    }
+
+    /// How many items there are for the [`Receiver`] to take. Other senders and the receiver may change it
+    /// at any time.
+    ///
+    /// Where the platform can be paused, pause it as this comes near the [`capacity`](Self::capacity):
+    ///
+    /// ```
+    /// use notify_backend::{channel::channel, prelude::*};
+    ///
+    /// /// What comes from the service after it was asked to pause.
+    /// const UNDER_WAY: usize = 64;
+    ///
+    /// let (sender, _receiver) = channel(100);
+    /// let is_to_pause = || sender.len() + UNDER_WAY >= sender.capacity();
+    /// for _ in 0..35 {
+    ///     sender.send(Event::create(CreateKind::File, "/srv/page"));
+    /// }
+    /// assert!(!is_to_pause());
+    /// sender.send(Event::create(CreateKind::File, "/srv/page"));
+    /// assert!(is_to_pause());
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.0.lock().len()
+    }
+
+    /// How many items the channel holds before it is full.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.0.0.lock().capacity()
+    }
+
+    /// Whether nobody will see what is sent, because the [`Receiver`] is gone or another sender's thread
+    /// has panicked: time for the platform's thread to end.
     ///
     /// A backend frees everything when it is dropped. Where the platform's call can wait for long,
     /// the backend's `Drop` has to interrupt it; this alone is not enough.
@@ -112,8 +153,16 @@ impl Sender {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        // While there is a sender, only the receiver can have closed it.
         self.0.0.lock().is_closed()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let error = io::Error::other("a thread that sends events has panicked");
+            self.0.0.change(|buffer| buffer.fail(StreamError::read(error)));
+        }
     }
 }
 
@@ -130,6 +179,50 @@ impl Drop for Closer {
 /// The backend's end of a [`channel`]: a stream of what was sent.
 #[derive(Debug)]
 pub struct Receiver(Arc<Shared>);
+
+impl Receiver {
+    /// Removes the items of which `keep` returns false, as [`Buffer::retain`] does: nobody is woken, and who
+    /// waits goes on to wait. `keep` must not use the channel, which waits for it.
+    ///
+    /// First let the platform send nothing more of the watch, or this comes too early.
+    ///
+    /// ```
+    /// use notify_backend::{channel::Receiver, prelude::*};
+    ///
+    /// #[derive(Debug)]
+    /// struct YourBackend {
+    ///     events: Receiver,
+    ///     watches: Vec<PathBuf>,
+    /// }
+    ///
+    /// impl YourBackend {
+    ///     /// The last part of `unwatch`, once the platform has confirmed.
+    ///     fn forget(&mut self, path: &Path) {
+    ///         self.watches.retain(|watch| watch.as_os_str() != path.as_os_str());
+    ///         let is_covered = |said: &Path| self.watches.iter().any(|watch| said.starts_with(watch));
+    ///         self.events.retain(|item| {
+    ///             let said = match item {
+    ///                 Ok(event) => event.path.as_path(),
+    ///                 Err(error) => error.path().unwrap_or(Path::new("")),
+    ///             };
+    ///             !said.starts_with(path) || is_covered(said)
+    ///         });
+    ///     }
+    /// }
+    /// # use notify_backend::channel::channel;
+    /// # let (sender, events) = channel(10);
+    /// # let mut backend = YourBackend { events, watches: vec!["/a".into(), "/b".into()] };
+    /// # sender.send(Event::missed(None));
+    /// # for path in ["/a/file", "/b/file"] {
+    /// #     sender.send(Event::create(CreateKind::File, path));
+    /// # }
+    /// # backend.forget(Path::new("/a"));
+    /// # assert_eq!(sender.len(), 2);
+    /// ```
+    pub fn retain(&mut self, keep: impl FnMut(&StreamItem) -> bool) {
+        self.0.lock().retain(keep);
+    }
+}
 
 impl Stream for Receiver {
     type Item = StreamItem;
@@ -151,7 +244,8 @@ impl Stream for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         let mut buffer = self.0.lock();
-        let left = std::mem::replace(&mut *buffer, Buffer::new(0));
+        let empty = Buffer::new(buffer.capacity());
+        let left = std::mem::replace(&mut *buffer, empty);
         buffer.close();
         drop(buffer);
         drop(left);

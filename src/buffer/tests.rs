@@ -55,6 +55,11 @@ fn poll(buffer: &mut Buffer, waker: &Waker) -> Poll<Option<StreamItem>> {
     Pin::new(buffer).poll_next(&mut Context::from_waker(waker))
 }
 
+/// Where a part of what is watched is: each digit is a folder in the one before, so that 12 is in 1.
+fn place(part: u32) -> String {
+    part.to_string().chars().map(String::from).collect::<Vec<_>>().join("/")
+}
+
 /// An item, as far as the tests tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Item {
@@ -82,7 +87,7 @@ impl Item {
 
 impl From<StreamItem> for Item {
     fn from(item: StreamItem) -> Self {
-        let id = |path: &std::path::Path| path.to_str().unwrap().parse().unwrap();
+        let id = |path: &std::path::Path| path.to_str().unwrap().replace('/', "").parse().unwrap();
         match item {
             Ok(Event { kind: EventKind::Missed(count), path, .. }) => {
                 let part = (!path.as_os_str().is_empty()).then(|| id(&path));
@@ -160,7 +165,7 @@ mod missed {
     }
 
     fn missed_below(part: u32, count: u32) -> Event {
-        Event::missed_below(part.to_string(), NonZeroU32::new(count))
+        Event::missed_below(place(part), NonZeroU32::new(count))
     }
 
     #[test]
@@ -190,16 +195,67 @@ mod missed {
     }
 
     #[test]
-    fn losses_in_several_parts_are_a_loss_of_everything() {
-        for other in [missed_below(9, 2), missed(2)] {
-            for both in [[missed_below(8, 1), other.clone()], [other, missed_below(8, 1)]] {
-                let mut buffer = Buffer::new(4);
-                for event in both {
-                    buffer.add(event);
-                }
-                assert_eq!(drain(&mut buffer), [Item::Missed(Some(3))]);
+    fn losses_in_two_parts_stay_two() {
+        let mut buffer = Buffer::new(3);
+        buffer.add(missed_below(8, 1));
+        buffer.add(missed_below(9, 2));
+        buffer.add(event(0));
+        let expected =
+            [Item::MissedBelow(8, Some(1)), Item::MissedBelow(9, Some(2)), Item::Event(0)];
+        assert_eq!(drain(&mut buffer), expected);
+    }
+
+    #[test]
+    fn a_loss_within_another_is_part_of_it() {
+        for both in [[8, 89], [89, 8]] {
+            let mut buffer = Buffer::new(4);
+            for part in both {
+                buffer.add(missed_below(part, 1));
             }
+            assert_eq!(drain(&mut buffer), [Item::MissedBelow(8, Some(2))]);
         }
+        for both in [[missed_below(8, 1), missed(2)], [missed(2), missed_below(8, 1)]] {
+            let mut buffer = Buffer::new(4);
+            for event in both {
+                buffer.add(event);
+            }
+            assert_eq!(drain(&mut buffer), [Item::Missed(Some(3))]);
+        }
+    }
+
+    /// By letters, as watches are told apart: `a` is not in `ab`, and `a/.` is in `a`, but not the same.
+    #[test]
+    fn what_is_within_goes_by_the_spelling() {
+        let joined = |first: &str, second: &str| {
+            let mut buffer = Buffer::new(4);
+            buffer.add(Event::missed_below(first, None));
+            buffer.add(Event::missed_below(second, None));
+            let first = buffer.take().unwrap().unwrap().path;
+            buffer.is_empty().then(|| first.into_os_string().into_string().unwrap())
+        };
+        assert_eq!(joined("/a", "/ab"), None);
+        assert_eq!(joined("/ab", "/a"), None);
+        assert_eq!(joined("/a", "/a/.").as_deref(), Some("/a"));
+        assert_eq!(joined("/a/.", "/a/b"), None);
+        assert_eq!(joined("/a/", "/a/b").as_deref(), Some("/a/"));
+        assert_eq!(joined("/b", "/").as_deref(), Some("/"));
+    }
+
+    #[test]
+    fn a_full_buffer_makes_losses_in_two_parts_one_of_everything() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(missed_below(8, 1));
+        buffer.add(missed_below(9, 2));
+        assert_eq!(drain(&mut buffer), [Item::Missed(Some(3))]);
+    }
+
+    #[test]
+    fn a_full_buffer_names_the_part_of_the_one_loss_behind_it() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(missed_below(8, 1));
+        buffer.add(missed_below(89, 2));
+        assert_eq!(drain(&mut buffer), [Item::Event(0), Item::MissedBelow(8, Some(3))]);
     }
 
     /// Where what finds no room comes from is not looked at.
@@ -313,8 +369,59 @@ mod waking {
     }
 }
 
+mod retaining {
+    use super::*;
+
+    fn is_first(item: &StreamItem) -> bool {
+        item.as_ref().is_ok_and(|event| event.path.to_str().unwrap().parse() == Ok(0))
+    }
+
+    #[test]
+    fn what_is_not_kept_makes_room() {
+        let mut buffer = Buffer::new(2);
+        (0..4).for_each(|id| buffer.add(event(id)));
+        buffer.retain(is_first);
+        buffer.add(event(4));
+        buffer.add(event(5));
+        assert_eq!(drain(&mut buffer), [Item::Event(0), Item::Event(4), Item::Missed(Some(1))]);
+    }
+
+    #[test]
+    fn who_waits_is_not_woken_by_it_and_is_by_what_comes_next() {
+        let mut buffer = Buffer::default();
+        let (counter, waker) = Counter::new();
+        assert!(poll(&mut buffer, &waker).is_pending());
+        buffer.retain(|_| false);
+        assert_eq!(counter.count(), 0);
+        buffer.add(event(0));
+        assert_eq!(counter.count(), 1);
+    }
+
+    #[test]
+    fn the_end_stays_the_end() {
+        let mut buffer = Buffer::default();
+        buffer.add(event(0));
+        buffer.close();
+        buffer.retain(|_| false);
+        assert!(matches!(poll(&mut buffer, Waker::noop()), Poll::Ready(None)));
+    }
+}
+
 mod closing {
     use super::*;
+
+    #[test]
+    fn there_is_room_for_the_error_that_ends_it() {
+        let mut buffer = Buffer::new(1);
+        buffer.add(event(0));
+        buffer.add(event(1));
+        buffer.fail(error(2));
+        buffer.fail(error(3));
+        buffer.add(event(4));
+        let expected = [Item::Event(0), Item::Missed(Some(1)), Item::Error(2)];
+        assert_eq!(drain(&mut buffer), expected);
+        assert!(matches!(poll(&mut buffer, Waker::noop()), Poll::Ready(None)));
+    }
 
     #[test]
     fn what_is_left_is_yielded_and_then_the_end_for_good() {
@@ -351,34 +458,32 @@ fn goes_wherever_a_backend_goes() {
     check::<Buffer>();
 }
 
-/// What a buffer should do, without a thought for cost: every loss is an element of its own, and
-/// losses next to each other are put together when they are looked at.
+/// What a buffer should do, without a thought for cost: every loss is kept, and those that are yielded
+/// as one are put together when they are looked at.
 struct Model {
     capacity: usize,
-    log: Vec<Item>,
+    log: Vec<Vec<Item>>,
     closed: bool,
     waiting: bool,
     woken: usize,
 }
 
 impl Model {
-    fn is_missed(item: Item) -> bool {
-        item.loss().is_some()
-    }
-
     /// The items as they will be yielded.
     fn items(&self) -> Vec<Item> {
-        let same_loss = |a: &Item, b: &Item| Self::is_missed(*a) && Self::is_missed(*b);
-        self.log.chunk_by(same_loss).map(Self::merged).collect()
+        self.log.iter().map(|run| Self::merged(run)).collect()
     }
 
     fn merged(run: &[Item]) -> Item {
         let losses: Vec<_> = run.iter().filter_map(|item| item.loss()).collect();
-        let Some((part, _)) = losses.first() else { return run[0] };
-        let is_one = losses.iter().all(|(other, _)| other == part);
+        if losses.is_empty() {
+            return run[0];
+        }
+        let covers_all = |outer: Option<u32>| losses.iter().all(|(part, _)| covers(outer, *part));
+        let part = losses.iter().map(|(part, _)| *part).find(|&part| covers_all(part));
         let sum = losses.iter().map(|(_, count)| count.map(u64::from)).sum::<Option<u64>>();
         let sum = sum.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
-        Item::missed(part.filter(|_| is_one), sum)
+        Item::missed(part.flatten(), sum)
     }
 
     fn wake(&mut self) {
@@ -390,8 +495,17 @@ impl Model {
         if self.closed {
             return;
         }
-        let room = Self::is_missed(item) || self.items().len() < self.capacity;
-        self.log.push(if room { item } else { Item::Missed(Some(1)) });
+        let is_full = self.log.len() >= self.capacity;
+        let item = if is_full && item.loss().is_none() { Item::Missed(Some(1)) } else { item };
+        let last = self.log.last().and_then(|run| Self::merged(run).loss());
+        match (last, item.loss()) {
+            (Some((last, _)), Some((part, _)))
+                if is_full || covers(last, part) || covers(part, last) =>
+            {
+                self.log.last_mut().unwrap().push(item);
+            }
+            _ => self.log.push(vec![item]),
+        }
         self.wake();
     }
 
@@ -402,13 +516,12 @@ impl Model {
 
     fn take(&mut self) -> Option<Item> {
         let first = self.items().first().copied()?;
-        let run = if Self::is_missed(first) {
-            self.log.iter().take_while(|item| Self::is_missed(**item)).count()
-        } else {
-            1
-        };
-        self.log.drain(..run);
+        self.log.remove(0);
         Some(first)
+    }
+
+    fn retain(&mut self, keep: impl Fn(Item) -> bool) {
+        self.log.retain(|run| keep(Self::merged(run)));
     }
 
     fn poll(&mut self) -> Poll<Option<Item>> {
@@ -423,6 +536,12 @@ impl Model {
     }
 }
 
+/// Whether a part, or everything, has another one in it.
+fn covers(outer: Option<u32>, inner: Option<u32>) -> bool {
+    let digits = |part: Option<u32>| part.map_or(String::new(), |part| part.to_string());
+    digits(inner).starts_with(&digits(outer))
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Add,
@@ -430,19 +549,21 @@ enum Step {
     AddMissed(Option<u32>, Option<NonZeroU32>),
     Take,
     Poll,
+    Retain,
     Close,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let count = prop_oneof![1..5_u32, Just(u32::MAX - 1)];
     let count = proptest::option::of(count.prop_map(|count| NonZeroU32::new(count).unwrap()));
-    let missed = (proptest::option::of(0..2_u32), count);
+    let missed = (proptest::option::of(prop_oneof![Just(1), Just(2), Just(11), Just(12)]), count);
     let step = prop_oneof![
         12 => Just(Step::Add),
         2 => Just(Step::AddError),
         4 => missed.prop_map(|(part, count)| Step::AddMissed(part, count)),
         4 => Just(Step::Take),
         8 => Just(Step::Poll),
+        2 => Just(Step::Retain),
         1 => Just(Step::Close),
     ];
     proptest::collection::vec(step, 0..80)
@@ -468,7 +589,7 @@ proptest! {
                     model.add(Item::Error(id));
                 }
                 Step::AddMissed(part, count) => {
-                    let path = part.map_or(String::new(), |part| part.to_string());
+                    let path = part.map_or(String::new(), place);
                     buffer.add(Event::missed_below(path, count));
                     model.add(Item::missed(part, count.map(NonZeroU32::get)));
                 }
@@ -476,6 +597,18 @@ proptest! {
                 Step::Poll => {
                     let polled = poll(&mut buffer, &waker).map(|item| item.map(Item::from));
                     prop_assert_eq!(polled, model.poll());
+                }
+                Step::Retain => {
+                    let is_kept = |item| match item {
+                        Item::Event(id) => id % 2 == 0,
+                        Item::MissedBelow(part, _) => part == 11,
+                        Item::Error(_) | Item::Missed(_) => true,
+                    };
+                    buffer.retain(|item| is_kept(match item {
+                        Ok(event) => Ok(event.clone()).into(),
+                        Err(of) => Item::Error(of.path().unwrap().to_str().unwrap().parse().unwrap()),
+                    }));
+                    model.retain(is_kept);
                 }
                 Step::Close => {
                     buffer.close();

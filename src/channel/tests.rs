@@ -94,6 +94,95 @@ fn what_finds_no_room_is_counted() {
     assert_eq!(next(&mut receiver).unwrap().unwrap().to_string(), "missed count=2");
 }
 
+#[test]
+fn a_sender_tells_how_full_it_is() {
+    let (sender, mut receiver) = channel(2);
+    assert!(sender.is_empty());
+    sender.send(event(1));
+    sender.send(event(2));
+    assert_eq!((sender.len(), sender.capacity(), sender.is_empty()), (2, 2, false));
+    next(&mut receiver);
+    assert_eq!(sender.len(), 1);
+    drop(receiver);
+    assert_eq!((sender.len(), sender.capacity()), (0, 2));
+}
+
+#[test]
+fn what_is_not_retained_is_gone_and_who_waits_is_woken_by_what_comes_next() {
+    let (sender, mut receiver) = channel(10);
+    let sleeper = Arc::new(Sleeper::default());
+    assert!(poll(&mut receiver, &Waker::from(sleeper.clone())).is_pending());
+    receiver.retain(|_| false);
+    assert!(!*sleeper.woken.lock().unwrap());
+    sender.send(event(1));
+    assert!(*sleeper.woken.lock().unwrap());
+    sender.send(event(2));
+    receiver.retain(|item| id(item) != 1);
+    assert_eq!(next(&mut receiver).map(|item| id(&item)), Some(2));
+}
+
+mod panicking {
+    use super::*;
+
+    fn panic_with(sender: Sender) {
+        let thread = thread::spawn(move || {
+            let _held = (sender.clone(), sender);
+            // Without the hook, which would print it.
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(thread.join().is_err());
+    }
+
+    /// The next item, which is to be the error.
+    fn read_error(receiver: &mut Receiver) -> String {
+        match next(receiver) {
+            Some(Err(error @ StreamError::Read { .. })) => error.to_string(),
+            item => panic!("{item:?} is no error of reading"),
+        }
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_stream_with_one_error() {
+        let (sender, mut receiver) = channel(10);
+        sender.send(event(1));
+        panic_with(sender);
+        assert_eq!(next(&mut receiver).map(|item| id(&item)), Some(1));
+        assert!(read_error(&mut receiver).contains("a thread that sends events has panicked"));
+        assert!(next(&mut receiver).is_none());
+    }
+
+    #[test]
+    fn the_error_has_room_in_a_full_channel() {
+        let (sender, mut receiver) = channel(0);
+        sender.send(event(1));
+        panic_with(sender);
+        assert_eq!(next(&mut receiver).unwrap().unwrap().to_string(), "missed count=1");
+        read_error(&mut receiver);
+        assert!(next(&mut receiver).is_none());
+    }
+
+    #[test]
+    fn the_other_threads_are_told() {
+        let (sender, mut receiver) = channel(10);
+        panic_with(sender.clone());
+        assert!(sender.is_closed());
+        sender.send(event(1));
+        read_error(&mut receiver);
+        assert!(next(&mut receiver).is_none());
+    }
+
+    #[test]
+    fn who_waits_is_woken() {
+        let (sender, mut receiver) = channel(10);
+        let sleeper = Arc::new(Sleeper::default());
+        assert!(poll(&mut receiver, &Waker::from(sleeper.clone())).is_pending());
+        let other = sender.clone();
+        panic_with(sender);
+        assert!(*sleeper.woken.lock().unwrap());
+        drop(other);
+    }
+}
+
 mod dropping {
     use super::*;
 
