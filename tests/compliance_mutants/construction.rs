@@ -5,6 +5,7 @@ use std::{
     fs, future, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     sync::atomic::{AtomicUsize, Ordering},
+    task::Waker,
     thread::{self, ThreadId},
 };
 
@@ -82,6 +83,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<KeepsWatches>("keeps_watches", &["CHG14"]),
         entry::<KeepsWatchesOfMoved>("keeps_watches_of_moved", &["CHG14"]),
         entry::<KeepsWatchesOfFailed>("keeps_watches_of_failed", &["CHG14"]),
+        entry::<LeavesOutByPath>("leaves_out_by_path", &["CHG15"]),
+        entry::<DrainsWithoutWaker>("drains_without_waker", &["CHG15"]),
+        entry::<TakesTheFirst>("takes_the_first", &["CON09"]),
     ]
 }
 
@@ -99,7 +103,7 @@ mutations! {
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksTask LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
-    BlamesFolderAbove WatchesRemovedFolder
+    BlamesFolderAbove WatchesRemovedFolder DrainsWithoutWaker TakesTheFirst
 }
 
 fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
@@ -742,6 +746,70 @@ impl Mutation for ReadsAhead {
             self.ahead.push_back(item);
         }
         self.ahead.pop_front().map_or(Poll::Pending, |item| Poll::Ready(Some(item)))
+    }
+}
+
+/// Reads all that there is at once, and keeps of it what is below a path that is watched.
+#[derive(Debug, Default)]
+pub(crate) struct LeavesOutByPath {
+    paths: Vec<PathBuf>,
+    ahead: VecDeque<StreamItem>,
+}
+impl Mutation for LeavesOutByPath {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let paths = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { paths, ahead: VecDeque::new() }))
+    }
+
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        while let Poll::Ready(Some(item)) = Pin::new(&mut *inner).poll_next(cx) {
+            self.ahead.push_back(item);
+        }
+        while let Some(item) = self.ahead.pop_front() {
+            let is_below = |path: &Path| self.paths.iter().any(|root| path.starts_with(root));
+            if item.as_ref().map_or(true, |event| is_below(&event.path)) {
+                return Poll::Ready(Some(item));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        let path = watch.path.clone();
+        inner.watch(watch)?;
+        self.paths.push(path);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.paths.retain(|watched| watched != path);
+        inner.unwatch(path)
+    }
+}
+
+/// Takes out what is there by polling, with a waker that wakes nobody.
+impl Mutation for DrainsWithoutWaker {
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        let mut cx = Context::from_waker(Waker::noop());
+        while Pin::new(&mut *inner).poll_next(&mut cx).is_ready() {}
+        inner.unwatch(path)
+    }
+}
+
+/// Takes of several watches of one path the first.
+impl Mutation for TakesTheFirst {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut first: Vec<Watch> = Vec::new();
+        for watch in watches {
+            if first.iter().all(|it| it.path.as_os_str() != watch.path.as_os_str()) {
+                first.push(watch);
+            }
+        }
+        made(first)
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) const GROUP: Group = Group {
         FOUND_BUT_UNREAD,
         OTHERS_GO_ON,
         NOTHING_LEFT,
+        WATCHED_AGAIN,
     ],
 };
 
@@ -387,6 +388,7 @@ const TWO_SPELLINGS: Case = Case {
     },
     ..Case::MUST
 };
+
 const FOUND_BUT_UNREAD: Case = Case {
     id: "CHG12",
     name: "found_but_unread",
@@ -562,6 +564,59 @@ const NOTHING_LEFT: Case = Case {
                 remove(&mut watcher, &path)?;
             }
             come_down_to(&mut watcher, before, &format!("no watch is left of {held:?}"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const WATCHED_AGAIN: Case = Case {
+    id: "CHG15",
+    name: "watched_again",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "Of a folder that is removed and added again, nothing is reported that happened before, whether the \
+             backend has read it or not; what happens in it afterwards is, and wakes a task that waits.",
+    why: "A user closes a project and opens it again; by its path alone, old and new events look alike.",
+    usual_cause: "Events that wait are left out by asking whether their path is watched; or they are taken \
+                  out by polling, which forgets the waker.",
+    run: |lab| {
+        const CHANGES: usize = 20;
+
+        lab.tree.mkdir("kept")?;
+        lab.tree.mkdir("again")?;
+        let again = lab.path("again");
+        let watches = ["kept", "again"].map(|folder| Watch::non_recursive(lab.path(folder)));
+        let mut watcher = lab.watch(watches)?;
+        for is_read in [false, true] {
+            watcher.next_step();
+            for i in 0..CHANGES {
+                lab.tree.create(format!("again/before-{is_read}-{i}"))?;
+            }
+            if is_read {
+                watcher.read_until_told(|watcher| watcher.events().count() > 0)?;
+            }
+            remove(&mut watcher, &again)?;
+            add(&mut watcher, Watch::non_recursive(&again))?;
+            watcher.next_step();
+            let after = format!("again/after-{is_read}");
+            lab.tree.create(&after)?;
+            watcher.settle()?;
+            watcher.saw(created_file(&after))?;
+            watcher.nothing_else()?;
+        }
+
+        let mut flag = watcher.rest()?;
+        remove(&mut watcher, &again)?;
+        add(&mut watcher, Watch::non_recursive(&again))?;
+        for file in ["again/file", "kept/file"] {
+            watcher.next_step();
+            lab.tree.create(file)?;
+            let expected = created_file(file);
+            let told =
+                watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+            ensure(told, format!("tree/{file} is reported as created"), || {
+                "nobody was woken for it".into()
+            })?;
         }
         Ok(())
     },

@@ -273,16 +273,32 @@ const SAME_FOLDER_TWICE: Case = Case {
     id: "CON09",
     name: "same_folder_twice",
     needs: &[Capability::WatchFolders],
-    checks: "A folder that is named twice is watched once: one creation is one event.",
+    checks: "A folder that is named twice is watched once, as it is asked for at last: one creation is one \
+             event, and it is watched recursively if the second watch says so.",
     why: "fsnotify#679; fsnotify's script watch-twice.",
     usual_cause: "The platform gives both the same number, and the books keep it twice.",
     run: |lab| {
-        let mut watcher = lab.watch([lab.flat(), lab.flat()])?;
-        lab.tree.create("new")?;
-        watcher.settle()?;
-        watcher.saw(created_file("new"))?;
-        let count = watcher.count(&created_file("new"));
-        ensure(count == 1, "one event for one creation", || format!("there were {count}"))
+        let mut pairs = vec![(lab.flat(), lab.flat())];
+        if lab.has(Capability::WatchRecursively) {
+            pairs.extend([(lab.flat(), lab.deep()), (lab.deep(), lab.flat())]);
+        }
+        lab.tree.mkdir("folder")?;
+        for (i, (first, last)) in pairs.into_iter().enumerate() {
+            let is_recursive = last.recursive;
+            let mut watcher = lab.watch([first, last])?;
+            let (near, far) = (format!("near-{i}"), format!("folder/far-{i}"));
+            lab.tree.create(&near)?;
+            lab.tree.create(&far)?;
+            watcher.settle()?;
+            watcher.saw(created_file(&near))?;
+            if is_recursive {
+                watcher.saw(created_file(&far))?;
+            }
+            watcher.nothing_else()?;
+            let count = watcher.count(&created_file(&near));
+            ensure(count == 1, "one event for one creation", || format!("there were {count}"))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };
