@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+/// What a clock can be set to anywhere, with room for some times as long.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Differences between backends that are not capabilities.
 ///
 /// The default is that of a kernel facility: nothing is lost, events arrive at once, and a change
 /// of metadata is told from one of data. A backend that looks at the files from time to time says
-/// so, and is then judged as what it is.
+/// so, and is then judged as what it is. Of its times, more than a year is taken for a year.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,7 +59,7 @@ impl Profile {
     /// events for a while.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
-        self.latency = latency;
+        self.latency = latency.min(LONGEST);
         self
     }
 
@@ -81,7 +84,7 @@ impl Profile {
     ///
     /// A [sampled](Self::sampled) backend that pairs no renames knows files by their paths alone.
     /// What is moved away between two looks and back, or is another file for that time, looks to it as
-    /// if nothing had happened. Therefore the suite, which else looks at each path as soon as it is
+    /// if nothing had happened. Therefore the suite, which otherwise looks at each path as soon as it is
     /// told of it, looks when nothing changes any more.
     #[must_use]
     pub fn pairs_renames(mut self, pairs: bool) -> Self {
@@ -102,7 +105,7 @@ impl Profile {
     /// by the time of modification.
     #[must_use]
     pub fn mtime_granularity(mut self, granularity: Duration) -> Self {
-        self.mtime_granularity = granularity;
+        self.mtime_granularity = granularity.min(LONGEST);
         self
     }
 
@@ -110,7 +113,7 @@ impl Profile {
     /// lost. By default 10 seconds, for the sake of busy machines; only failing cases wait for it.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(LONGEST);
         self
     }
 
@@ -118,5 +121,25 @@ impl Profile {
     pub(super) fn deadline(&self) -> Duration {
         // A sampling backend may need a look to take a reference and another one to compare.
         self.patience + self.latency * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_times_can_be_reckoned_with() {
+        let profile = Profile::default()
+            .sampled(Duration::MAX)
+            .mtime_granularity(Duration::MAX)
+            .patience(Duration::MAX);
+        // No case does more with them.
+        let longest = profile.deadline() * 10;
+        assert!(Instant::now().checked_add(longest).is_some());
+        assert!(SystemTime::now().checked_sub(profile.mtime_granularity * 2).is_some());
+        assert!(u64::try_from(longest.as_millis()).is_ok());
     }
 }
