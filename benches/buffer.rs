@@ -51,7 +51,7 @@ impl Queue for Buffer {
 }
 
 /// Passes events through a queue that holds `depth` of them all the time, and returns the time it
-/// took. With `fresh`, each is made before and dropped after, as in real use; else it is the queue
+/// took. With `fresh`, each is made before and dropped after, as in real use; otherwise it is the queue
 /// alone that is measured.
 fn round(queue: &mut impl Queue, depth: usize, fresh: bool) -> Duration {
     let event = || Event::create(CreateKind::File, "/srv/www/static/images/2024/holiday.jpeg");

@@ -74,7 +74,7 @@ use crate::{
 ///   entries all the same is not heard.
 /// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
 /// - Paths that are added by `paths_mut` of notify 8 are added all at once by its `commit`, or none of them
-///   ([`Backend::watch_all`]). That one is missing is told when it is added.
+///   ([`Backend::watch_all`]). A missing path is an error when it is added.
 /// - [`unwatch`](Watcher::unwatch) of a folder inside a recursively watched one excludes it, as with notify's
 ///   inotify watcher: what happens in it is not told any more, until it is gone, or watched again. The backend
 ///   watches it all the same, so that it saves calls of the handler and none of the platform's watches.

@@ -215,6 +215,10 @@ mod of_type {
 /// anywhere, also after the runtime has ended. A backend that needs no runtime works without one as
 /// well.
 ///
+/// The runtime is one with drivers for I/O and time, as `#[tokio::main]` and
+/// [`Builder::enable_all`](tokio::runtime::Builder::enable_all) make it. In one without, whatever of Tokio
+/// needs them panics ("IO is disabled"), and so may a backend: Tokio has no way to ask.
+///
 /// # What is left open
 ///
 /// The order of events between unrelated folders, whether equal changes that were not yet read are
@@ -229,13 +233,17 @@ mod of_type {
 // The compiler shows authors the line that their type does not meet, so the lines tell the remedy.
 pub trait Backend:
     Stream<Item = StreamItem> // implement it, with this `Item`: guide, "Base code explainer" (4)
-    + Send // keep what may go to another thread, `Arc` rather than `Rc`: guide, "The details"
-    + Unpin // keep what must stay in place in a `Pin<Box<_>>`: guide, "The details"
+    + Send // keep what may go to another thread, `Arc` rather than `Rc`: guide, "Base code explainer" (2)
+    + Unpin // keep what must stay in place in a `Pin<Box<_>>`: guide, "Base code explainer" (2)
     + Debug // derive it: guide, "Base code explainer" (2)
     + 'static
     + of_type::OfType // nothing to write: every backend has it
 {
     /// Watches `watches`, with all resources set up before it returns.
+    ///
+    /// There may be none: with [`ChangeWatches`](Capability::ChangeWatches), the stream waits for the first
+    /// [`watch`](Self::watch). Of several of the same path, spelled alike, the last one counts, as if each
+    /// had been added by `watch`.
     ///
     /// # Errors
     ///
@@ -371,7 +379,8 @@ pub trait Backend:
 
 /// Checks what a backend needs to be made: a Tokio runtime, and paths that exist.
 ///
-/// It is the first line of [`Backend::new`]. A link that leads nowhere exists, unless the watch asks
+/// It is the first line of [`Backend::new`]. Whether the runtime has its drivers, it cannot tell: see
+/// [Runtimes](Backend#runtimes). A link that leads nowhere exists, unless the watch asks
 /// for links to be followed; whether it can be watched is for the backend to say.
 ///
 /// ```

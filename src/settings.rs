@@ -142,7 +142,7 @@ impl<M: Maker> fmt::Debug for Made<M> {
 /// What a program wishes for that does not know the backend, such as by notify's configuration. See
 /// [`Backend::with_hints`].
 ///
-/// A backend heeds those that mean something to it, and nobody relies on any: that is the difference to
+/// A backend heeds those that mean something to it, and nobody relies on any: that is the difference from
 /// the demands of a [`Watch`]. Later versions may add some.
 ///
 /// ```
@@ -160,8 +160,7 @@ pub struct Hints {
     /// How much time to leave between two looks, for a backend that looks from time to time; `None` leaves
     /// it to the backend.
     pub poll_interval: Option<Duration>,
-    /// Whether to read files and compare their contents, for a backend that can find changes so which it
-    /// would miss otherwise.
+    /// Whether to read files and compare their contents, for a backend that would otherwise miss changes.
     pub compare_contents: bool,
 }
 

@@ -25,6 +25,9 @@ use std::{io, path::Path};
 /// on inotify, but takes all of FUSE for remote; here what is not known is local, such as `fuseblk`
 /// (ntfs-3g) and `fuse.gocryptfs`. It looks at the path alone, and not at mounts below it.
 ///
+/// A link is followed. One that a watch is not to follow is a thing of the folder that it is in: ask about
+/// that.
+///
 /// ```
 /// # #[cfg(target_os = "linux")] {
 /// use notify_backend::{is_networked, prelude::*};

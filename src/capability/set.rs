@@ -28,7 +28,11 @@ impl Capabilities {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// The set of all.
+    /// The set of all that this version of the crate knows.
+    ///
+    /// It is for comparisons and tests. To declare it, also [without](Self::without) some, promises more with
+    /// each version that knows of another capability, of which the backend was never thought:
+    /// [`declare`](Self::declare) what it can.
     pub const ALL: Self = Self(u16::MAX >> (u16::BITS as usize - Capability::ALL.len()));
 
     /// The set that a backend promises.

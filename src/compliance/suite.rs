@@ -217,6 +217,11 @@ impl Suite {
 
     /// If this process was started to run one case for this suite's backend, runs it, and answers
     /// that it did; the process has nothing more to do then.
+    ///
+    /// [`main`](Self::main) begins with it. Each case is run in a process of its own, and that begins with the
+    /// program's `main` function again: call this first where that starts something for the whole run, such as
+    /// a server. The guide's page [Testing and testing](crate::guide::_3_testing_and_testing#honest-differences-the-profile)
+    /// has an example.
     #[must_use]
     pub fn answer(&self) -> bool {
         child::answer(self.subject.clone(), self.profile.clone(), self.limit())

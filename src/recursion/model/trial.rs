@@ -40,7 +40,7 @@ pub(super) struct Trial {
     created: BTreeMap<String, usize>,
     /// What was read and reported, in order, in words.
     record: String,
-    has_overflown: bool,
+    has_overflowed: bool,
     has_unwatched: bool,
     failure: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Trial {
             arrived: Vec::new(),
             created: BTreeMap::new(),
             record: String::new(),
-            has_overflown: false,
+            has_overflowed: false,
             has_unwatched: false,
             failure: None,
         }
@@ -158,7 +158,7 @@ impl Trial {
         let is_folder = mask & flag::ISDIR != 0;
         let kind = match mask & !flag::ISDIR {
             flag::Q_OVERFLOW => {
-                self.has_overflown = true;
+                self.has_overflowed = true;
                 return self.engine.lose();
             }
             flag::IGNORED => return self.engine.apply(*wd, FolderEvent::Ended),
@@ -199,7 +199,7 @@ impl Trial {
         let path = event.path.to_string_lossy().into_owned();
         match event.kind {
             EventKind::Missed(_) => {
-                if !self.has_overflown {
+                if !self.has_overflowed {
                     self.fail(|| "a needless Missed".into());
                 }
                 self.mirror.clear();
@@ -314,7 +314,7 @@ impl Trial {
             self.fail(|| format!("what a consumer knows of {path} is not what is there"));
         }
         self.judge_watches(&reachable);
-        if !self.has_overflown {
+        if !self.has_overflowed {
             self.judge_creations(&reachable);
         }
         if self.failure.is_none() {

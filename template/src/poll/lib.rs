@@ -24,7 +24,7 @@
 //!   is looked at while nobody reads.
 //! - A file that was written is told from one whose time was set, or of which something was changed that a
 //!   look does not see, only by its size, or by its content if that is
-//!   [compared](Settings::compare_contents); else it is reported as changed (`modify/any`).
+//!   [compared](Settings::compare_contents); otherwise it is reported as changed (`modify/any`).
 //! - Writes that leave the size as it was are seen by the times of the file. Where these are coarse
 //!   (2 seconds on FAT, one on sshfs), compare contents.
 //! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is
