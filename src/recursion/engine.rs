@@ -34,6 +34,8 @@ pub(super) struct Engine<W: World> {
     pub(super) world: Arc<W>,
     pub(super) tree: WatchTree<W::Id>,
     pub(super) roots: HashMap<Node, Options>,
+    /// The same, by their paths.
+    pub(super) spelled: HashMap<OsString, Node>,
     /// The roots that another one does the work of, and where that has them.
     pub(super) within: HashMap<Node, Node>,
     pub(super) files: Files<W::Id>,
@@ -123,6 +125,7 @@ impl<W: World> Engine<W> {
             world: Arc::new(world),
             tree: WatchTree::new(),
             roots: HashMap::new(),
+            spelled: HashMap::new(),
             within: HashMap::new(),
             files: Files::default(),
             branches: HashMap::new(),
@@ -180,7 +183,6 @@ impl<W: World> Engine<W> {
             Ok((self.world.watch(&folder, access)?, folder))
         });
         let (id, folder) = opened.map_err(|error| self.world.explain(path.into(), error))?;
-        let previous = self.root_at(path);
         let root = self.tree.add_root(path, id);
         self.roots.insert(root, options);
         if !self.join(root)
@@ -191,7 +193,7 @@ impl<W: World> Engine<W> {
             return Err(error);
         }
         // Last, so that what both cover is watched all the time.
-        if let Some(previous) = previous {
+        if let Some(previous) = self.spelled.insert(path.into(), root) {
             self.remove_root(previous);
         }
         Ok(())
@@ -202,7 +204,7 @@ impl<W: World> Engine<W> {
         if self.files.contains(path.as_os_str()) {
             let freed = self.files.remove(path.as_os_str());
             self.release_unused(freed);
-        } else if let Some(root) = self.root_at(path) {
+        } else if let Some(&root) = self.spelled.get(path.as_os_str()) {
             self.remove_root(root);
         } else {
             return false;
@@ -569,7 +571,7 @@ impl<W: World> Engine<W> {
         self.ready.push_back(Ok(if is_unmounted { event.with_info("unmounted") } else { event }));
     }
 
-    /// The queue has overflown: everything is looked at again, and then that is said.
+    /// The queue has overflowed: everything is looked at again, and then that is said.
     pub(super) fn lose(&mut self) {
         self.has_missed = true;
         self.due.clear();
@@ -677,6 +679,10 @@ impl<W: World> Engine<W> {
         self.part(root);
         if self.roots.remove(&root).is_some() {
             self.within.remove(&root);
+            // Unless another one has taken its place.
+            if self.spelled.get(self.tree.name(root)) == Some(&root) {
+                self.spelled.remove(self.tree.name(root));
+            }
             let of_it = self.branches.iter().filter(|(_, branch)| branch.root == root);
             for branch in of_it.map(|(&node, _)| node).collect::<Vec<_>>() {
                 self.remove(branch);
@@ -693,24 +699,30 @@ impl<W: World> Engine<W> {
         }
     }
 
-    fn root_at(&self, path: &Path) -> Option<Node> {
-        self.roots.keys().copied().find(|&root| self.tree.name(root) == path.as_os_str())
+    /// The roots that `path` is spelled below, or like, and what of it is below each.
+    pub(super) fn roots_above<'a>(
+        spelled: &'a HashMap<OsString, Node>,
+        path: &'a Path,
+    ) -> impl Iterator<Item = (Node, &'a [u8])> {
+        spelling::above(path).filter_map(|(root, below)| Some((*spelled.get(&*root)?, below)))
     }
 
     /// Drops what is yet to be said of what was below `path`, unless something else covers it.
     fn forget_below(&mut self, path: &Path) {
-        let Self { ready, roots, tree, files, .. } = self;
+        let Self { ready, roots, spelled, files, .. } = self;
         ready.retain(|item| {
             let said = match item {
                 Ok(event) => event.path.as_path(),
                 Err(error) => error.path().unwrap_or(Path::new("")),
             };
-            let covers = |(&root, options): (&Node, &Options)| {
-                let below = spelling::below(tree.name(root), said);
-                below.is_some_and(|below| options.recursive || !below.contains(&b'/'))
+            let covers = |(root, below): (Node, &[u8])| {
+                let is_deep = || roots.get(&root).is_some_and(|options| options.recursive);
+                !below.contains(&b'/') || is_deep()
             };
             let is_of_it = spelling::below(path.as_os_str(), said).is_some();
-            !is_of_it || files.contains(said.as_os_str()) || roots.iter().any(covers)
+            !is_of_it
+                || files.contains(said.as_os_str())
+                || Self::roots_above(spelled, said).any(covers)
         });
     }
 

@@ -25,6 +25,9 @@ const MOST_LINKS: usize = 40;
 pub(super) struct Files<I> {
     // By the folder, then by name.
     places: HashMap<I, HashMap<OsString, Vec<WatchedFile>>>,
+    // Where each file has its places, by its path as it was given. Some may be there no more, or be of
+    // another file only.
+    by_path: HashMap<OsString, Vec<(I, OsString)>>,
 }
 
 /// What an entry of a folder is to us.
@@ -41,7 +44,7 @@ pub(super) struct WatchedFile {
 
 impl<I> Default for Files<I> {
     fn default() -> Self {
-        Self { places: HashMap::new() }
+        Self { places: HashMap::new(), by_path: HashMap::new() }
     }
 }
 
@@ -49,6 +52,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
     fn add(&mut self, id: I, name: &OsStr, file: WatchedFile) {
         let files = self.places.entry(id).or_default().entry(name.into()).or_default();
         if !files.contains(&file) {
+            self.by_path.entry(file.path.clone()).or_default().push((id, name.into()));
             files.push(file);
         }
     }
@@ -56,16 +60,19 @@ impl<I: Copy + Eq + Hash> Files<I> {
     /// Gives up all places of a file; returns the folders in which there is none left.
     pub(super) fn remove(&mut self, path: &OsStr) -> Vec<I> {
         let mut freed = Vec::new();
-        self.places.retain(|&id, names| {
-            names.retain(|_, files| {
+        for (id, name) in self.by_path.remove(path).unwrap_or_default() {
+            let Some(names) = self.places.get_mut(&id) else { continue };
+            if let Some(files) = names.get_mut(&name) {
                 files.retain(|file| file.path != path);
-                !files.is_empty()
-            });
+                if files.is_empty() {
+                    names.remove(&name);
+                }
+            }
             if names.is_empty() {
+                self.places.remove(&id);
                 freed.push(id);
             }
-            !names.is_empty()
-        });
+        }
         freed
     }
 
@@ -85,7 +92,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
     }
 
     pub(super) fn contains(&self, path: &OsStr) -> bool {
-        self.iter().any(|file| file.path == path)
+        self.by_path.contains_key(path)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Paths as they are spelled. Roots and files are told apart by the letters of their paths: `Path`
 //! compares components, and takes `a`, `a/` and `a/.` for the same.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{borrow::Cow, ffi::OsStr, iter, os::unix::ffi::OsStrExt, path::Path};
 
 /// What is spelled below `root`, empty for `root` itself; none if `path` is not spelled so. A separator
 /// at the end of `root` is the one between the two.
@@ -15,6 +15,23 @@ pub(super) fn below<'a>(root: &OsStr, path: &'a Path) -> Option<&'a [u8]> {
     }
 }
 
+/// Every spelling of a root that `path` can be [below], with what is below it then.
+pub(super) fn above(path: &Path) -> impl Iterator<Item = (Cow<'_, OsStr>, &[u8])> {
+    let bytes = path.as_os_str().as_bytes();
+    let separators = (0..bytes.len()).filter(|&at| bytes[at] == b'/');
+    let roots = separators.flat_map(|at| [(&bytes[..at], at), (&bytes[..=at], at)]);
+    // A separator at the end of a root is the one that follows it.
+    let roots = roots.filter(|&(root, at)| root.len() > at || !root.ends_with(b"/"));
+    let roots = roots.map(|(root, at)| (Cow::Borrowed(OsStr::from_bytes(root)), &bytes[at + 1..]));
+    let itself = iter::once_with(|| (Cow::Borrowed(path.as_os_str()), &[][..]));
+    let with_separator = iter::once_with(|| {
+        let mut root = path.as_os_str().to_owned();
+        root.push("/");
+        (Cow::Owned(root), &[][..])
+    });
+    roots.chain(itself).chain(with_separator)
+}
+
 /// The folder that an entry is spelled in, and the entry's name; none for what ends with a separator or
 /// has none.
 pub(super) fn split(path: &OsStr) -> Option<(&Path, &OsStr)> {
@@ -26,6 +43,8 @@ pub(super) fn split(path: &OsStr) -> Option<(&Path, &OsStr)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -38,6 +57,21 @@ mod tests {
         assert_eq!(below("/a", "/a"), Some(&b""[..]));
         assert_eq!(below("/a", "/ab"), None);
         assert_eq!(below("/a/.", "/a/b"), None);
+    }
+
+    #[test]
+    fn above_are_all_that_it_is_below() {
+        let roots =
+            ["/", "/a", "/a/", "/a//", "/a/b", "/a/b/", "/ab", "a", "a/", "a/.", "a/./", "b"];
+        for path in ["/", "/a", "/a/", "/a/b", "/a//b", "/a/b/c", "/ab", "a", "a/./b", "a/b", "b/"]
+        {
+            let above: HashSet<_> = above(Path::new(path)).collect();
+            for root in roots {
+                let found = above.iter().filter(|(it, _)| **it == *root).map(|(_, below)| *below);
+                let expected = below(root.as_ref(), Path::new(path));
+                assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(expected), "{root} {path}");
+            }
+        }
     }
 
     #[test]

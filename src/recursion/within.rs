@@ -52,16 +52,12 @@ impl<W: World> Engine<W> {
         if location.is_some_and(is_link) {
             return false;
         }
-        self.roots.iter().filter(|&(&other, _)| other != root).any(|(&other, options)| {
-            match spelling::below(self.tree.name(other), above) {
-                None => false,
-                Some([]) => true,
-                Some(below) => {
-                    let mut names = below.split(|&byte| byte == b'/').map(OsStr::from_bytes);
-                    let child = |parent, name| self.tree.child(parent, name);
-                    options.recursive && names.try_fold(other, child).is_some()
-                }
-            }
+        let mut roots = Self::roots_above(&self.spelled, above).filter(|&(other, _)| other != root);
+        roots.any(|(other, below)| {
+            let mut names = below.split(|&byte| byte == b'/').map(OsStr::from_bytes);
+            let child = |parent, name| self.tree.child(parent, name);
+            let is_deep = || self.roots.get(&other).is_some_and(|options| options.recursive);
+            below.is_empty() || is_deep() && names.try_fold(other, child).is_some()
         })
     }
 
@@ -91,9 +87,19 @@ impl<W: World> Engine<W> {
 
     /// Gives roots within a folder that is about to be removed what they need to go on.
     pub(super) fn part(&mut self, folder: Node) {
-        let Self { within, tree, .. } = self;
-        let parted = within.extract_if(|_, place| tree.ancestors(*place).any(|it| it == folder));
-        for (root, place) in parted.collect::<Vec<_>>() {
+        if self.within.is_empty() {
+            return;
+        }
+        let mut parted = Vec::new();
+        let mut pending = vec![folder];
+        while let Some(place) = pending.pop() {
+            pending.extend(self.tree.children(place));
+            let same = self.tree.id(place).into_iter().flat_map(|id| self.tree.nodes(id));
+            let of_place = same.filter(|root| self.within.get(root) == Some(&place));
+            parted.extend(of_place.map(|root| (root, place)));
+        }
+        for (root, place) in parted {
+            self.within.remove(&root);
             if self.roots.get(&root).is_some_and(|options| options.recursive) {
                 self.hand_over(place, root);
             }

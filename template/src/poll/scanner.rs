@@ -1,7 +1,8 @@
 //! The thread that looks, and what it shares with the stream: [`Scanner`].
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    ffi::OsString,
     io, mem,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -45,7 +46,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    roots: Vec<Arc<Root>>,
+    /// By their paths, as spelled: as paths, `a/` and `a` are equal.
+    roots: BTreeMap<OsString, Arc<Root>>,
     /// What was found and has not been taken yet. There is no further look as long as there is
     /// something, so that it is no more than what one look finds.
     ready: VecDeque<Item>,
@@ -61,7 +63,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            roots: Vec::new(),
+            roots: BTreeMap::new(),
             ready: VecDeque::new(),
             waker: None,
             next_tracker: 1,
@@ -91,17 +93,13 @@ impl Scanner {
     pub(crate) fn add(&self, mut root: Arc<Root>) {
         let compare_contents = self.settings.compare_contents;
         let mut changes = Changes::default();
-        let known = self.shared.lock().find(&root.path);
+        let known = self.shared.lock().roots.get(root.path.as_os_str()).cloned();
         if let Some(known) = known {
             known.take_demands(&root, compare_contents, &mut changes);
             root = known;
         }
         root.look(compare_contents, &mut changes);
-        let mut state = self.shared.lock();
-        if state.find(&root.path).is_none() {
-            state.roots.push(root);
-        }
-        drop(state);
+        self.shared.lock().roots.entry(root.path.clone().into()).or_insert(root);
         self.shared.deliver(changes);
     }
 
@@ -112,10 +110,9 @@ impl Scanner {
 
     /// Removes the root with this path; answers whether there was one.
     pub(crate) fn remove(&self, path: &Path) -> bool {
-        let mut state = self.shared.lock();
-        let Some(root) = state.find(path) else { return false };
+        let root = self.shared.lock().roots.remove(path.as_os_str());
+        let Some(root) = root else { return false };
         root.stop();
-        state.roots.retain(|other| !Arc::ptr_eq(other, &root));
         true
     }
 
@@ -152,7 +149,7 @@ impl Drop for Scanner {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_closed = true;
-        for root in &state.roots {
+        for root in state.roots.values() {
             root.stop();
         }
         let waker = state.waker.take();
@@ -200,7 +197,7 @@ impl Shared {
             state = if state.waker.is_none() {
                 self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else if left.is_zero() {
-                return Some(state.roots.clone());
+                return Some(state.roots.values().cloned().collect());
             } else {
                 let waited = self.changed.wait_timeout(state, left);
                 waited.unwrap_or_else(PoisonError::into_inner).0
@@ -221,13 +218,6 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
-}
-
-impl State {
-    fn find(&self, path: &Path) -> Option<Arc<Root>> {
-        // By spelling: as paths, `a/` and `a` are equal.
-        self.roots.iter().find(|root| root.path.as_os_str() == path.as_os_str()).cloned()
     }
 }
 
