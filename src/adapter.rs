@@ -139,6 +139,7 @@ use crate::{
 ///
 /// [`configure`](Watcher::configure) changes nothing and returns `Ok(false)`.
 #[derive(Debug)]
+#[must_use = "a watcher that is dropped watches nothing"]
 pub struct NotifyWatcher<B: Backend> {
     shared: Arc<Shared<B>>,
     runtime: Handle,

@@ -73,11 +73,13 @@ pub struct Watch {
 
 impl Watch {
     /// Watches `path` and everything below it.
+    #[must_use]
     pub fn recursive(path: impl Into<PathBuf>) -> Self {
         Self { recursive: true, ..Self::non_recursive(path) }
     }
 
     /// Watches `path` and, if it is a folder, its direct entries.
+    #[must_use]
     pub fn non_recursive(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { path, recursive: false, access: false, follow_links: false, more: () }

@@ -68,6 +68,7 @@ use crate::{
 /// # Ok::<_, BackendError>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
 pub struct FirstOf<C: Candidates> {
     // Makes a `Sync` type of one that is not; it is locked for an instant at most.
     backend: Mutex<Box<dyn Backend>>,

@@ -189,6 +189,7 @@ impl BackendError {
     /// let error = BackendError::not_found(paths);
     /// assert_eq!(error.paths(), [Path::new("/srv/wwww")]);
     /// ```
+    #[must_use]
     pub fn not_found<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         Self::NotFound { paths: paths.into_iter().map(Into::into).collect() }
     }
@@ -201,6 +202,7 @@ impl BackendError {
     /// let error = BackendError::not_supported(Capability::WatchFiles, ["/etc/hosts"]);
     /// assert_eq!(error.paths(), [Path::new("/etc/hosts")]);
     /// ```
+    #[must_use]
     pub fn not_supported<P: Into<PathBuf>>(
         capability: Capability,
         paths: impl IntoIterator<Item = P>,
@@ -209,6 +211,7 @@ impl BackendError {
     }
 
     /// Says that `path` is not watched under this spelling.
+    #[must_use]
     pub fn not_watched(path: impl Into<PathBuf>) -> Self {
         Self::NotWatched { paths: vec![path.into()] }
     }
@@ -232,6 +235,7 @@ impl BackendError {
     }
 
     /// Says that the facility is not there on this machine, and what to do about it.
+    #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), paths: vec![] }
     }
@@ -245,6 +249,7 @@ impl BackendError {
     /// assert_eq!(error.to_string(), "not available at /srv: overlayfs has no file handles");
     /// assert!(error.may_suit_another());
     /// ```
+    #[must_use]
     pub fn unavailable_at<P: Into<PathBuf>>(
         reason: impl Into<String>,
         paths: impl IntoIterator<Item = P>,
@@ -278,6 +283,7 @@ impl BackendError {
     ///
     /// Where something other than the operating system refuses a path, such as a daemon, make the
     /// error of a kind: `io::ErrorKind::PermissionDenied.into()`.
+    #[must_use]
     pub fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         let paths = Some(path.into()).filter(|path: &PathBuf| !path.as_os_str().is_empty());
         let paths: Vec<_> = paths.into_iter().collect();
@@ -397,6 +403,11 @@ pub enum StreamError {
     /// Return it where events cannot be read, and end the stream unless trying again may help. A
     /// frontend looks at all that is watched, as after a
     /// [`Missed`](crate::EventKind::Missed), and makes a new backend if the stream has ended.
+    ///
+    /// A backend that tries again, such as one whose connection broke, says it at once, and a `Missed` when
+    /// it hears of changes again: what lies in between nobody knows. Meanwhile, `watch` returns
+    /// [`Unavailable`](BackendError::Unavailable) and adds nothing, and `unwatch` takes its path out of what
+    /// will be watched.
     #[error("reading events failed: {}; look again at all that is watched", Said(.error))]
     #[non_exhaustive]
     Read {
@@ -418,6 +429,7 @@ impl StreamError {
     ///     assert_eq!(error.path(), Some(folder));
     /// }
     /// ```
+    #[must_use]
     pub fn unwatched(path: impl Into<PathBuf>, cause: BackendError) -> Self {
         Self::Unwatched { path: path.into(), cause: Box::new(cause) }
     }

@@ -88,6 +88,7 @@ pub trait Maker: 'static {
 /// stands for.
 ///
 /// [`Hints`] change nothing about them: whoever names a maker knows the backend better.
+#[must_use = "streams do nothing unless polled"]
 pub struct Made<M: Maker>(M::Backend);
 
 impl<M: Maker> Backend for Made<M> {

@@ -52,6 +52,7 @@ impl Event {
     /// let event = Event::new(EventKind::Any, "/srv");
     /// assert_eq!(event.to_string(), "any /srv");
     /// ```
+    #[must_use]
     pub fn new(kind: EventKind, path: impl Into<PathBuf>) -> Self {
         Self { kind, path: path.into(), attrs: Attrs::default() }
     }
@@ -64,6 +65,7 @@ impl Event {
     /// let event = Event::access(AccessKind::Close(AccessMode::Write), "/srv/page");
     /// assert_eq!(event.to_string(), "access/close/write /srv/page");
     /// ```
+    #[must_use]
     pub fn access(kind: AccessKind, path: impl Into<PathBuf>) -> Self {
         Self::new(EventKind::Access(kind), path)
     }
@@ -76,6 +78,7 @@ impl Event {
     /// let event = Event::create(CreateKind::Folder, "/srv/www");
     /// assert_eq!(event.to_string(), "create/folder /srv/www");
     /// ```
+    #[must_use]
     pub fn create(kind: CreateKind, path: impl Into<PathBuf>) -> Self {
         Self::new(EventKind::Create(kind), path)
     }
@@ -90,6 +93,7 @@ impl Event {
     /// let event = Event::modify(ModifyKind::Any, "/srv/page");
     /// assert_eq!(event.to_string(), "modify/any /srv/page");
     /// ```
+    #[must_use]
     pub fn modify(kind: ModifyKind, path: impl Into<PathBuf>) -> Self {
         Self::new(EventKind::Modify(kind), path)
     }
@@ -102,6 +106,7 @@ impl Event {
     /// let event = Event::data(DataChange::Content, "/srv/page");
     /// assert_eq!(event.to_string(), "modify/data/content /srv/page");
     /// ```
+    #[must_use]
     pub fn data(change: DataChange, path: impl Into<PathBuf>) -> Self {
         Self::modify(ModifyKind::Data(change), path)
     }
@@ -114,6 +119,7 @@ impl Event {
     /// let event = Event::metadata(MetadataKind::Permissions, "/srv/page");
     /// assert_eq!(event.to_string(), "modify/metadata/permissions /srv/page");
     /// ```
+    #[must_use]
     pub fn metadata(kind: MetadataKind, path: impl Into<PathBuf>) -> Self {
         Self::modify(ModifyKind::Metadata(kind), path)
     }
@@ -127,6 +133,7 @@ impl Event {
     /// let event = Event::rename(RenameMode::From, "/srv/old").with_tracker(Tracker::new(7));
     /// assert_eq!(event.to_string(), "modify/name/from /srv/old tracker=7");
     /// ```
+    #[must_use]
     pub fn rename(mode: RenameMode, path: impl Into<PathBuf>) -> Self {
         Self::modify(ModifyKind::Name(mode), path)
     }
@@ -139,6 +146,7 @@ impl Event {
     /// let event = Event::remove(RemoveKind::File, "/srv/page");
     /// assert_eq!(event.to_string(), "remove/file /srv/page");
     /// ```
+    #[must_use]
     pub fn remove(kind: RemoveKind, path: impl Into<PathBuf>) -> Self {
         Self::new(EventKind::Remove(kind), path)
     }
@@ -168,6 +176,7 @@ impl Event {
     /// let event = Event::missed_below("/srv/www", NonZeroU32::new(3));
     /// assert_eq!(event.to_string(), "missed /srv/www count=3");
     /// ```
+    #[must_use]
     pub fn missed_below(path: impl Into<PathBuf>, count: Option<NonZeroU32>) -> Self {
         Self::new(EventKind::Missed(count), path)
     }
@@ -181,6 +190,7 @@ impl Event {
     /// let event = Event::other("unmount", "/mnt/usb");
     /// assert_eq!(event.to_string(), r#"other /mnt/usb info="unmount""#);
     /// ```
+    #[must_use]
     pub fn other(info: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self::new(EventKind::Other, path).with_info(info)
     }
