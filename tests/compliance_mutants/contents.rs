@@ -108,6 +108,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
             "drops_every_seventh_sample",
             &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
         ),
+        entry::<DoublesWhereRootsOverlap>("doubles_where_roots_overlap", &["REC14"]),
         entry::<DoublesWhatItFinds>("doubles_what_it_finds", &["ORD08"]),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]
@@ -874,6 +875,26 @@ after_loss! {
     NoFilesAfterLoss = |event| !event.path.ends_with("files/file");
     /// Does not look where a link leads.
     NoLinksAfterLoss = |event| !event.path.ends_with("link/file");
+}
+
+/// Tells of what happens in two watched folders, of which one is in the other, for each of them.
+#[derive(Debug, Default)]
+pub(crate) struct DoublesWhereRootsOverlap {
+    watches: Vec<Watch>,
+}
+impl Mutation for DoublesWhereRootsOverlap {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches.clone())?, Self { watches }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let covers = |watch: &&Watch| match event.path.strip_prefix(&watch.path) {
+            Ok(below) => watch.recursive || below.components().count() <= 1,
+            Err(_) => false,
+        };
+        let times = self.watches.iter().filter(covers).count();
+        reported.extend((0..times).map(|_| Ok(event.clone())));
+    }
 }
 
 /// Tells of the files that a look at a new folder finds, and again when the platform tells of them.

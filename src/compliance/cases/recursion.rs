@@ -453,7 +453,7 @@ const OVERLAPPING_ROOTS: Case = Case {
     needs: &[WatchRecursively],
     modes: Mode::ALL,
     checks: "When a folder and one inside it are both watched, in whatever order they are given, \
-             changes in the inner one are reported.",
+             changes in the inner one are reported: once, where changes are told and no states compared.",
     why: "rjeczalik/notify#208, rjeczalik/notify#230, efsw#128, notify#708.",
     usual_cause: "The platform gives both the same number, and the second entry replaces the first.",
     run: |lab| {
@@ -469,14 +469,14 @@ const OVERLAPPING_ROOTS: Case = Case {
                     name += 1;
                     let file = format!("outer/inner/file-{name}");
                     watcher.perform(lab.mode, |tree| tree.create(&file))?;
-                    watcher.saw(created_file(&file))?;
+                    is_told_once(lab, &mut watcher, &file)?;
                     let file = format!("outer/file-{name}");
                     watcher.perform(lab.mode, |tree| tree.create(&file))?;
-                    watcher.saw(created_file(&file))?;
+                    is_told_once(lab, &mut watcher, &file)?;
                     if outer.recursive || inner.recursive {
                         let file = format!("outer/inner/deep/file-{name}");
                         watcher.perform(lab.mode, |tree| tree.create(&file))?;
-                        watcher.saw(created_file(&file))?;
+                        is_told_once(lab, &mut watcher, &file)?;
                     }
                     watcher.nothing_else()?;
                 }
@@ -486,6 +486,16 @@ const OVERLAPPING_ROOTS: Case = Case {
     },
     ..Case::MUST
 };
+
+/// Fails unless the creation of a file is reported, once. A backend that compares states may look at two
+/// watched folders one after the other, and see it in each.
+fn is_told_once(lab: &Lab, watcher: &mut Watcher, file: &str) -> Check {
+    watcher.saw(created_file(file))?;
+    let count = watcher.count(&created_file(file));
+    ensure(lab.profile.sampled || count == 1, format!("one event of tree/{file}"), || {
+        format!("there were {count}")
+    })
+}
 
 const ROOT_IN_ROOT: Case = Case {
     id: "REC21",
