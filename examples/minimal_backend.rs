@@ -29,8 +29,7 @@ const PERIOD: Duration = Duration::from_millis(500);
 impl Backend for Ticking {
     // (3)
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        check_watches(&watches)?;
-        watches.iter().try_for_each(|watch| watch.check(CAPABILITIES))?;
+        check_watches(&watches, CAPABILITIES)?;
         Ok(Self {
             paths: watches.into_iter().map(|watch| watch.path).collect(),
             ticks: interval_at(Instant::now() + PERIOD, PERIOD),

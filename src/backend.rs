@@ -1,10 +1,12 @@
 //! The contract: the [`Backend`] trait and the [`Watch`]es it is given.
 
 mod networked;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt::{self, Debug},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -97,8 +99,9 @@ impl Watch {
         Self { follow_links: true, ..self }
     }
 
-    /// Checks that a backend with `capabilities` can give what is asked for, but for
-    /// [`recursive`](Self::recursive), which means nothing for a file.
+    /// Checks that a backend with `capabilities` can give what is asked for, and, as far as it can be
+    /// seen, watch the kind of thing that is at the path: a folder, a folder with all below it, or
+    /// anything else, for which [`Capability::WatchFiles`] is needed.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -114,16 +117,30 @@ impl Watch {
     ///
     /// [`BackendError::NotSupported`] with the first capability that is missing, and the path.
     pub fn check(&self, capabilities: Capabilities) -> Result<(), BackendError> {
-        let demands = [
+        let lacking = self.lacking(capabilities);
+        lacking.map_or(Ok(()), |lacking| Err(BackendError::not_supported(lacking, [&self.path])))
+    }
+
+    /// The first capability that it needs and that is not among these.
+    fn lacking(&self, capabilities: Capabilities) -> Option<Capability> {
+        // What cannot be seen is for the backend to find out.
+        let is_folder = self.metadata().ok().map(|metadata| metadata.is_dir());
+        let needs = [
             (self.access, Capability::EmitOnAccess),
             (self.follow_links, Capability::FollowSymlinks),
+            (is_folder == Some(false), Capability::WatchFiles),
+            (is_folder == Some(true), Capability::WatchFolders),
+            (is_folder == Some(true) && self.recursive, Capability::WatchRecursively),
         ];
-        for (is_asked, capability) in demands {
-            if is_asked && !capabilities.contains(capability) {
-                return Err(BackendError::not_supported(capability, [&self.path]));
-            }
-        }
-        Ok(())
+        let is_lacking = |&(is_needed, capability): &(bool, Capability)| {
+            is_needed && !capabilities.contains(capability)
+        };
+        needs.into_iter().find(is_lacking).map(|(_, capability)| capability)
+    }
+
+    /// What is at the path: the link itself, if it is one and not to be followed.
+    fn metadata(&self) -> io::Result<fs::Metadata> {
+        if self.follow_links { self.path.metadata() } else { self.path.symlink_metadata() }
     }
 
     /// The same with another value of `recursive`. A method, since the compiler advises whoever
@@ -253,7 +270,7 @@ pub trait Backend:
     /// Callers make it inside one, since they cannot know ([Runtimes](Self#runtimes)). A path that
     /// does not exist, cannot be read or is of a kind the backend cannot watch is an error that names
     /// it, and so is a [demand](Watch#demands) that it does not support. On an error nothing stays
-    /// behind. [`check_watches`] checks the runtime and the paths, [`Watch::check`] the demands.
+    /// behind. [`check_watches`] is the function for all of these.
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
     where
         Self: Sized;
@@ -379,7 +396,8 @@ pub trait Backend:
     }
 }
 
-/// Checks what a backend needs to be made: a Tokio runtime, and paths that exist.
+/// Checks what a backend needs to be made: a Tokio runtime, paths that exist, and the capabilities that
+/// they and their watches need.
 ///
 /// It is the first line of [`Backend::new`]. Whether the runtime has its drivers, it cannot tell: see
 /// [Runtimes](Backend#runtimes). A link that leads nowhere exists, unless the watch asks
@@ -388,11 +406,13 @@ pub trait Backend:
 /// ```
 /// use notify_backend::{check_watches, prelude::*};
 ///
+/// const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
+///
 /// let watches = ["/", "/no/such/file", "/nor/this"].map(Watch::recursive);
-/// assert!(matches!(check_watches(&watches), Err(BackendError::NoRuntime { .. })));
+/// assert!(matches!(check_watches(&watches, CAPABILITIES), Err(BackendError::NoRuntime { .. })));
 ///
 /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-/// let error = runtime.block_on(async { check_watches(&watches) }).unwrap_err();
+/// let error = runtime.block_on(async { check_watches(&watches, CAPABILITIES) }).unwrap_err();
 /// assert_eq!(error.paths(), [Path::new("/no/such/file"), Path::new("/nor/this")]);
 /// # Ok::<_, std::io::Error>(())
 /// ```
@@ -400,23 +420,28 @@ pub trait Backend:
 /// # Errors
 ///
 /// [`BackendError::NoRuntime`] outside a Tokio runtime, [`BackendError::NotFound`] with every path
-/// that does not exist.
-pub fn check_watches(watches: &[Watch]) -> Result<(), BackendError> {
+/// that does not exist, [`BackendError::NotSupported`] with the first capability that is lacking and
+/// every path that needs it.
+pub fn check_watches(watches: &[Watch], capabilities: Capabilities) -> Result<(), BackendError> {
     Handle::try_current().map_err(|_| BackendError::no_runtime())?;
-    check_paths(watches)
+    check_paths(watches, capabilities)
 }
 
-/// Checks that the paths exist, as [`check_watches`] does: for a backend that needs no runtime.
+/// Checks the paths and what they need, as [`check_watches`] does: for a backend that needs no runtime.
 ///
 /// # Errors
 ///
-/// [`BackendError::NotFound`] with every path that does not exist.
-pub fn check_paths(watches: &[Watch]) -> Result<(), BackendError> {
+/// As [`check_watches`], but for the runtime.
+pub fn check_paths(watches: &[Watch], capabilities: Capabilities) -> Result<(), BackendError> {
     let is_missing = |watch: &&Watch| {
-        let path = &watch.path;
-        let found = if watch.follow_links { path.metadata() } else { path.symlink_metadata() };
-        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        watch.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    let paths: Vec<_> = watches.iter().filter(is_missing).map(|watch| &watch.path).collect();
-    if paths.is_empty() { Ok(()) } else { Err(BackendError::not_found(paths)) }
+    let missing: Vec<_> = watches.iter().filter(is_missing).map(|watch| &watch.path).collect();
+    if !missing.is_empty() {
+        return Err(BackendError::not_found(missing));
+    }
+    let lacking = |watch: &Watch| watch.lacking(capabilities);
+    let Some(first) = watches.iter().find_map(lacking) else { return Ok(()) };
+    let needing = watches.iter().filter(|watch| lacking(watch) == Some(first));
+    Err(BackendError::not_supported(first, needing.map(|watch| &watch.path)))
 }

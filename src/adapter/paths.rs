@@ -5,7 +5,10 @@ use std::path::Path;
 use notify::{PathsMut, RecursiveMode};
 
 use super::{NotifyWatcher, absolute};
-use crate::backend::{Backend, Watch, check_paths};
+use crate::{
+    backend::{Backend, Watch, check_paths},
+    capability::Capabilities,
+};
 
 /// What is to be watched by a watcher.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl<B: Backend> PathsMut for Paths<'_, B> {
     fn add(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
         let watch = self.watcher.wish(path, recursive_mode)?;
         // What nobody has to try is answered at once, as by notify's own.
-        check_paths(std::slice::from_ref(&watch))?;
+        check_paths(std::slice::from_ref(&watch), Capabilities::ALL)?;
         self.forget(&watch.path);
         self.watches.push(watch);
         Ok(())

@@ -65,7 +65,7 @@ const CAPABILITIES: Capabilities = Capabilities::declare(&[
 impl InotifyBackend {
     /// As [`new`](Backend::new), but with settings other than the default.
     pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
-        check_watches(&watches)?;
+        check_watches(&watches, CAPABILITIES)?;
         if !Path::new("/proc/self/fd").exists() {
             let reason = "the inotify backend needs the proc file system at /proc";
             return Err(BackendError::unavailable(reason));
@@ -80,14 +80,9 @@ impl InotifyBackend {
             settings,
         };
         for watch in watches {
-            backend.add(watch)?;
+            backend.folders.watch(watch)?;
         }
         Ok(backend)
-    }
-
-    fn add(&mut self, watch: Watch) -> Result<(), BackendError> {
-        watch.check(CAPABILITIES)?;
-        self.folders.watch(watch)
     }
 }
 
@@ -108,8 +103,9 @@ impl Backend for InotifyBackend {
         if self.has_ended {
             return Err(BackendError::ended());
         }
+        watch.check(CAPABILITIES)?;
         self.settings.check(slice::from_ref(&watch))?;
-        self.add(watch)
+        self.folders.watch(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {

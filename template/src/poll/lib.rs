@@ -80,7 +80,7 @@ pub struct PollBackend {
 impl PollBackend {
     /// As [`new`](Backend::new), but with settings other than the default.
     pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
-        check_paths(&watches)?;
+        check_paths(&watches, CAPABILITIES)?;
         let scanner = Scanner::new(settings).map_err(|error| {
             BackendError::unavailable(format!(
                 "the thread that looks at the files could not be started: {error}"

@@ -16,8 +16,7 @@ const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFold
 impl Backend for YourBackend {
     // (3)
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
-        check_watches(&watches)?;
-        watches.iter().try_for_each(|watch| watch.check(CAPABILITIES))?;
+        check_watches(&watches, CAPABILITIES)?;
         Err(BackendError::not_implemented(
             "YourBackend::new has to set up the platform's watches (src/lib.rs)",
         ))

@@ -68,7 +68,7 @@ pub struct Scripted {
 
 impl Scripted {
     fn with_script(script: Script, watches: Vec<Watch>) -> Result<Self, BackendError> {
-        check_watches(&watches)?;
+        check_watches(&watches, Capabilities::ALL)?;
         if script.stalls {
             eprintln!("{STALLS}");
             loop {

@@ -3,6 +3,6 @@ use notify_backend::{
 };
 
 fn main() {
-    let _: fn(&[Watch]) -> Result<(), BackendError> = check_watches;
+    let _: fn(&[Watch], Capabilities) -> Result<(), BackendError> = check_watches;
     let _: Option<(Buffer, Limit, Event)> = None;
 }

@@ -1,0 +1,77 @@
+//! What [`check_paths`] refuses, by what is at the paths.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{Watch, check_paths};
+use crate::{
+    capability::{Capabilities, Capability},
+    error::BackendError,
+};
+
+/// A folder that holds a file and another folder.
+fn scene() -> TempDir {
+    let scene = tempfile::tempdir().unwrap();
+    fs::write(scene.path().join("file"), "").unwrap();
+    fs::create_dir(scene.path().join("folder")).unwrap();
+    scene
+}
+
+/// The names of those that were refused for want of a capability, and that.
+fn refused(watches: &[Watch], declared: &[Capability]) -> Option<(Capability, Vec<String>)> {
+    let declared = declared.iter().copied().collect::<Capabilities>();
+    match check_paths(watches, declared) {
+        Ok(()) => None,
+        Err(BackendError::NotSupported { capability, paths }) => {
+            let names = paths.iter().map(|path| path.file_name().unwrap().display().to_string());
+            Some((capability, names.collect()))
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn file_needs_watch_files() {
+    let scene = scene();
+    let watches = ["folder", "file"].map(|name| Watch::recursive(scene.path().join(name)));
+    let declared = [Capability::WatchFolders, Capability::WatchRecursively];
+    assert_eq!(refused(&watches, &declared), Some((Capability::WatchFiles, vec!["file".into()])));
+}
+
+#[test]
+fn file_needs_no_recursion() {
+    let scene = scene();
+    let watch = Watch::recursive(scene.path().join("file"));
+    assert_eq!(refused(&[watch], &[Capability::WatchFiles]), None);
+}
+
+#[test]
+fn every_folder_that_needs_recursion_is_named() {
+    let scene = scene();
+    fs::create_dir(scene.path().join("other")).unwrap();
+    let watches = ["folder", "file", "other"].map(|name| Watch::recursive(scene.path().join(name)));
+    let declared = [Capability::WatchFiles, Capability::WatchFolders];
+    let folders = vec!["folder".into(), "other".into()];
+    assert_eq!(refused(&watches, &declared), Some((Capability::WatchRecursively, folders)));
+}
+
+#[test]
+#[cfg(unix)]
+fn link_is_what_it_leads_to_only_where_it_is_followed() {
+    let scene = scene();
+    let link = scene.path().join("link");
+    std::os::unix::fs::symlink("folder", &link).unwrap();
+    let declared = [Capability::WatchFolders, Capability::FollowSymlinks];
+    let followed = Watch::non_recursive(&link).following_links();
+    assert_eq!(refused(&[followed], &declared), None);
+    let kept = Watch::non_recursive(&link);
+    assert_eq!(refused(&[kept], &declared), Some((Capability::WatchFiles, vec!["link".into()])));
+}
+
+#[test]
+fn missing_paths_are_told_first() {
+    let watches = [Watch::recursive("/no/such/path"), Watch::non_recursive("/").with_access()];
+    let error = check_paths(&watches, Capabilities::NONE).unwrap_err();
+    assert!(matches!(error, BackendError::NotFound { .. }), "{error}");
+}
