@@ -103,14 +103,17 @@ impl State {
         is_marked || !old.is_young
     }
 
-    /// Whether it is certainly another folder than `old`, be it at the same path. Its number alone
-    /// does not tell: some file systems give the same folder another one.
+    /// Whether it is certainly another folder than `old`, be it at the same path: one of another file
+    /// system, or born at another time. Its number in one does not tell: some file systems give the same
+    /// folder another one.
     pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {
         let Some((new, before)) = self.details.zip(old.details) else { return false };
-        self.kind == Kind::Folder
-            && new.birth != before.birth
-            && ![new.birth, before.birth].contains(&0)
-            && !platform::renews_births(new.numbers[0])
+        let is_born_anew = || {
+            new.birth != before.birth
+                && ![new.birth, before.birth].contains(&0)
+                && !platform::renews_births(new.numbers[0])
+        };
+        self.kind == Kind::Folder && (new.numbers[0] != before.numbers[0] || is_born_anew())
     }
 
     /// Whether something of it could not be read that could be read of `old`.
