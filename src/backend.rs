@@ -241,7 +241,8 @@ mod of_type {
 /// # What is left open
 ///
 /// The order of events between unrelated folders, whether equal changes that were not yet read are
-/// merged, and how long after the change an event arrives. Also a change that is undone before the backend
+/// merged, how long after the change an event arrives, and under which of its names a folder stands in the
+/// path of what happens in it while it, or one above it, is renamed. Also a change that is undone before the backend
 /// could see it, if its documentation says so: one that looks from time to time, or whose platform tells
 /// states rather than changes, cannot know of it.
 #[diagnostic::on_unimplemented(

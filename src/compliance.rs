@@ -57,6 +57,7 @@ mod environment;
 mod expect;
 mod failure;
 mod hearing;
+mod history;
 mod holdings;
 mod invariants;
 mod lab;

@@ -7,8 +7,9 @@ use std::{
 
 use super::{
     failure::{Stop, violates},
+    history::History,
+    mode::Mode,
     timeline::Timeline,
-    tree::History,
 };
 use crate::{
     backend::Watch,
@@ -74,7 +75,8 @@ invariants! {
     NO_PANIC = "U12": "nothing panics, in whatever thread",
         "notify#790 aborted its application for a file name",
         "an `unwrap` on something that the outside world decides";
-    TRUE_PATH = "U14": "a path that is reported as created or modified has existed",
+    TRUE_PATH = "U14": "a path that is reported as created or modified has existed, or, where another \
+         thread may have renamed the folder above meanwhile, the name was in it",
         "notify#555: a renamed root goes on reporting under its old path",
         "after a rename the book of watched folders keeps the old path";
     NO_LOSS = "U15": "`Missed` is reported only where something may have been lost",
@@ -91,6 +93,7 @@ pub(super) struct Guard {
     capabilities: Capabilities,
     timeline: Timeline,
     history: History,
+    mode: Mode,
     watches: Vec<Guarded>,
     trackers: HashMap<Tracker, Vec<(EventKind, PathBuf)>>,
     /// Losses are expected in this case.
@@ -107,12 +110,18 @@ struct Guarded {
 }
 
 impl Guard {
-    pub(super) fn new(capabilities: Capabilities, timeline: Timeline, history: History) -> Self {
+    pub(super) fn new(
+        capabilities: Capabilities,
+        timeline: Timeline,
+        history: History,
+        mode: Mode,
+    ) -> Self {
         let (watches, trackers) = (Vec::new(), HashMap::new());
         Self {
             capabilities,
             timeline,
             history,
+            mode,
             watches,
             trackers,
             may_miss: false,
@@ -199,7 +208,12 @@ impl Guard {
         };
         let existed = |(guarded, _): &(&Guarded, &[u8])| {
             let rest = event.path.strip_prefix(&guarded.watch.path).unwrap_or(Path::new(""));
-            self.history.existed(&event.path) || self.history.existed(&guarded.real.join(rest))
+            let paths = [&event.path, &guarded.real.join(rest)];
+            // A name that was gone when the folder above was renamed may be told below its new name: the
+            // order is a possible one, and what comes next corrects it.
+            let is_raced = self.mode == Mode::Concurrent;
+            paths.iter().any(|path| self.history.existed(path))
+                || is_raced && paths.iter().any(|path| self.history.was_by_parts(path))
         };
         if claims_existence && !self.is_raced && !scopes.iter().any(existed) {
             return Err(violates(TRUE_PATH, format!("{}, which never was there", shown())));

@@ -13,13 +13,14 @@ use tokio::runtime::{Builder, Runtime};
 use super::{
     failure::{Check, Stop, fail, violates},
     hearing::Barriers,
+    history::History,
     invariants::{self, Guard},
     mode::Mode,
     profile::{Outlook, Profile},
     stopwatch::Stopwatch,
     subject::{Other, Subject},
     timeline::Timeline,
-    tree::{History, Tree},
+    tree::Tree,
     watcher::{Meters, Watcher},
 };
 use crate::{
@@ -234,7 +235,8 @@ impl Lab {
         profile: &Profile,
         watches: &[Watch],
     ) -> Check<Watcher> {
-        let guard = Guard::new(capabilities, self.timeline.clone(), self.history.clone());
+        let guard =
+            Guard::new(capabilities, self.timeline.clone(), self.history.clone(), self.mode);
         let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
         let tree = self.tree.clone();
         let meters = Meters { stopwatch: self.stopwatch.clone(), figures: self.figures.clone() };

@@ -1,18 +1,17 @@
 //! The folder that a case changes things in, and every change it can make: [`Tree`].
 
 use std::{
-    collections::HashSet,
     fmt::Write as _,
     fs::{self, File, FileTimes, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use super::{
     failure::{Check, Stop},
+    history::History,
     mode::Mode,
     platform,
     timeline::Timeline,
@@ -101,7 +100,7 @@ impl Tree {
 
     /// Notes so many names that nothing has had yet.
     pub(super) fn new_names(&self, prefix: &str, count: usize) -> Vec<PathBuf> {
-        let start = self.history.lock().len();
+        let start = self.history.count();
         let names = (start..start + count).map(|i| self.path(format!("{prefix}{i}")));
         names.inspect(|path| self.history.note(path)).collect()
     }
@@ -254,35 +253,4 @@ impl Tree {
 
 fn broken(what: &str, path: &Path, error: &io::Error) -> Stop {
     Stop::Broken(format!("could not {what} {}: {error}", path.display()))
-}
-
-/// Every path that has existed in a case.
-#[derive(Clone, Debug, Default)]
-pub(super) struct History(Arc<Mutex<HashSet<PathBuf>>>);
-
-impl History {
-    /// `path` is about to exist.
-    pub(super) fn note(&self, path: &Path) {
-        self.lock().insert(path.to_path_buf());
-    }
-
-    /// What is at or below `from` now is about to be at `to`.
-    fn note_rename(&self, from: &Path, to: &Path) {
-        self.note(to);
-        // By what is on disk: by what ever was, each rename would double it.
-        if from.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            for entry in fs::read_dir(from).into_iter().flatten().flatten() {
-                self.note_rename(&entry.path(), &to.join(entry.file_name()));
-            }
-        }
-    }
-
-    /// Whether `path` exists, or did.
-    pub(super) fn existed(&self, path: &Path) -> bool {
-        self.lock().contains(path) || path.symlink_metadata().is_ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
