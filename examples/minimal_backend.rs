@@ -21,8 +21,9 @@ struct Ticking {
     ready: Buffer,
 }
 
-/// It notices nothing that really happens, so it promises nothing.
-const CAPABILITIES: Capabilities = Capabilities::NONE;
+/// What it can be given. A real backend also notices what happens to it.
+const CAPABILITIES: Capabilities =
+    Capabilities::declare(&[Capability::WatchFiles, Capability::WatchFolders]);
 
 const PERIOD: Duration = Duration::from_millis(500);
 

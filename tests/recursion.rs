@@ -14,7 +14,7 @@ use std::{
     path::Path,
     sync::{
         Mutex,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
 };
 
@@ -29,12 +29,16 @@ struct ByNumber {
     // Descriptors are given out from the lowest free one.
     highest: AtomicI32,
     watched: Mutex<Vec<u64>>,
+    is_full: AtomicBool,
 }
 
 impl FolderWatcher for ByNumber {
     type Id = u64;
 
     fn watch_folder(&self, folder: BorrowedFd<'_>, _access: bool) -> io::Result<u64> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.highest.fetch_max(folder.as_raw_fd(), Ordering::SeqCst);
         let id = File::from(folder.try_clone_to_owned()?).metadata()?.ino();
         let mut watched = self.watched.lock().unwrap();
@@ -67,6 +71,23 @@ fn a_relative_root_stays_where_it_was() {
     while folders.step(1) {}
     let said: Vec<_> = std::iter::from_fn(|| folders.next()).map(|it| it.unwrap().path).collect();
     assert_eq!(said, ["root/a/b", "root/a/b/c"].map(PathBuf::from));
+}
+
+#[test]
+fn a_file_stays_watched_where_watching_it_again_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let mut folders = Folders::new(ByNumber::default());
+    folders.watch(Watch::non_recursive(&file)).unwrap();
+    folders.watcher().is_full.store(true, Ordering::SeqCst);
+    let again = folders.watch(Watch::non_recursive(&file).following_links());
+    assert!(matches!(again, Err(BackendError::WatchLimit { .. })), "{again:?}");
+
+    let kind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+    let written = FolderEvent::Entry { name: "file".as_ref(), kind, is_folder: false, cookie: 0 };
+    folders.apply(number(folder.path()), written);
+    assert_eq!(folders.next().unwrap().unwrap(), Event::new(kind, file));
 }
 
 /// A process may have 1024 files open by default, and large trees have many links.

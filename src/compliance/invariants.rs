@@ -75,8 +75,7 @@ invariants! {
     NO_PANIC = "U12": "nothing panics, in whatever thread",
         "notify#790 aborted its application for a file name",
         "an `unwrap` on something that the outside world decides";
-    TRUE_PATH = "U14": "a path that is reported as created or modified has existed, or, where another \
-         thread may have renamed the folder above meanwhile, the name was in it",
+    TRUE_PATH = "U14": "a path that is reported as created or modified has existed",
         "notify#555: a renamed root goes on reporting under its old path",
         "after a rename the book of watched folders keeps the old path";
     NO_LOSS = "U15": "`Missed` is reported only where something may have been lost",

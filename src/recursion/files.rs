@@ -120,14 +120,25 @@ impl<W: World> Engine<W> {
         location: &Path,
         options: Options,
     ) -> io::Result<()> {
+        let places = self.watch_places(location, options)?;
         // What is watched before and after stays so in between.
         let before = self.files.remove(path.as_os_str());
-        let watched = self.watch_places(path, location, options);
+        for (i, (id, name)) in places.into_iter().enumerate() {
+            let (path, location) = (path.into(), location.into());
+            let file = WatchedFile { path, location, options, is_direct: i == 0 };
+            self.files.add(id, &name, file);
+        }
         self.release_unused(before);
-        watched
+        Ok(())
     }
 
-    fn watch_places(&mut self, path: &Path, location: &Path, options: Options) -> io::Result<()> {
+    /// Has the folders watched that a file has its places in, and returns these, the path's own first.
+    fn watch_places(
+        &self,
+        location: &Path,
+        options: Options,
+    ) -> io::Result<Vec<(W::Id, OsString)>> {
+        let mut places = Vec::new();
         for (i, place) in self.file_places(location, options.follow_links).into_iter().enumerate() {
             let folder = place.parent().unwrap_or(&place);
             let watched = self.world.open(folder);
@@ -138,11 +149,9 @@ impl<W: World> Engine<W> {
                 Err(_) if i > 0 => continue,
                 Err(error) => return Err(error),
             };
-            let (path, location) = (path.into(), location.into());
-            let file = WatchedFile { path, location, options, is_direct: i == 0 };
-            self.files.add(id, place.file_name().unwrap_or_default(), file);
+            places.push((id, place.file_name().unwrap_or_default().into()));
         }
-        Ok(())
+        Ok(places)
     }
 
     /// The path and, if it is a link, each further link on the way to the file, and the file.
@@ -211,6 +220,8 @@ impl<W: World> Engine<W> {
     /// Finds the places anew that make a file what it is.
     fn watch_file_again(&mut self, file: &WatchedFile) {
         if let Err(error) = self.watch_file(file.path.as_ref(), &file.location, file.options) {
+            let freed = self.files.remove(&file.path);
+            self.release_unused(freed);
             self.say_unwatched(file.path.clone().into(), Said::Unwatched(error));
         }
     }
