@@ -211,6 +211,14 @@ impl Watcher {
         self.step = self.seen.len();
     }
 
+    /// Expects events as late as a look takes that compares all states: `new` has taken as long as one. Such
+    /// a backend may rest for some times as long, to leave the machine to others.
+    pub(super) fn allow_for_looks(&mut self, took: Duration) {
+        if self.profile.sampled {
+            self.profile.latency += took * 2;
+        }
+    }
+
     /// Reads until everything that was changed before has been reported.
     pub(super) fn settle(&mut self) -> Check {
         self.settle_in::<&Path>(&[])
