@@ -354,6 +354,8 @@ const TWO_SPELLINGS: Case = Case {
     id: "CHG11",
     name: "two_spellings",
     needs: &[ChangeWatches, WatchFolders],
+    // Elsewhere a dot goes when the path is made: `PathBuf::push` on verbatim paths.
+    environment: &[Environment::Unix],
     checks: "A folder that is watched under two spellings has two watches: each reports under its own, and \
              is removed alone.",
     why: "A frontend that is given `a` by one part of a program and `a/.` by another hears nothing for the \

@@ -292,7 +292,12 @@ const WRITE_IS_DATA: Case = Case {
             }
             Ok(())
         })?;
-        ["older", "same"].into_iter().try_for_each(|file| watcher.saw(written(file)))
+        watcher.saw(written("older"))?;
+        // Without a time of the last change of any kind, nothing that can be compared has changed.
+        if lab.profile.sampled && !cfg!(unix) {
+            return Ok(());
+        }
+        watcher.saw(written("same"))
     },
     ..Case::MUST
 };
