@@ -45,8 +45,8 @@ pub type StreamItem = Result<Event, StreamError>;
 /// - What is asked for without the capability that it needs is refused with
 ///   [`NotSupported`](BackendError::NotSupported). [`check`](Self::check) does that, for all demands
 ///   that this version of the crate knows of.
-/// - Where watches overlap, each reports under its own spelling. A backend may give each what the other asked for, for the paths that
-///   both cover: most platforms have one watch for each folder.
+/// - Where watches overlap, each reports under its own spelling. A backend may give each what the other
+///   asked for, for the paths that both cover: most platforms have one watch for each folder.
 /// - Later versions may add demands, each with a capability of its own, and off unless it is asked
 ///   for. So a watch is made by the functions below, and taken apart with `..`:
 ///   `let Watch { path, recursive, .. } = watch;`.
@@ -68,7 +68,8 @@ pub struct Watch {
     pub access: bool,
     /// Whether symbolic links are followed: the path itself, if it is one, and those that lead from a
     /// recursively watched folder to another folder. Otherwise, as where it leads to a file in a tree, a
-    /// link is a thing of its own. Links on the way to the path are followed anyway. Needs [`Capability::FollowSymlinks`].
+    /// link is a thing of its own. Links on the way to the path are followed anyway. Needs
+    /// [`Capability::FollowSymlinks`].
     pub follow_links: bool,
     more: (),
 }
@@ -123,19 +124,27 @@ impl Watch {
 
     /// The first capability that it needs and that is not among these.
     fn lacking(&self, capabilities: Capabilities) -> Option<Capability> {
-        // What cannot be seen is for the backend to find out.
-        let is_folder = self.metadata().ok().map(|metadata| metadata.is_dir());
-        let needs = [
-            (self.access, Capability::EmitOnAccess),
-            (self.follow_links, Capability::FollowSymlinks),
-            (is_folder == Some(false), Capability::WatchFiles),
-            (is_folder == Some(true), Capability::WatchFolders),
-            (is_folder == Some(true) && self.recursive, Capability::WatchRecursively),
-        ];
-        let is_lacking = |&(is_needed, capability): &(bool, Capability)| {
-            is_needed && !capabilities.contains(capability)
+        use Capability::{
+            EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,
         };
-        needs.into_iter().find(is_lacking).map(|(_, capability)| capability)
+
+        let is_lacking = |&capability: &Capability| !capabilities.contains(capability);
+        let asked =
+            [self.access.then_some(EmitOnAccess), self.follow_links.then_some(FollowSymlinks)];
+        asked.into_iter().flatten().find(is_lacking).or_else(|| {
+            // Where everything can be watched, nothing has to be looked at.
+            if ![WatchFiles, WatchFolders, WatchRecursively].iter().any(is_lacking) {
+                return None;
+            }
+            // What cannot be seen is for the backend to find out.
+            let is_folder = self.metadata().ok()?.is_dir();
+            let needed: &[Capability] = match (is_folder, self.recursive) {
+                (false, _) => &[WatchFiles],
+                (true, false) => &[WatchFolders],
+                (true, true) => &[WatchFolders, WatchRecursively],
+            };
+            needed.iter().copied().find(is_lacking)
+        })
     }
 
     /// What is at the path: the link itself, if it is one and not to be followed.
@@ -242,9 +251,9 @@ mod of_type {
 ///
 /// The order of events between unrelated folders, whether equal changes that were not yet read are
 /// merged, how long after the change an event arrives, and under which of its names a folder stands in the
-/// path of what happens in it while it, or one above it, is renamed. Also a change that is undone before the backend
-/// could see it, if its documentation says so: one that looks from time to time, or whose platform tells
-/// states rather than changes, cannot know of it.
+/// path of what happens in it while it, or one above it, is renamed. Also a change that is undone before
+/// the backend could see it, if its documentation says so: one that looks from time to time, or whose
+/// platform tells states rather than changes, cannot know of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend",
     label = "`impl Backend for {Self}` is missing",

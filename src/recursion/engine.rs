@@ -507,7 +507,7 @@ impl<W: World> Engine<W> {
     /// Has the entry of a folder looked at.
     pub(super) fn look_at(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) {
         let name = name.into();
-        self.due.push_back(Name { parent, name, via, is_new, is_told: true, tries: 0 });
+        self.due.push_back(Name::told(parent, name, via, is_new));
     }
 
     /// Has the place of a folder looked at.
@@ -546,7 +546,7 @@ impl<W: World> Engine<W> {
                 if let Some((parent, via)) = place {
                     // What it was mounted on shows again, which nothing tells.
                     let is_told = via == Via::Link;
-                    self.due.push_back(Name { parent, name, via, is_new: true, is_told, tries: 0 });
+                    self.due.push_back(Name { is_told, ..Name::told(parent, name, via, true) });
                 }
             } else if !is_metadata && self.tree.via(node) == Some(Via::Link) {
                 // Nothing else tells that the link leads elsewhere now, or nowhere.
@@ -728,6 +728,13 @@ impl<W: World> Engine<W> {
 
     pub(super) fn say_unwatched(&mut self, path: PathBuf, said: Said) {
         self.ready.push_back(said.of(path, &*self.world));
+    }
+}
+
+impl Name {
+    /// A name that the platform has told, or that is no news, to be looked at for the first time.
+    pub(super) fn told(parent: Node, name: OsString, via: Via, is_new: bool) -> Self {
+        Self { parent, name, via, is_new, is_told: true, tries: 0 }
     }
 }
 

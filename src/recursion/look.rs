@@ -507,14 +507,7 @@ impl<W: World> Engine<W> {
             (Some(found), Some(name)) => match self.grow(walk, node, &name, found.0) {
                 Grown::Node(node) => (node, found.1),
                 Grown::Moved => {
-                    let name = Name {
-                        parent: node,
-                        name,
-                        via: Via::Name,
-                        is_new: walk.is_new,
-                        is_told: true,
-                        tries: 0,
-                    };
+                    let name = Name::told(node, name, Via::Name, walk.is_new);
                     let (parent, found) = (folder, Some(found));
                     let seen = Outcome::Seen { name, parent, found, is_still_so: true };
                     walk.moved.push(Look::new(seen, None));
@@ -554,14 +547,7 @@ impl<W: World> Engine<W> {
                     walk.entries.push(Entry { node, name, folder });
                 }
                 EntryType::Link if walk.options.follow_links => {
-                    let link = Name {
-                        parent: node,
-                        name,
-                        via: Via::Link,
-                        is_new: walk.is_new,
-                        is_told: true,
-                        tries: 0,
-                    };
+                    let link = Name::told(node, name, Via::Link, walk.is_new);
                     self.look_at_link(link);
                 }
                 EntryType::Link | EntryType::Other => {}
