@@ -9,6 +9,8 @@ mod merge;
 mod new;
 mod next;
 mod questions;
+mod start;
+mod sync;
 mod template;
 mod upgrade;
 
@@ -18,20 +20,22 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// Chores of the notify-backend repository.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
     New(new::New),
+    Sync(sync::Sync),
     Upgrade(upgrade::Upgrade),
 }
 
 /// Does what the arguments of this process ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = Command::parse();
+    let matches = new::with_starts(Command::command()).get_matches();
+    let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     run(&command).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
@@ -58,6 +62,7 @@ fn run(command: &Command) -> Result<ExitCode> {
     }
     match command {
         Command::New(new) => new.run(),
+        Command::Sync(sync) => sync.run(),
         Command::Upgrade(upgrade) => upgrade.run(),
     }
 }

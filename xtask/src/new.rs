@@ -15,6 +15,7 @@ use crate::{
     answers::{Answers, Origin},
     git, interruption, next,
     questions::Questions,
+    start::Start,
     template::{generate, repository},
 };
 
@@ -26,7 +27,7 @@ use crate::{
 pub(crate) struct New {
     /// The crate's name: notify-backend-PLATFORM
     name: String,
-    /// What to start from: `inotify` or `poll`, working backends, or `skeleton`, the bare frame of one
+    /// What to start from
     #[arg(long)]
     start: Option<String>,
     /// The folder in which the crate's folder is made [default: the one that holds this repository]
@@ -120,6 +121,18 @@ impl New {
         next::show(project, folder);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Adds what starting points there are to the help of `--start`, as they say of themselves.
+pub(crate) fn with_starts(command: clap::Command) -> clap::Command {
+    let starts = repository().and_then(|repository| Start::all(&repository)).unwrap_or_default();
+    let starts: Vec<_> =
+        starts.iter().map(|start| format!("- {}: {}", start.name, start.about.title)).collect();
+    command.mut_subcommand("new", |new| {
+        new.mut_arg("start", |arg| {
+            arg.long_help(format!("What to start from:\n{}", starts.join("\n")))
+        })
+    })
 }
 
 /// What the template's `init.rhai` checks too, for those who run cargo-generate.

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::support::{clone, entries, fails, folder, new, repository, xtask, xtask_of};
+use crate::support::{STARTS, clone, entries, fails, folder, new, repository, xtask, xtask_of};
 
 const NAME: &str = "notify-backend-demo";
 
@@ -47,10 +47,11 @@ fn crate_is_a_dangling_link() {
 #[test]
 fn unknown_start() {
     let parent = folder("start");
+    let choices = format!("choose one of {}", STARTS.join(", "));
     for arguments in [["--start", "kqueue"], ["-d", "start=kqueue"], ["--start", ""]] {
         let mut command = new(NAME, &parent);
         command.args(arguments);
-        refuses(command, &parent, &["start cannot be", "choose one of inotify, poll, skeleton"]);
+        refuses(command, &parent, &["start cannot be", &choices]);
     }
 }
 

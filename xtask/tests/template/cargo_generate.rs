@@ -10,7 +10,7 @@ const NAME: &str = "notify-backend-demo";
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn same_crate_from_a_folder_and_from_a_repository() {
     let template = clone("same-template");
-    for start in STARTS {
+    for start in STARTS.iter() {
         let parent = folder("same");
         let [expected, path, git] = ["xtask", "path", "git"].map(|name| parent.join(name));
         for folder in [&expected, &path, &git] {

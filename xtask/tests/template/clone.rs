@@ -9,7 +9,7 @@ const NAME: &str = "notify-backend-demo";
 #[test]
 fn same_crate() {
     let clone = clone("clone");
-    for start in STARTS {
+    for start in STARTS.iter() {
         let [here, there] = ["clone-here", "clone-there"].map(folder);
         let answers = [&format!("start={start}"), r#"description=Says "Grüße" \o/"#];
         let answers = [&answers[..], &["repository=ada", "notify_backend_path="]].concat();

@@ -1,11 +1,11 @@
 //! `cargo-generate.toml` and what it speaks of. cargo-generate ignores unknown keys and missing
 //! files silently, and offers the wrong default where choices are not sorted.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::support::{STARTS, read, repository};
+use crate::support::{read, repository};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,16 +91,5 @@ fn questions_are_documented() {
         for word in choices.into_iter().chain([default]).filter(|word| !word.is_empty()) {
             assert!(section.contains(&format!("`{word}`")), "{key}: {word}");
         }
-    }
-}
-
-#[test]
-fn starts_have_sources_and_a_reference() {
-    assert_eq!(configuration().placeholders["start"].choices, STARTS);
-    for folder in ["template/src", "references"] {
-        let names = fs::read_dir(repository().join(folder)).unwrap();
-        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, STARTS, "{folder}");
     }
 }

@@ -1,14 +1,15 @@
 //! Each starting point gives a crate that is ready for work.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use crate::jobs::{Job, workflows};
 use crate::support::{
-    STARTS, cargo, fails, files, folder, generate, manifest, package_list, passes, read, repository,
+    STARTS, about, cargo, fails, files, folder, generate, manifest, package_list, passes, read,
+    repository, type_name,
 };
 
 pub(crate) const NAME: &str = "notify-backend-demo";
@@ -30,6 +31,22 @@ fn skeleton() {
         assert!(said.contains(&format!("still open: {open}")), "{said}");
     }
     workflow_of_a_skeleton(&project);
+    insta::assert_snapshot!("skeleton-package", package_list(&project));
+}
+
+/// The files of a crate, and manifests, as they read.
+#[test]
+fn files_and_manifests() {
+    let project = generate(NAME, &folder("manifests"), &["start=skeleton"]);
+    let paths: Vec<_> = files(&project).into_iter().map(|(path, _)| path).collect();
+    insta::assert_snapshot!("skeleton", paths.join("\n"));
+
+    for start in ["inotify", "skeleton"] {
+        let project = generate(NAME, &folder("manifests"), &[&format!("start={start}")]);
+        let manifest = read(&project.join("Cargo.toml"));
+        let manifest = manifest.replace(repository().to_str().unwrap(), "CHECKOUT");
+        insta::assert_snapshot!(format!("{start}-manifest"), manifest);
+    }
 }
 
 /// Until `new` is written, its workflow passes and says that this proves nothing; a release does not
@@ -55,22 +72,49 @@ fn workflow_of_a_skeleton(project: &Path) {
 /// Generates a crate and does all with it that works without a word being written.
 pub(crate) fn ready(start: &str) -> PathBuf {
     let project = generate(NAME, &folder(start), &[&format!("start={start}")]);
-    let paths: Vec<_> = files(&project).into_iter().map(|(path, _)| path).collect();
-    insta::assert_snapshot!(start, paths.join("\n"));
-    let manifest = read(&project.join("Cargo.toml"));
-    let manifest = manifest.replace(repository().to_str().unwrap(), "CHECKOUT");
-    insta::assert_snapshot!(format!("{start}-manifest"), manifest);
+    let paths: BTreeSet<_> = files(&project).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, all_files(start));
 
     Job::of(&project, "ci.yml", "lint").passes();
-    insta::assert_snapshot!(format!("{start}-package"), package_list(&project));
+    let published = package_list(&project);
+    let published: BTreeSet<_> = published.lines().map(String::from).collect();
+    assert_eq!(published, published_files(start));
     project
+}
+
+/// The files of a crate made from a starting point, with all licences of Rust and with workflows: what
+/// the template has, and the starting point's own sources and tests.
+pub(crate) fn all_files(start: &str) -> BTreeSet<String> {
+    let template = repository().join("template");
+    let below = |folder: &Path| files(folder).into_iter().map(|(path, _)| path);
+    let shared = below(&template).filter(|path| !path.starts_with("src/"));
+    let hooks = ["LICENSE-MPL", "init.rhai", "pre.rhai", "starts.rhai"];
+    let shared = shared.filter(|path| !hooks.contains(&path.as_str()));
+    let shared = shared.map(|path| path.trim_end_matches(".liquid").to_owned());
+    let own = below(&template.join("src").join(start)).filter(|path| path != "start.toml");
+    let own = own.map(|path| match path.strip_prefix("tests/") {
+        Some(_) => path,
+        None => format!("src/{path}"),
+    });
+    shared.chain(own).collect()
+}
+
+/// Those of them that cargo would publish, and those that it adds.
+fn published_files(start: &str) -> BTreeSet<String> {
+    let kept = ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
+    let is_kept = |path: &String| {
+        let folders = ["src/", "examples/", "tests/"];
+        folders.iter().any(|folder| path.starts_with(folder)) || kept.contains(&path.as_str())
+    };
+    let added = ["Cargo.lock", "Cargo.toml.orig"].map(String::from);
+    all_files(start).into_iter().filter(is_kept).chain(added).collect()
 }
 
 /// Where lines break must not depend on the crate's name: not every generator formats.
 #[test]
 fn formatted_with_any_name() {
     let long = "notify-backend-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw";
-    for start in STARTS {
+    for start in STARTS.iter() {
         for name in ["notify-backend-a", long] {
             let project = generate(name, &folder("format"), &[&format!("start={start}")]);
             passes(&mut cargo(&project, &["fmt", "--check"]));
@@ -80,62 +124,69 @@ fn formatted_with_any_name() {
 
 /// The sources are real Rust files; the generated ones differ in nothing but names.
 #[test]
-fn sources_are_those_of_the_reference() {
+fn sources_are_those_of_the_starting_point() {
     let template = repository().join("template");
-    for start in STARTS {
+    for start in STARTS.iter() {
         let project = generate(NAME, &folder("sources"), &[&format!("start={start}")]);
-        let own_tests = format!("tests/{start}");
-        let tests = if template.join(&own_tests).exists() { own_tests } else { "tests".into() };
-        let places = [
-            (format!("src/{start}"), "src"),
-            ("examples".into(), "examples"),
-            (tests, "tests"),
-            (".github".into(), ".github"),
-        ];
-        for (from, to) in places {
-            // Folders among the tests are those of other starting points.
-            let is_own = |path: &str| STARTS.iter().all(|start| !path.starts_with(start));
-            let sources = files(&template.join(from)).into_iter();
-            for (path, source) in sources.filter(|(path, _)| is_own(path)) {
-                let generated = read(&project.join(to).join(&path));
-                let expected = with_names_of_demo(&source);
-                // A backend is tested where it runs.
-                let expected = match start {
-                    "poll" => expected.replace(
-                        "os: [ubuntu-latest]",
-                        "os: [ubuntu-latest, macos-latest, windows-latest]",
-                    ),
-                    _ => expected,
-                };
-                assert_eq!(generated, expected, "{start}: {to}/{path}");
+        let own = format!("src/{start}");
+        let tests = format!("{own}/tests");
+        // What comes later takes the place of what came before.
+        let places =
+            [("examples", "examples"), ("tests", "tests"), (&*own, "src"), (&*tests, "tests")];
+        let mut expected = BTreeMap::new();
+        for (from, to) in places.into_iter().filter(|(from, _)| template.join(from).exists()) {
+            for (path, source) in files(&template.join(from)) {
+                if from != own || !(path.starts_with("tests/") || path == "start.toml") {
+                    expected.insert(format!("{to}/{path}"), with_names_of_demo(&source, start));
+                }
             }
+        }
+        for (path, expected) in expected {
+            assert_eq!(read(&project.join(&path)), expected, "{start}: {path}");
+        }
+    }
+}
+
+/// The workflows are those of the template; a backend is tested where it runs.
+#[test]
+fn workflows_are_those_of_the_template() {
+    for start in STARTS.iter() {
+        let project = generate(NAME, &folder("own-workflows"), &[&format!("start={start}")]);
+        let about = about(start);
+        let systems = about["systems"].as_array().unwrap().iter();
+        let systems: Vec<_> = systems.map(|system| system.as_str().unwrap()).collect();
+        let systems = format!("os: [{}]", systems.join(", "));
+        for (path, source) in files(&repository().join("template/.github")) {
+            let expected = with_names_of_demo(&source, start);
+            let expected = expected.replace("os: [ubuntu-latest]", &systems);
+            assert_eq!(read(&project.join(".github").join(&path)), expected, "{start}: {path}");
         }
     }
 }
 
 /// A source of the template with the names that `NAME` brings.
-fn with_names_of_demo(source: &str) -> String {
+fn with_names_of_demo(source: &str, start: &str) -> String {
     // Files that name nothing are not marked.
     let Some((marked, _)) = source.split_once("//~").or_else(|| source.split_once("#~")) else {
         return source.into();
     };
-    marked
+    let mut text = marked
         .replacen(" {%- capture source %}{% raw %}", "", 1)
         .replacen(" {%- capture source %}", "", 1)
-        .replace("notify_backend_inotify", "notify_backend_demo")
-        .replace("notify_backend_poll", "notify_backend_demo")
-        .replace("InotifyBackend", "DemoBackend")
-        .replace("PollBackend", "DemoBackend")
-        .replace("YourBackend", "DemoBackend")
-        .replace("your-namespace/inotify", "your-namespace/demo")
-        .replace("your-namespace/poll", "your-namespace/demo")
-        .replace("your-namespace/skeleton", "your-namespace/demo")
+        .replace(&format!("your-namespace/{start}"), "your-namespace/demo");
+    // Files that all share have the names of one.
+    for start in STARTS.iter() {
+        text = text
+            .replace(&format!("notify_backend_{start}"), "notify_backend_demo")
+            .replace(&type_name(start), "DemoBackend");
+    }
+    text
 }
 
 /// The README's table has what the backend declares.
 #[test]
 fn capabilities() {
-    for start in STARTS {
+    for start in STARTS.iter() {
         let project = generate(NAME, &folder("capabilities"), &[&format!("start={start}")]);
         let source = read(&project.join("src/lib.rs"));
         let (_, declared) = source.split_once("const CAPABILITIES: ").unwrap();
@@ -154,25 +205,25 @@ fn capabilities() {
 fn manifest_agrees_with_this_repository() {
     let library = manifest(repository());
     let version = &library["package"]["version"];
-    for start in STARTS {
+    for start in STARTS.iter() {
         let project = generate(NAME, &folder("manifest"), &[&format!("start={start}")]);
         let generated = manifest(&project);
-        let reference = |of| manifest(&repository().join("references").join(of));
+        let package_here = |of| manifest(&repository().join("starting-points").join(of));
         let package = &generated["package"];
         let metadata = &package["metadata"]["notify-backend-template"];
         assert_eq!(package["edition"], library["workspace"]["package"]["edition"]);
         assert_eq!(package["rust-version"], library["workspace"]["package"]["rust-version"]);
         assert_eq!(package["license"], library["workspace"]["package"]["license"]);
         assert_eq!(&metadata["version"], version);
-        assert_eq!(metadata["start"].as_str(), Some(start));
-        // The skeleton's tests cannot pass; its reference has none. Other references have tests of
-        // their own, which need more.
-        for (kind, of) in [("dependencies", start), ("dev-dependencies", "inotify")] {
+        assert_eq!(metadata["start"].as_str(), Some(&**start));
+        // The skeleton's tests cannot pass, and its package here has none. Others have tests of their own
+        // here, which need more.
+        for (kind, of) in [("dependencies", &**start), ("dev-dependencies", "inotify")] {
             let mut dependencies = generated[kind].clone();
             let of_library = dependencies["notify-backend"].as_table_mut().unwrap();
             assert_eq!(of_library.remove("version").as_ref(), Some(version));
             of_library.insert("path".into(), "../..".into());
-            let mut expected = reference(of)[kind].as_table().unwrap().clone();
+            let mut expected = package_here(of)[kind].as_table().unwrap().clone();
             if kind == "dev-dependencies" {
                 expected.retain(|name, _| dependencies.get(name).is_some());
             }

@@ -42,7 +42,7 @@ fn inotify() {
 
 /// It passes all of the suite in the job of its workflow, which shows the score card.
 #[test]
-#[ignore = "takes long, and the reference passes the same"]
+#[ignore = "takes long, and the starting point passes the same in place"]
 fn whole_suite() {
     let project = generate(NAME, &folder("inotify-whole"), &["start=inotify"]);
     let expressions = vec![("!inputs.is_release && 'allowed' || ''", "")];

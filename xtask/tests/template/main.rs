@@ -18,12 +18,12 @@ mod jobs;
 mod line_ends;
 mod modes;
 mod names;
+mod new_start;
 mod next;
 mod origins;
 mod package;
 #[cfg(target_os = "linux")]
 mod picture;
-mod poll;
 mod publish;
 mod registry;
 mod residue;
@@ -33,3 +33,4 @@ mod upgrade;
 #[cfg(target_os = "linux")]
 mod walk_through;
 mod workflows;
+mod working;

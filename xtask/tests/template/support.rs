@@ -7,12 +7,32 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::LazyLock,
 };
 
 use walkdir::{DirEntry, WalkDir};
 
-/// The starting points.
-pub(crate) const STARTS: [&str; 3] = ["inotify", "poll", "skeleton"];
+/// The starting points: the folders of `template/src`, sorted by name.
+pub(crate) static STARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let folders = fs::read_dir(repository().join("template/src")).unwrap();
+    let mut names: Vec<_> =
+        folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+});
+
+/// The name that stands for the type in the sources of a starting point.
+pub(crate) fn type_name(start: &str) -> String {
+    let source = read(&repository().join("template/src").join(start).join("lib.rs"));
+    let (before, _) = source.split_once("\", type_name").unwrap();
+    before.rsplit_once('"').unwrap().1.into()
+}
+
+/// What a starting point says of itself.
+pub(crate) fn about(start: &str) -> toml::Table {
+    let file = repository().join("template/src").join(start).join("start.toml");
+    toml::from_str(&read(&file)).unwrap()
+}
 
 /// The root of this repository.
 pub(crate) fn repository() -> &'static Path {
@@ -23,20 +43,25 @@ pub(crate) fn repository() -> &'static Path {
 /// that are not committed included, as a clone on a machine that prefers other line endings has them.
 pub(crate) fn clone(name: &str) -> PathBuf {
     let origin = folder(&format!("{name}-origin"));
-    let mut listed = git(repository());
-    listed.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
-    let listed = passes(listed.args([".gitattributes", "cargo-generate.toml", "template"]));
-    for path in listed.split_terminator('\0') {
-        let to = origin.join(path);
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(repository().join(path), to).unwrap();
-    }
+    copy_files(&[".gitattributes", "cargo-generate.toml", "template"], &origin);
     passes(git(&origin).args(["init", "--quiet"]));
     commit(&origin);
     let clone = folder(name);
     let mut command = git(&clone);
     passes(command.args(["clone", "--quiet", "-c", "core.autocrlf=true"]).arg(&origin).arg("."));
     clone
+}
+
+/// Copies all that git would take of these parts of the repository.
+pub(crate) fn copy_files(parts: &[&str], to: &Path) {
+    let mut listed = git(repository());
+    listed.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
+    let listed = passes(listed.args(parts));
+    for path in listed.split_terminator('\0') {
+        let to = to.join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(repository().join(path), to).unwrap();
+    }
 }
 
 /// `cargo xtask` as it runs in another checkout than this.

@@ -1,0 +1,176 @@
+//! The starting points: the folders of `template/src`, and what each says of itself in its `start.toml`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+/// Every capability in the order of its declaration, and what a README says of it.
+const CAPABILITIES: [(&str, &str); 10] = [
+    ("EmitOnAccess", "reports when a file is opened, read or closed, where a watch asks"),
+    ("FollowSymlinks", "watches what a symbolic link leads to, where a watch asks"),
+    ("TrackRelated", "says which two events are the halves of one rename"),
+    ("WatchEntireFilesystem", "watches a whole file system at no cost per folder"),
+    ("WatchFiles", "watches single files"),
+    ("WatchFolders", "watches folders"),
+    ("WatchNewFolders", "watches folders that are created later"),
+    ("WatchRecursively", "watches everything below a folder"),
+    ("WatchNetworkedFilesystem", "sees what other machines change"),
+    ("ChangeWatches", "adds and removes watches while it runs"),
+];
+
+/// A starting point.
+pub(crate) struct Start {
+    /// What `--start` calls it.
+    pub(crate) name: String,
+    /// The folder with its sources.
+    pub(crate) folder: PathBuf,
+    pub(crate) about: About,
+    /// The capabilities that its code declares, each with what a README says of it.
+    pub(crate) capabilities: Vec<(&'static str, String)>,
+    /// The name of its type, which a generated crate replaces.
+    pub(crate) type_name: String,
+}
+
+/// What its `start.toml` says.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct About {
+    pub(crate) title: String,
+    pub(crate) runs_on: String,
+    pub(crate) take_it_if: String,
+    /// The heading of its facility in the guide's platform notes.
+    pub(crate) platform_notes: Option<String>,
+    /// Whether it only shows where the parts go, so that nothing of it can be tested.
+    #[serde(default)]
+    pub(crate) is_frame: bool,
+    /// The machines of GitHub that test a crate made from it.
+    pub(crate) systems: Vec<String>,
+    /// What docs.rs builds its documentation for; empty for what it usually does.
+    #[serde(default)]
+    pub(crate) targets: Vec<String>,
+    /// Paragraphs for the generated README, below the capabilities.
+    pub(crate) readme: String,
+    /// Where a capability holds, if not everywhere.
+    #[serde(default)]
+    capabilities: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) dependencies: toml::Table,
+    #[serde(default)]
+    pub(crate) dev_dependencies: toml::Table,
+    #[serde(default)]
+    pub(crate) target: BTreeMap<String, Needs>,
+    /// What its tests in this repository need besides.
+    #[serde(default)]
+    pub(crate) here: Needs,
+}
+
+/// Tables of dependencies, as in a manifest. What is asked of `notify-backend` is its features alone.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Needs {
+    #[serde(default)]
+    pub(crate) dependencies: toml::Table,
+    #[serde(default)]
+    pub(crate) dev_dependencies: toml::Table,
+    #[serde(default)]
+    pub(crate) target: BTreeMap<String, Needs>,
+}
+
+impl Start {
+    /// Returns all starting points of a checkout, sorted by name.
+    pub(crate) fn all(checkout: &Path) -> Result<Vec<Self>> {
+        let sources = checkout.join("template/src");
+        let names = fs::read_dir(&sources)
+            .with_context(|| format!("cannot list {}", sources.display()))?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let mut names: Vec<_> = names.collect::<Result<_>>()?;
+        names.sort();
+        names.into_iter().map(|name| Self::read(name, &sources)).collect()
+    }
+
+    fn read(name: String, sources: &Path) -> Result<Self> {
+        let folder = sources.join(&name);
+        let file = folder.join("start.toml");
+        let about: About = toml::from_str(&read(&file)?)
+            .with_context(|| format!("cannot understand {}", file.display()))?;
+        let lib = folder.join("lib.rs");
+        let code = read(&lib)?;
+        let capabilities = about
+            .capabilities_of(&code)
+            .with_context(|| format!("in {} and {}", lib.display(), file.display()))?;
+        let type_name = between(&code, "| replace: \"", "\", type_name").with_context(|| {
+            format!(
+                "the last line of {} does not say which name is replaced by `type_name`",
+                lib.display()
+            )
+        })?;
+        let type_name = type_name.into();
+        Ok(Self { name, folder, about, capabilities, type_name })
+    }
+
+    /// Returns what a README says of each capability.
+    pub(crate) fn capability_rows(&self) -> String {
+        let rows = self.capabilities.iter();
+        let rows: Vec<_> = rows.map(|(name, row)| format!("| `{name}` | {row} |")).collect();
+        rows.join("\n")
+    }
+
+    /// Returns the Rust files below `tests/` that come along into a generated crate, sorted by name.
+    pub(crate) fn own_tests(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.folder.join("tests");
+        if !folder.exists() {
+            return Ok(vec![]);
+        }
+        let mut tests =
+            fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        tests.sort();
+        Ok(tests)
+    }
+}
+
+impl About {
+    /// Returns the capabilities that the code declares in `const CAPABILITIES`.
+    fn capabilities_of(&self, code: &str) -> Result<Vec<(&'static str, String)>> {
+        let declaration = between(code, "\nconst CAPABILITIES: ", ";\n\n")
+            .context("there is no `const CAPABILITIES`")?;
+        let mut declared: Vec<_> = declaration
+            .split("Capability::")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_alphabetic()).next())
+            .collect();
+        for edge in self.capabilities.keys() {
+            ensure!(declared.contains(&edge.as_str()), "{edge} is not declared");
+        }
+        let mut rows = vec![];
+        for (name, row) in CAPABILITIES {
+            let Some(place) = declared.iter().position(|declared| *declared == name) else {
+                continue;
+            };
+            declared.remove(place);
+            let row = match self.capabilities.get(name) {
+                Some(edge) => format!("{row} ({edge})"),
+                None => row.into(),
+            };
+            rows.push((name, row));
+        }
+        if let Some(unknown) = declared.first() {
+            bail!("xtask/src/start.rs does not say what the capability {unknown} is");
+        }
+        Ok(rows)
+    }
+}
+
+/// Returns the text of a file.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Returns what is between `start` and the next `end`, for the first time.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask sync`: writes what follows from the starting points, or verifies it.
+
+mod hook;
+mod manifest;
+mod pages;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    start::{Start, read},
+    template::repository,
+};
+
+/// Take what the starting points say of themselves to everything that follows from it.
+///
+/// A starting point is a folder of template/src, with its sources and a start.toml. Its package in
+/// starting-points/, what the template is told of it, and the tables of README and guide follow.
+#[derive(clap::Args)]
+pub(crate) struct Sync {
+    /// Write nothing; fail if something is not as it should be
+    #[arg(long)]
+    check: bool,
+}
+
+impl Sync {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let repository = &repository()?;
+        let mut is_same = true;
+        for (path, text) in derived(repository)? {
+            let place = repository.join(&path);
+            if place.exists() && read(&place)? == text {
+                continue;
+            }
+            is_same = false;
+            if self.check {
+                println!("differs  {path}");
+            } else {
+                fs::create_dir_all(place.parent().context("a file is in a folder")?)?;
+                fs::write(&place, text)?;
+                println!("wrote    {path}");
+            }
+        }
+        for path in leftovers(repository)? {
+            is_same = false;
+            let shown = path.strip_prefix(repository)?.display();
+            if self.check {
+                println!("left     {shown}");
+            } else {
+                fs::remove_dir_all(&path)?;
+                println!("removed  {shown}");
+            }
+        }
+        if self.check && !is_same {
+            eprintln!("error: run `cargo xtask sync`, and commit what it writes");
+            return Ok(ExitCode::FAILURE);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Returns each file that follows from the starting points in whole or in part, by its path below the
+/// checkout, with the text that it should have.
+fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
+    let starts = Start::all(checkout)?;
+    let mut files = vec![("template/starts.rhai".into(), hook::text(&starts))];
+    for start in &starts {
+        files.extend(manifest::package(start, checkout)?);
+    }
+    for (path, text) in pages::PAGES {
+        let page = text(&read(&checkout.join(path))?, &starts)
+            .with_context(|| format!("cannot bring {path} up to date"))?;
+        files.push((path.into(), page));
+    }
+    Ok(files)
+}
+
+/// Returns the packages whose starting points are gone.
+fn leftovers(checkout: &Path) -> Result<Vec<PathBuf>> {
+    let starts = Start::all(checkout)?;
+    let mut left = vec![];
+    for entry in fs::read_dir(checkout.join("starting-points"))? {
+        let entry = entry?;
+        if starts.iter().all(|start| *start.name != *entry.file_name()) {
+            left.push(entry.path());
+        }
+    }
+    Ok(left)
+}

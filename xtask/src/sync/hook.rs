@@ -1,0 +1,52 @@
+//! `template/starts.rhai`: what the template's hook is told of each starting point, since it cannot read
+//! `start.toml`.
+
+use std::fmt::Write as _;
+
+use super::manifest;
+use crate::start::Start;
+
+/// Returns the text of the file.
+pub(super) fn text(starts: &[Start]) -> String {
+    let mut text = String::from(
+        "// Written by `cargo xtask sync`: what each starting point sets for the files of a crate.\n\n\
+         fn variables(start) {\n    switch start {\n",
+    );
+    for start in starts {
+        let about = &start.about;
+        let lines = |lines: Vec<String>| -> String {
+            lines.into_iter().flat_map(|line| ["\n".into(), line]).collect()
+        };
+        let variables = [
+            ("systems", format!("[{}]", about.systems.join(", "))),
+            ("docs_targets", quoted_list(&about.targets)),
+            ("library_features", manifest::features_of_library(&about.dependencies)),
+            ("dependencies", lines(manifest::others(&about.dependencies))),
+            ("dev_dependencies", lines(manifest::others(&about.dev_dependencies))),
+            ("target_dependencies", manifest::targets(&about.target)),
+            ("capabilities", start.capability_rows()),
+            ("about", about.readme.trim().into()),
+        ];
+        _ = writeln!(text, "        {} => #{{", quoted(&start.name));
+        for (name, value) in variables {
+            _ = writeln!(text, "            {name}: {},", quoted(&value));
+        }
+        text += "        },\n";
+    }
+    text + "    }\n}\n"
+}
+
+/// Returns a string of Rhai, which has the escapes of Rust.
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{text}\"")
+}
+
+/// Returns an array of TOML, or nothing.
+fn quoted_list(texts: &[String]) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", texts.join(", "))
+}

@@ -1,0 +1,140 @@
+//! A new starting point takes new files and one command.
+
+use std::fs;
+
+use crate::support::{cargo, copy_files, fails, files, folder, passes, read, repository, xtask_of};
+
+/// What it says of itself.
+const ABOUT: &str = r#"title = "a backend that \"ticks\""
+runs-on = "a clock"
+take-it-if = "yours ticks too"
+platform-notes = "kqueue"
+systems = ["ubuntu-latest", "freebsd"]
+targets = ["x86_64-unknown-freebsd"]
+readme = """
+It runs on a clock,
+by springs.
+"""
+
+[capabilities]
+WatchFiles = "if wound up"
+
+[dependencies]
+notify-backend = { features = ["descriptor"] }
+rustix = { version = "1.1.3", features = ["fs"] }
+
+[target.'cfg(windows)'.dependencies]
+tempfile = "3.20"
+
+[here.dev-dependencies]
+fastrand = "2.3"
+"#;
+
+/// A part of each file that follows.
+const PARTS: [(&str, &str); 6] = [
+    ("cargo-generate.toml", r#"choices = ["clockwork", "inotify", "#),
+    ("README.md", "\n| `clockwork` | a backend that \"ticks\" | a clock |\n"),
+    ("docs/template.md", "\n- `clockwork`: a backend that \"ticks\"\n"),
+    (
+        "src/guide/1_getting_started.md",
+        "\n| `clockwork` | a backend that \"ticks\" | yours ticks too |\n",
+    ),
+    ("src/guide/6_platform_notes.md", "\n**Start from** `--start clockwork`.\n\n## FSEvents\n"),
+    (
+        "starting-points/clockwork/Cargo.toml",
+        "\nrustix = { version = \"1.1.3\", features = [\"fs\"] }\n",
+    ),
+];
+
+#[test]
+fn new_files_and_one_command() {
+    let copy = folder("new-start");
+    copy_files(&["."], &copy);
+    let before = files(&copy);
+    let start = copy.join("template/src/clockwork");
+    fs::create_dir(&start).unwrap();
+    fs::write(start.join("start.toml"), ABOUT).unwrap();
+    let code = read(&copy.join("template/src/skeleton/lib.rs"))
+        .replace("YourBackend", "ClockworkBackend")
+        .replace("your-namespace/skeleton", "your-namespace/clockwork")
+        .replace(
+            "&[Capability::WatchFolders]",
+            "&[Capability::WatchFiles, Capability::WatchFolders]",
+        );
+    fs::write(start.join("lib.rs"), code).unwrap();
+
+    let said = fails(&mut xtask_of(&copy, ["sync", "--check"]));
+    for (path, _) in PARTS {
+        assert!(said.contains(&format!("differs  {path}\n")), "{said}");
+    }
+    assert!(said.contains("error: run `cargo xtask sync`"), "{said}");
+    passes(&mut xtask_of(&copy, ["sync"]));
+    passes(&mut xtask_of(&copy, ["sync", "--check"]));
+    for (path, part) in PARTS {
+        let text = read(&copy.join(path));
+        assert!(text.contains(part), "{part:?} is not in {path}:\n{text}");
+    }
+
+    // It compiles in place, with the tests that all share.
+    passes(&mut cargo(&copy, &["build", "-p", "notify-backend-clockwork", "--all-targets"]));
+
+    let parent = folder("new-start-crate");
+    let new = ["new", "notify-backend-demo", "--start", "clockwork", "--destination"];
+    let mut new = xtask_of(&copy, new);
+    new.arg(&parent).args(["-d", &format!("notify_backend_path={}", repository().display())]);
+    passes(&mut new);
+    let project = parent.join("notify-backend-demo");
+    let readme = read(&project.join("README.md"));
+    let rows = "| `WatchFiles` | watches single files (if wound up) |\n| `WatchFolders` | watches folders |\n\n";
+    assert!(
+        readme.contains(rows) && readme.contains("\n\nIt runs on a clock,\nby springs.\n\n"),
+        "{readme}"
+    );
+    let manifest = read(&project.join("Cargo.toml"));
+    let target = "\n\n[target.'cfg(windows)'.dependencies]\ntempfile = \"3.20\"\n\n[[test]]\n";
+    assert!(manifest.contains(target), "{manifest}");
+    assert!(
+        read(&project.join(".github/workflows/ci.yml")).contains("os: [ubuntu-latest, freebsd]")
+    );
+    passes(&mut cargo(&project, &["build", "--all-targets"]));
+
+    // Without it, all is as it was.
+    fs::remove_dir_all(&start).unwrap();
+    passes(&mut xtask_of(&copy, ["sync"]));
+    fs::copy(repository().join("Cargo.lock"), copy.join("Cargo.lock")).unwrap();
+    fs::remove_dir_all(copy.join("target")).unwrap();
+    assert_eq!(files(&copy), before);
+}
+
+/// What follows from the starting points is as they say.
+#[test]
+fn all_is_as_the_starting_points_say() {
+    passes(&mut xtask_of(repository(), ["sync", "--check"]));
+}
+
+/// The help of `cargo xtask new` lists what there is.
+#[test]
+fn listed_in_the_help() {
+    let help = passes(&mut xtask_of(repository(), ["new", "--help"]));
+    for start in crate::support::STARTS.iter() {
+        assert!(help.contains(&format!("{start}: ")), "{help}");
+    }
+}
+
+/// What a starting point says of itself has to be right.
+#[test]
+fn mistakes() {
+    let copy = folder("new-start-mistakes");
+    copy_files(&["."], &copy);
+    let file = copy.join("template/src/poll/start.toml");
+    let right = read(&file);
+    for (from, to, complaint) in [
+        ("title", "titel", "unknown field `titel`"),
+        ("TrackRelated", "EmitOnAccess", "EmitOnAccess is not declared"),
+        ("\"Polling\"", "\"Asking\"", "\"Asking\""),
+    ] {
+        fs::write(&file, right.replacen(from, to, 1)).unwrap();
+        let said = fails(&mut xtask_of(&copy, ["sync"]));
+        assert!(said.starts_with("error: ") && said.contains(complaint), "{said}");
+    }
+}
