@@ -55,8 +55,10 @@ pub trait FolderWatcher: Send + Sync {
     /// [ended](super::FolderEvent::Ended).
     ///
     /// What was seen in a look at the disk takes effect when the fence behind it is read, and so in
-    /// its place among what the platform tells. The provided method has no fences: all that was
-    /// queued before a look may be taken for news then.
+    /// its place among what the platform tells; and what is read before it is no news for a watch that
+    /// was added meanwhile. Each takes room in the queue: as long as nothing is queued behind the last
+    /// one, that may be returned again. The provided method has no fences: all that was queued before
+    /// a look or a new watch may be taken for news then.
     fn fence(&self) -> Option<Self::Id> {
         None
     }

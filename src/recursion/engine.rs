@@ -59,6 +59,9 @@ pub(super) struct Engine<W: World> {
     pub(super) fences: VecDeque<(W::Id, u64)>,
     /// How many fences were made.
     pub(super) made: u64,
+    /// The watches, by their paths, that were added when there was more to read in the queue, and the
+    /// fences behind that: what is read before is older than the watch.
+    pub(super) young: HashMap<OsString, u64>,
     /// How often a folder has left its place, or got one.
     pub(super) moves: u64,
     pub(super) ready: VecDeque<StreamItem>,
@@ -138,6 +141,7 @@ impl<W: World> Engine<W> {
             looks: VecDeque::new(),
             fences: VecDeque::new(),
             made: 0,
+            young: HashMap::new(),
             moves: 0,
             ready: VecDeque::new(),
         }
@@ -157,6 +161,30 @@ impl<W: World> Engine<W> {
 
     /// Adds a watch of a folder, or of a file by its name in its folder.
     pub(super) fn watch(&mut self, path: &Path, options: Options) -> Result<(), BackendError> {
+        let is_first = self.is_empty();
+        let is_replaced = self.is_watched(path);
+        self.add_watch(path, options)?;
+        if !is_first && !is_replaced {
+            self.ignore_older(path);
+        }
+        Ok(())
+    }
+
+    fn is_watched(&self, path: &Path) -> bool {
+        let path = path.as_os_str();
+        self.spelled.contains_key(path) || self.files.contains(path)
+    }
+
+    /// What is in the queue by now is no news for a new watch, whatever else it is told for.
+    fn ignore_older(&mut self, path: &Path) {
+        if let Some(id) = self.world.fence() {
+            self.made += 1;
+            self.fences.push_back((id, self.made));
+            self.young.insert(path.into(), self.made);
+        }
+    }
+
+    fn add_watch(&mut self, path: &Path, options: Options) -> Result<(), BackendError> {
         let failed = |engine: &Self, error| engine.world.explain(path.into(), error);
         let location = std::path::absolute(path).map_err(|error| failed(self, error))?;
         let entry_type = self.world.entry_type(&location, options.follow_links);
@@ -222,8 +250,8 @@ impl<W: World> Engine<W> {
             }
             FolderEvent::Itself(kind) => self.apply_to_itself(id, kind),
             FolderEvent::Ended => {
-                if let Some(at) = self.fences.iter().position(|&(fence, _)| fence == id) {
-                    // Those before it have come as well, or never will.
+                // One may stand for several; those before it have come as well, or never will.
+                if let Some(at) = self.fences.iter().rposition(|&(fence, _)| fence == id) {
                     let passed = self.fences.drain(..=at).next_back();
                     if let Some((_, number)) = passed {
                         self.pass(number);
@@ -294,8 +322,9 @@ impl<W: World> Engine<W> {
         if kind == TO && !self.branches.is_empty() && self.part_halves(id, tracker) {
             tracker = None;
         }
-        let Self { tree, roots, within, branches, ready, .. } = self;
+        let Self { tree, roots, spelled, within, young, branches, ready, .. } = self;
         let is_spoken_for = |node: &Node| told.contains(node) || within.contains_key(node);
+        let is_young = |root| !young.is_empty() && young.contains_key(tree.name(root));
         for node in tree.nodes(id).filter(|node| !is_spoken_for(node)) {
             let Some((top, path)) = tree.spell(node, name) else { continue };
             let branch = branches.get_mut(&top);
@@ -311,6 +340,9 @@ impl<W: World> Engine<W> {
                     let said = Said::Event(kind, tracker);
                     branch.held.push(Held { folder: node, path, said });
                 }
+                // It may do the work of another root.
+                None if is_young(root)
+                    && !Self::covers(roots, spelled, &path, |it| !is_young(it)) => {}
                 None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
             }
         }
@@ -522,6 +554,7 @@ impl<W: World> Engine<W> {
     fn apply_to_itself(&mut self, id: W::Id, kind: EventKind) {
         let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
         let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
+        let is_gone = matches!(kind, EventKind::Remove(_));
         let before = self.ready.len();
         for node in self.tree.nodes(id).collect::<Vec<_>>() {
             // The kernel says of a folder that another one was renamed over that it has lost its link
@@ -531,6 +564,14 @@ impl<W: World> Engine<W> {
                 self.branches.get(&node).is_some_and(|branch| branch.displaced.is_some());
             if is_displaced && is_metadata {
                 self.remove(node);
+            } else if self.tree.is_root(node)
+                && !is_gone
+                && self.young.contains_key(self.tree.name(node))
+            {
+                // That it was renamed is older than its watch, or has just happened.
+                if !is_metadata {
+                    self.lost.push(node);
+                }
             } else if self.tree.is_root(node) || is_unmounted {
                 // Of other folders, and of a root that is in another one, the one above tells the same.
                 if let Some(path) = self.tree.path(node)
@@ -555,10 +596,14 @@ impl<W: World> Engine<W> {
         }
         self.say_once(before);
         if !is_metadata {
-            for path in self.files.remove_folder(id) {
+            for file in self.files.remove_folder(id) {
+                if !is_gone && self.young.contains_key(&file.path) {
+                    self.watch_file_again(&file);
+                    continue;
+                }
                 // That it was removed from its folder has been said.
                 if kind != EventKind::Remove(RemoveKind::Folder) {
-                    self.say_of_root(kind, path);
+                    self.say_of_root(kind, file.path.into());
                 }
             }
             self.release_unused([id]);
@@ -577,6 +622,7 @@ impl<W: World> Engine<W> {
         self.due.clear();
         self.links.clear();
         self.fences.clear();
+        self.young.clear();
         self.looks.clear();
         self.walk = None;
         for branch in self.branches.keys().copied().collect::<Vec<_>>() {
@@ -707,6 +753,19 @@ impl<W: World> Engine<W> {
         spelling::above(path).filter_map(|(root, below)| Some((*spelled.get(&*root)?, below)))
     }
 
+    /// Whether one of the roots that are asked for covers `path`.
+    fn covers(
+        roots: &HashMap<Node, Options>,
+        spelled: &HashMap<OsString, Node>,
+        path: &Path,
+        is_asked_for: impl Fn(Node) -> bool,
+    ) -> bool {
+        Self::roots_above(spelled, path).any(|(root, below)| {
+            let is_deep = || roots.get(&root).is_some_and(|options| options.recursive);
+            is_asked_for(root) && (!below.contains(&b'/') || is_deep())
+        })
+    }
+
     /// Drops what is yet to be said of what was below `path`, unless something else covers it.
     fn forget_below(&mut self, path: &Path) {
         let Self { ready, roots, spelled, files, .. } = self;
@@ -715,14 +774,10 @@ impl<W: World> Engine<W> {
                 Ok(event) => event.path.as_path(),
                 Err(error) => error.path().unwrap_or(Path::new("")),
             };
-            let covers = |(root, below): (Node, &[u8])| {
-                let is_deep = || roots.get(&root).is_some_and(|options| options.recursive);
-                !below.contains(&b'/') || is_deep()
-            };
             let is_of_it = spelling::below(path.as_os_str(), said).is_some();
             !is_of_it
                 || files.contains(said.as_os_str())
-                || Self::roots_above(spelled, said).any(covers)
+                || Self::covers(roots, spelled, said, |_| true)
         });
     }
 

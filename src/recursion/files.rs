@@ -34,7 +34,7 @@ pub(super) struct Files<I> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WatchedFile {
     /// The path as it was given; as letters, by which it is told from others.
-    path: OsString,
+    pub(super) path: OsString,
     /// The same, but absolute: holds also after the process has changed its current folder.
     location: PathBuf,
     options: Options,
@@ -76,14 +76,14 @@ impl<I: Copy + Eq + Hash> Files<I> {
         freed
     }
 
-    /// Gives up all files that are themselves in a folder, and returns their paths.
-    pub(super) fn remove_folder(&mut self, id: I) -> Vec<PathBuf> {
+    /// Gives up all files that are themselves in a folder, and returns them.
+    pub(super) fn remove_folder(&mut self, id: I) -> Vec<WatchedFile> {
         let files = self.places.remove(&id).into_iter().flat_map(HashMap::into_values).flatten();
-        let direct: Vec<_> = files.filter(|file| file.is_direct).map(|file| file.path).collect();
-        for path in &direct {
-            self.remove(path);
+        let direct: Vec<_> = files.filter(|file| file.is_direct).collect();
+        for file in &direct {
+            self.remove(&file.path);
         }
-        direct.into_iter().map(PathBuf::from).collect()
+        direct
     }
 
     /// Whether a folder is watched for the sake of a file.
@@ -207,7 +207,8 @@ impl<W: World> Engine<W> {
                     EventKind::Remove(RemoveKind::File)
                 };
             }
-            if file.options.access || !matches!(kind, EventKind::Access(_)) {
+            let is_wanted = file.options.access || !matches!(kind, EventKind::Access(_));
+            if is_wanted && !self.young.contains_key(&file.path) {
                 self.ready.push_back(Ok(said));
             }
             let is_link = || matches!(is_there(false), Ok(EntryType::Link));
@@ -218,7 +219,7 @@ impl<W: World> Engine<W> {
     }
 
     /// Finds the places anew that make a file what it is.
-    fn watch_file_again(&mut self, file: &WatchedFile) {
+    pub(super) fn watch_file_again(&mut self, file: &WatchedFile) {
         if let Err(error) = self.watch_file(file.path.as_ref(), &file.location, file.options) {
             let freed = self.files.remove(&file.path);
             self.release_unused(freed);

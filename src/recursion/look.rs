@@ -381,6 +381,7 @@ impl<W: World> Engine<W> {
 
     /// A fence has come: what was seen before it takes effect.
     pub(super) fn pass(&mut self, number: u64) {
+        self.young.retain(|_, fence| *fence > number);
         let is_before = |look: &Look<W>| look.fence.is_some_and(|fence| fence <= number);
         while self.looks.front().is_some_and(is_before)
             && let Some(look) = self.looks.pop_front()

@@ -94,8 +94,9 @@ pub(super) trait World: Send + Sync {
     }
 
     /// Puts a fence into the platform's queue, after all events that are in it by now. When it is
-    /// read, that is [`FolderEvent::Ended`] of the id returned, which no folder ever has. None on a
-    /// platform that has no way to: looks are taken to be true at once then.
+    /// read, that is [`FolderEvent::Ended`] of the id returned, which no folder ever has. It may be the
+    /// last one, if nothing is behind that. None on a platform that has no way to: looks are taken to
+    /// be true at once then.
     fn fence(&self) -> Option<Self::Id>;
 
     /// Gives up a watch; it may be gone already. `Ended` may come of it, and events that were in the

@@ -85,6 +85,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<KeepsWatchesOfFailed>("keeps_watches_of_failed", &["CHG14"]),
         entry::<LeavesOutByPath>("leaves_out_by_path", &["CHG15"]),
         entry::<DrainsWithoutWaker>("drains_without_waker", &["CHG15"]),
+        entry::<FiltersByName>("filters_by_name", &["CHG16"]),
+        entry::<EndsByOlderRename>("ends_by_older_rename", &["CHG16"]),
         entry::<TakesTheFirst>("takes_the_first", &["CON09"]),
     ]
 }
@@ -788,6 +790,77 @@ impl Mutation for LeavesOutByPath {
     fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
         self.paths.retain(|watched| watched != path);
         inner.unwatch(path)
+    }
+}
+
+/// Keeps the folder of a file watched, and leaves out what is told of others.
+#[derive(Debug, Default)]
+pub(crate) struct FiltersByName {
+    asked: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+impl FiltersByName {
+    /// What is watched in the place of `watch`, if that is not watched yet.
+    fn instead_of(&mut self, mut watch: Watch) -> Option<Watch> {
+        self.asked.push(watch.path.clone());
+        if watch.path.is_file() {
+            watch.path.pop();
+        }
+        let is_new = !self.folders.contains(&watch.path);
+        self.folders.push(watch.path.clone());
+        is_new.then_some(watch)
+    }
+}
+impl Mutation for FiltersByName {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut filter = Self::default();
+        let watches = watches.into_iter().filter_map(|watch| filter.instead_of(watch)).collect();
+        Ok((InotifyBackend::new(watches)?, filter))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_asked = |path: &Path| self.asked.iter().any(|asked| asked == path);
+        let is_wanted = |path: &Path| is_asked(path) || path.parent().is_some_and(is_asked);
+        if item.as_ref().map_or(true, |event| is_wanted(&event.path)) {
+            reported.push_back(item);
+        }
+    }
+
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.instead_of(watch).map_or(Ok(()), |watch| inner.watch(watch))
+    }
+
+    fn unwatch(&mut self, _inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.asked.retain(|asked| asked != path);
+        Ok(())
+    }
+}
+
+/// That the folder of a file was renamed ends what is watched in it by the time that this is read.
+#[derive(Debug, Default)]
+pub(crate) struct EndsByOlderRename {
+    added: Vec<PathBuf>,
+}
+impl Mutation for EndsByOlderRename {
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        let polled = Pin::new(&mut *inner).poll_next(cx);
+        if let Poll::Ready(Some(Ok(event))) = &polled
+            && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        {
+            for path in self.added.extract_if(.., |path| path.parent() == event.path.parent()) {
+                _ = inner.unwatch(&path);
+            }
+        }
+        polled
+    }
+
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.added.push(watch.path.clone());
+        inner.watch(watch)
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) const GROUP: Group = Group {
         OTHERS_GO_ON,
         NOTHING_LEFT,
         WATCHED_AGAIN,
+        WATCHED_BESIDE,
     ],
 };
 
@@ -619,6 +620,57 @@ const WATCHED_AGAIN: Case = Case {
             ensure(told, format!("tree/{file} is reported as created"), || {
                 "nobody was woken for it".into()
             })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const WATCHED_BESIDE: Case = Case {
+    id: "CHG16",
+    name: "watched_beside",
+    needs: &[ChangeWatches, WatchFiles, WatchFolders],
+    checks: "Of what is added beside something that is watched in the same folder, for the first time or \
+             again, nothing is reported that happened before, though it was not read yet; what happens \
+             afterwards is.",
+    why: "An editor opens and closes the files of one folder one by one; what it did to a file before it \
+          watches it is no news.",
+    usual_cause: "One watch of the platform serves all that is watched in a folder, and what waits in the \
+                  queue is told of whatever is watched when it is read.",
+    run: |lab| {
+        const FILE: &str = "folder/added";
+
+        lab.tree.mkdir("folder")?;
+        lab.tree.write("folder/held", "")?;
+        lab.tree.write(FILE, "")?;
+        let held = Watch::non_recursive(lab.path("folder/held"));
+        let mut watcher = lab.watch([held, lab.beacon()?])?;
+        for added in [FILE, "folder", FILE, "folder"] {
+            watcher.next_step();
+            lab.tree.append(FILE, "before")?;
+            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
+            watcher.settle()?;
+            watcher.nothing_else()?;
+            remove(&mut watcher, &lab.path(added))?;
+
+            watcher.next_step();
+            lab.tree.append(FILE, "before")?;
+            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
+            lab.tree.append(FILE, "after")?;
+            watcher.settle()?;
+            watcher.saw(written(FILE))?;
+            remove(&mut watcher, &lab.path(added))?;
+        }
+        // That the folder was not where it is now is older than the watch as well.
+        for added in [FILE, "folder"] {
+            lab.tree.rename("folder", "away")?;
+            lab.tree.rename("away", "folder")?;
+            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
+            watcher.settle()?;
+            watcher.next_step();
+            lab.tree.append(FILE, "after")?;
+            watcher.settle()?;
+            watcher.saw(written(FILE))?;
         }
         Ok(())
     },

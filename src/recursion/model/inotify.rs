@@ -79,11 +79,12 @@ pub(super) struct Inotify {
     // `fs.inotify.max_queued_events`.
     limit: usize,
     last: Wd,
+    last_fence: Wd,
 }
 
 impl Inotify {
     pub(super) fn new(limit: usize) -> Self {
-        Self { watches: BTreeMap::new(), queue: VecDeque::new(), limit, last: 0 }
+        Self { watches: BTreeMap::new(), queue: VecDeque::new(), limit, last: 0, last_fence: 0 }
     }
 
     /// Watches an inode for what `mask` says, and for what it is watched for already.
@@ -115,8 +116,14 @@ impl Inotify {
     /// Watches something for an instant: the end of that is reported under a number of its own.
     pub(super) fn fence(&mut self) -> Wd {
         self.last += 1;
+        self.last_fence = self.last;
         self.queue(self.last, flag::IGNORED, 0, "".into());
         self.last
+    }
+
+    /// The fence behind which nothing is queued.
+    pub(super) fn fence_at_end(&self) -> Option<Wd> {
+        self.queue.back().map(|event| event.wd).filter(|&wd| wd == self.last_fence)
     }
 
     /// Everything that is watched.

@@ -259,7 +259,9 @@ impl World for Simulated {
     }
 
     fn fence(&self) -> Option<Wd> {
-        Some(self.call().machine.platform.fence())
+        let mut state = self.call();
+        let platform = &mut state.machine.platform;
+        Some(platform.fence_at_end().unwrap_or_else(|| platform.fence()))
     }
 
     fn release(&self, id: Wd) {

@@ -8,18 +8,23 @@ use std::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::ready,
 };
 
 use notify_backend::{
     Limit,
-    descriptor::Descriptor,
+    descriptor::{Descriptor, Reading},
     prelude::*,
     recursion::{FolderEvent, FolderWatcher},
 };
-use rustix::fs::{
-    MemfdFlags,
-    inotify::{self, CreateFlags, ReadFlags, WatchFlags},
-    memfd_create,
+use rustix::{
+    fs::{
+        MemfdFlags,
+        inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+        memfd_create,
+    },
+    io::ioctl_fionread,
 };
 
 /// What every folder is watched for. An open file that has no name any more reports nothing, or its
@@ -76,9 +81,18 @@ fn folder_kind(flags: ReadFlags) -> Option<EventKind> {
 /// The inotify instance: adds and removes watches.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    pub(crate) descriptor: Descriptor,
+    descriptor: Descriptor,
     // A file of nobody else's, to be watched for an instant.
     fence: OwnedFd,
+    last_fence: Mutex<Option<LastFence>>,
+}
+
+/// A fence that is still in the queue.
+#[derive(Debug)]
+struct LastFence {
+    wd: i32,
+    // How many bytes of the queue it is the end of. If there are no more, nothing is behind it.
+    queued: u64,
 }
 
 impl Kernel {
@@ -86,7 +100,22 @@ impl Kernel {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let descriptor = Descriptor::new(descriptor)?;
         let fence = memfd_create("fence", MemfdFlags::CLOEXEC)?;
-        Ok(Self { descriptor, fence })
+        Ok(Self { descriptor, fence, last_fence: Mutex::new(None) })
+    }
+
+    /// Reads what is queued, and waits for it: see [`Descriptor::poll_read`].
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<Reading>> {
+        let reading = ready!(self.descriptor.poll_read(cx, buffer, RawEvent::LARGEST));
+        *self.last_fence() = None;
+        Poll::Ready(reading)
+    }
+
+    fn last_fence(&self) -> MutexGuard<'_, Option<LastFence>> {
+        self.last_fence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add_watch(&self, opened: BorrowedFd<'_>, flags: WatchFlags) -> io::Result<i32> {
@@ -116,9 +145,18 @@ impl FolderWatcher for Kernel {
     }
 
     fn fence(&self) -> Option<i32> {
+        let mut last = self.last_fence();
+        let before = ioctl_fionread(&self.descriptor).ok()?;
+        if let Some(LastFence { wd, queued }) = &*last
+            && *queued == before
+        {
+            // It stands for this one too: thousands of watches may be added in one go.
+            return Some(*wd);
+        }
         // The end of a watch is reported, and no other watch is called the same.
         let wd = self.add_watch(self.fence.as_fd(), WatchFlags::DELETE_SELF).ok()?;
         inotify::remove_watch(&self.descriptor, wd).ok()?;
+        *last = Some(LastFence { wd, queued: before + HEAD as u64 });
         Some(wd)
     }
 

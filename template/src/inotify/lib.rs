@@ -134,8 +134,7 @@ impl Stream for InotifyBackend {
                 return Poll::Ready(None);
             }
             let Some(event) = RawEvent::take(buffer, unread) else {
-                let descriptor = &folders.watcher().descriptor;
-                match ready!(descriptor.poll_read(cx, buffer, RawEvent::LARGEST)) {
+                match ready!(folders.watcher().poll_read(cx, buffer)) {
                     Ok(reading) => *unread = 0..reading.bytes,
                     Err(error) => {
                         *has_ended = true;
