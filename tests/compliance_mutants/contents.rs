@@ -109,6 +109,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
             &["CONV01", "CONV02", "CONV04", "CONV06", "CONV07"],
         ),
         entry::<DoublesWhereRootsOverlap>("doubles_where_roots_overlap", &["REC14"]),
+        sampled_entry::<DoublesWhereRootsOverlap>("doubles_where_looks_overlap", &["REC14"]),
+        sampled_entry::<TellsRootsTwice>("tells_looks_at_roots_twice", &["REC21"]),
         entry::<DoublesWhatItFinds>("doubles_what_it_finds", &["ORD08"]),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
     ]

@@ -282,3 +282,33 @@ fn a_root_that_was_replaced_comes_to_rest() {
     let is_quiet = (0..100).any(|_| scene.next(INTERVAL * 50).is_none());
     assert!(is_quiet, "it is reported at each look");
 }
+
+#[test]
+fn what_two_watches_cover_is_told_once_while_one_of_them_is_added_anew() {
+    let mut scene = Scene::new(false, |folder| {
+        fs::create_dir(folder.join("inner")).expect("a folder can be made");
+    });
+    let inner = scene.folder.path().join("inner");
+    scene.backend.watch(Watch::recursive(&inner)).expect("it can be watched");
+    for i in 0..20 {
+        let name = format!("inner/file-{i}");
+        fs::write(scene.folder.path().join(&name), "").expect("a file can be made");
+        let watch = Watch::recursive(&inner);
+        let watch = if i % 2 == 0 { watch.following_links() } else { watch };
+        scene.backend.watch(watch).expect("it can be watched anew");
+        assert_eq!(scene.kinds(&name), ["create/file"]);
+    }
+}
+
+#[test]
+fn a_file_that_comes_from_a_watch_to_one_inside_is_renamed_and_not_created() {
+    let mut scene = Scene::new(false, |folder| {
+        fs::create_dir(folder.join("inner")).expect("a folder can be made");
+        fs::write(folder.join("file"), "").expect("a file can be made");
+    });
+    let (file, inner) = (scene.folder.path().join("file"), scene.folder.path().join("inner"));
+    scene.backend.watch(Watch::recursive(&inner)).expect("it can be watched");
+    fs::rename(file, inner.join("file")).expect("it can be renamed");
+    let expected = if cfg!(unix) { "modify/name/to" } else { "create/file" };
+    assert_eq!(scene.kinds("inner/file"), [expected]);
+}

@@ -13,7 +13,7 @@ use crate::{obstacle::Obstacle, platform, state::State};
 
 /// The entries of a folder as they were, sorted by name. A tree has many of them, so the names are
 /// kept in one piece.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Folder {
     names: Vec<u8>,
     entries: Vec<Entry>,
@@ -32,6 +32,7 @@ struct Entry {
 }
 
 /// What was listed, and the entries that something is not known of.
+#[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) folder: Folder,
     pub(crate) errors: Vec<(OsString, io::Error)>,

@@ -4,9 +4,9 @@
 //! system, also on network mounts, where kernels report nothing of what others change.
 //!
 //! This file is the backend's outside. `scanner.rs` has the thread that looks, `root.rs` what is
-//! compared at a look, `changes.rs` how that is told. `folder.rs` and `state.rs` are what is
-//! remembered, `obstacle.rs` is about looks that fail, `platform.rs` is what systems differ in, and
-//! `settings.rs` what can be chosen.
+//! compared at a look, `roots.rs` and `listings.rs` what several roots have in common, `changes.rs` how
+//! all that is told. `folder.rs` and `state.rs` are what is remembered, `obstacle.rs` is about looks that fail,
+//! `platform.rs` is what systems differ in, and `settings.rs` what can be chosen.
 //!
 //! # What it does at the edges
 //!
@@ -35,6 +35,8 @@
 //! - On Windows, a file that was away between two looks, or was another one for that time, looks as if
 //!   nothing had happened. A reader who looks at it at that moment, having just been told of it, is not
 //!   told again: better look once more after a while.
+//! - What several watches cover under one spelling is told once. To add a watch that overlaps others waits
+//!   for a look that is going on.
 //! - A watched path that is gone goes on being looked for, and is watched again when it is back.
 //! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
 //!   folder that the same tree does not hold already.
@@ -46,9 +48,11 @@
 
 mod changes;
 mod folder;
+mod listings;
 mod obstacle;
 mod platform;
 mod root;
+mod roots;
 mod scanner;
 mod settings;
 mod state;

@@ -16,8 +16,8 @@ use notify_backend::prelude::*;
 use crate::{
     changes::{Changes, Place},
     folder::{Compared, Folder, Listed},
+    listings::{Found, Listings},
     obstacle::{self, Obstacle},
-    platform,
     state::{Kind, State},
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct Root {
     /// The path as it was given.
     pub(crate) path: PathBuf,
     /// The same, but absolute: holds also after the process has changed its current folder.
-    location: PathBuf,
+    pub(crate) location: PathBuf,
     recursive: AtomicBool,
     follow_links: AtomicBool,
     /// Set when it is not watched any more: a look ends early, and what it found is not reported.
@@ -75,21 +75,26 @@ impl Root {
     }
 
     /// Takes what another watch of the same path asks for. If links are followed from now on, or not
-    /// any more, what differs by that has not changed: it is looked at once more as it was.
-    pub(crate) fn take_demands(
-        self: &Arc<Self>,
-        other: &Self,
-        compare_contents: bool,
-        changes: &mut Changes,
-    ) {
-        let mut tree = self.lock();
-        let follow_links = other.follow_links.load(Ordering::Relaxed);
-        if follow_links != self.follow_links.load(Ordering::Relaxed) {
-            self.look_in(&mut tree, compare_contents, changes);
-            *tree = Tree::default();
+    /// any more, what differs by that has not changed, and nothing is known any more.
+    pub(crate) fn take_demands(&self, other: &Self) {
+        if self.follows_as(other) {
+            self.recursive.store(other.is_recursive(), Ordering::Relaxed);
+            return;
         }
-        self.follow_links.store(follow_links, Ordering::Relaxed);
-        self.recursive.store(other.recursive.load(Ordering::Relaxed), Ordering::Relaxed);
+        let mut tree = self.lock();
+        self.follow_links.store(other.follow_links.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.recursive.store(other.is_recursive(), Ordering::Relaxed);
+        *tree = Tree::default();
+    }
+
+    /// Whether both follow links, or neither.
+    pub(crate) fn follows_as(&self, other: &Self) -> bool {
+        let [one, other] = [self, other].map(|root| root.follow_links.load(Ordering::Relaxed));
+        one == other
+    }
+
+    pub(crate) fn is_recursive(&self) -> bool {
+        self.recursive.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stop(&self) {
@@ -106,17 +111,17 @@ impl Root {
     }
 
     /// Looks at everything, and adds what differs from the last look to `changes`. What was never
-    /// looked at before differs in nothing.
-    pub(crate) fn look(self: &Arc<Self>, compare_contents: bool, changes: &mut Changes) {
-        self.look_in(&mut self.lock(), compare_contents, changes);
-    }
-
-    fn look_in(self: &Arc<Self>, tree: &mut Tree, compare_contents: bool, changes: &mut Changes) {
+    /// looked at before differs in nothing. `listings` has what other roots have found at this look.
+    pub(crate) fn look(
+        self: &Arc<Self>,
+        compare_contents: bool,
+        listings: &mut Listings,
+        changes: &mut Changes,
+    ) {
+        let tree = &mut *self.lock();
         let follow_links = self.follow_links.load(Ordering::Relaxed);
-        let start = SystemTime::now();
-        let metadata = match look_at(&self.location, follow_links) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if obstacle::is_absence(&error) => None,
+        let state = match self.state(follow_links, compare_contents, listings, tree, changes) {
+            Ok(state) => state,
             Err(error) => {
                 if tree.obstacle.is_to_be_told(&error) {
                     changes.failed(self, Path::new(""), error);
@@ -125,15 +130,7 @@ impl Root {
             }
         };
         tree.obstacle = Obstacle::default();
-        let mut state = metadata.as_ref().map(|metadata| State::of(metadata, start));
-        if compare_contents
-            && let Some(state) = &mut state
-            && let Err(error) = state.read_content(&self.location, &self.stopped)
-            && state.is_less_known_than(tree.state.as_ref())
-        {
-            changes.failed(self, Path::new(""), error);
-        }
-        let device = metadata.as_ref().map(|metadata| platform::file_numbers(metadata)[0]);
+        let device = state.and_then(|state| state.device());
         let is_mount = device.is_some_and(|device| tree.device.replace(device) != Some(device));
         let was_known = mem::replace(&mut tree.is_known, true);
         let old = mem::replace(&mut tree.state, state);
@@ -141,12 +138,13 @@ impl Root {
         let mut look = Look {
             root: self,
             compare_contents,
-            recursive: self.recursive.load(Ordering::Relaxed),
+            recursive: self.is_recursive(),
             follow_links,
             new: HashMap::with_capacity(folders.len()),
             old: folders,
             open: Vec::new(),
             followed: Vec::new(),
+            listings,
             changes,
         };
         let below = PathBuf::new;
@@ -171,6 +169,35 @@ impl Root {
         }
         look.report_what_is_left();
         tree.folders = look.new;
+    }
+
+    /// What the root itself is now; none if there is nothing.
+    fn state(
+        self: &Arc<Self>,
+        follow_links: bool,
+        compare_contents: bool,
+        listings: &Listings,
+        tree: &Tree,
+        changes: &mut Changes,
+    ) -> io::Result<Option<State>> {
+        match listings.find(&self.location) {
+            Found::Absent => return Ok(None),
+            Found::There(state) if state.is_of_path(follow_links) => return Ok(Some(state)),
+            Found::There(_) | Found::NotListed => {}
+        }
+        let start = SystemTime::now();
+        let mut state = match look_at(&self.location, follow_links) {
+            Ok(metadata) => State::of(&metadata, start),
+            Err(error) if obstacle::is_absence(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if compare_contents
+            && let Err(error) = state.read_content(&self.location, &self.stopped)
+            && state.is_less_known_than(tree.state.as_ref())
+        {
+            changes.failed(self, Path::new(""), error);
+        }
+        Ok(Some(state))
     }
 
     fn lock(&self) -> MutexGuard<'_, Tree> {
@@ -199,6 +226,7 @@ struct Look<'a> {
     open: Vec<(PathBuf, Told)>,
     /// Where the links lead that were followed.
     followed: Vec<PathBuf>,
+    listings: &'a mut Listings,
     changes: &'a mut Changes,
 }
 
@@ -232,7 +260,7 @@ impl Look<'_> {
         let location = self.root.location.join(&below);
         let stop = &self.root.stopped;
         let Listed { mut folder, errors } =
-            match Folder::list(&location, &before, self.compare_contents, stop) {
+            match self.listings.list(&location, &before, self.compare_contents, stop) {
                 Ok(listed) => listed,
                 Err(error) => return self.keep(below, before, error),
             };
@@ -260,7 +288,7 @@ impl Look<'_> {
 
     /// Adds what became of one path to the changes; answers what is told of it if it is a folder.
     fn compare(&mut self, below: PathBuf, old: Option<State>, new: Option<State>) -> Told {
-        let place = |below, state| Place { root: self.root.clone(), below, state };
+        let place = |below, state| Place::new(self.root, below, state);
         match (old, new) {
             (Some(old), Some(new)) if old.kind == new.kind && !new.is_another_folder_than(&old) => {
                 let is_fresh = |folder: &Folder| folder.is_fresh;
@@ -344,8 +372,7 @@ impl Look<'_> {
 
     fn report_gone(&mut self, folder: &Path, known: &Folder) {
         for (name, state) in known.entries() {
-            let (root, below) = (self.root.clone(), folder.join(name));
-            self.changes.gone(Place { root, below, state });
+            self.changes.gone(Place::new(self.root, folder.join(name), state));
         }
     }
 }

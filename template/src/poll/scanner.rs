@@ -1,8 +1,7 @@
 //! The thread that looks, and what it shares with the stream: [`Scanner`].
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    ffi::OsString,
+    collections::VecDeque,
     io, mem,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -15,7 +14,9 @@ use notify_backend::prelude::*;
 
 use crate::{
     changes::{Changes, Item},
+    listings::Listings,
     root::Root,
+    roots::Roots,
     settings::Settings,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Scanner {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
+    /// Held during a look: another one may not know half of what it finds.
+    looks: Mutex<()>,
     /// What the thread waits for has changed.
     changed: Condvar,
     /// The thread has ended.
@@ -46,8 +49,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// By their paths, as spelled: as paths, `a/` and `a` are equal.
-    roots: BTreeMap<OsString, Arc<Root>>,
+    roots: Roots,
     /// What was found and has not been taken yet. There is no further look as long as there is
     /// something, so that it is no more than what one look finds.
     ready: VecDeque<Item>,
@@ -63,7 +65,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            roots: BTreeMap::new(),
+            roots: Roots::default(),
             ready: VecDeque::new(),
             waker: None,
             next_tracker: 1,
@@ -90,17 +92,37 @@ impl Scanner {
 
     /// Adds a root, or changes the one that is there for the same path. It was looked at when this
     /// returns.
-    pub(crate) fn add(&self, mut root: Arc<Root>) {
+    pub(crate) fn add(&self, root: Arc<Root>) {
+        let state = self.shared.lock();
+        let known = state.roots.get(root.path.as_os_str()).cloned();
+        let overlaps = state.roots.overlaps(&root.location);
+        drop(state);
         let compare_contents = self.settings.compare_contents;
-        let mut changes = Changes::default();
-        let known = self.shared.lock().roots.get(root.path.as_os_str()).cloned();
-        if let Some(known) = known {
-            known.take_demands(&root, compare_contents, &mut changes);
-            root = known;
+        // What a look that is going on finds in both, this one would find anew.
+        let look = overlaps.then(|| self.shared.begin_look());
+        let waker = match known {
+            None => {
+                // Nothing was known of it, so nothing is found.
+                let found = look_at(vec![root.clone()], compare_contents);
+                self.shared.lock().roots.insert(root);
+                self.shared.deliver(found)
+            }
+            Some(known) => {
+                // Or what is found in one, the others would find anew.
+                let state = self.shared.lock();
+                let roots: Vec<_> = state.roots.family(&known.location).cloned().collect();
+                drop(state);
+                let earlier = (!known.follows_as(&root))
+                    .then(|| self.shared.deliver(look_at(roots.clone(), compare_contents)));
+                known.take_demands(&root);
+                let waker = self.shared.deliver(look_at(roots, compare_contents));
+                earlier.flatten().or(waker)
+            }
+        };
+        drop(look);
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        root.look(compare_contents, &mut changes);
-        self.shared.lock().roots.entry(root.path.clone().into()).or_insert(root);
-        self.shared.deliver(changes);
     }
 
     /// Whether nothing is looked at any more.
@@ -120,9 +142,9 @@ impl Scanner {
     /// says so once; then there is nothing more.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         let mut state = self.shared.lock();
-        while let Some((root, item)) = state.ready.pop_front() {
-            if !root.is_stopped() {
-                return Poll::Ready(Some(item));
+        while let Some(item) = state.ready.pop_front() {
+            if item.is_wanted() {
+                return Poll::Ready(Some(item.tells));
             }
         }
         if state.has_ended {
@@ -149,7 +171,7 @@ impl Drop for Scanner {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_closed = true;
-        for root in state.roots.values() {
+        for root in state.roots.iter() {
             root.stop();
         }
         let waker = state.waker.take();
@@ -173,31 +195,33 @@ impl Shared {
     /// What the thread does.
     fn run(&self, settings: Settings) {
         let mut due = Instant::now() + settings.interval;
-        while let Some(roots) = self.wait_until(due) {
+        while self.wait_until(due) {
+            let look = self.begin_look();
             let start = Instant::now();
-            let mut changes = Changes::default();
-            for root in roots.iter().filter(|root| !root.is_stopped()) {
-                root.look(settings.compare_contents, &mut changes);
-            }
+            let roots = self.lock().roots.iter().cloned().collect();
+            let waker = self.deliver(look_at(roots, settings.compare_contents));
+            drop(look);
             let pause = settings.interval.max(start.elapsed() * REST);
             due = Instant::now() + pause;
-            self.deliver(changes);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 
-    /// Waits until it is time to look and someone waits for what is found. Answers what to look at;
-    /// nothing if that is over.
-    fn wait_until(&self, due: Instant) -> Option<Vec<Arc<Root>>> {
+    /// Waits until it is time to look and someone waits for what is found. Answers whether there is to
+    /// be another look.
+    fn wait_until(&self, due: Instant) -> bool {
         let mut state = self.lock();
         loop {
             if state.is_closed {
-                return None;
+                return false;
             }
             let left = due.saturating_duration_since(Instant::now());
             state = if state.waker.is_none() {
                 self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else if left.is_zero() {
-                return Some(state.roots.values().cloned().collect());
+                return true;
             } else {
                 let waited = self.changed.wait_timeout(state, left);
                 waited.unwrap_or_else(PoisonError::into_inner).0
@@ -205,20 +229,34 @@ impl Shared {
         }
     }
 
-    /// Hands over what was found, and wakes who waits for it.
-    fn deliver(&self, changes: Changes) {
+    /// Waits until no other look is going on, and keeps others from beginning.
+    fn begin_look(&self) -> MutexGuard<'_, ()> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over what was found; returns who is to be woken for it.
+    #[must_use]
+    fn deliver(&self, changes: Changes) -> Option<Waker> {
         let mut state = self.lock();
         let items = changes.into_items(&mut state.next_tracker);
         if items.is_empty() {
-            return;
+            return None;
         }
         state.ready.extend(items);
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        state.waker.take()
     }
+}
+
+/// Looks at these roots.
+fn look_at(mut roots: Vec<Arc<Root>>, compare_contents: bool) -> Changes {
+    // What lies in another root is told as that one finds it.
+    roots.sort_by(|one, other| one.location.cmp(&other.location));
+    let mut listings = Listings::of(&roots);
+    let mut changes = Changes::default();
+    for root in roots.iter().filter(|root| !root.is_stopped()) {
+        root.look(compare_contents, &mut listings, &mut changes);
+    }
+    changes
 }
 
 /// Says at its end that the thread has ended, however it does.

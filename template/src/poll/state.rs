@@ -84,6 +84,16 @@ impl State {
         Ok(())
     }
 
+    /// Whether it is all that can be known of its path, if links are to be followed or not.
+    pub(crate) fn is_of_path(&self, follow_links: bool) -> bool {
+        self.details.is_some() && !(follow_links && self.kind == Kind::Other)
+    }
+
+    /// The number of the file system that it is on, if that is known.
+    pub(crate) fn device(&self) -> Option<u64> {
+        self.details.map(|details| details.numbers[0])
+    }
+
     /// What tells it from all other files, if the system does: its numbers and its birth. The numbers
     /// of a removed file are soon given to a new one, so that they tell nothing on their own.
     pub(crate) fn identity(&self) -> Option<([u64; 2], i64)> {

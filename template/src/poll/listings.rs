@@ -1,0 +1,108 @@
+//! What one look lists of folders that lie in several roots: [`Listings`].
+//!
+//! Where watches overlap, each root has its own knowledge, so that one of them can go and the others lose
+//! nothing. Each finds what they share, and it is told once: so all of them have to find the same at one
+//! look, and each of these folders is listed once for all of them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    folder::{Folder, Listed},
+    root::Root,
+    state::State,
+};
+
+/// The folders that a look has listed, where more than one root needs that.
+#[derive(Debug, Default)]
+pub(crate) struct Listings {
+    /// The roots that lie in others.
+    inner: HashSet<PathBuf>,
+    /// The folders that have these as entries.
+    above: HashSet<PathBuf>,
+    listed: HashMap<PathBuf, io::Result<Listed>>,
+}
+
+impl Listings {
+    /// For a look at these roots.
+    pub(crate) fn of(roots: &[Arc<Root>]) -> Self {
+        let mut by_location: HashMap<&Path, Vec<&Root>> = HashMap::new();
+        for root in roots {
+            by_location.entry(&root.location).or_default().push(root);
+        }
+        let is_inner = |root: &&Arc<Root>| {
+            let covers = |(distance, location): (usize, &Path)| match by_location.get(location) {
+                None => false,
+                Some(others) if distance == 0 => others.len() > 1,
+                Some(others) => distance == 1 || others.iter().any(|other| other.is_recursive()),
+            };
+            root.location.ancestors().enumerate().any(covers)
+        };
+        let inner: HashSet<_> =
+            roots.iter().filter(is_inner).map(|root| root.location.clone()).collect();
+        let above = inner.iter().filter_map(|location| location.parent()).map(Path::to_owned);
+        Self { above: above.collect(), inner, listed: HashMap::new() }
+    }
+
+    /// As [`Folder::list`], and the same for each root within one look.
+    pub(crate) fn list(
+        &mut self,
+        location: &Path,
+        before: &Folder,
+        compare_contents: bool,
+        stop: &AtomicBool,
+    ) -> io::Result<Listed> {
+        if let Some(listed) = self.listed.get(location) {
+            return copy(listed);
+        }
+        let listed = Folder::list(location, before, compare_contents, stop);
+        let is_shared = !self.inner.is_empty()
+            && (self.above.contains(location)
+                || location.ancestors().any(|folder| self.inner.contains(folder)));
+        // One that was to stop is not complete.
+        if is_shared && !stop.load(Ordering::Relaxed) {
+            self.listed.insert(location.into(), copy(&listed));
+        }
+        listed
+    }
+
+    /// What the folder above a root tells of it, if that was listed.
+    pub(crate) fn find(&self, location: &Path) -> Found {
+        let (Some(above), Some(name)) = (location.parent(), location.file_name()) else {
+            return Found::NotListed;
+        };
+        match self.listed.get(above) {
+            Some(Ok(listed)) => listed.folder.find(name).map_or(Found::Absent, Found::There),
+            _ => Found::NotListed,
+        }
+    }
+}
+
+/// What a listing tells of a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    NotListed,
+    Absent,
+    There(State),
+}
+
+fn copy(listed: &io::Result<Listed>) -> io::Result<Listed> {
+    match listed {
+        Ok(Listed { folder, errors }) => {
+            let errors = errors.iter().map(|(name, error)| (name.clone(), copy_of(error)));
+            Ok(Listed { folder: folder.clone(), errors: errors.collect() })
+        }
+        Err(error) => Err(copy_of(error)),
+    }
+}
+
+fn copy_of(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
