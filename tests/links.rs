@@ -1,5 +1,5 @@
-//! Where the Markdown pages of this repository link to each other. What they link to in the code,
-//! rustdoc checks.
+//! What the Markdown pages of this repository link to is there. That the guide links to the right items of
+//! the code, rustdoc checks.
 #![allow(clippy::unwrap_used, reason = "what cannot be read has to fail")]
 
 use std::{
@@ -41,46 +41,37 @@ fn slug(title: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The file that `page` is led to by `link`, without what follows a `#`. `None` stands for what is
-/// an item of the code.
-fn target(page: &Path, link: &str) -> Option<PathBuf> {
-    let guide = root().join("src/guide");
-    let section = link.strip_prefix("super::").unwrap_or(link).strip_prefix('_');
-    match link {
-        "" => Some(page.to_owned()),
-        "super" => Some(guide.join("index.md")),
-        _ if page.starts_with(&guide) && section.is_some() => {
-            Some(guide.join(format!("{}.md", section?)))
-        }
-        _ if link.contains("::") => None,
-        _ => Some(page.parent()?.join(link)),
-    }
+/// What a page links to: in the text, and in the definitions below it. `cargo xtask sync` writes those of
+/// the guide, and rustdoc checks that the items are there.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let inline = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    let below = text.lines().filter_map(|line| Some(line.strip_prefix('[')?.split_once("]: ")?.1));
+    inline.chain(below.filter(|target| !target.contains(' ')))
 }
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
     let mut files = vec![];
     pages(root(), &mut files);
-    let all: BTreeSet<_> =
-        files.iter().flat_map(|path| headings(&fs::read_to_string(path).unwrap())).collect();
     let (mut dead, mut count) = (vec![], 0);
-    for page in files.iter().filter(|path| path.extension().unwrap() == "md") {
+    // `links.md` is for rustdoc.
+    let is_page = |path: &&PathBuf| {
+        path.extension().unwrap() == "md" && !path.ends_with("src/guide/links.md")
+    };
+    for page in files.iter().filter(is_page) {
         let text = fs::read_to_string(page).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
         // Some are known only when the template is filled in.
-        for link in links.filter(|link| !link.starts_with("https://") && !link.contains("{{")) {
+        for link in
+            links(&text).filter(|link| !link.starts_with("https://") && !link.contains("{{"))
+        {
             let (path, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = target(page, path);
-            let known = match &target {
-                None => all.clone(),
-                Some(file) if file.is_file() => headings(&fs::read_to_string(file).unwrap()),
-                Some(folder) if folder.exists() => BTreeSet::new(),
-                Some(_) => {
-                    dead.push(format!("{}: {link}", page.display()));
-                    continue;
-                }
+            let target = match path {
+                "" => page.clone(),
+                _ => page.parent().unwrap().join(path),
             };
-            if !heading.is_empty() && !known.contains(heading) {
+            let is_there = target.exists();
+            let has_heading = || headings(&fs::read_to_string(&target).unwrap()).contains(heading);
+            if !is_there || !(heading.is_empty() || has_heading()) {
                 dead.push(format!("{}: {link}", page.display()));
             }
             count += 1;

@@ -1,6 +1,7 @@
-//! `cargo xtask sync`: writes what follows from the starting points, or verifies it.
+//! `cargo xtask sync`: writes what follows from other places, such as the starting points, or verifies it.
 
 mod hook;
+mod links;
 mod manifest;
 mod pages;
 
@@ -17,10 +18,11 @@ use crate::{
     template::repository,
 };
 
-/// Take what the starting points say of themselves to everything that follows from it.
+/// Write what follows from other places.
 ///
-/// A starting point is a folder of template/src, with its sources and a start.toml. Its package in
-/// starting-points/, what the template is told of it, and the tables of README and guide follow.
+/// From a starting point, a folder of template/src with its sources and a start.toml: its package in
+/// starting-points/, what the template is told of it, and the tables of README and guide. From `repository`
+/// in Cargo.toml: the address in commands that are shown. From the links of the guide: what they lead to.
 #[derive(clap::Args)]
 pub(crate) struct Sync {
     /// Write nothing; fail if something is not as it should be
@@ -64,7 +66,7 @@ impl Sync {
     }
 }
 
-/// Returns each file that follows from the starting points in whole or in part, by its path below the
+/// Returns each file that follows from others in whole or in part, by its path below the
 /// checkout, with the text that it should have.
 fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
     let starts = Start::all(checkout)?;
@@ -72,11 +74,23 @@ fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
     for start in &starts {
         files.extend(manifest::package(start, checkout)?);
     }
-    for (path, text) in pages::PAGES {
-        let page = text(&read(&checkout.join(path))?, &starts)
-            .with_context(|| format!("cannot bring {path} up to date"))?;
-        files.push((path.into(), page));
+    let address = pages::address(checkout)?;
+    let mut guide = links::read_pages(checkout)?;
+    for (path, rewrite) in pages::PAGES {
+        let text = match guide.get(path) {
+            Some(page) => page.clone(),
+            None => read(&checkout.join(path))?,
+        };
+        let text =
+            rewrite(&text, &starts).with_context(|| format!("cannot bring {path} up to date"))?;
+        let text = pages::with_address(&text, &address);
+        if let Some(page) = guide.get_mut(path) {
+            *page = text;
+        } else {
+            files.push((path.into(), text));
+        }
     }
+    files.extend(links::pages(guide, checkout)?);
     Ok(files)
 }
 

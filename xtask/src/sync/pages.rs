@@ -1,10 +1,11 @@
 //! Pages and questions that list the starting points.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context, Result, bail};
+use toml::Table;
 
-use crate::start::Start;
+use crate::start::{Start, read};
 
 /// Stands above what is written, up to the next empty line.
 const MARK: &str = "Written by `cargo xtask sync`.";
@@ -20,6 +21,25 @@ pub(super) const PAGES: [(&str, Rewrite); 5] = [
     ("src/guide/1_getting_started.md", getting_started),
     ("src/guide/6_platform_notes.md", platform_notes),
 ];
+
+/// Returns where the repository is, as its manifest says, or a word that stands for it.
+pub(super) fn address(checkout: &Path) -> Result<String> {
+    let manifest: Table = toml::from_str(&read(&checkout.join("Cargo.toml"))?)?;
+    let address = manifest["package"].get("repository").and_then(|it| it.as_str());
+    Ok(address.unwrap_or("REPOSITORY").into())
+}
+
+/// Returns `text` with this address in the commands that name the repository.
+pub(super) fn with_address(text: &str, address: &str) -> String {
+    const BEFORE: &str = "cargo generate --git ";
+    let mut parts = text.split(BEFORE);
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.find(' ').map_or("", |end| &part[end..]);
+        result += &[BEFORE, address, rest].concat();
+    }
+    result
+}
 
 fn questions(text: &str, starts: &[Start]) -> Result<String> {
     let names: Vec<_> = starts.iter().map(|start| format!("\"{}\"", start.name)).collect();

@@ -18,7 +18,7 @@ mod jobs;
 mod line_ends;
 mod modes;
 mod names;
-mod new_start;
+
 mod next;
 mod origins;
 mod package;
@@ -28,6 +28,7 @@ mod publish;
 mod registry;
 mod residue;
 mod support;
+mod sync;
 mod terminal;
 mod upgrade;
 #[cfg(target_os = "linux")]

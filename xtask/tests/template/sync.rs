@@ -1,4 +1,4 @@
-//! A new starting point takes new files and one command.
+//! `cargo xtask sync`: a new starting point takes new files and that one command.
 
 use std::fs;
 
@@ -110,6 +110,27 @@ fn new_files_and_one_command() {
 #[test]
 fn all_is_as_the_starting_points_say() {
     passes(&mut xtask_of(repository(), ["sync", "--check"]));
+}
+
+/// Where the repository is has one place.
+#[test]
+fn address_of_the_repository() {
+    let copy = folder("address");
+    copy_files(&["."], &copy);
+    let manifest = copy.join("Cargo.toml");
+    let address = "https://example.org/ada/notify-backend";
+    let text = read(&manifest).replacen(
+        "\n[package]\n",
+        &format!("\n[package]\nrepository = \"{address}\"\n"),
+        1,
+    );
+    fs::write(&manifest, text).unwrap();
+    passes(&mut xtask_of(&copy, ["sync"]));
+    for page in ["README.md", "docs/template.md", "src/guide/1_getting_started.md"] {
+        let text = read(&copy.join(page));
+        let command = format!("cargo generate --git {address} template");
+        assert!(text.contains(&command) && !text.contains("REPOSITORY"), "{page}:\n{text}");
+    }
 }
 
 /// The help of `cargo xtask new` lists what there is.

@@ -1,0 +1,119 @@
+//! Links of the guide, which work where its pages are read as files and in the library's documentation.
+//!
+//! A page writes `[the buffer](crate::Buffer)`, as rustdoc has it, which becomes
+//! `[the buffer][crate::Buffer]`. Below the page stands what that is for
+//! those who read the file: `[crate::Buffer]: ../buffer.rs`. `links.md` says for rustdoc that it is the item,
+//! and comes before each page: of two definitions, the first counts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use anyhow::{Context, Result, ensure};
+use regex::Regex;
+use walkdir::WalkDir;
+
+use crate::start::read;
+
+const GUIDE: &str = "src/guide";
+
+/// Returns the pages of the guide with what their links lead to, and `links.md`.
+pub(super) fn pages(
+    pages: BTreeMap<String, String>,
+    checkout: &Path,
+) -> Result<Vec<(String, String)>> {
+    let mut files = vec![];
+    let mut all = BTreeSet::new();
+    let link = Regex::new(r"\]\[(crate::[^\]]+)\]")?;
+    let inline = Regex::new(r"\]\((crate::[^)]+)\)")?;
+    let old = Regex::new(r"\n\[crate::[^\]]+\]: .*")?;
+    let sources = Sources::read(checkout)?;
+    for (name, text) in pages {
+        let text = old.replace_all(&text, "").replace("](super", "](crate::guide");
+        let text = inline.replace_all(text.trim_end(), "][$1]");
+        let items: BTreeSet<_> = link.captures_iter(&text).map(|it| it[1].to_owned()).collect();
+        let mut page = format!("{text}\n");
+        for (place, item) in items.iter().enumerate() {
+            let file = sources.file(item).with_context(|| format!("{name} links to {item}"))?;
+            let gap = if place == 0 { "\n" } else { "" };
+            page += &[gap, "[", item, "]: ", &file, "\n"].concat();
+        }
+        all.extend(items);
+        files.push((name, page));
+    }
+    let mut links =
+        String::from("<!-- Written by `cargo xtask sync`: what the guide links to. -->\n\n");
+    for item in &all {
+        links += &["[", item, "]: ", item, "\n"].concat();
+    }
+    let distinct: BTreeSet<_> = all.iter().map(|item| item.to_lowercase()).collect();
+    ensure!(distinct.len() == all.len(), "links of Markdown do not differ in case alone: {all:?}");
+    files.push((format!("{GUIDE}/links.md"), links));
+    Ok(files)
+}
+
+/// Returns the text of each page of the guide, by its path.
+pub(super) fn read_pages(checkout: &Path) -> Result<BTreeMap<String, String>> {
+    let mut pages = BTreeMap::new();
+    for entry in fs::read_dir(checkout.join(GUIDE))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "md")
+            && !path.ends_with("links.md")
+        {
+            let name = path.file_name().context("a page has a name")?.to_string_lossy();
+            pages.insert(format!("{GUIDE}/{name}"), read(&path)?);
+        }
+    }
+    Ok(pages)
+}
+
+/// The library's code, in which items are found.
+struct Sources {
+    /// The text of each file, by its path below `src`.
+    files: BTreeMap<String, String>,
+}
+
+impl Sources {
+    fn read(checkout: &Path) -> Result<Self> {
+        let src = checkout.join("src");
+        let mut files = BTreeMap::new();
+        for entry in WalkDir::new(&src) {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|extension| extension == "rs") {
+                let name = entry.path().strip_prefix(&src)?.to_string_lossy().replace('\\', "/");
+                files.insert(name, read(entry.path())?);
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// Returns the file in which an item is, from where a page of the guide is.
+    fn file(&self, item: &str) -> Result<String> {
+        let (path, heading) = item.split_once('#').unwrap_or((item, ""));
+        if let Some(page) = path.strip_prefix("crate::guide") {
+            let page = page.strip_prefix("::_").unwrap_or("index");
+            let heading = if heading.is_empty() { String::new() } else { format!("#{heading}") };
+            return Ok(format!("{page}.md{heading}"));
+        }
+        let parts: Vec<_> = path.split("::").skip(1).collect();
+        let last = parts.last().context("an item has a name")?;
+        // What belongs to a type is where that is.
+        let kind = parts.iter().find(|part| part.starts_with(char::is_uppercase));
+        let module = format!("{}.rs", parts.join("/"));
+        let found: Vec<_> = match kind {
+            Some(name) => self.defining(&format!(r"(?m)^pub (struct|enum|trait) {name}\b"))?,
+            None if self.files.contains_key(&module) => vec![&module],
+            None => self.defining(&format!(r"(?m)^pub (const )?fn {last}\b"))?,
+        };
+        ensure!(found.len() == 1, "{} files of src define it: {found:?}", found.len());
+        Ok(format!("../{}", found[0]))
+    }
+
+    fn defining(&self, definition: &str) -> Result<Vec<&String>> {
+        let definition = Regex::new(definition)?;
+        let files = self.files.iter().filter(|(_, text)| definition.is_match(text));
+        Ok(files.map(|(name, _)| name).collect())
+    }
+}
