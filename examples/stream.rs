@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     println!("events were lost: what is known of the folder has to be read again");
                 }
             }
-            // Of a part of what is watched. The rest of it goes on.
+            // About a part of the watched paths. The rest goes on.
             Err(error) => eprintln!("{error}"),
         }
     }

@@ -70,14 +70,14 @@ use crate::{
 ///
 /// - A recursive watch of a folder is an error where the backend does not declare
 ///   [`Capability::WatchRecursively`].
-/// - Where it is not asked for recursion, a backend that reports more than the folder's direct
-///   entries all the same is not heard.
+/// - Without recursion, a folder's direct entries are passed on, and nothing else that a backend
+///   may report.
 /// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
 /// - Paths that are added by `paths_mut` of notify 8 are added all at once by its `commit`, or none of them
 ///   ([`Backend::watch_all`]). A missing path is an error when it is added.
 /// - [`unwatch`](Watcher::unwatch) of a folder inside a recursively watched one excludes it, as with notify's
 ///   inotify watcher: what happens in it is not told any more, until it is gone, or watched again. The backend
-///   watches it all the same, so that it saves calls of the handler and none of the platform's watches.
+///   watches it anyway: calls of the handler are saved, and none of the platform's watches.
 /// - The watch of a path that is removed ends with that. To watch it again once it is there, call
 ///   [`watch`](Watcher::watch) again.
 ///

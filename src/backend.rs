@@ -21,7 +21,7 @@ use crate::{
     settings::Hints,
 };
 
-/// What a backend's stream yields: an event, or an error that concerns a part of what is watched.
+/// What a backend's stream yields: an event, or an error about a part of the watched paths.
 ///
 /// An error item never means that the stream is over; only `None` does.
 pub type StreamItem = Result<Event, StreamError>;
@@ -152,8 +152,8 @@ impl Watch {
         if self.follow_links { self.path.metadata() } else { self.path.symlink_metadata() }
     }
 
-    /// The same with another value of `recursive`. A method, since the compiler advises whoever
-    /// writes a watch out to make it by a function, and would name one that others cannot call.
+    /// Returns the same watch with another value of `recursive`. It is a method because the compiler
+    /// advises authors of a `Watch { … }` literal to call a function, and would suggest this private one.
     #[cfg(any(feature = "compliance", feature = "notify", feature = "sample"))]
     pub(crate) fn recursive_if(self, recursive: bool) -> Self {
         Self { recursive, ..self }

@@ -44,9 +44,9 @@ use crate::{
 ///
 /// # Choosing a capacity
 ///
-/// Whoever gets a `Missed` has to look at all that is watched, which costs far more than a longer
-/// queue. The queue has to bridge the longest pause that the consumer makes: multiply its length
-/// in seconds by the events per second in a busy time.
+/// A consumer that gets a `Missed` has to rescan everything it watches, which costs far more than a
+/// longer queue. The queue has to bridge the consumer's longest pause: multiply its length in seconds
+/// by the events per second in a busy time.
 ///
 /// - Where the platform queues events until they are read, as inotify does, the default is enough:
 ///   the backend reads no more than there is room for, and the rest waits in the platform.
@@ -184,11 +184,11 @@ impl Buffer {
         self.queue.pop_front()
     }
 
-    /// Removes the items of which `keep` returns false, and wakes nobody: who waits goes on to wait.
+    /// Removes the items for which `keep` returns false. Wakes no task.
     ///
-    /// For [`unwatch`](crate::Backend::unwatch), which leaves nothing to be reported of its watch. Keep what
-    /// another watch covers, and each [`EventKind::Missed`] that is not for the watch alone: without it,
-    /// nobody hears of that loss.
+    /// This is for [`unwatch`](crate::Backend::unwatch), after which nothing may be reported for the
+    /// removed watch. Keep what another watch covers, and each [`EventKind::Missed`] that is not for the
+    /// removed watch alone: without it, that loss would be silent.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -235,7 +235,7 @@ impl Buffer {
         }
     }
 
-    /// The waker of a task that waits, for who wakes it by other means than this buffer.
+    /// Takes the stored waker, so that the caller can wake the task after releasing a lock.
     pub(crate) fn take_waker(&mut self) -> Option<Waker> {
         self.waker.take()
     }

@@ -39,7 +39,7 @@ pub enum Capability {
     ///   does a link to a folder in a recursively watched one; with
     ///   [`WatchNewFolders`](Self::WatchNewFolders) also one that comes later, or is replaced by one that
     ///   leads elsewhere. A link to a file in a tree is an entry like any other: what happens to the file is
-    ///   not reported under it. Whoever needs that watches the link by its own path. Links in a circle do
+    ///   not reported under it. A consumer that needs that watches the link by its own path. Links in a circle do
     ///   no harm.
     /// - **Not promised:** that a watched link which is later pointed elsewhere is followed there, that
     ///   it is noticed if a link on the way to the target is, and that a target which can be reached in two
@@ -85,7 +85,7 @@ pub enum Capability {
     /// - **Promised:** changes of a watched file, and that it is removed or renamed, are reported
     ///   under its path; those of its neighbours are not.
     /// - **Not promised:** that a new file of the same name is watched. Many editors save by
-    ///   replacing the file: whoever needs it watches the folder.
+    ///   replacing the file; a consumer that has to see that watches the folder.
     /// - **Can be declared with** inotify, fanotify, kqueue and polling; with FSEvents and
     ///   `ReadDirectoryChangesW` where the backend watches the folder and leaves out the rest.
     /// - **Checked:** a write, a removal and a rename of the file, silence about its neighbours, and
@@ -124,7 +124,7 @@ pub enum Capability {
     /// [`WatchFolders`](Self::WatchFolders).
     ///
     /// - **Promised:** folders that exist when the watch is made are watched. One that cannot be
-    ///   is an error item that names it, and the others are watched all the same.
+    ///   is named by an error item, and the others are watched anyway.
     /// - **Not promised:** anything about folders that come later.
     /// - **Can be declared with** every facility.
     /// - **Checked:** changes at several depths, folders whose names begin alike, folders that are

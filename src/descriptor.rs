@@ -46,7 +46,7 @@ impl Descriptor {
     /// number of bytes, 0 at the end.
     ///
     /// The kernel hands over whole records, of at most `largest` bytes each; 1 stands for a stream
-    /// of bytes. A read that leaves room for such a one shows that no record is left. The buffer has
+    /// of bytes. A read that leaves room for a record of that size shows that none is left. The buffer has
     /// to have room for one.
     pub fn poll_read(
         &self,

@@ -25,8 +25,8 @@ use crate::{
 ///
 /// A backend checks the paths it is given, and turns what the operating system says of one into an
 /// error with [`from_io`](Self::from_io). What it finds itself has a function with the variant's
-/// name, such as [`not_found`](Self::not_found): later versions may add fields to any variant, so none
-/// is written out, and whoever matches on one ends its fields with `..`.
+/// name, such as [`not_found`](Self::not_found). Later versions may add fields to any variant: do not
+/// write a variant out, and end the fields in a pattern with `..`.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -375,7 +375,7 @@ fn is_descriptor_limit(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// Something that went wrong with a part of what is watched; the rest is watched all the same.
+/// Something went wrong with a part of the watched paths. The rest is still watched.
 ///
 /// It is an item of the stream like an event, and says nothing of what comes next: a backend that
 /// cannot go on ends its stream. It is made by the function with the variant's name, since later

@@ -30,7 +30,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// Whoever names a private module is shown its line, so the lines tell where its items are.
+// The compiler shows these lines to code that names a private module, so they say where its items are.
 #[cfg(feature = "notify")]
 pub mod adapter;
 mod backend; // its items are at the root, where `check_watches` does what `require_runtime` did

@@ -50,7 +50,7 @@ struct Options {
 /// 3. [`apply`](Self::apply) the platform's next event, or wait for it.
 ///
 /// Nothing is lost, whatever is renamed while it looks, unless the platform loses it
-/// ([`lose`](Self::lose)): what is told of a folder on its way is held until it is known where that is.
+/// ([`lose`](Self::lose)): events of a folder that is being moved are held until its new place is known.
 ///
 /// A watched file is watched by its name in the folder that it is in, and may be replaced. Where links
 /// are followed and it is one, what it leads to is watched as well. A watched folder is watched until it
@@ -98,8 +98,8 @@ impl<W: FolderWatcher> Folders<W> {
         if self.0.unwatch(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 
-    /// Takes in what the platform tells of the folder `id`, in the order in which it does. An id that
-    /// is not watched any more means nothing.
+    /// Takes in an event of the folder `id`. Pass events in the platform's order. One with an id that is
+    /// no longer watched is ignored.
     pub fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
         self.0.apply(id, event);
     }

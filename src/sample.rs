@@ -102,7 +102,7 @@ pub fn main<B: Backend>() -> ExitCode {
     let arguments = match Arguments::parse(B::name()) {
         Ok(arguments) => arguments,
         Err(answer) => {
-            // The exit code tells the rest to whoever closed the output.
+            // The output may be closed; then the exit code has to be enough.
             let _ = answer.print();
             return if answer.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }

@@ -87,7 +87,7 @@ pub trait Maker: 'static {
 /// A backend that is made by `M`: what [`M::Backend`](Maker::Backend) is, with the settings that `M`
 /// stands for.
 ///
-/// [`Hints`] change nothing about them: whoever names a maker knows the backend better.
+/// [`Hints`] change nothing about them: a program that names a maker knows the backend better.
 #[must_use = "streams do nothing unless polled"]
 pub struct Made<M: Maker>(M::Backend);
 

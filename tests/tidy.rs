@@ -128,6 +128,69 @@ fn tests_wait_for_something_and_not_for_time() {
     });
 }
 
+/// Words that trip an English reader, and what to write instead. CONTRIBUTING.md says the rules; here
+/// are only words that are never right in this repository.
+const WORDS: &[(&str, &str)] = &[
+    ("all the same", "anyway; or, of equal things, identical"),
+    ("be it", "whether"),
+    ("no matter if", "it does not matter whether; or say what happens"),
+    ("such a one", "name it again"),
+    ("whoever", "the program, consumer, backend or user; anyone who, of people"),
+    // A function returns.
+    ("` answers", "returns"),
+    ("answers `", "returns"),
+    ("answers whether", "returns whether"),
+    // A platform sends events, a backend reports them.
+    ("kernel's reports", "the kernel's events"),
+    ("platform's reports", "the platform's events"),
+    ("raw reports", "raw events"),
+    ("tells of", "reports"),
+    ("what is told", "the events, or what is reported"),
+    ("what was told", "the events, or what was reported"),
+    // "What is …" is no noun.
+    ("for what is watched", "for the watched paths"),
+    ("of what is watched", "of the watched paths"),
+    // Of a rate.
+    ("object a line", "object per line"),
+    ("one a line", "one per line"),
+    ("path an event", "path per event"),
+    ("process a case", "process per case"),
+];
+
+/// Whether `text`, in lower case, has `words` with no letter next to them.
+fn has_words(text: &str, words: &str) -> bool {
+    text.match_indices(words).any(|(start, _)| {
+        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let (before, after) = (&text[..start], &text[start + words.len()..]);
+        !is_letter(before.chars().next_back()) && !is_letter(after.chars().next())
+    })
+}
+
+#[test]
+fn words_are_plain_english() {
+    let mut found = String::new();
+    for file in files().iter().filter(|file| file.name != "tests/tidy.rs") {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            let text = line.to_lowercase();
+            for (words, better) in WORDS.iter().filter(|(words, _)| has_words(&text, words)) {
+                write!(found, "\n{}:{number}: {words:?}: write {better:?}", file.name).unwrap();
+            }
+        }
+    }
+    assert!(found.is_empty(), "not plain English:{found}");
+}
+
+/// A sentence that begins with "Who" and is no question has a program for its subject, most of the time.
+#[test]
+fn programs_are_not_persons() {
+    let openings = ["/ Who ", "! Who ", ". Who ", "; who ", ": who "];
+    check("\"who\" as a subject: name the consumer, backend or thread", |file, line| {
+        let is_question = line.contains('?');
+        let opens = line.starts_with("Who ") || openings.iter().any(|who| line.contains(who));
+        opens && !is_question && file.name != "tests/tidy.rs"
+    });
+}
+
 /// The lines of the root manifest's tables whose name ends in `table`, each with the line before.
 fn entries(table: &str) -> Vec<(&'static str, &'static str)> {
     let lines: Vec<_> = include_str!("../Cargo.toml").lines().collect();

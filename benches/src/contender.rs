@@ -1,4 +1,4 @@
-//! Who is compared: [`Contender`].
+//! The watchers that are compared: [`Contender`].
 
 mod backend;
 mod bare;

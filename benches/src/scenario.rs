@@ -57,7 +57,7 @@ impl Scenario {
         Self::Looks,
     ];
 
-    /// Who is compared.
+    /// The watchers that are compared.
     pub(crate) fn contenders(self) -> &'static [Contender] {
         match self {
             Self::Looks => &Contender::LOOKING,

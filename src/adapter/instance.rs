@@ -168,7 +168,7 @@ impl<B: Backend> Instance<B> {
             }
         }
         if said.is_empty() {
-            // Not for longer: whoever waits for the lock gets a turn.
+            // No further: other threads that wait for the lock get their turn.
             cx.waker().wake_by_ref();
         }
         Poll::Pending

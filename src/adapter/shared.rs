@@ -23,11 +23,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Shared<B> {
     state: Mutex<State<B>>,
-    // Who waits for `state` while holding `queue`, so that the watching thread, which always takes it
-    // again at once, cannot keep others from it.
+    // How many threads want `state`. They take `queue` first and then `state`; while there are any, the
+    // watching thread takes `queue` too. Otherwise it would starve them: it releases `state` and takes it
+    // again at once.
     waiting: AtomicUsize,
     queue: Mutex<()>,
-    // Wakes who waits for a call to be over.
+    // Wakes the threads that wait for a call to be over.
     over: Condvar,
     // The thread that calls the handler, once it runs.
     caller: OnceLock<ThreadId>,
@@ -116,7 +117,7 @@ impl<B: Backend> Shared<B> {
         state
     }
 
-    /// The state, for the watching thread, after whoever waits for it.
+    /// Locks the state for the watching thread, after all others that wait for it.
     fn state_in_turn(&self) -> MutexGuard<'_, State<B>> {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             drop(self.queue.lock());
@@ -139,8 +140,8 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// Waits until the call that is under way is over, if there is one; not for ever, since the
-    /// handler may wait for whoever waits here, nor inside the handler.
+    /// Waits until the handler's call that is under way is over, if there is one. Gives up after a
+    /// while, since the handler may itself wait for the caller. Inside the handler, returns at once.
     pub(super) fn await_call(&self, mut state: MutexGuard<'_, State<B>>) {
         if state.call != Call::UnderWay || self.caller.get() == Some(&thread::current().id()) {
             return;

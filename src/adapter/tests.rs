@@ -45,7 +45,7 @@ fn gated_watcher<B: Backend>() -> (NotifyWatcher<B>, Receiver<notify::Result<Eve
     (NotifyWatcher::new(handler, Config::default()).unwrap(), events, gate)
 }
 
-/// Waits for what nothing tells of.
+/// Waits for a condition that no event announces.
 #[track_caller]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();

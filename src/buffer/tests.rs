@@ -55,7 +55,7 @@ fn poll(buffer: &mut Buffer, waker: &Waker) -> Poll<Option<StreamItem>> {
     Pin::new(buffer).poll_next(&mut Context::from_waker(waker))
 }
 
-/// Where a part of what is watched is: each digit is a folder in the one before, so that 12 is in 1.
+/// Where a part of the watched paths is: each digit is a folder in the one before, so that 12 is in 1.
 fn place(part: u32) -> String {
     part.to_string().chars().map(String::from).collect::<Vec<_>>().join("/")
 }
@@ -66,7 +66,7 @@ enum Item {
     Event(u32),
     Error(u32),
     Missed(Option<u32>),
-    /// In a part of what is watched.
+    /// In a part of the watched paths.
     MissedBelow(u32, Option<u32>),
 }
 

@@ -268,7 +268,7 @@ mod tests {
 
     const ALL_BITS: u16 = (1 << Capability::ALL.len()) - 1;
 
-    /// The match has no wildcard: whoever adds a capability is sent here.
+    /// The match has no wildcard, so that the compiler sends the author of a new capability here.
     #[test]
     fn the_list_is_complete_and_in_order() {
         let place = |capability| match capability {

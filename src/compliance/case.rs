@@ -47,8 +47,8 @@ pub(super) struct Case {
     /// What the machine must offer.
     pub(super) environment: &'static [Environment],
     /// Whether what others change on the same file system disturbs a backend that hears of all of it
-    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)). For such a one it runs in a file system
-    /// of its own, or where that cannot be had, while no other case does.
+    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)). For such a backend, the case runs in
+    /// a file system of its own or, where that is not possible, while no other case runs.
     pub(super) is_disturbed: bool,
     /// The ways to drive it; it runs once for each.
     pub(super) modes: &'static [Mode],

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::capability::Capability;
 
-/// If this process was started to run a case with `subject`, runs it; answers whether it was.
+/// Runs a case with `subject` if this process was started for that. Returns whether it was.
 pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) -> bool {
     let (Some(id), Some(folder)) = (env::var_os(CASE), env::var_os(FOLDER)) else { return false };
     if env::var_os(TYPE).is_none_or(|name| name != (subject.type_name)()) {
@@ -55,7 +55,7 @@ pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) ->
 }
 
 pub(super) fn write_answer(folder: &Path, outcome: &Outcome) {
-    // If there is no answer, whoever started this process says so.
+    // If there is no answer, the process that started this one says so.
     if let Ok(text) = serde_json::to_vec(outcome) {
         _ = fs::write(folder.join(ANSWER), text);
     }
@@ -115,7 +115,7 @@ fn run_mode(
     let first = scene()?;
     let mut role = listed.case.environment.iter().find_map(|environment| environment.role());
     if env::var_os(OWN_FILE_SYSTEM).is_some() {
-        // Who was root already is it still.
+        // A process that was root before still is.
         role = role.or(Environment::Namespaces.role());
     }
     let available = role.map_or(Ok(()), |role| first.is_available_to(role));

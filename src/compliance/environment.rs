@@ -21,8 +21,8 @@ pub(super) enum Environment {
 }
 
 impl Environment {
-    /// As whom a process runs that was made for it, where a backend may be unavailable that works for
-    /// whoever started the suite.
+    /// The user of the process that is made for this environment, if a backend may be unavailable to
+    /// that user although it works for the one that started the suite.
     pub(super) fn role(self) -> Option<&'static str> {
         match self {
             Self::OrdinaryUser => Some("an ordinary user"),

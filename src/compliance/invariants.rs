@@ -43,7 +43,7 @@ invariants! {
     CLEAN_PATH = "U2": "an event's path is neither empty, but for a `Missed` that concerns everything, \
                         nor odd (`.` at the end, `//` inside)",
         "fsnotify#526, fsnotify#655, notify#678",
-        "the name of an event about the watched folder itself is empty, and is joined all the same";
+        "the name of an event about the watched folder itself is empty, and is joined anyway";
     SCOPE = "U3": "an event's path lies in what is watched: not deeper than the entries of a folder \
                    that is watched without recursion, and nothing under a watch that was removed",
         "watchdog#73",

@@ -52,7 +52,7 @@ pub(super) struct Mirror {
     recursive: bool,
     reading: Reading,
     entries: BTreeMap<PathBuf, State>,
-    /// What was told, and is used when nothing changes any more.
+    /// Reported events, which are used when nothing changes any more.
     held_back: Vec<Event>,
 }
 
@@ -97,7 +97,7 @@ impl Mirror {
         self
     }
 
-    /// Takes in what was told.
+    /// Takes in a reported event.
     pub(super) fn told(&mut self, event: &Event) {
         match self.reading {
             Reading::AtOnce | Reading::TrustingRemovals => self.apply(event),

@@ -183,7 +183,7 @@ fn restore_access(folder: &Path) {
     }
 }
 
-/// Starts `command` and waits for its end; kills it, and answers `None`, when `limit` is over.
+/// Starts `command` and waits for its end. Kills it and returns `None` when `limit` is over.
 fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>> {
     // A pipe that nobody writes to: the child's end is closed when the child ends, however it does.
     let (mut end, held) = io::pipe()?;

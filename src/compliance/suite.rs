@@ -98,7 +98,7 @@ impl Suite {
 
     /// Says that the backend is known not to pass the case with this number, e.g. `REN05`, and why.
     ///
-    /// The case is run all the same: when it passes, that is an error, so that the list stays true.
+    /// The case runs anyway. If it passes, that is an error, so that the list stays true.
     pub fn deviation(mut self, id: &'static str, reason: &'static str) -> Self {
         self.deviations.push((id, reason));
         self

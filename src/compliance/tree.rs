@@ -28,7 +28,7 @@ pub(super) struct Tree {
     root: PathBuf,
     timeline: Timeline,
     history: History,
-    /// Whoever waits after each change.
+    /// How to wait after each change.
     pace: Option<Pace>,
     /// Whether a change is tried again while someone is in its way.
     insists: bool,
@@ -214,7 +214,7 @@ impl Tree {
         self.make(&what, &other, |other| platform::exchange(&one, other))
     }
 
-    /// Tells of a change that is made by other means, and makes it.
+    /// Notes a change that is made by other means, and makes it.
     pub(super) fn make<T>(
         &self,
         what: &str,

@@ -497,7 +497,7 @@ impl Watcher {
         Ok((own.unwrap_or_default(), middle(blocked.collect())))
     }
 
-    /// Fails unless a poll answers `Pending`.
+    /// Fails unless a poll returns `Pending`.
     pub(super) fn is_pending(&mut self) -> Check {
         match self.poll_once(Waker::noop())? {
             Poll::Pending => Ok(()),
@@ -509,7 +509,7 @@ impl Watcher {
     }
 
     /// Lets the runtime run, without polling the backend, until `flag` is woken or time is up.
-    /// Answers whether it was woken.
+    /// Returns whether it was woken.
     pub(super) fn wait_for_wake(&self, flag: &WakeFlag, limit: Duration) -> bool {
         self.runtime.block_on(async {
             let woken = poll_fn(|cx| flag.poll_woken(cx));

@@ -30,7 +30,7 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
     ]
 }
 
-/// The match has no wildcard: whoever adds a variant is sent to the list above.
+/// The match has no wildcard, so that the compiler sends the author of a new variant to the list above.
 fn name(error: &BackendError) -> &'static str {
     match error {
         BackendError::NotFound { .. } => "NotFound",

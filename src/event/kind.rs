@@ -36,8 +36,8 @@ pub enum EventKind {
     Modify(ModifyKind),
     /// Something is gone.
     Remove(RemoveKind),
-    /// Events were lost: whoever keeps a picture of what is watched has to look again, below the
-    /// event's [path](super::Event::path) if it has one, and else at everything. The number is a hint;
+    /// Events were lost. A consumer that mirrors the watched paths has to rescan: below the event's
+    /// [path](super::Event::path) if it has one, otherwise everything. The number is a hint;
     /// a platform often cannot tell it.
     Missed(Option<NonZeroU32>),
     /// Something for which there is no kind here; the event's info says what.

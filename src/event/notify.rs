@@ -63,7 +63,7 @@ impl Event {
     /// - A rescan event becomes an [`EventKind::Missed`] for each of its paths, or one for everything
     ///   if it has none.
     /// - A rename with both paths becomes its two halves. Notify's inotify watcher reports such an
-    ///   event after the two halves; who forwards that watcher's events leaves it out.
+    ///   event after the two halves; code that forwards that watcher's events drops it.
     /// - An event that needs an info and has none gets `unspecified`.
     /// - Not kept: any other event without a path, a tracker of 0, and the process id.
     ///

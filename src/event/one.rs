@@ -166,8 +166,8 @@ impl Event {
         Self::missed_below(PathBuf::new(), count)
     }
 
-    /// Events were lost here, of `path` or of what is below it, and of nothing else. For a platform
-    /// that names the folder, or has a queue for each: whoever looks again has less to look at.
+    /// Creates the event for a loss that concerns `path` and the entries below it, and nothing else. For
+    /// a platform that names the folder, or has a queue for each: consumers have less to rescan.
     ///
     /// ```
     /// use notify_backend::prelude::*;

@@ -40,7 +40,7 @@ pub trait FolderWatcher: Send + Sync {
 
     /// Stops watching a folder for accesses: it is about to be listed, after events were lost. To
     /// open and read all folders again is reported like any other access, by some platforms, and
-    /// would make their queue overflow again. No matter if a change is lost with it.
+    /// would make their queue overflow again. A change that is lost with it does no harm.
     ///
     /// The provided method does nothing.
     fn mute(&self, folder: BorrowedFd<'_>) {
@@ -235,7 +235,7 @@ fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::R
 fn read_one(folder: &OwnedFd) {
     use std::mem::MaybeUninit;
 
-    // Room for two entries, which are `.` and `..`: the lock is taken all the same.
+    // Room for two entries, which are `.` and `..`: that is enough for the kernel to take the lock.
     let mut buffer = [MaybeUninit::uninit(); 512];
     rustix::fs::RawDir::new(folder, &mut buffer).next();
 }

@@ -241,7 +241,7 @@ impl<W: World> Engine<W> {
         true
     }
 
-    /// Says what the platform tells of a folder, and follows what it means.
+    /// Reports an event of a folder, and follows what it means.
     pub(super) fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
         match event {
             FolderEvent::Entry { name, kind, is_folder, cookie } => {
@@ -298,8 +298,8 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// What is told of a folder is newer than the look that has found it. If nothing else was told of
-    /// its place since, it was there until now.
+    /// Records where a folder was that has an event: the event is newer than the look that found the
+    /// folder, and if no other event has concerned its place since, the folder was there until now.
     fn place_told(&mut self, id: W::Id) {
         for node in self.tree.nodes(id).collect::<Vec<_>>() {
             let top = self.tree.top(node);
@@ -687,7 +687,7 @@ impl<W: World> Engine<W> {
         self.branches.insert(node, branch);
     }
 
-    /// Puts a folder into a place. What was told of it meanwhile is said of there.
+    /// Puts a folder into a place. Events of it that were held meanwhile are reported there.
     pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
         if self.tree.ancestors(parent).any(|above| above == node) {
             // Nothing is below itself: another event tells where it is.

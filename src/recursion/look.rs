@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Look<W: World> {
     outcome: Outcome<W>,
-    /// What was walked: a root, or a branch. What is told of it until the fence comes may be older.
+    /// What was walked: a root, or a branch. Events of it that come before the fence may be older.
     pub(super) top: Option<Node>,
     /// What was found in it, by folder and name: until the fence comes, it may be told once more, or it
     /// may be told that the folder is new.
@@ -195,7 +195,7 @@ impl<W: World> Engine<W> {
                 self.watch_for_access(node);
             } else if mem::take(&mut self.has_missed) {
                 self.watch_files_again();
-                // Afterwards: who now looks at the folders anew finds them all watched.
+                // Afterwards: a consumer that rescans now finds all folders watched.
                 self.ready.push_back(Ok(Event::missed(None)));
             } else if self.looks.iter().any(|look| look.fence.is_none())
                 || !self.is_blocked() && self.has_new_branches()
@@ -208,8 +208,8 @@ impl<W: World> Engine<W> {
         true
     }
 
-    /// Gives up a look at what could not be looked at, if a folder has moved since: who is told of
-    /// that finds what is there, which must be watched by then. Returns whether there was one.
+    /// Gives up a look that could not be made, if a folder has moved since. A consumer that is told of
+    /// the move lists the folder, which must be watched by then. Returns whether there was such a look.
     fn place_blocked(&mut self) -> bool {
         let has_moved = |look: &Look<W>| match look.outcome {
             Outcome::Blocked { moves, .. } => moves != self.moves,
@@ -455,8 +455,8 @@ impl<W: World> Engine<W> {
                 let is_late = branch.is_some_and(|it| it.due.iter().any(|due| due.tries > 0));
                 self.attach(node, name.parent, &name.name);
                 if is_late {
-                    // A name in it was told, and is looked at only now. Who has looked since has seen
-                    // what was not watched, and is to look again.
+                    // A name in it was reported, and is looked at only now. A consumer that has looked
+                    // meanwhile has seen what was not watched, and has to look again.
                     self.say(name.parent, &name.name, Said::Event(TO, None));
                 }
             }
@@ -640,7 +640,7 @@ impl<W: World> Engine<W> {
         while let Some(node) = self.quiet.pop() {
             self.watch_for_access(node);
         }
-        // At once: what is told from now on is newer.
+        // At once: events that are queued from now on are newer.
         self.fence();
         let (walk, mut due, links) = paused;
         due.append(&mut self.due);
@@ -739,7 +739,7 @@ fn work<W: World>(world: &W, shared: &Mutex<Shared<'_, W>>, changed: &Condvar) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whoever panicked has left it whole.
+    // A thread that panicked has left it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

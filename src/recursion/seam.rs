@@ -87,8 +87,8 @@ pub(super) trait World: Send + Sync {
     /// already stays so.
     fn watch(&self, folder: &Self::Folder, access: bool) -> io::Result<Self::Id>;
 
-    /// Stops watching a folder for accesses: it is about to be listed after events were lost anyway. No
-    /// matter if one more is.
+    /// Stops watching a folder for accesses, because it is about to be listed after a loss. A change that
+    /// is lost with it does no harm.
     fn mute(&self, folder: &Self::Folder) {
         _ = folder;
     }

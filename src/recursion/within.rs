@@ -12,7 +12,7 @@ use super::{
 };
 
 impl<W: World> Engine<W> {
-    /// The places of a folder that stand for what is told of its entries: all but roots that another
+    /// The places under which events of a folder's entries are reported: all but roots that another
     /// one has.
     pub(super) fn places(&self, id: W::Id) -> impl Iterator<Item = Node> {
         self.tree.nodes(id).filter(|node| !self.within.contains_key(node))

@@ -15,7 +15,7 @@ impl Requests {
 
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
         // Process 1 of a container has to handle every signal that is to end it. Elsewhere the
-        // default does, unless whoever started the command has these ignored, as `nohup` has.
+        // default does, unless the command was started with these ignored, as `nohup` does.
         if std::process::id() == 1 {
             kinds.extend([SignalKind::hangup(), SignalKind::quit()]);
         }
@@ -74,7 +74,7 @@ pub(super) async fn reader_gone() {
     pending::<()>().await;
 }
 
-/// Windows says so only to whoever writes.
+/// On Windows, only a write shows it.
 #[cfg(windows)]
 pub(super) async fn reader_gone() {
     std::future::pending::<()>().await;

@@ -32,7 +32,7 @@ impl ThroughNotify {
     ) -> notify::Result<Self> {
         let config = Config::default().with_follow_symlinks(follow_links);
         let mode = if recursive { Recursive } else { NonRecursive };
-        // Whoever prints sets the pace: events wait in the backend, which says if some are lost.
+        // The printing thread sets the pace: events wait in the backend, which says if some are lost.
         let (sender, said) = mpsc::channel(1);
         // Nobody listens any more once the command ends.
         let send = move |said| drop(sender.blocking_send(said));

@@ -793,7 +793,7 @@ impl Mutation for LeavesOutByPath {
     }
 }
 
-/// Keeps the folder of a file watched, and leaves out what is told of others.
+/// Keeps the folder of a file watched, and drops the events of other files.
 #[derive(Debug, Default)]
 pub(crate) struct FiltersByName {
     asked: Vec<PathBuf>,

@@ -879,7 +879,7 @@ after_loss! {
     NoLinksAfterLoss = |event| !event.path.ends_with("link/file");
 }
 
-/// Tells of what happens in two watched folders, of which one is in the other, for each of them.
+/// Reports each change twice where one watched folder is in another: once for each of them.
 #[derive(Debug, Default)]
 pub(crate) struct DoublesWhereRootsOverlap {
     watches: Vec<Watch>,
@@ -899,7 +899,7 @@ impl Mutation for DoublesWhereRootsOverlap {
     }
 }
 
-/// Tells of the files that a look at a new folder finds, and again when the platform tells of them.
+/// Reports the files that a look at a new folder finds, and again when the platform reports them.
 #[derive(Debug, Default)]
 pub(crate) struct DoublesWhatItFinds {
     found: HashSet<PathBuf>,

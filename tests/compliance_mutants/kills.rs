@@ -32,7 +32,7 @@ pub(crate) fn entry<M: Mutation>(name: &'static str, kills: &'static [&'static s
 }
 
 /// The same for a backend that says that it compares states, and knows files by their paths alone.
-/// Less is asked of such a one.
+/// The suite asks less of such a backend.
 pub(crate) fn sampled_entry<M: Mutation>(
     name: &'static str,
     kills: &'static [&'static str],

@@ -54,7 +54,7 @@ pub(crate) fn main(program: &str) -> ExitCode {
 trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
     const CAPABILITIES: Capabilities;
 
-    /// Whether this is kept from whoever reads.
+    /// Whether this is kept from the consumer.
     fn hides(_: &StreamItem) -> bool {
         false
     }

@@ -221,8 +221,8 @@ fn written_and_nothing_is_allowed() -> Result<(), Failed> {
     run_where(&[ALLOWED], "unknown case", &[])?.fails()
 }
 
-/// To say so is honest, where the suite has become somebody else for a case. For whoever starts the
-/// suite it has to work.
+/// A backend may say so honestly where the suite runs a case as another user. For the user that starts
+/// the suite it has to work.
 fn unavailable_to_some_users() -> Result<(), Failed> {
     if !rustix::process::geteuid().is_root() {
         return run("privileged", &[EASY])?.fails();

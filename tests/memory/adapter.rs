@@ -16,7 +16,7 @@ thread_local! {
     static READS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has events in store, and makes whoever reads them wait for every other one. `RENAMES` are pairs
+/// Has events in store, and makes the consumer wait for every other one. `RENAMES` are pairs
 /// of events that are related.
 #[derive(Debug)]
 struct Stored<const RENAMES: bool> {
@@ -91,9 +91,9 @@ fn an_event_takes_one_allocation() {
     assert!(cost < EVENTS, "{cost} allocations for {} events", EVENTS - 1);
 }
 
-/// What is told of a rename, and what that takes in notify's own types: three events, each with its
-/// list of paths and a box for the tracker. The backend's two events bring a path each; the third
-/// event has to copy both.
+/// What the events of a rename take in notify's own types: three events, each with its list of paths
+/// and a box for the tracker. The backend's two events bring a path each; the third event has to copy
+/// both.
 #[test]
 fn a_rename_takes_what_the_events_of_notify_take() {
     let (from, to) = (PathBuf::from("/stored/0"), PathBuf::from("/stored/1"));

@@ -50,7 +50,7 @@ pub(super) async fn watch_on_tokio(folder: &Path, recursive: bool, mut tally: Ta
     loop {
         let mut readiness = inotify.readable().await?;
         let length = rustix::io::read(&inotify, &mut buffer)?;
-        // Otherwise there may be more, and the poller tells of it only once.
+        // Otherwise there may be more, and the poller reports it only once.
         if length + LARGEST <= buffer.len() {
             readiness.clear_ready();
         }

@@ -441,7 +441,7 @@ fn unwatch_inside_a_tree() {
         stage.say(0, created(path("tree/noise-not")));
         assert_eq!(next_paths(&events), [path("tree/noise-not")], "names that begin alike");
         stage.say(0, Ours::remove(RemoveKind::Folder, path("tree/noise")));
-        assert_eq!(next_paths(&events), [path("tree/noise")], "it is an entry of what is watched");
+        assert_eq!(next_paths(&events), [path("tree/noise")], "it is an entry of a watched folder");
         stage.say(0, created(path("tree/noise/new")));
         assert_eq!(next_paths(&events), [path("tree/noise/new")], "another folder of that name");
 

@@ -115,7 +115,7 @@ fn used_by_the_handler() {
     assert_eq!(next_paths(&events), [stage.path("b/new")]);
 }
 
-/// The handler waits for a lock, and whoever has it for the watcher (notify#410, notify#463).
+/// The handler waits for a lock whose holder waits for the watcher (notify#410, notify#463).
 #[test]
 fn changed_while_the_handler_waits() {
     fn check<B: Backend>(name: &str) {

@@ -141,7 +141,7 @@ const NOT_WATCHED: Case = Case {
     id: "CHG04",
     name: "not_watched",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "`unwatch` of a path that is not watched under this spelling answers `NotWatched`, which \
+    checks: "`unwatch` of a path that is not watched under this spelling returns `NotWatched`, which \
              names it, and changes nothing.",
     why: "notify and fsnotify answer an error; silence hides a misspelling.",
     usual_cause: "Paths are compared by their parts, where `a/` and `a` are the same.",
@@ -151,7 +151,7 @@ const NOT_WATCHED: Case = Case {
         let spelled =
             |end: &str| PathBuf::from([lab.path("").as_os_str(), end.as_ref()].join("".as_ref()));
         for path in [lab.path("folder"), lab.path("missing"), spelled("/"), spelled("/.")] {
-            let expected = format!("`unwatch` answers NotWatched for {}", lab.timeline.show(&path));
+            let expected = format!("`unwatch` returns NotWatched for {}", lab.timeline.show(&path));
             match watcher.unwatch(&path)? {
                 Err(BackendError::NotWatched { paths }) if paths == [path] => {}
                 answer => return fail(expected, format!("it answered {answer:?}")),
@@ -168,7 +168,7 @@ const MISSING_PATH: Case = Case {
     id: "CHG05",
     name: "missing_path",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "`watch` of a path that does not exist answers `NotFound`, which names it, and changes \
+    checks: "`watch` of a path that does not exist returns `NotFound`, which names it, and changes \
              nothing.",
     why: "fsnotify's TestRemoveState: an error must not change internal state.",
     usual_cause: "The path is put into the books before the platform accepts it.",
@@ -178,7 +178,7 @@ const MISSING_PATH: Case = Case {
         match watcher.watch(Watch::non_recursive(&missing))? {
             Err(BackendError::NotFound { paths }) if paths == [missing.clone()] => {}
             answer => {
-                let expected = "`watch` answers NotFound for tree/missing";
+                let expected = "`watch` returns NotFound for tree/missing";
                 return fail(expected, format!("it answered {answer:?}"));
             }
         }
@@ -304,7 +304,7 @@ const SEVERAL_AT_ONCE: Case = Case {
     id: "CHG10",
     name: "several_at_once",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "`watch_all` watches all that it is given, or answers an error and watches none of it; what was \
+    checks: "`watch_all` watches all that it is given, or returns an error and watches none of it; what was \
              watched before goes on.",
     why: "A frontend that asks for all does not know which half it got.",
     usual_cause: "What was added before the error is not removed again.",
@@ -320,7 +320,7 @@ const SEVERAL_AT_ONCE: Case = Case {
         match &answer {
             Err(BackendError::NotFound { paths, .. }) if *paths == missing => {}
             _ => {
-                let expected = "`watch_all` answers NotFound for tree/missing";
+                let expected = "`watch_all` returns NotFound for tree/missing";
                 return fail(expected, format!("it answered {answer:?}"));
             }
         }
@@ -553,7 +553,7 @@ const NOTHING_LEFT: Case = Case {
                 watcher.settle()?;
                 let taken = Holdings::watches();
                 if taken == before {
-                    let reason = "the backend has no watches that the kernel tells of";
+                    let reason = "the backend has no watches that the kernel lists";
                     return Err(Stop::Ignored(reason.into()));
                 }
                 if *held == Held::MovedOut {

@@ -95,7 +95,7 @@ const MISSING_PATH_AMONG_OTHERS: Case = Case {
 
 fn refuses_missing(lab: &Lab, watches: &[Watch], missing: &[&Path]) -> Check {
     let shown: Vec<_> = missing.iter().map(|path| lab.timeline.show(path)).collect();
-    let expected = format!("`new` answers NotFound for {}", shown.join(", "));
+    let expected = format!("`new` returns NotFound for {}", shown.join(", "));
     match lab.try_watch(watches)? {
         Ok(_) => fail(expected, "it made a backend"),
         Err(BackendError::NotFound { paths }) => {
@@ -140,7 +140,7 @@ const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
 };
 
 fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
-    let expected = format!("`new` answers NotSupported({needed}) for {path}");
+    let expected = format!("`new` returns NotSupported({needed}) for {path}");
     match lab.try_watch([Watch::non_recursive(lab.path(path))])? {
         Ok(_) => fail(expected, "it made a backend"),
         Err(BackendError::NotSupported { capability, paths }) => {
@@ -192,7 +192,7 @@ const UNREADABLE_PATH: Case = Case {
         let locked = lab.path("locked");
         let answer = lab.try_watch([Watch::non_recursive(&locked)])?;
         lab.tree.chmod("locked", 0o700)?;
-        let expected = "`new` answers PermissionDenied for tree/locked";
+        let expected = "`new` returns PermissionDenied for tree/locked";
         match answer {
             Ok(_) => fail(expected, "it made a backend"),
             Err(BackendError::PermissionDenied { paths, .. }) if paths == [locked] => Ok(()),
@@ -207,7 +207,7 @@ const IMPOSSIBLE_PATHS: Case = Case {
     name: "impossible_paths",
     checks: "Paths that cannot exist (below a file, with a zero byte, too long, empty) are errors, \
              not panics.",
-    why: "JetBrains' testIncorrectPath; a path comes from whoever uses the program.",
+    why: "JetBrains' testIncorrectPath; users may type any path.",
     usual_cause: "An `unwrap` on the conversion to a C string.",
     // Of a file system, in which the suite makes its trees: a store might take such names.
     run: |lab| {
@@ -217,7 +217,7 @@ const IMPOSSIBLE_PATHS: Case = Case {
         for path in ["file/below", "zero\0byte", long.as_str(), very_long.as_str()] {
             let answer = lab.try_watch([Watch::non_recursive(lab.path(path))])?;
             let shown = &path[..path.len().min(20)];
-            ensure(answer.is_err(), format!("`new` answers an error for {shown:?}…"), || {
+            ensure(answer.is_err(), format!("`new` returns an error for {shown:?}…"), || {
                 "it made a backend".into()
             })?;
         }
@@ -621,8 +621,8 @@ const INSTANCE_LIMIT: Case = Case {
     id: "CON19",
     name: "instance_limit",
     environment: &[Environment::Namespaces],
-    checks: "At the limit of instances `new` answers `InstanceLimit` or `Unavailable`; what is there \
-             goes on, and after a drop there is room again.",
+    checks: "At the limit of instances, `new` returns `InstanceLimit` or `Unavailable`. Existing backends \
+             go on, and after one is dropped there is room again.",
     why: "watchexec#251.",
     usual_cause: "`EMFILE` is passed on as it is; use `BackendError::from_io`.",
     run: |lab| {
@@ -644,7 +644,7 @@ const INSTANCE_LIMIT: Case = Case {
             refusal,
             BackendError::InstanceLimit { .. } | BackendError::Unavailable { .. }
         );
-        ensure(said, "`new` answers InstanceLimit", || format!("it answered {refusal:?}"))?;
+        ensure(said, "`new` returns InstanceLimit", || format!("it answered {refusal:?}"))?;
         let Some(mut last) = watchers.pop() else {
             return Err(Stop::Ignored("not a single instance can be made".into()));
         };
@@ -672,7 +672,7 @@ const WATCH_LIMIT: Case = Case {
         }
         match lab.try_watch([lab.deep()])? {
             Err(BackendError::WatchLimit { .. }) => Ok(()),
-            Err(error) => fail("`new` answers WatchLimit", format!("it answered {error:?}")),
+            Err(error) => fail("`new` returns WatchLimit", format!("it answered {error:?}")),
             Ok(mut watcher) => {
                 watcher.allow_errors();
                 watcher.read_until_told(|watcher| !watcher.errors().is_empty())?;
@@ -761,7 +761,7 @@ const FILE_IN_UNREADABLE_FOLDER: Case = Case {
             }
             Err(BackendError::PermissionDenied { paths, .. }) if paths == [file] => Ok(()),
             Err(error) => {
-                let expected = "`new` answers PermissionDenied for tree/closed/file";
+                let expected = "`new` returns PermissionDenied for tree/closed/file";
                 fail(expected, format!("it answered {error:?}"))
             }
         }
@@ -834,7 +834,7 @@ const CURRENT_FOLDER_REMOVED: Case = Case {
         let answer = lab.make(vec![Watch::non_recursive(".")]).map(drop);
         let changed = std::env::set_current_dir(lab.path(""));
         changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))?;
-        let expected = "`new` answers an error for `.`";
+        let expected = "`new` returns an error for `.`";
         match answer {
             Err(error) if error.paths() == [Path::new(".")] => Ok(()),
             Err(error) => fail(expected, format!("it answered {error:?}")),

@@ -266,7 +266,8 @@ const WRITE_IS_DATA: Case = Case {
     modes: Mode::ALL,
     checks: "A write is never reported as a change of metadata alone, also if the size is the same as before \
              and the time of modification was set to an older one, or to the same.",
-    why: "Programs that copy files set their times; who reads a file anew goes by what is said of its data.",
+    why: "Programs that copy files set their times. A consumer that rereads changed files relies on changes \
+          of data being reported as such.",
     usual_cause: "States are compared, and what is not newer is taken for unwritten: report what may be \
                   either as `modify/any`.",
     run: |lab| {

@@ -82,8 +82,8 @@ fn change_in_motion(lab: &Lab, inside: &str) -> Check {
     }
     let mut watcher = lab.watch([lab.deep()])?;
     watcher.guard.is_raced = true;
-    // Of what comes and goes between two looks, nothing is known but what is there in the end. A folder
-    // that was away in between looks as if it had been there: who looked then was wrong, and is not told.
+    // Two looks show the state at each look and nothing in between. A folder that was away meanwhile
+    // seems to have stayed: a consumer that looked at that time was wrong, and is not told.
     let is_sampled = lab.profile.sampled;
     if is_sampled {
         watcher.keep_by(Mirror::of(&lab.path(""), true), Reading::WhenSettled);

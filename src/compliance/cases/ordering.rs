@@ -237,10 +237,11 @@ const COUNTED: Case = Case {
     name: "counted",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "What is in a new folder is reported once, in each of a hundred rounds, also where a look at the \
-             folder finds what the platform tells of as well.",
+    checks: "Each entry of a new folder is reported once, in each of a hundred rounds, even where a listing \
+             of the folder finds entries that the platform reports as well.",
     why: "The counterpart of ORD04 where there is a race: notify#708, howeyc/fsnotify#16.",
-    usual_cause: "What a look at a new folder finds is not compared with what the platform tells of it later.",
+    usual_cause: "The entries found by listing a new folder are not compared with the events that the platform \
+                  sends for them later.",
     run: |lab| {
         const ROUNDS: usize = 100;
 

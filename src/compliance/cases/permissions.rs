@@ -76,8 +76,8 @@ const FOLDER_LOCKED: Case = Case {
     name: "folder_locked",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder in a tree that may not be read for a while, be it an old one or one that came later, neither \
-             ends the watching of the others nor is forgotten when it may be read again.",
+    checks: "A folder in a tree that may not be read for a while, whether old or new, does not stop the others \
+             from being watched, and is watched once it may be read again.",
     why: "The counterpart of PERM03: a change of permissions for a moment is no reason to stop.",
     usual_cause: "The folder is given up at the first error, and its readers are not told.",
     run: |lab| {

@@ -136,7 +136,7 @@ const NEW_FOLDERS_AMID_READING: Case = Case {
     checks: "Of 200 folders that each get a file at once, every file is reported.",
     why: "fswatch#330, fswatch#354 (`git add`), AnyEvent-Filesys-Notify#11.",
     usual_cause: "A folder is listed before its watch is in place, or the list is not compared with \
-                  what was told meanwhile.",
+                  the events that arrived meanwhile.",
     run: |lab| {
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.perform(lab.mode, |tree| {
@@ -323,8 +323,8 @@ const UNREADABLE_FOLDER: Case = Case {
     name: "unreadable_folder",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder that may not be read, be it there before or moved in later, does not keep the rest of \
-             the tree from being watched, and is named by an error item, after which the backend is quiet.",
+    checks: "A folder that may not be read, whether it was there before or moved in later, does not keep the \
+             rest of the tree from being watched. One error item names it; then the backend is quiet.",
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
           nothing could be watched.",
     usual_cause: "The first error of the scan is the answer of `new`; push it to the stream instead.",
@@ -424,7 +424,7 @@ const LARGE_TREE: Case = Case {
     ..Case::MUST
 };
 
-/// Makes many folders, 50 in each, and some that are 200 deep; answers the deepest.
+/// Makes many folders, 50 in each, and some that are 200 deep. Returns the deepest.
 fn make_large_tree(lab: &Lab, count: usize) -> Check<String> {
     lab.tree.make(&format!("make {count} folders in the folders in"), "wide", |wide| {
         (0..count).try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
@@ -588,8 +588,8 @@ const EXCHANGED_FOLDERS: Case = Case {
     ..Case::MUST
 };
 
-/// Whether a folder that takes another one's place is seen. Who compares states, and cannot tell one
-/// folder from another, finds the same as before.
+/// Whether a folder that takes another one's place is seen. A backend that compares states, and cannot
+/// tell one folder from another, finds the same as before.
 fn tells_folders_apart(lab: &Lab) -> bool {
     !lab.profile.sampled || lab.profile.pairs_renames
 }

@@ -59,7 +59,7 @@ const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
         let missing = Watch::non_recursive(lab.path("missing"));
         for _ in 0..50 {
             let made = lab.try_watch([good.clone(), missing.clone()])?;
-            ensure(made.is_err(), "`new` answers an error", || "it made a backend".into())?;
+            ensure(made.is_err(), "`new` returns an error", || "it made a backend".into())?;
         }
         Ok(())
     },

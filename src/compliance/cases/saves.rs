@@ -102,7 +102,7 @@ fn saves_are_seen(lab: &Lab, watcher: &mut Watcher, patterns: &[Pattern]) -> Che
     let file = lab.path("file");
     for (name, save) in patterns {
         for i in 0..3 {
-            lab.timeline.did(format!("save like {name}, for the {}. time", i + 1));
+            lab.timeline.did(format!("save like {name} ({} of 3)", i + 1));
             watcher.next_step();
             watcher.perform(lab.mode, |tree| save(tree, &format!("content {i} of {name}")))?;
             watcher.saw(touched("file"))?;

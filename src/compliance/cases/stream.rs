@@ -63,7 +63,7 @@ pub(super) const GROUP: Group = Group {
 const PENDING_WHEN_IDLE: Case = Case {
     id: "STR01",
     name: "pending_when_idle",
-    checks: "A poll while nothing happens answers `Pending`.",
+    checks: "A poll while nothing happens returns `Pending`.",
     why: "inotify-rs had a test named it_should_return_immediately_if_no_events_are_available.",
     usual_cause: "`WouldBlock` is passed on as an error, or the stream ends for want of events.",
     run: |lab| {
@@ -355,7 +355,7 @@ const ENDS_FOR_EVER: Case = Case {
     id: "STR09",
     name: "ends_for_ever",
     needs: &[WatchFolders],
-    checks: "A stream that has ended, because all watched paths or the runtime are gone, answers `None` \
+    checks: "A stream that has ended, because all watched paths or the runtime are gone, returns `None` \
              at every further poll, and `watch` and `unwatch` return `Ended`. One that cannot be read any \
              more says so and ends.",
     why: "A consumer that polls once more must not wait for ever, see ghosts, or get one error after the \
@@ -743,8 +743,8 @@ const WOKEN_AFTER_NOTHING: Case = Case {
     needs: &[WatchFolders],
     checks: "A consumer that polls only when it was woken, as tasks do, is woken for a change also after \
              something of which nothing was reported.",
-    why: "The commonest mistake in a poll: of what was read nothing is left, and it answers `Pending` \
-          without having asked to be woken.",
+    why: "The commonest mistake in a poll: nothing that was read is reported, and the poll returns \
+          `Pending` without having asked to be woken.",
     usual_cause: "After something was read of which nothing is reported, `Pending` is returned; read on, \
                   until the source has nothing more.",
     run: |lab| {

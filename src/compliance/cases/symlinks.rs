@@ -234,8 +234,8 @@ const DANGLING_LINK: Case = Case {
     checks: "Where links are followed, a folder that comes to be where a link in the tree leads is \
              watched from then on.",
     why: "A link to what is not mounted yet.",
-    usual_cause: "Nothing tells of what happens outside the tree; the link has to be looked at now and \
-                  then.",
+    usual_cause: "No event reports what happens outside the tree; the link has to be checked from time to \
+                  time.",
     run: |lab| {
         lab.tree.symlink(lab.outside.path("folder"), "link")?;
         let mut watcher = lab.watch([lab.deep().following_links()])?;
@@ -399,8 +399,8 @@ const LINK_TO_FILE_IN_TREE: Case = Case {
     modes: Mode::ALL,
     checks: "A link to a file in a tree is an entry like any other, also where links are followed: it is reported \
              itself, and what happens to the file is not reported under it.",
-    why: "bun#43090, chokidar#696: a consumer has to know which it is, and whoever needs the file watches the \
-          link by its path.",
+    why: "bun#43090, chokidar#696: a consumer has to know which of the two is reported. One that needs the \
+          file's changes watches the link by its path.",
     usual_cause: "Some of what leads elsewhere is looked at through the link.",
     run: |lab| {
         lab.outside.write("file", "content")?;

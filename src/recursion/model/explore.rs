@@ -163,7 +163,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 rename /r/a /r/c
          after 17 remove /r/c/b/d",
     ),
-    // A folder leaves the watched trees, and one in it comes back: with what was told of it,
+    // A folder leaves the watched trees, and one in it comes back: with its events,
     (
         OPTIONS,
         "mkdir /r

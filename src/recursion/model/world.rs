@@ -181,7 +181,7 @@ impl State {
     }
 
     /// Whether each part of a path has been in the folder above it. Not all at one time: of a rename
-    /// that shows, the report may be still to come; and what is told of a folder on its way is said
+    /// that shows, the report may be still to come; and the events of a folder on its way are said
     /// where it arrives.
     pub(super) fn can_have_been(&self, path: &str) -> bool {
         let mut found = BTreeSet::from([Disk::TOP]);

@@ -39,7 +39,7 @@ const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// What tells of files that are opened, read and closed.
+/// The events of files that are opened, read and closed.
 const ACCESSES: WatchFlags = WatchFlags::ACCESS.union(WatchFlags::CLOSE).union(WatchFlags::OPEN);
 
 /// What an event says of an entry: each of the kernel's flags, once.
@@ -82,7 +82,7 @@ fn folder_kind(flags: ReadFlags) -> Option<EventKind> {
 #[derive(Debug)]
 pub(crate) struct Kernel {
     descriptor: Descriptor,
-    // A file of nobody else's, to be watched for an instant.
+    // A private in-memory file; watching and unwatching it puts an `IN_IGNORED` into the queue.
     fence: OwnedFd,
     last_fence: Mutex<Option<LastFence>>,
 }

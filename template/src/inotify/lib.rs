@@ -17,8 +17,8 @@
 //!   folder that the same tree does not hold already.
 //! - Accesses are asked of the kernel only where a watch asks for them. That a folder is opened or
 //!   read, by listing it, is not reported.
-//! - While new folders are listed, and all of them after a loss, nothing tells of files in them that
-//!   are opened and read: to list folders opens and reads them, and to hear of that as well would
+//! - While new folders are listed, and all of them after a loss, nothing reports that files in them
+//!   are opened and read: listing folders opens and reads them, and events for that as well would
 //!   fill the kernel's queue.
 //! - Changes through memory maps are not reported by the kernel, and of a network file system only those
 //!   that this machine makes. A watched path there is refused, unless [`Settings::watch_networked`] allows

@@ -73,7 +73,7 @@ impl Listings {
         listed
     }
 
-    /// What the folder above a root tells of it, if that was listed.
+    /// Returns what the folder above a root says about it, if that folder was listed.
     pub(crate) fn find(&self, location: &Path) -> Found {
         let (Some(above), Some(name)) = (location.parent(), location.file_name()) else {
             return Found::NotListed;
@@ -85,7 +85,7 @@ impl Listings {
     }
 }
 
-/// What a listing tells of a name.
+/// What a listing says about a name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
     NotListed,

@@ -15,7 +15,7 @@ struct Failure {
 }
 
 impl Obstacle {
-    /// Notes that a look has failed. Answers whether that is to be told: once, and not before it has
+    /// Notes that a look has failed. Returns whether that is to be reported: once, and not before it has
     /// failed twice in a row. Systems have many errors for what is being removed at this very moment,
     /// such as `ESTALE` on network mounts.
     pub(crate) fn is_to_be_told(&mut self, error: &io::Error) -> bool {

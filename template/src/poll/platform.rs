@@ -32,14 +32,13 @@ mod system {
         [metadata.dev(), metadata.ino()]
     }
 
-    /// When anything of the file was changed, be it a change that leaves no other trace; in
+    /// When anything of the file was changed, even if that leaves no other trace; in
     /// nanoseconds, and wraps.
     pub(crate) fn change_time(metadata: &Metadata) -> i64 {
         metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
     }
 
-    /// Whether the error says that someone else uses the file or folder, which is in nobody's way
-    /// here.
+    /// Returns whether the error only means that another process has the file or folder open.
     pub(crate) fn is_in_use(_: &io::Error) -> bool {
         false
     }

@@ -221,8 +221,8 @@ struct Look<'a> {
     old: HashMap<PathBuf, Folder>,
     /// What is known now.
     new: HashMap<PathBuf, Folder>,
-    /// Folders to be listed, and what is told of them. Not a recursion: a tree may be deeper than the
-    /// stack.
+    /// Folders to be listed, each with what is reported of it. Not a recursion: a tree may be deeper
+    /// than the stack.
     open: Vec<(PathBuf, Told)>,
     /// Where the links lead that were followed.
     followed: Vec<PathBuf>,
@@ -230,7 +230,7 @@ struct Look<'a> {
     changes: &'a mut Changes,
 }
 
-/// What is told of a folder at this look, for its reader. Each includes the ones before it.
+/// What this look reports of a folder to its consumer. Each includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     /// No more than what became of single entries.
@@ -278,7 +278,7 @@ impl Look<'_> {
                 && let Some(new) = new
                 && self.is_to_open(new, || below.join(&name))
             {
-                // Who looks at all that is in a folder looks into its folders too.
+                // A consumer that lists a folder lists the folders in it too.
                 self.open.push((below.join(&name), told_of_it.max(told.min(Told::Something))));
             }
         }
@@ -286,7 +286,7 @@ impl Look<'_> {
         self.new.insert(below, folder);
     }
 
-    /// Adds what became of one path to the changes; answers what is told of it if it is a folder.
+    /// Adds what became of one path to the changes. Returns what is reported of it if it is a folder.
     fn compare(&mut self, below: PathBuf, old: Option<State>, new: Option<State>) -> Told {
         let place = |below, state| Place::new(self.root, below, state);
         match (old, new) {

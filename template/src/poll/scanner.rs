@@ -53,7 +53,7 @@ struct State {
     /// What was found and has not been taken yet. There is no further look as long as there is
     /// something, so that it is no more than what one look finds.
     ready: VecDeque<Item>,
-    /// Who waits for more.
+    /// The waker of the task that waits for more.
     waker: Option<Waker>,
     next_tracker: u64,
     is_closed: bool,
@@ -130,7 +130,7 @@ impl Scanner {
         self.shared.lock().has_ended
     }
 
-    /// Removes the root with this path; answers whether there was one.
+    /// Removes the root with this path. Returns whether there was one.
     pub(crate) fn remove(&self, path: &Path) -> bool {
         let root = self.shared.lock().roots.remove(path.as_os_str());
         let Some(root) = root else { return false };
@@ -209,7 +209,7 @@ impl Shared {
         }
     }
 
-    /// Waits until it is time to look and someone waits for what is found. Answers whether there is to
+    /// Waits until it is time to look and a consumer waits for the result. Returns whether there is to
     /// be another look.
     fn wait_until(&self, due: Instant) -> bool {
         let mut state = self.lock();

@@ -113,7 +113,7 @@ impl State {
         is_marked || !old.is_young
     }
 
-    /// Whether it is certainly another folder than `old`, be it at the same path: one of another file
+    /// Whether it is certainly another folder than `old`, though at the same path: one of another file
     /// system, or born at another time. Its number in one does not tell: some file systems give the same
     /// folder another one.
     pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {

@@ -1,5 +1,5 @@
 //! What the compiler tells an author who makes a mistake: each file in `mistakes` makes one, and
-//! the `.stderr` beside it is what is told.
+//! the `.stderr` beside it is the message.
 //!
 //! `TRYBUILD=overwrite cargo test --package compiler-tests --test mistakes` writes them anew.
 

@@ -357,7 +357,7 @@ fn reader_that_goes_away_while_nothing_happens() {
     let mut command = start(&waiting([]), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.close_stdout();
-    // Windows tells only whoever writes.
+    // On Windows, only a write shows it.
     #[cfg(unix)]
     assert_eq!(command.end(), success());
 }

@@ -16,7 +16,7 @@ use crate::{
     support::{cargo, folder, generate, passes, read},
 };
 
-/// It passes what is quick of the compliance suite, and its sample tells of a change.
+/// It passes the quick cases of the compliance suite, and its sample prints a change.
 #[test]
 fn inotify() {
     let project = ready("inotify");

@@ -1,5 +1,4 @@
-//! Questions on a terminal: what is answered counts, and whoever ends the command meanwhile finds all as
-//! before.
+//! Questions on a terminal: answers count, and ending the command meanwhile leaves everything as it was.
 
 use std::{
     fs::{self, File},

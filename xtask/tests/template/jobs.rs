@@ -135,6 +135,6 @@ fn make_executable(program: &Path) {
     fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Whoever runs the tests there has no bash to take it.
+/// There is no bash to run it there.
 #[cfg(not(unix))]
 fn make_executable(_: &Path) {}

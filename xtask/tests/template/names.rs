@@ -75,8 +75,8 @@ fn the_hook_asks_for_the_platform() {
     assert!(hook(None, "").unwrap_err().starts_with(r#""notify-backend-" is not a name"#));
 }
 
-/// Runs the init hook as cargo-generate does. Returns the crate's name, or why it was refused.
-/// Who is asked for the platform gives `answer`.
+/// Runs the init hook as cargo-generate does, with `answer` to the question for the platform. Returns
+/// the crate's name, or why it was refused.
 fn hook(name: Option<&str>, answer: &str) -> Result<String, String> {
     let name = Arc::new(Mutex::new(name.map(String::from)));
     let mut variable = Module::new();

@@ -205,7 +205,7 @@ fn own_compiler(project: &Path) -> PathBuf {
     compiler
 }
 
-/// The files that cargo would publish, one a line.
+/// The files that cargo would publish, one per line.
 pub(crate) fn package_list(project: &Path) -> String {
     let output = cargo(project, &["package", "--list", "--allow-dirty"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
