@@ -382,7 +382,7 @@ fn conclude(
 /// How many cases are run at a time where no argument says it. Each is a process that mostly waits, so
 /// that more of them than processors take less time in all.
 fn cases_at_a_time() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get).max(6)
+    std::thread::available_parallelism().map_or(1, NonZero::get).max(12)
 }
 
 /// The program's arguments without `--report FILE`, and that file.

@@ -14,7 +14,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    construction, contents,
+    construction, contents, in_memory,
     mutant::{Mutant, Mutation},
     places, streaming,
 };
@@ -166,7 +166,11 @@ pub(crate) fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     // Most of them wait for what a mutant does not report.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(16);
+    if let Some(folder) = in_memory::folder() {
+        // Nothing has asked for it yet.
+        _ = tempfile::env::override_temp_dir(folder);
+    }
     let mut trials = vec![Trial::test("kill_table::has_no_gap", gaps(&entries))];
     let sampled_control = control.clone().profile(sampled());
     let controls = [

@@ -9,6 +9,9 @@ mod construction;
 #[cfg(target_os = "linux")]
 mod contents;
 #[cfg(target_os = "linux")]
+#[path = "../shared/in_memory.rs"]
+mod in_memory;
+#[cfg(target_os = "linux")]
 mod kills;
 #[cfg(target_os = "linux")]
 mod mutant;

@@ -5,6 +5,9 @@
 //! backend.
 
 #[cfg(target_os = "linux")]
+#[path = "../shared/in_memory.rs"]
+mod in_memory;
+#[cfg(target_os = "linux")]
 mod programs;
 #[cfg(target_os = "linux")]
 mod runs;

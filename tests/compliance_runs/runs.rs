@@ -10,7 +10,10 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM, UNTOUCHED};
+use crate::{
+    in_memory,
+    programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM, UNTOUCHED},
+};
 
 /// Lets a backend pass that is not written yet.
 const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
@@ -28,6 +31,9 @@ fn run(program: &str, arguments: &[&str]) -> Result<Run, Failed> {
 /// A run in an environment that has these variables besides.
 fn run_where(variables: &[(&str, &str)], program: &str, arguments: &[&str]) -> Result<Run, Failed> {
     let mut command = Command::new(env::current_exe()?);
+    if let Some(folder) = in_memory::folder() {
+        command.env("TMPDIR", folder);
+    }
     command.args(arguments).env(PROGRAM, program).envs(variables.iter().copied());
     let output = command.output()?;
     let printed = [output.stdout, output.stderr].concat();
