@@ -18,9 +18,7 @@ use super::{
     lab::{Figures, Lab},
     mounts,
     panics::Panics,
-    process::{
-        ANSWER, CAPABILITIES, CASE, FOLDER, OWN_FILE_SYSTEM, Outcome, PATIENCE, TYPE, Verdict,
-    },
+    process::{ANSWER, CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, Verdict},
     profile::{Outlook, Profile},
     subject::Subject,
     timeline::Timeline,
@@ -42,12 +40,9 @@ pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) ->
     }
     subject.said = Some(said);
     let figures = Figures::default();
-    let patience = env::var(PATIENCE).ok().and_then(|millis| millis.parse().ok());
-    let patience = patience.map_or(profile.patience, Duration::from_millis);
-    // Only those are less patient than the profile says that come after cases which heard nothing.
-    let is_deaf = patience.as_millis() < profile.patience.as_millis();
+    let is_deaf = env::var_os(DEAF).is_some();
     let outlook = if is_deaf { Outlook::Deaf } else { Outlook::Good };
-    let profile = Profile { outlook, ..profile.patience(patience) };
+    let profile = profile.with_outlook(outlook);
     let verdict = run_here(listed, &subject, &profile, &folder, limit, &figures);
     let (figures, barriers) = (figures.take(), figures.barriers());
     write_answer(&folder, &Outcome { verdict, figures, barriers });

@@ -3,14 +3,11 @@
 //! A case that waits for its barrier in vain has no other way to know than to be patient. If that is
 //! so in each case, it need not be found out in each anew.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::profile::Profile;
+use super::profile::Outlook;
 
 /// How often something that the suite made for the purpose was reported, and how often not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +21,9 @@ pub(super) struct Barriers {
 #[derive(Debug, Default)]
 pub(super) struct Hearing(Mutex<Barriers>);
 
-/// After so many barriers of which nothing was heard, and none of which something was, the next
-/// cases are less patient.
+/// After so many barriers of which nothing was heard, and none of which something was, nothing is
+/// expected of the next cases.
 const ENOUGH: usize = 2;
-/// The part of the patience that is left then.
-const PART: u32 = 100;
 
 impl Hearing {
     /// A case has ended in which these were set up.
@@ -38,11 +33,10 @@ impl Hearing {
         all.overdue += barriers.overdue;
     }
 
-    /// How patient the next case is to be.
-    pub(super) fn patience(&self, profile: &Profile) -> Duration {
+    /// What is to be expected of the next case.
+    pub(super) fn outlook(&self) -> Outlook {
         let Barriers { arrived, overdue } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_deaf = arrived == 0 && overdue >= ENOUGH;
-        if is_deaf { profile.patience / PART } else { profile.patience }
+        if arrived == 0 && overdue >= ENOUGH { Outlook::Deaf } else { Outlook::Good }
     }
 }
 
@@ -52,9 +46,9 @@ mod tests {
 
     #[test]
     fn patience_ends_where_nothing_is_ever_heard() {
-        let (hearing, profile) = (Hearing::default(), Profile::default());
+        let hearing = Hearing::default();
         let silent = Barriers { arrived: 0, overdue: 1 };
-        let is_patient = || hearing.patience(&profile) == profile.patience;
+        let is_patient = || hearing.outlook() == Outlook::Good;
         hearing.note(Barriers::default());
         hearing.note(silent);
         assert!(is_patient());

@@ -6,7 +6,7 @@
 use std::{
     env, fs,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -20,6 +20,7 @@ use super::{
     case::{Case, Listed},
     environment::{self, Environment},
     hearing::Barriers,
+    profile::Outlook,
     subject::Subject,
 };
 use crate::capability::Capability;
@@ -32,10 +33,16 @@ pub(super) const TYPE: &str = "NOTIFY_BACKEND_COMPLIANCE_TYPE";
 pub(super) const CAPABILITIES: &str = "NOTIFY_BACKEND_COMPLIANCE_CAPABILITIES";
 /// The folder that it may use, and puts its answer into.
 pub(super) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
-/// How patient it is to be, in milliseconds.
-pub(super) const PATIENCE: &str = "NOTIFY_BACKEND_COMPLIANCE_PATIENCE";
+/// Set where the cases before have heard nothing of the backend.
+pub(super) const DEAF: &str = "NOTIFY_BACKEND_COMPLIANCE_DEAF";
 /// Whether it is to make a file system of its own for its case.
 pub(super) const OWN_FILE_SYSTEM: &str = "NOTIFY_BACKEND_COMPLIANCE_OWN_FILE_SYSTEM";
+/// In a case's folder, if root has made it for an ordinary user: where there are folders that this one
+/// may move, and in each a folder that belongs to root.
+const FOREIGN: &str = "foreign";
+const FOREIGN_FOLDERS: usize = 4;
+/// In each of these folders, a file of the ordinary user in the folder that belongs to root.
+pub(super) const FOREIGN_FILE: &str = "of-root/file";
 /// The file that the answer is in.
 pub(super) const ANSWER: &str = "outcome.json";
 
@@ -66,15 +73,10 @@ impl From<Verdict> for Outcome {
     }
 }
 
-/// Runs `listed` in a new process which waits as long as `patience` says, and kills that if it takes
-/// longer than `limit`.
-pub(super) fn run(
-    listed: Listed,
-    subject: &Subject,
-    patience: Duration,
-    limit: Duration,
-) -> Outcome {
-    match try_run(listed, subject, patience, limit) {
+/// Runs `listed` in a new process, which is told the `outlook`, and kills that if it takes longer than
+/// `limit`.
+pub(super) fn run(listed: Listed, subject: &Subject, outlook: Outlook, limit: Duration) -> Outcome {
+    match try_run(listed, subject, outlook, limit) {
         Ok(outcome) => outcome,
         Err(error) => Verdict::Failed(format!("the case could not be started: {error}")).into(),
     }
@@ -83,7 +85,7 @@ pub(super) fn run(
 fn try_run(
     listed: Listed,
     subject: &Subject,
-    patience: Duration,
+    outlook: Outlook,
     limit: Duration,
 ) -> io::Result<Outcome> {
     let folder = tempfile::Builder::new().prefix("compliance-").tempdir()?;
@@ -95,9 +97,11 @@ fn try_run(
         .env(TYPE, (subject.type_name)())
         .env(CAPABILITIES, subject.about().capabilities.to_string())
         .env(FOLDER, folder.path())
-        .env(PATIENCE, patience.as_millis().to_string())
         .stderr(stdout.try_clone()?)
         .stdout(stdout);
+    if outlook == Outlook::Deaf {
+        command.env(DEAF, "");
+    }
     // The case itself ends after its limit, as long as it can.
     let status = wait(&mut command, limit * LONGEST)?;
     let printed = fs::read_to_string(&output).unwrap_or_default();
@@ -158,12 +162,29 @@ fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
     const NOBODY: u32 = 65534;
 
     chown(folder, Some(NOBODY), Some(NOBODY))?;
+    for i in 0..FOREIGN_FOLDERS {
+        let foreign = folder.join(FOREIGN).join(i.to_string());
+        let file = foreign.join(FOREIGN_FILE);
+        fs::create_dir_all(file.parent().unwrap_or(&foreign))?;
+        fs::write(&file, "content")?;
+        for own in [&folder.join(FOREIGN), &foreign, &file] {
+            chown(own, Some(NOBODY), Some(NOBODY))?;
+        }
+    }
     if cfg!(target_os = "linux") {
         // By this name, also a program in a folder that the user may not enter can be started.
         *command = Command::new("/proc/self/exe");
     }
     command.uid(NOBODY).gid(NOBODY);
     Ok(())
+}
+
+/// The folders that have one in them which belongs to root, if this process runs as an ordinary user whom
+/// root has made them for.
+pub(super) fn foreign_folders() -> Vec<PathBuf> {
+    let folder = env::var_os(FOLDER).map(|folder| PathBuf::from(folder).join(FOREIGN));
+    let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
+    entries.flatten().map(|entry| entry.path()).collect()
 }
 
 /// There are no such users here, and no case that asks for one is run.

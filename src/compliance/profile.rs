@@ -35,9 +35,12 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outlook {
     Good,
-    /// The cases before have waited in vain for whatever they made.
+    /// The cases before have waited in vain for whatever they made: less patience will do.
     Deaf,
 }
+
+/// The part of the patience that is left for a backend of which nothing is heard.
+const DEAF_PART: u32 = 100;
 
 impl Default for Profile {
     fn default() -> Self {
@@ -115,6 +118,15 @@ impl Profile {
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(LONGEST);
         self
+    }
+
+    /// This profile for a case of which that is to be expected.
+    pub(super) fn with_outlook(self, outlook: Outlook) -> Self {
+        let patience = match outlook {
+            Outlook::Good => self.patience,
+            Outlook::Deaf => self.patience / DEAF_PART,
+        };
+        Self { patience, outlook, ..self }
     }
 
     /// After which time an event that has not arrived is lost.

@@ -232,10 +232,9 @@ impl Suite {
         Duration::from_secs(10) + self.profile.deadline() * 5
     }
 
-    /// Runs a case, as patient as is right after what was heard so far.
+    /// Runs a case, with the outlook that is right after what was heard so far.
     fn run(&self, listed: Listed, hearing: &Hearing) -> Outcome {
-        let patience = hearing.patience(&self.profile);
-        let outcome = process::run(listed, &self.subject, patience, self.limit());
+        let outcome = process::run(listed, &self.subject, hearing.outlook(), self.limit());
         hearing.note(outcome.barriers);
         outcome
     }

@@ -35,7 +35,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<DropsRemovals>("drops_removals", &["FIL07", "FIL09", "FIL11", "DIR01", "FIL17"]),
         entry::<DropsMetadata>(
             "drops_metadata",
-            &["META01", "META03", "META04", "META09", "DIR05"],
+            &["META01", "META03", "META04", "META05", "META09", "DIR05"],
         ),
         entry::<MetadataAsData>("metadata_as_data", &["META07", "META01"]),
         entry::<MetadataAsAny>("metadata_as_any", &["META07"]),

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     fs, io,
+    os::unix::fs::MetadataExt as _,
 };
 
 use notify_backend::prelude::*;
@@ -31,17 +32,39 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<HidesInHidden>("hides_in_hidden", &["NAME07"]),
         entry::<Below<DropsMetadata>>(
             "drops_metadata_below",
-            &["META01", "META03", "META04", "META09"],
+            &["META01", "META02", "META03", "META04", "META05", "META09"],
         ),
-        entry::<InNew<DropsMetadata>>("drops_metadata_in_new", &["META01", "META03", "META09"]),
+        entry::<InNew<DropsMetadata>>(
+            "drops_metadata_in_new",
+            &["META01", "META02", "META03", "META05", "META09"],
+        ),
+        entry::<Below<DropsMetadataOfFolders>>(
+            "drops_metadata_of_folders_below",
+            &["META01", "META02", "META05"],
+        ),
+        entry::<DropsMetadataOfFolders>("drops_metadata_of_folders", &["META05", "DIR05"]),
         entry::<InNew<MetadataMasks>>("metadata_masks_in_new", &["META06"]),
         entry::<Below<MetadataAsData>>("metadata_as_data_below", &["META07"]),
-        entry::<Below<DropsAccesses>>("drops_accesses_below", &["ACC01", "ACC02", "ACC03"]),
-        entry::<InNew<DropsAccesses>>("drops_accesses_in_new", &["ACC01", "ACC02", "ACC03"]),
+        entry::<Below<DropsAccesses>>(
+            "drops_accesses_below",
+            &["ACC01", "ACC02", "ACC03", "ACC08"],
+        ),
+        entry::<InNew<DropsAccesses>>(
+            "drops_accesses_in_new",
+            &["ACC01", "ACC02", "ACC03", "ACC08"],
+        ),
+        entry::<LoudInNew>("loud_in_new", &["ACC08"]),
+        entry::<LoudInMoved>("loud_in_moved", &["ACC08"]),
+        entry::<Below<TellsOwnLooks>>("tells_own_looks_below", &["ACC06"]),
+        entry::<InNew<TellsOwnLooks>>("tells_own_looks_in_new", &["ACC06"]),
         entry::<AccessesInNew>("accesses_in_new", &["ACC04"]),
         entry::<InNew<StopsAtLocked>>("stops_at_locked_in_new", &["PERM01"]),
         entry::<Below<ForgetsLocked>>("forgets_locked", &["PERM05"]),
         entry::<InNew<HidesErrors>>("hides_errors_in_new", &["REC11"]),
+        entry::<GivesUpLockedBelow>("gives_up_locked_below", &["REC12"]),
+        entry::<GivesUpLockedInNew>("gives_up_locked_in_new", &["REC12"]),
+        entry::<Below<PassesOverForeign>>("passes_over_foreign_below", &["PERM04"]),
+        entry::<InNew<PassesOverForeign>>("passes_over_foreign_in_new", &["PERM04"]),
     ]
 }
 
@@ -143,5 +166,143 @@ impl Mutation for ForgetsLocked {
             self.locked.insert(event.path.clone());
         }
         reported.push_back(Ok(event));
+    }
+}
+
+/// Reports changes of the metadata of files alone.
+#[derive(Debug, Default)]
+pub(crate) struct DropsMetadataOfFolders;
+impl Mutation for DropsMetadataOfFolders {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !item.as_ref().is_ok_and(|event| is_metadata(event) && event.path.is_dir()) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Takes its own looking into a folder for somebody's access.
+#[derive(Debug, Default)]
+pub(crate) struct TellsOwnLooks;
+impl Mutation for TellsOwnLooks {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        let look = (event.kind == EventKind::Create(CreateKind::Folder))
+            .then(|| Event::new(EventKind::Access(AccessKind::Any), event.path.clone()));
+        reported.push_back(Ok(event));
+        reported.extend(look.map(Ok));
+    }
+}
+
+/// Mutations that hear of accesses in what has come, where nobody has asked for them, but another watch has.
+macro_rules! loud_where {
+    ($($(#[$doc:meta])* $name:ident = |$event:ident| $is_coming:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                quiet: Vec<PathBuf>,
+                came: HashSet<PathBuf>,
+            }
+            impl Mutation for $name {
+                fn new(watches: Vec<Watch>) -> Made<Self> {
+                    let quiet = watches.iter().filter(|watch| !watch.access);
+                    let quiet: Vec<_> = quiet.map(|watch| watch.path.clone()).collect();
+                    let is_mixed = quiet.len() < watches.len();
+                    let watches = if is_mixed {
+                        watches.into_iter().map(Watch::with_access).collect()
+                    } else {
+                        watches
+                    };
+                    Ok((InotifyBackend::new(watches)?, Self { quiet, came: HashSet::new() }))
+                }
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    let Ok($event) = item else { return };
+                    let is_quiet = self.quiet.iter().any(|root| $event.path.starts_with(root));
+                    let mut above = $event.path.ancestors().skip(1);
+                    let is_loud = !is_quiet || above.any(|above| self.came.contains(above));
+                    if $is_coming {
+                        self.came.insert($event.path.clone());
+                    }
+                    if is_loud || !matches!($event.kind, EventKind::Access(_)) {
+                        reported.push_back(Ok($event));
+                    }
+                }
+            }
+        )*
+    };
+}
+
+loud_where! {
+    LoudInNew = |event| matches!(event.kind, EventKind::Create(_));
+    /// Leaves a folder the watch that it had where it was before.
+    LoudInMoved = |event| event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To));
+}
+
+fn locked_below(folder: &Path) -> Vec<PathBuf> {
+    let is_denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let listed = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return if is_denied(error) { vec![folder.to_owned()] } else { vec![] },
+    };
+    let folders = listed.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    folders.flat_map(|folder| locked_below(&folder)).collect()
+}
+
+fn is_in(item: &StreamItem, folders: &HashSet<PathBuf>) -> bool {
+    path_of(item).ancestors().skip(1).any(|above| folders.contains(above))
+}
+
+/// Does not try again to watch a folder that it could not read at the start, but for those right in the
+/// watched one.
+#[derive(Debug, Default)]
+pub(crate) struct GivesUpLockedBelow {
+    locked: HashSet<PathBuf>,
+}
+impl Mutation for GivesUpLockedBelow {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut locked = HashSet::new();
+        for Watch { path, .. } in &watches {
+            let below = locked_below(path).into_iter();
+            locked.extend(below.filter(|folder| folder.parent() != Some(path)));
+        }
+        Ok((InotifyBackend::new(watches)?, Self { locked }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !is_in(&item, &self.locked) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// The same for one that has come later.
+#[derive(Debug, Default)]
+pub(crate) struct GivesUpLockedInNew {
+    locked: HashSet<PathBuf>,
+}
+impl Mutation for GivesUpLockedInNew {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Err(error) = &item {
+            self.locked.extend(error.path().map(Path::to_owned));
+        }
+        let to = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        if item.as_ref().is_ok_and(|event| event.kind == to) {
+            self.locked.extend(locked_below(path_of(&item)));
+        }
+        if !is_in(&item, &self.locked) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Says nothing of what is in a folder of somebody else's.
+#[derive(Debug, Default)]
+pub(crate) struct PassesOverForeign;
+impl Mutation for PassesOverForeign {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let user = rustix::process::geteuid().as_raw();
+        let folder = path_of(&item).parent().and_then(|folder| folder.metadata().ok());
+        if folder.is_none_or(|folder| folder.uid() == user) {
+            reported.push_back(item);
+        }
     }
 }

@@ -68,13 +68,11 @@ const READ: Case = Case {
     usual_cause: "The platform is asked for some of the access events only.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        let (mut watcher, places) = places::watch(lab, Watch::with_access, fill)?;
-        for place in places {
-            watcher.next_step();
-            watcher.perform_in(lab.mode, &place, |tree| {
+        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
+            watcher.perform_in(lab.mode, place, |tree| {
                 tree.make("read", "file", |path| fs::read(path).map(drop))
             })?;
-            let kinds = accesses(&watcher, &place.path("file"));
+            let kinds = accesses(watcher, &place.path("file"));
             let open = kinds.iter().copied().position(is_open);
             let close = kinds.iter().copied().rposition(is_close);
             let is_read = |kind: &AccessKind| matches!(kind, AccessKind::Read | AccessKind::Any);
@@ -83,9 +81,8 @@ const READ: Case = Case {
             let expected = "access/open, access/read, access/close, in this order";
             let shown = lab.timeline.show(&place.path("file"));
             ensure(ordered, format!("{expected}, of {shown}"), || format!("{kinds:?}"))?;
-            watcher.nothing_else()?;
-        }
-        Ok(())
+            watcher.nothing_else()
+        })
     },
     ..Case::MUST
 };
@@ -100,10 +97,8 @@ const WRITTEN: Case = Case {
     why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
     usual_cause: "The two kinds of closing are not told apart.",
     run: |lab| {
-        let (mut watcher, places) = places::watch(lab, Watch::with_access, |_| Ok(()))?;
-        for place in places {
-            watcher.next_step();
-            watcher.perform_in(lab.mode, &place, |tree| tree.write("file", "content"))?;
+        places::of(lab).asking(Watch::with_access).each(|watcher, place| {
+            watcher.perform_in(lab.mode, place, |tree| tree.write("file", "content"))?;
             let path = place.path("file");
             let of_file = watcher.events().filter(|event| event.path == path);
             let kinds: Vec<_> = of_file.map(|event| event.kind).collect();
@@ -116,9 +111,8 @@ const WRITTEN: Case = Case {
             let shown = lab.timeline.show(&path);
             ensure(closed.is_some() && data < closed, format!("{expected}, of {shown}"), || {
                 format!("the kinds were {kinds:?}")
-            })?;
-        }
-        Ok(())
+            })
+        })
     },
     ..Case::MUST
 };
@@ -132,20 +126,17 @@ const EMPTY_FILE_READ: Case = Case {
     usual_cause: "An access is taken for a change.",
     run: |lab| {
         let fill = |tree: &Tree| tree.create("file");
-        let (mut watcher, places) = places::watch(lab, Watch::with_access, fill)?;
-        for place in places {
-            watcher.next_step();
+        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
             place.make("read", "file", |path| fs::read(path).map(drop))?;
             watcher.settle()?;
-            let kinds = accesses(&watcher, &place.path("file"));
+            let kinds = accesses(watcher, &place.path("file"));
             let both = kinds.iter().copied().any(is_open) && kinds.iter().copied().any(is_close);
             let shown = lab.timeline.show(&place.path("file"));
             ensure(both, format!("access/open and access/close, of {shown}"), || {
                 format!("{kinds:?}")
             })?;
-            watcher.nothing_else()?;
-        }
-        Ok(())
+            watcher.nothing_else()
+        })
     },
     ..Case::MUST
 };
@@ -163,7 +154,7 @@ const NOT_ASKED: Case = Case {
     // That there are none is an invariant; here is the occasion to break it.
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
         places.iter().try_for_each(|place| {
             watcher.perform_in(lab.mode, place, |tree| {
                 tree.make("read", "file", |path| fs::read(path).map(drop))?;
@@ -219,17 +210,17 @@ const OWN_SCANS: Case = Case {
     why: "notify 8 reports 20 accesses for 20 new folders, all its own.",
     usual_cause: "The platform does not tell who accesses; leave out accesses of folders.",
     run: |lab| {
-        for i in 0..20 {
-            lab.tree.mkdir_all(format!("old-{i}/sub"))?;
-        }
-        let mut watcher = lab.watch([lab.deep().with_access()])?;
-        if lab.has(WatchNewFolders) {
-            for i in 0..20 {
-                lab.tree.mkdir_all(format!("new-{i}/sub"))?;
+        let fill = |tree: &Tree| (0..5).try_for_each(|i| tree.mkdir_all(format!("old-{i}/sub")));
+        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
+            if lab.has(WatchNewFolders) {
+                (0..5).try_for_each(|i| place.mkdir_all(format!("new-{i}/sub")))?;
+                lab.outside.mkdir_all("full")?;
+                (0..5).try_for_each(|i| lab.outside.mkdir_all(format!("full/{i}/sub")))?;
+                place.rename(lab.outside.path("full"), "full")?;
             }
-        }
-        watcher.settle()?;
-        no_accesses(&watcher)
+            watcher.settle_in(&[place.path("")])?;
+            no_accesses(watcher)
+        })
     },
     ..Case::SHOULD
 };
@@ -245,17 +236,14 @@ const OPENED_TO_WRITE: Case = Case {
     usual_cause: "The closing after writing is taken for a change.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
-        for place in places {
-            watcher.next_step();
-            watcher.perform_in(lab.mode, &place, |tree| {
+        places::of(lab).filled(fill).each(|watcher, place| {
+            watcher.perform_in(lab.mode, place, |tree| {
                 tree.make("open and close", "file", |path| {
                     fs::OpenOptions::new().append(true).open(path).map(drop)
                 })
             })?;
-            watcher.never_saw(&touched(place.path("file")))?;
-        }
-        Ok(())
+            watcher.never_saw(&touched(place.path("file")))
+        })
     },
     ..Case::MUST
 };
@@ -266,26 +254,45 @@ const ONLY_WHERE_ASKED: Case = Case {
     needs: &[EmitOnAccess, WatchFolders],
     modes: Mode::ALL,
     checks: "Of two folders that are watched, of which one asks for accesses, those of its files are \
-             reported, and not those of the other's.",
+             reported, and not those of the other's, which may be new or have come from the first one.",
     why: "A program looks for accesses in one place, and reads in the other.",
     usual_cause: "One watch that asks decides for all.",
     // That there are none in the other is an invariant.
     run: |lab| {
-        for folder in ["loud", "quiet"] {
-            lab.tree.mkdir(folder)?;
-            lab.tree.write(format!("{folder}/file"), "content")?;
+        let fill = |tree: &Tree| tree.write("file", "content");
+        let make = |tree: &Tree, folder: &str| {
+            tree.mkdir(folder)?;
+            fill(&tree.within(folder))
+        };
+        let recursive = lab.has(WatchRecursively);
+        let quiet = &lab.lighthouse;
+        fill(quiet)?;
+        make(quiet, "old")?;
+        make(&lab.tree, "leaving")?;
+        let beside = Watch::non_recursive(quiet.path("")).recursive_if(recursive);
+        let places = places::of(lab).asking(Watch::with_access).beside(beside).filled(fill);
+        let (mut watcher, loud) = places.watch()?;
+        let mut silent = vec!["file", "old/file"];
+        if lab.has(WatchNewFolders) {
+            make(quiet, "new")?;
+            lab.tree.rename("leaving", quiet.path("moved"))?;
+            watcher.settle_in(&["new", "moved"].map(|folder| quiet.path(folder)))?;
+            silent.extend(["new/file", "moved/file"]);
         }
-        let loud = Watch::non_recursive(lab.path("loud")).with_access();
-        let quiet = Watch::non_recursive(lab.path("quiet"));
-        let mut watcher = lab.watch([loud, quiet, lab.beacon()?])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.make("read", "loud/file", |path| fs::read(path).map(drop))?;
-            tree.make("read", "quiet/file", |path| fs::read(path).map(drop))
-        })?;
-        let kinds = accesses(&watcher, &lab.path("loud/file"));
-        ensure(kinds.iter().copied().any(is_open), "access/open of loud/file", || {
-            format!("{kinds:?}")
-        })
+        for place in loud {
+            let read = |path: &Path| fs::read(path).map(drop);
+            watcher.next_step();
+            watcher.perform_in(lab.mode, &place, |tree| {
+                silent.iter().try_for_each(|file| tree.make("read", quiet.path(file), read))?;
+                tree.make("read", "file", read)
+            })?;
+            let kinds = accesses(&watcher, &place.path("file"));
+            let shown = lab.timeline.show(&place.path("file"));
+            ensure(kinds.iter().copied().any(is_open), format!("access/open of {shown}"), || {
+                format!("{kinds:?}")
+            })?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

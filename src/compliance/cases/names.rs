@@ -25,7 +25,7 @@ pub(super) const GROUP: Group = Group {
 
 /// Files of these names are reported as created and as removed, and so are files in folders of these names.
 fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
-    let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
+    let (mut watcher, places) = places::of(lab).watch()?;
     for place in &places {
         watcher.next_step();
         watcher.perform_in(lab.mode, place, |tree| {
@@ -137,7 +137,7 @@ const LONG: Case = Case {
     usual_cause: "The buffer for the platform's events is smaller than the largest of them.",
     run: |lab| {
         let name = |i: usize| format!("{i:04}{}", "x".repeat(251));
-        let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
+        let (mut watcher, places) = places::of(lab).watch()?;
         for place in places {
             place.create(name(0))?;
             watcher.settle()?;
@@ -169,10 +169,8 @@ const UNICODE_FORMS: Case = Case {
     run: |lab| {
         let composed = "caf\u{e9}-1";
         let decomposed = "cafe\u{301}-2";
-        let (mut watcher, places) = places::watch(lab, |watch| watch, |_| Ok(()))?;
-        for place in places {
-            watcher.next_step();
-            watcher.perform_in(lab.mode, &place, |tree| {
+        places::of(lab).each(|watcher, place| {
+            watcher.perform_in(lab.mode, place, |tree| {
                 tree.create(composed)?;
                 tree.create(decomposed)
             })?;
@@ -183,8 +181,8 @@ const UNICODE_FORMS: Case = Case {
                     watcher.saw(created_file(entry.path()))?;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     },
     ..Case::MUST
 };

@@ -1,14 +1,16 @@
 //! Permissions that change (PERM), as an ordinary user.
 
+use std::cell::RefCell;
+
 use crate::{
     backend::Watch,
     capability::Capability::{WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{appeared, created_file, removed_file, touched},
-        failure::Check,
-        places,
+        expect::{appeared, created_file, removed_file, touched, written},
+        failure::{Check, Stop},
+        places, process,
         tree::Tree,
     },
 };
@@ -30,18 +32,15 @@ const FILE_LOCKED: Case = Case {
     usual_cause: "The file is opened to find out what became of it.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
-        for place in places {
-            watcher.next_step();
+        places::of(lab).filled(fill).each(|watcher, place| {
             place.chmod("file", 0o000)?;
             watcher.settle()?;
             watcher.saw(touched(place.path("file")))?;
             place.remove("file")?;
             watcher.settle()?;
             watcher.saw(removed_file(place.path("file")))?;
-            watcher.nothing_else()?;
-        }
-        Ok(())
+            watcher.nothing_else()
+        })
     },
     ..Case::MUST
 };
@@ -82,7 +81,7 @@ const FOLDER_LOCKED: Case = Case {
     usual_cause: "The folder is given up at the first error, and its readers are not told.",
     run: |lab| {
         let fill = |tree: &Tree| tree.mkdir_all("locked/below");
-        let (mut watcher, places) = places::watch(lab, |watch| watch, fill)?;
+        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
         watcher.allow_errors();
         let chmod = |mode| places.iter().try_for_each(|place| place.chmod("locked", mode));
         chmod(0o000)?;
@@ -108,7 +107,8 @@ const OF_ANOTHER_USER: Case = Case {
     name: "of_another_user",
     needs: &[WatchFolders],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder that belongs to another user, and may be read, is watched like one's own.",
+    checks: "A folder that belongs to another user, and may be read, is watched like one's own, wherever it is \
+             in a tree.",
     why: "Configuration in /etc is watched by programs that must not write there.",
     usual_cause: "The platform is asked for more than the reading of events needs.",
     run: |lab| {
@@ -118,7 +118,25 @@ const OF_ANOTHER_USER: Case = Case {
         watcher.forget(of_root);
         lab.tree.create("file")?;
         watcher.settle()?;
-        watcher.saw(created_file("file"))
+        watcher.saw(created_file("file"))?;
+        drop(watcher);
+
+        // Where root has started the suite, there are files of one's own in folders of root's.
+        let foreign = RefCell::new(process::foreign_folders());
+        if foreign.borrow().is_empty() || !lab.has(WatchRecursively) {
+            return Ok(());
+        }
+        let fill = |tree: &Tree| match foreign.borrow_mut().pop() {
+            Some(folder) => tree.rename(folder, "foreign"),
+            None => Err(Stop::Broken("there are too few folders of root's".into())),
+        };
+        places::of(lab).filled(fill).each(|watcher, place| {
+            let file = place.path("foreign").join(process::FOREIGN_FILE);
+            place.append(&file, "more")?;
+            watcher.settle()?;
+            watcher.saw(written(file))?;
+            watcher.nothing_else()
+        })
     },
     ..Case::MUST
 };
