@@ -145,6 +145,8 @@ const EXTENDED: Case = Case {
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
+        // It leaves no trace but the time of the change.
+        lab.tells_moments()?;
         // Not tried with the file itself: to set the same again may change nothing.
         lab.outside.create("file")?;
         if platform::setxattr(&lab.outside.path("file")).is_err() {
