@@ -83,6 +83,14 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<KeepsWatches>("keeps_watches", &["CHG14"]),
         entry::<KeepsWatchesOfMoved>("keeps_watches_of_moved", &["CHG14"]),
         entry::<KeepsWatchesOfFailed>("keeps_watches_of_failed", &["CHG14"]),
+        entry::<KeepsTreeOfFailed>("keeps_tree_of_failed", &["CHG17"]),
+        entry::<WatchesHalfOfFailed>("watches_half_of_failed", &["CHG17"]),
+        entry::<BooksFailed>("books_failed", &["CHG17"]),
+        entry::<DropsAllAtFailure>("drops_all_at_failure", &["CHG17"]),
+        entry::<NeedsFirstWatch>("needs_first_watch", &["CHG18"]),
+        entry::<EndsWithoutWatches>("ends_without_watches", &["CHG18", "CON04"]),
+        entry::<SleepsUntilAsked>("sleeps_until_asked", &["CHG18"]),
+        entry::<RefusesEmptyLists>("refuses_empty_lists", &["CHG18"]),
         entry::<LeavesOutByPath>("leaves_out_by_path", &["CHG15"]),
         entry::<DrainsWithoutWaker>("drains_without_waker", &["CHG15"]),
         entry::<FiltersByName>("filters_by_name", &["CHG16"]),
@@ -105,7 +113,7 @@ mutations! {
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
     AccessForAll LeaksDescriptor LeaksTask LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
-    BlamesFolderAbove WatchesRemovedFolder DrainsWithoutWaker TakesTheFirst
+    BlamesFolderAbove WatchesRemovedFolder DrainsWithoutWaker TakesTheFirst NeedsFirstWatch RefusesEmptyLists
 }
 
 fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
@@ -981,6 +989,139 @@ impl Mutation for KeepsWatchesOfFailed {
     ) -> Result<(), BackendError> {
         let first = watches.first().expect("there is one").path.clone();
         inner.watch_all(watches).inspect_err(|_| self.0.watch(&first))
+    }
+}
+
+fn is_at_limit(answer: &Result<(), BackendError>) -> bool {
+    matches!(answer, Err(BackendError::WatchLimit { .. }))
+}
+
+/// Keeps the watch of the last folder before the limit.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsTreeOfFailed(Leak);
+impl Mutation for KeepsTreeOfFailed {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        let path = watch.path.clone();
+        let answer = inner.watch(watch);
+        if is_at_limit(&answer) {
+            // Where there was room for none, there is none for this one.
+            _ = inotify::add_watch(&self.0.0, path, inotify::WatchFlags::MODIFY);
+        }
+        answer
+    }
+}
+
+/// Mutations that do something when they have returned that the limit is reached.
+macro_rules! at_limit {
+    ($($(#[$doc:meta])* $name:ident = |$inner:ident, $path:ident| $does:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                watched: Vec<PathBuf>,
+            }
+            impl Mutation for $name {
+                fn new(watches: Vec<Watch>) -> Made<Self> {
+                    let watched = watches.iter().map(|watch| watch.path.clone()).collect();
+                    Ok((InotifyBackend::new(watches)?, Self { watched }))
+                }
+                fn watch(
+                    &mut self,
+                    $inner: &mut InotifyBackend,
+                    watch: Watch,
+                ) -> Result<(), BackendError> {
+                    let watched = &self.watched;
+                    let $path = watch.path.clone();
+                    let answer = $inner.watch(watch);
+                    if is_at_limit(&answer) {
+                        $does(watched);
+                    }
+                    answer
+                }
+            }
+        )*
+    };
+}
+
+at_limit! {
+    /// Goes on watching the folders for which there was room.
+    WatchesHalfOfFailed = |inner, path| |_: &Vec<PathBuf>| _ = inner.watch(Watch::non_recursive(path));
+    /// Has it in its books that the folder is watched.
+    BooksFailed = |inner, path| |_: &Vec<PathBuf>| _ = inner.watch(Watch::non_recursive(path.join("0")));
+    /// Begins anew, without what was watched before.
+    DropsAllAtFailure = |inner, _path| |watched: &Vec<PathBuf>| {
+        for path in watched {
+            _ = inner.unwatch(path);
+        }
+    };
+}
+
+/// Cannot be made where there is nothing to watch.
+impl Mutation for NeedsFirstWatch {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        if watches.is_empty() {
+            return Err(BackendError::unavailable("there is nothing to watch"));
+        }
+        made(watches)
+    }
+}
+
+/// Ends where there is nothing to watch.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWithoutWatches {
+    has_watches: bool,
+}
+impl Mutation for EndsWithoutWatches {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let has_watches = !watches.is_empty();
+        Ok((InotifyBackend::new(watches)?, Self { has_watches }))
+    }
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.has_watches = true;
+        inner.watch(watch)
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        if self.has_watches { Pin::new(inner).poll_next(cx) } else { Poll::Ready(None) }
+    }
+}
+
+/// Has no source, which could wake a task, before there is something to watch.
+#[derive(Debug, Default)]
+pub(crate) struct SleepsUntilAsked {
+    has_watches: bool,
+}
+impl Mutation for SleepsUntilAsked {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let has_watches = !watches.is_empty();
+        Ok((InotifyBackend::new(watches)?, Self { has_watches }))
+    }
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.has_watches = true;
+        inner.watch(watch)
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        if self.has_watches { Pin::new(inner).poll_next(cx) } else { Poll::Pending }
+    }
+}
+
+impl Mutation for RefusesEmptyLists {
+    fn watch_all(
+        &mut self,
+        inner: &mut InotifyBackend,
+        watches: Vec<Watch>,
+    ) -> Result<(), BackendError> {
+        if watches.is_empty() {
+            return Err(BackendError::unavailable("there is nothing to watch"));
+        }
+        inner.watch_all(watches)
     }
 }
 

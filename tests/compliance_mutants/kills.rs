@@ -214,11 +214,16 @@ pub(crate) fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Checks that every MUST case is named by some mutant.
+/// Checks that every MUST case is named by some mutant, and that there are all cases which are named.
 fn gaps(entries: &[Entry]) -> impl FnOnce() -> Result<(), Failed> + Send + 'static {
     let killed: Vec<_> = entries.iter().flat_map(|entry| entry.kills).copied().collect();
     move || {
-        let must = catalogue().into_iter().filter(|case| case.level == "MUST");
+        let cases = catalogue();
+        let unknown = killed.iter().find(|&&id| cases.iter().all(|case| case.id != id));
+        if let Some(id) = unknown {
+            return Err(Failed::from(format!("there is no case {id}, which a mutant names")));
+        }
+        let must = cases.into_iter().filter(|case| case.level == "MUST");
         let gaps: Vec<_> =
             must.filter(|case| !killed.contains(&case.id)).map(|case| case.name).collect();
         if gaps.is_empty() {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::construction::set_limit;
 use crate::{
     backend::Watch,
     capability::Capability::{
@@ -44,6 +45,8 @@ pub(super) const GROUP: Group = Group {
         NOTHING_LEFT,
         WATCHED_AGAIN,
         WATCHED_BESIDE,
+        REFUSED_AT_LIMIT,
+        FROM_NOTHING,
     ],
 };
 
@@ -673,6 +676,109 @@ const WATCHED_BESIDE: Case = Case {
             watcher.saw(written(FILE))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const REFUSED_AT_LIMIT: Case = Case {
+    id: "CHG17",
+    name: "refused_at_limit",
+    needs: &[ChangeWatches, WatchRecursively],
+    environment: &[Environment::Namespaces],
+    checks: "Where a tree that is added needs more watches than the limit allows, and is refused, nothing of it \
+             stays behind: no watch, no report and no path to `unwatch`. Other watches go on, and there is \
+             room for another attempt.",
+    why: "The counterpart of CON20: by then, half of the tree is watched.",
+    usual_cause: "The error is returned from the midst of the walk, and the folders that it has watched already \
+                  remain.",
+    run: |lab| {
+        const ROOM: u32 = 5;
+
+        lab.sees_changes()?;
+        lab.tree.mkdir("kept")?;
+        (0..10).try_for_each(|i| lab.tree.mkdir_all(format!("large/{i}/sub")))?;
+        lab.tree.mkdir_all("small/sub")?;
+        let [kept, large, small] = ["kept", "large", "small"].map(|folder| lab.path(folder));
+        let mut watcher = lab.watch([Watch::non_recursive(kept)])?;
+        watcher.settle()?;
+        let before = Holdings::watches();
+        let used = u32::try_from(before).unwrap_or(u32::MAX - ROOM);
+        for (round, room) in [ROOM, 0, ROOM].into_iter().enumerate() {
+            set_limit(lab, "max_inotify_watches", used + room)?;
+            let answer = if round == 2 {
+                watcher.watch_all(&[&small, &large].map(Watch::recursive))?
+            } else {
+                watcher.watch(Watch::recursive(&large))?
+            };
+            match answer {
+                Err(BackendError::WatchLimit { .. }) => {}
+                Err(error) => {
+                    return fail("`watch` returns WatchLimit", format!("it answered {error:?}"));
+                }
+                Ok(()) if Holdings::watches() < before + 10 => {
+                    let reason = "the backend watches the tree with fewer watches";
+                    return Err(Stop::Ignored(reason.into()));
+                }
+                Ok(()) => return fail("`watch` returns WatchLimit", "it added the tree"),
+            }
+            come_down_to(&mut watcher, before, "no watch is left of the tree that was refused")?;
+            for path in [&large, &small] {
+                let unwatched = watcher.unwatch(path)?;
+                let expected = format!("{} is not watched", lab.timeline.show(path));
+                ensure(unwatched.is_err(), expected, || "it is".into())?;
+            }
+            watcher.next_step();
+            let of_kept = format!("kept/file-{round}");
+            for file in [&of_kept, "large/file", "large/0/sub/file", "small/file"] {
+                lab.tree.create(file)?;
+            }
+            watcher.settle()?;
+            watcher.saw(created_file(of_kept))?;
+            watcher.nothing_else()?;
+        }
+        set_limit(lab, "max_inotify_watches", used + 100)?;
+        add(&mut watcher, Watch::recursive(&large))?;
+        watcher.next_step();
+        for i in 0..10 {
+            lab.tree.create(format!("large/{i}/sub/after"))?;
+        }
+        watcher.settle()?;
+        (0..10).try_for_each(|i| watcher.saw(created_file(format!("large/{i}/sub/after"))))
+    },
+    ..Case::MUST
+};
+
+const FROM_NOTHING: Case = Case {
+    id: "CHG18",
+    name: "from_nothing",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A backend that is made with no watch waits for the first one, and wakes the task that waits when \
+             something happens there. To add an empty list changes nothing.",
+    why: "A program makes its watcher before it knows what to watch.",
+    usual_cause: "The stream ends where there is nothing to watch, or the first poll finds no source that could \
+                  wake it later.",
+    run: |lab| {
+        let mut watcher = lab.watch([])?;
+        let mut flag = watcher.rest()?;
+        ensure(!watcher.has_ended(), "the stream waits for the first watch", || {
+            "it has ended".into()
+        })?;
+        let add_none = |watcher: &mut Watcher| match watcher.watch_all(&[])? {
+            Ok(()) => Ok(()),
+            Err(error) => fail("`watch_all` takes an empty list", format!("it answered: {error}")),
+        };
+        add_none(&mut watcher)?;
+        add(&mut watcher, lab.flat())?;
+        lab.tree.create("one")?;
+        let one = created_file("one");
+        let told = watcher.read_when_woken(&mut flag, |watcher| watcher.count(&one) > 0)?;
+        ensure(told, "tree/one is reported as created", || "nobody was woken for it".into())?;
+        add_none(&mut watcher)?;
+        lab.tree.create("two")?;
+        watcher.settle()?;
+        watcher.saw(created_file("two"))?;
+        watcher.saw(one)?;
+        watcher.nothing_else()
     },
     ..Case::MUST
 };

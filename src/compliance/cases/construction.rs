@@ -609,7 +609,7 @@ const SEVERAL_BACKENDS: Case = Case {
 /// Where a limit of this namespace is set.
 const NAMESPACE_LIMITS: &str = "/proc/sys/user";
 
-fn set_limit(lab: &Lab, limit: &str, value: u32) -> Check {
+pub(super) fn set_limit(lab: &Lab, limit: &str, value: u32) -> Check {
     let file = Path::new(NAMESPACE_LIMITS).join(limit);
     lab.timeline.did(format!("set {limit} to {value}"));
     let written = std::fs::write(&file, value.to_string());
