@@ -40,6 +40,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod watcher;
 
 use std::{
     env,
@@ -47,7 +48,7 @@ use std::{
     sync::Arc,
 };
 
-use notify::{Config, EventHandler, RecursiveMode, Watcher, WatcherKind};
+use notify::RecursiveMode;
 use tokio::runtime::Handle;
 
 use self::{instance::Instance, shared::Shared};
@@ -222,66 +223,11 @@ impl<B: Backend> NotifyWatcher<B> {
     }
 }
 
-impl<B: Backend> Watcher for NotifyWatcher<B> {
-    fn new<F: EventHandler>(event_handler: F, config: Config) -> notify::Result<Self> {
-        let follow_links =
-            config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks);
-        let shared = Arc::new(Shared::new());
-        let runtime = thread::start(shared.clone(), event_handler)?;
-        Ok(Self { shared, runtime, follow_links, hints: hints(&config) })
-    }
-
-    fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
-        self.add(vec![self.wish(path, recursive_mode)?])?;
-        self.shared.wake();
-        Ok(())
-    }
-
-    fn unwatch(&mut self, path: &Path) -> notify::Result<()> {
-        self.remove(&absolute(path)?)
-    }
-
-    /// Adds paths all at once, and all or none of them, when they are committed; what is dropped before is
-    /// not added. Removes paths at once.
-    // Of notify 8.
-    #[cfg(not(feature = "notify-9"))]
-    fn paths_mut<'me>(&'me mut self) -> Box<dyn notify::PathsMut + 'me> {
-        Box::new(paths::Paths::of(self))
-    }
-
-    fn configure(&mut self, _option: Config) -> notify::Result<bool> {
-        Ok(false)
-    }
-
-    /// The kind of the facility that the backend's name names. Notify has no kind for others: these
-    /// are told as [`WatcherKind::NullWatcher`].
-    fn kind() -> WatcherKind {
-        match B::name().rsplit('/').next() {
-            Some("inotify") => WatcherKind::Inotify,
-            Some("fsevents" | "fsevent") => WatcherKind::Fsevent,
-            Some("kqueue") => WatcherKind::Kqueue,
-            Some("poll") => WatcherKind::PollWatcher,
-            Some("windows") => WatcherKind::ReadDirectoryChangesWatcher,
-            _ => WatcherKind::NullWatcher,
-        }
-    }
-}
-
 impl<B: Backend> Drop for NotifyWatcher<B> {
     fn drop(&mut self) {
         drop(self.shared.end(shared::End::Dropped));
         self.shared.wake();
     }
-}
-
-/// What the configuration wishes for.
-fn hints(config: &Config) -> Hints {
-    let interval = config.poll_interval();
-    // What nobody has set is for the backend to choose.
-    let interval = interval.filter(|_| interval != Config::default().poll_interval());
-    let mut hints = Hints::default().with_compare_contents(config.compare_contents());
-    hints.poll_interval = interval;
-    hints
 }
 
 /// The path as notify's watchers report it.

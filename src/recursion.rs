@@ -10,6 +10,7 @@ mod disk;
 mod engine;
 mod files;
 mod look;
+mod options;
 // Its tests, which are all that uses it, compare it with Linux.
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -30,14 +31,7 @@ use crate::{
 };
 use disk::OnDisk;
 use engine::Engine;
-
-/// What is asked of a watch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Options {
-    recursive: bool,
-    access: bool,
-    follow_links: bool,
-}
+use options::Options;
 
 /// The watched folders and files of a platform that watches folder by folder.
 ///

@@ -8,8 +8,12 @@ use std::{
 };
 
 use super::{
-    case::Listed, child::write_answer, failure::Failure, holdings::Holdings, mode::Mode,
-    process::Verdict, timeline::Timeline,
+    case::Listed,
+    failure::Failure,
+    holdings::Holdings,
+    mode::Mode,
+    protocol::{Verdict, write_answer},
+    timeline::Timeline,
 };
 
 /// How many times as long as its limit a case may take where the machine has other things to do.

@@ -15,11 +15,14 @@ use super::{
     failure::{Check, Stop, violates},
     holdings::Holdings,
     invariants,
-    lab::{Figures, Lab},
+    lab::Lab,
+    measurements::Measurements,
     mounts,
     panics::Panics,
-    process::{ANSWER, CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, Verdict},
     profile::{Outlook, Profile},
+    protocol::{
+        CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, Verdict, write_answer,
+    },
     subject::Subject,
     timeline::Timeline,
 };
@@ -39,21 +42,14 @@ pub(super) fn answer(mut subject: Subject, profile: Profile, limit: Duration) ->
         said.capabilities = Capability::ALL.iter().copied().filter(is_said).collect();
     }
     subject.said = Some(said);
-    let figures = Figures::default();
+    let measurements = Measurements::default();
     let is_deaf = env::var_os(DEAF).is_some();
     let outlook = if is_deaf { Outlook::Deaf } else { Outlook::Good };
     let profile = profile.with_outlook(outlook);
-    let verdict = run_here(listed, &subject, &profile, &folder, limit, &figures);
-    let (figures, barriers) = (figures.take(), figures.barriers());
+    let verdict = run_here(listed, &subject, &profile, &folder, limit, &measurements);
+    let (figures, barriers) = (measurements.take(), measurements.barriers());
     write_answer(&folder, &Outcome { verdict, figures, barriers });
     true
-}
-
-pub(super) fn write_answer(folder: &Path, outcome: &Outcome) {
-    // If there is no answer, the process that started this one says so.
-    if let Ok(text) = serde_json::to_vec(outcome) {
-        _ = fs::write(folder.join(ANSWER), text);
-    }
 }
 
 /// Runs a case in this process, once for each of its modes.
@@ -63,7 +59,7 @@ fn run_here(
     profile: &Profile,
     folder: &Path,
     limit: Duration,
-    figures: &Figures,
+    measurements: &Measurements,
 ) -> Verdict {
     let panics = Panics::install();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.into());
@@ -79,7 +75,7 @@ fn run_here(
             return Verdict::Ignored(format!("a tmpfs cannot be mounted: {error}"));
         }
         let alarm = Alarm::set(listed, mode, &timeline, &folder, limit);
-        let scene = || Lab::new(&folder, subject, profile, mode, &timeline, figures);
+        let scene = || Lab::new(&folder, subject, profile, mode, &timeline, measurements);
         let stop = run_mode(listed, &scene, &panics, profile.deadline());
         drop(alarm);
         match stop {

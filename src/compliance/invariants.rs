@@ -9,6 +9,7 @@ use super::{
     failure::{Stop, violates},
     history::History,
     mode::Mode,
+    rule::Invariant,
     timeline::Timeline,
 };
 use crate::{
@@ -16,15 +17,6 @@ use crate::{
     capability::{Capabilities, Capability},
     event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
 };
-
-/// A rule for all cases.
-#[derive(Debug)]
-pub(super) struct Invariant {
-    pub(super) id: &'static str,
-    pub(super) rule: &'static str,
-    pub(super) why: &'static str,
-    pub(super) usual_cause: &'static str,
-}
 
 /// Writes the invariants as constants, and the list of them all.
 macro_rules! invariants {

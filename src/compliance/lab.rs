@@ -1,7 +1,6 @@
 //! The scene of a case: folders, a runtime, and the backend under test: [`Lab`].
 
 use std::{
-    cell::{Cell, RefCell},
     fs,
     path::{Path, PathBuf},
     rc::Rc,
@@ -12,9 +11,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     failure::{Check, Stop, fail, violates},
-    hearing::Barriers,
     history::History,
     invariants::{self, Guard},
+    measurements::Measurements,
     mode::Mode,
     profile::{Outlook, Profile},
     stopwatch::Stopwatch,
@@ -43,39 +42,9 @@ pub(super) struct Lab {
     pub(super) timeline: Timeline,
     subject: Subject,
     history: History,
-    figures: Figures,
+    measurements: Measurements,
     runtime: Rc<Runtime>,
     stopwatch: Rc<Stopwatch>,
-}
-
-/// What a case has measured and counted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Figures(Rc<Counted>);
-
-#[derive(Debug, Default)]
-struct Counted {
-    measured: RefCell<Vec<(String, String)>>,
-    barriers: Cell<Barriers>,
-}
-
-impl Figures {
-    /// What was measured: a name, and a value with its unit.
-    pub(super) fn take(&self) -> Vec<(String, String)> {
-        self.0.measured.take()
-    }
-
-    /// The barriers that were set up.
-    pub(super) fn barriers(&self) -> Barriers {
-        self.0.barriers.get()
-    }
-
-    /// Counts a barrier, of which something was reported or nothing.
-    pub(super) fn count_barrier(&self, is_heard: bool) {
-        let mut barriers = self.0.barriers.get();
-        let count = if is_heard { &mut barriers.arrived } else { &mut barriers.overdue };
-        *count += 1;
-        self.0.barriers.set(barriers);
-    }
 }
 
 impl Lab {
@@ -86,7 +55,7 @@ impl Lab {
         profile: &Profile,
         mode: Mode,
         timeline: &Timeline,
-        figures: &Figures,
+        measurements: &Measurements,
     ) -> Check<Self> {
         let history = History::default();
         let tree = |name| Tree::new(folder.join(name), timeline.clone(), history.clone());
@@ -101,7 +70,7 @@ impl Lab {
             timeline: timeline.clone(),
             subject: subject.clone(),
             history: history.clone(),
-            figures: figures.clone(),
+            measurements: measurements.clone(),
             runtime: Rc::new(runtime),
             stopwatch: Rc::new(Stopwatch::new()),
         })
@@ -239,7 +208,8 @@ impl Lab {
             Guard::new(capabilities, self.timeline.clone(), self.history.clone(), self.mode);
         let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
         let tree = self.tree.clone();
-        let meters = Meters { stopwatch: self.stopwatch.clone(), figures: self.figures.clone() };
+        let meters =
+            Meters { stopwatch: self.stopwatch.clone(), measurements: self.measurements.clone() };
         let mut made =
             Watcher::new(backend, runtime, timeline, profile.clone(), tree, guard, meters);
         watches.iter().try_for_each(|watch| made.added(watch))?;
@@ -277,7 +247,7 @@ impl Lab {
 
     /// Notes something that was measured, with its unit, for the score card.
     pub(super) fn measured(&self, name: &str, value: impl Into<String>) {
-        self.figures.0.measured.borrow_mut().push((name.into(), value.into()));
+        self.measurements.note(name, value);
     }
 
     /// How long a call takes by itself.

@@ -169,7 +169,7 @@ impl Mirror {
     fn scan(&mut self, folder: &Path) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if !super::watcher::is_sentinel(&path) {
+            if !super::sentinel::is_sentinel(&path) {
                 self.look_at(&path);
             }
         }

@@ -6,8 +6,8 @@ use std::{cmp::Ordering, env, fs, path::Path};
 use super::{
     case::Listed,
     cases::{self, overflow},
-    process::Verdict,
-    report::Entry,
+    entry::Entry,
+    protocol::Verdict,
     subject::Subject,
 };
 use crate::capability::{Capabilities, Capability};

@@ -13,65 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     alarm::LONGEST,
     case::{Case, Listed},
     environment::{self, Environment},
-    hearing::Barriers,
     profile::Outlook,
+    protocol::{ANSWER, CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, Verdict},
     subject::Subject,
 };
 use crate::capability::Capability;
 
-/// The number of the case that a process is to run.
-pub(super) const CASE: &str = "NOTIFY_BACKEND_COMPLIANCE_CASE";
-/// The type that it is to run it with.
-pub(super) const TYPE: &str = "NOTIFY_BACKEND_COMPLIANCE_TYPE";
-/// What that promises, as it said itself.
-pub(super) const CAPABILITIES: &str = "NOTIFY_BACKEND_COMPLIANCE_CAPABILITIES";
-/// The folder that it may use, and puts its answer into.
-pub(super) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
-/// Set where the cases before have heard nothing of the backend.
-pub(super) const DEAF: &str = "NOTIFY_BACKEND_COMPLIANCE_DEAF";
-/// Whether it is to make a file system of its own for its case.
-pub(super) const OWN_FILE_SYSTEM: &str = "NOTIFY_BACKEND_COMPLIANCE_OWN_FILE_SYSTEM";
 /// In a case's folder, if root has made it for an ordinary user: where there are folders that this one
 /// may move, and in each a folder that belongs to root.
 const FOREIGN: &str = "foreign";
 const FOREIGN_FOLDERS: usize = 4;
 /// In each of these folders, a file of the ordinary user in the folder that belongs to root.
 pub(super) const FOREIGN_FILE: &str = "of-root/file";
-/// The file that the answer is in.
-pub(super) const ANSWER: &str = "outcome.json";
-
-/// How a case ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// What the case checks holds.
-    Passed,
-    /// The case says nothing about this backend or on this machine, for this reason.
-    Ignored(String),
-    /// What the case checks does not hold; the whole explanation.
-    Failed(String),
-}
-
-/// What a process answers.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    pub(super) verdict: Verdict,
-    /// What was measured: a name, and a value with its unit.
-    pub(super) figures: Vec<(String, String)>,
-    /// What was heard of the backend.
-    pub(super) barriers: Barriers,
-}
-
-impl From<Verdict> for Outcome {
-    fn from(verdict: Verdict) -> Self {
-        Self { verdict, figures: Vec::new(), barriers: Barriers::default() }
-    }
-}
 
 /// Runs `listed` in a new process, which is told the `outlook`, and kills that if it takes longer than
 /// `limit`.

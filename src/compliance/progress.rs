@@ -5,8 +5,8 @@ use std::fmt;
 use super::{
     case::{Level, Listed},
     cases,
-    process::Verdict,
-    report::Entry,
+    entry::Entry,
+    protocol::Verdict,
     subject::Subject,
 };
 

@@ -5,7 +5,6 @@ use std::{
     fs, io,
     path::Path,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use serde_json::json;
@@ -13,26 +12,16 @@ use serde_json::json;
 use super::{
     case::{Level, Listed},
     cases::GROUPS,
+    entry::Entry,
     environment,
-    process::Verdict,
     progress::Progress,
+    protocol::Verdict,
     subject::Subject,
 };
 
 /// What came out of the cases that were run.
 #[derive(Debug, Default)]
 pub(super) struct ScoreCard(Mutex<Vec<Entry>>);
-
-/// One case that was run.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) listed: Listed,
-    pub(super) verdict: Verdict,
-    /// The reason why it is known not to pass.
-    pub(super) deviation: Option<String>,
-    pub(super) figures: Vec<(String, String)>,
-    pub(super) took: Duration,
-}
 
 /// What a run says beyond its cases; of a few cases, nothing.
 #[derive(Debug, Default)]

@@ -13,16 +13,19 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{
     case::{Level, Listed},
-    cases, child, environment,
+    cases, child,
+    entry::Entry,
+    environment,
     failure::{Check, Stop},
     hearing::Hearing,
-    lab::{Figures, Lab},
+    lab::Lab,
+    measurements::Measurements,
     mode::Mode,
-    open,
-    process::{self, Outcome, Verdict},
+    open, process,
     profile::Profile,
     progress::Progress,
-    report::{Entry, Remarks, ScoreCard},
+    protocol::{Outcome, Verdict},
+    report::{Remarks, ScoreCard},
     subject::Subject,
     timeline::Timeline,
     turns::Turns,
@@ -349,7 +352,7 @@ impl Suite {
         let folder =
             folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
         let timeline = Timeline::new(folder.path().into());
-        let (mode, figures) = (Mode::Stepped, Figures::default());
+        let (mode, figures) = (Mode::Stepped, Measurements::default());
         let lab = Lab::new(folder.path(), &self.subject, &self.profile, mode, &timeline, &figures)?;
         Ok(lab.make(vec![lab.anything()?]).map(|backend| backend.about()))
     }

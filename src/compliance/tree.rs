@@ -13,9 +13,9 @@ use super::{
     failure::{Check, Stop},
     history::History,
     mode::Mode,
+    pace::Pace,
     platform,
     timeline::Timeline,
-    watcher::Pace,
 };
 
 /// A folder of the case. Every change goes through it, so that failures can tell what was done and

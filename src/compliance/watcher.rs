@@ -8,8 +8,11 @@ use std::{
     path::{Path, PathBuf},
     pin::{Pin, pin},
     rc::Rc,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize, atomic::Ordering},
-    task::{Context, Poll, Wake, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -19,14 +22,17 @@ use super::{
     expect::Expected,
     failure::{Check, Stop, ensure, fail, overdue, violates},
     invariants::{self, Guard},
-    lab::Figures,
+    measurements::Measurements,
     mirror::{Mirror, Reading},
     mode::Mode,
+    pace::Pace,
     profile::Profile,
     promptness::Promptness,
+    sentinel::{self, is_sentinel},
     stopwatch::{Stopwatch, Taken},
     timeline::Timeline,
     tree::Tree,
+    wake_flag::WakeFlag,
 };
 use crate::{
     backend::{Backend, StreamItem, Watch},
@@ -82,7 +88,7 @@ pub(super) struct Watcher {
 #[derive(Debug)]
 pub(super) struct Meters {
     pub(super) stopwatch: Rc<Stopwatch>,
-    pub(super) figures: Figures,
+    pub(super) measurements: Measurements,
 }
 
 /// An event, and whether a check has asked for it.
@@ -105,7 +111,6 @@ enum Anchor {
 const GRACE: Duration = Duration::from_millis(250);
 /// The same where barriers take long because the machine is busy: how many times as long.
 const GRACE_BARRIERS: u32 = 20;
-const SENTINEL: &str = "suite-sentinel-";
 
 impl Watcher {
     pub(super) fn new(
@@ -276,7 +281,7 @@ impl Watcher {
             return self.barrier(folder);
         }
         if !all.is_empty() {
-            self.meters.figures.count_barrier(heard);
+            self.meters.measurements.count_barrier(heard);
         }
         if waited.is_empty() {
             self.timeline.note("settled", "everything before this has been reported");
@@ -303,7 +308,7 @@ impl Watcher {
                 Anchor::File(..) => None,
             });
             for folder in folder.into_iter().chain(anchors) {
-                let path = folder.join(format!("{SENTINEL}{number}"));
+                let path = folder.join(sentinel::name(number));
                 if !touched.contains(&path) {
                     fs::File::create_new(&path)?;
                     touched.push(path);
@@ -613,12 +618,12 @@ impl Watcher {
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
                 // Also when the changes panic, or nobody would know that there are no more.
-                let _done = Done(&pace);
+                let _done = pace.ending();
                 changes(&tree)
             });
             self.meters.stopwatch.look_for_threads();
             let driven = self.drive(&pace);
-            pace.set(Changes::Done);
+            pace.end();
             let panicked = |_| Err(Stop::Broken("the thread that makes changes panicked".into()));
             driven.and(worker.join().unwrap_or_else(panicked))
         })?;
@@ -633,13 +638,13 @@ impl Watcher {
             self.pace = None;
             if !paused? {
                 // Nothing is left to be read.
-                pace.wait_until(|changes| changes != Changes::Going);
+                pace.wait_while_going();
             }
             if pace.is_done() {
                 return Ok(());
             }
             self.settle()?;
-            pace.set(Changes::Going);
+            pace.go_on();
         }
     }
 
@@ -900,128 +905,7 @@ impl Drop for Watcher {
     }
 }
 
-pub(super) fn is_sentinel(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(SENTINEL.as_bytes()))
-}
-
 fn tells(expected: &Expected, event: &Event, profile: &Profile) -> bool {
     // By spelling: as paths, `a//b` and `a/b` are equal.
     expected.path.as_os_str() == event.path.as_os_str() && expected.is_told_by(event, profile)
-}
-
-/// A waker that counts.
-#[derive(Debug, Default)]
-pub(super) struct WakeFlag {
-    count: AtomicUsize,
-    waiting: Mutex<Option<Waker>>,
-}
-
-impl WakeFlag {
-    pub(super) fn new() -> (Arc<Self>, Waker) {
-        let flag = Arc::new(Self::default());
-        let waker = Waker::from(flag.clone());
-        (flag, waker)
-    }
-
-    /// How often it was woken.
-    pub(super) fn count(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
-    }
-
-    /// Notes a wake-up.
-    pub(super) fn note(&self) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        if let Some(waker) = lock(&self.waiting).take() {
-            waker.wake();
-        }
-    }
-
-    /// Is ready once it was woken.
-    pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
-        *lock(&self.waiting) = Some(cx.waker().clone());
-        if self.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Wake for WakeFlag {
-    fn wake(self: Arc<Self>) {
-        self.note();
-    }
-}
-
-/// Lets the thread that makes changes and the one that reads wait for each other.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pace(Arc<(Mutex<Turn>, Condvar)>);
-
-#[derive(Debug, Default)]
-struct Turn {
-    changes: Changes,
-    /// The reader, which is to be woken when that changes.
-    reader: Option<Waker>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Changes {
-    /// The thread makes changes.
-    #[default]
-    Going,
-    /// The thread waits until what it did has been read.
-    Waiting,
-    /// There are no more changes, and nobody waits for anybody.
-    Done,
-}
-
-impl Pace {
-    /// A change was made: waits until it has been read.
-    pub(super) fn changed(&self) {
-        if !self.is_done() {
-            self.set(Changes::Waiting);
-            self.wait_until(|changes| changes != Changes::Waiting);
-        }
-    }
-
-    fn is_going(&self) -> bool {
-        self.turn().changes == Changes::Going
-    }
-
-    fn is_done(&self) -> bool {
-        self.turn().changes == Changes::Done
-    }
-
-    fn set(&self, changes: Changes) {
-        let mut turn = self.turn();
-        turn.changes = changes;
-        let reader = turn.reader.take();
-        drop(turn);
-        self.0.1.notify_all();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
-    fn wait_until(&self, holds: impl Fn(Changes) -> bool) {
-        let waiting = self.0.1.wait_while(self.turn(), |turn| !holds(turn.changes));
-        drop(waiting.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn wake_reader(&self, reader: &Waker) {
-        self.turn().reader = Some(reader.clone());
-    }
-
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        lock(&self.0.0)
-    }
-}
-
-/// Says at its end that there are no more changes.
-struct Done<'a>(&'a Pace);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.set(Changes::Done);
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

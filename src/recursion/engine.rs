@@ -15,9 +15,9 @@ use std::{
 };
 
 use super::{
-    Options,
     files::Files,
     look::{Look, Walk},
+    options::Options,
     seam::{FolderEvent, Via, World},
     spelling,
     tree::{Node, WatchTree},

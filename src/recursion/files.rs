@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    Options,
     engine::{Engine, Said},
+    options::Options,
     seam::{EntryType, World},
 };
 use crate::event::{Event, EventKind, ModifyKind, RemoveKind, Tracker};

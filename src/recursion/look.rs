@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    Options,
     disk::has_vanished,
     engine::{Branch, Engine, Name, Said, TO},
+    options::Options,
     seam::{EntryType, Via, World},
     tree::Node,
 };

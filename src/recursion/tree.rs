@@ -16,7 +16,7 @@ use std::{
 use hashbrown::{HashMap, HashTable, hash_table::Entry};
 
 use super::seam::Via;
-use names::{Name, Names};
+use names::{Name, Names, reserve};
 
 /// A folder in a [`WatchTree`]. Once that is removed, it stands for nothing: to whatever is asked
 /// of it then, the answer is none, and what is done to it does nothing.
@@ -461,11 +461,4 @@ impl<I: Copy + Eq + Hash + Debug> Default for WatchTree<I> {
 /// as `dir/`.
 fn needs_separator(part: &[u8]) -> bool {
     !part.is_empty() && !part.ends_with(b"/")
-}
-
-/// Makes room for `more`, and for an eighth of what is there, where doubling would waste half.
-fn reserve<T>(vec: &mut Vec<T>, more: usize) {
-    if vec.capacity() - vec.len() < more {
-        vec.reserve_exact(more.max(vec.len() / 8));
-    }
 }

@@ -12,7 +12,7 @@ use cargo_generate::{AppConfig, app_config_path};
 use serde::Deserialize;
 use toml::Value;
 
-use crate::{questions::Questions, template::utf8};
+use crate::{files::utf8, questions::Questions};
 
 /// Not asked for: where the library's checkout is.
 const NOTIFY_BACKEND: &str = "notify_backend_path";

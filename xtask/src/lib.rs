@@ -2,6 +2,7 @@
 
 mod answers;
 mod environment;
+mod files;
 mod git;
 mod interruption;
 mod line_ends;

@@ -66,7 +66,9 @@ impl New {
         let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal() && !self.silent;
         interruption::handle(is_asked)?;
         if is_asked {
-            questions.ask(&mut answers)?;
+            for (key, answer) in questions.ask(|key| answers.has(key))? {
+                answers.add(key, &answer, Origin::Asked);
+            }
         }
         interruption::uninterrupted(
             || {

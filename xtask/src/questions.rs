@@ -10,10 +10,7 @@ use dialoguer::{Confirm, Input, Select, theme::ColorfulTheme};
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::{
-    answers::{Answers, Origin},
-    interruption,
-};
+use crate::interruption;
 
 #[derive(Deserialize)]
 pub(crate) struct Questions {
@@ -61,15 +58,13 @@ impl Questions {
         Ok(Some(format!("the template does not ask for it, but for {}", keys.join(", "))))
     }
 
-    /// Asks what is not answered yet.
-    pub(crate) fn ask(&self, answers: &mut Answers) -> Result<()> {
-        for key in self.placeholders.keys() {
-            if answers.has(key) {
-                continue;
-            }
+    /// Asks what is not answered yet; returns the answers with their keys.
+    pub(crate) fn ask(&self, is_answered: impl Fn(&str) -> bool) -> Result<Vec<(&str, String)>> {
+        let mut answers = vec![];
+        for key in self.placeholders.keys().filter(|key| !is_answered(key)) {
             let Some(question) = self.get(key)? else { continue };
             match question.ask() {
-                Ok(answer) => answers.add(key, &answer, Origin::Asked),
+                Ok(answer) => answers.push((key.as_str(), answer)),
                 // The signal that Ctrl-C is comes as well.
                 Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => {
                     interruption::wait()
@@ -79,7 +74,7 @@ impl Questions {
                 }
             }
         }
-        Ok(())
+        Ok(answers)
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::files::read;
+
 /// Every capability in the order of its declaration, and what a README says of it.
 const CAPABILITIES: [(&str, &str); 10] = [
     ("EmitOnAccess", "reports when a file is opened, read or closed, where a watch asks"),
@@ -163,11 +165,6 @@ impl About {
         }
         Ok(rows)
     }
-}
-
-/// Returns the text of a file.
-pub(crate) fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Returns what is between `start` and the next `end`, for the first time.

@@ -13,10 +13,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{
-    start::{Start, read},
-    template::repository,
-};
+use crate::{files::read, start::Start, template::repository};
 
 /// Write what follows from other places.
 ///

@@ -10,17 +10,13 @@ use cargo_generate::{GenerateArgs, TemplatePath};
 use tempfile::{TempDir, tempdir};
 use walkdir::WalkDir;
 
-use crate::answers::Answers;
+use crate::{answers::Answers, files::utf8};
 
 /// The checkout that cargo runs this program for; that in which it was built, if somebody else does.
 pub(crate) fn repository() -> Result<PathBuf> {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let repository = Path::new(&xtask).parent().context("the xtask folder has no parent")?;
     Ok(repository.into())
-}
-
-pub(crate) fn utf8(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))
 }
 
 /// Makes the crate `name` in the folder `parent`, from the template of a checkout. Where it fails,

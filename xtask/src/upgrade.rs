@@ -108,7 +108,9 @@ impl Upgrade {
         let is_asked = io::stdin().is_terminal() && io::stderr().is_terminal();
         interruption::handle(is_asked)?;
         if is_asked {
-            questions.ask(&mut answers)?;
+            for (key, answer) in questions.ask(|key| answers.has(key))? {
+                answers.add(key, &answer, Origin::Asked);
+            }
         }
 
         let name = &manifest.package.name;

@@ -236,7 +236,7 @@ const ALL_REMOVED: Case = Case {
         lab.tree.create("unwatched")?;
         watcher.drain()?;
         watcher.is_pending()?;
-        let (flag, waker) = crate::compliance::watcher::WakeFlag::new();
+        let (flag, waker) = crate::compliance::wake_flag::WakeFlag::new();
         _ = watcher.poll_once(&waker)?;
         watcher.wait_for_wake(&flag, Duration::from_millis(20));
         add(&mut watcher, lab.flat())?;

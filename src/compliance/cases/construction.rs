@@ -19,7 +19,8 @@ use crate::{
         failure::{Check, Stop, ensure, fail},
         lab::Lab,
         platform,
-        watcher::{WakeFlag, Watcher},
+        wake_flag::WakeFlag,
+        watcher::Watcher,
     },
     error::{BackendError, StreamError},
 };

@@ -8,7 +8,7 @@ use crate::{
         environment::Environment,
         failure::{Stop, ensure, fail},
         holdings::Holdings,
-        watcher::WakeFlag,
+        wake_flag::WakeFlag,
     },
 };
 

@@ -28,7 +28,8 @@ use crate::{
         lab::Lab,
         mode::Mode,
         tree::Tree,
-        watcher::{WakeFlag, Watcher},
+        wake_flag::WakeFlag,
+        watcher::Watcher,
     },
     error::BackendError,
 };

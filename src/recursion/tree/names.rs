@@ -1,7 +1,5 @@
 //! The names of all folders of a tree: [`Names`].
 
-use super::reserve;
-
 /// The names of all nodes, one behind the other.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -53,5 +51,12 @@ impl Names {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes.capacity()
+    }
+}
+
+/// Makes room for `more`, and for an eighth of what is there, where doubling would waste half.
+pub(super) fn reserve<T>(vec: &mut Vec<T>, more: usize) {
+    if vec.capacity() - vec.len() < more {
+        vec.reserve_exact(more.max(vec.len() / 8));
     }
 }

@@ -3,10 +3,11 @@
 //! It needs nothing of the system but the reading of folders, and so works wherever there is a file
 //! system, also on network mounts, where kernels report nothing of what others change.
 //!
-//! This file is the backend's outside. `scanner.rs` has the thread that looks, `root.rs` what is
-//! compared at a look, `roots.rs` and `listings.rs` what several roots have in common, `changes.rs` how
-//! all that is told. `folder.rs` and `state.rs` are what is remembered, `obstacle.rs` is about looks that fail,
-//! `platform.rs` is what systems differ in, and `settings.rs` what can be chosen.
+//! This file is the backend's outside. `scanner.rs` has the thread that looks, `look.rs` what is compared
+//! at a look, `root.rs` what is kept from one to the next, `roots.rs` and `listings.rs` what several roots
+//! have in common, `changes.rs` how all that is told. `folder.rs` and `state.rs` are what is remembered,
+//! `obstacle.rs` is about looks that fail, `platform.rs` is what systems differ in, and `settings.rs` what
+//! can be chosen.
 //!
 //! # What it does at the edges
 //!
@@ -49,6 +50,7 @@
 mod changes;
 mod folder;
 mod listings;
+mod look;
 mod obstacle;
 mod platform;
 mod root;

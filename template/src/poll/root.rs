@@ -1,25 +1,18 @@
-//! A watched path: [`Root`], and what is compared at each look at it.
+//! A watched path: [`Root`], and what it was like at the last look.
 
 use std::{
     collections::HashMap,
-    fs, io, mem,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
 };
 
 use notify_backend::prelude::*;
 
-use crate::{
-    changes::{Changes, Place},
-    folder::{Compared, Folder, Listed},
-    listings::{Found, Listings},
-    obstacle::{self, Obstacle},
-    state::{Kind, State},
-};
+use crate::{folder::Folder, obstacle::Obstacle, state::State};
 
 /// A watched path, and what it was like at the last look.
 #[derive(Debug)]
@@ -29,24 +22,25 @@ pub(crate) struct Root {
     /// The same, but absolute: holds also after the process has changed its current folder.
     pub(crate) location: PathBuf,
     recursive: AtomicBool,
-    follow_links: AtomicBool,
+    pub(crate) follow_links: AtomicBool,
     /// Set when it is not watched any more: a look ends early, and what it found is not reported.
-    stopped: AtomicBool,
+    pub(crate) stopped: AtomicBool,
     tree: Mutex<Tree>,
 }
 
+/// What a look leaves to the next one.
 #[derive(Debug, Default)]
-struct Tree {
+pub(crate) struct Tree {
     /// Whether there was a look already.
-    is_known: bool,
+    pub(crate) is_known: bool,
     /// What the root itself is; none if there is nothing.
-    state: Option<State>,
+    pub(crate) state: Option<State>,
     /// The number of the file system that the root is on, or was.
-    device: Option<u64>,
+    pub(crate) device: Option<u64>,
     /// What kept the last look from the root itself.
-    obstacle: Obstacle,
+    pub(crate) obstacle: Obstacle,
     /// What is listed, by path below the root.
-    folders: HashMap<PathBuf, Folder>,
+    pub(crate) folders: HashMap<PathBuf, Folder>,
 }
 
 impl Root {
@@ -110,97 +104,7 @@ impl Root {
         if below.as_os_str().is_empty() { self.path.clone() } else { self.path.join(below) }
     }
 
-    /// Looks at everything, and adds what differs from the last look to `changes`. What was never
-    /// looked at before differs in nothing. `listings` has what other roots have found at this look.
-    pub(crate) fn look(
-        self: &Arc<Self>,
-        compare_contents: bool,
-        listings: &mut Listings,
-        changes: &mut Changes,
-    ) {
-        let tree = &mut *self.lock();
-        let follow_links = self.follow_links.load(Ordering::Relaxed);
-        let state = match self.state(follow_links, compare_contents, listings, tree, changes) {
-            Ok(state) => state,
-            Err(error) => {
-                if tree.obstacle.is_to_be_told(&error) {
-                    changes.failed(self, Path::new(""), error);
-                }
-                return;
-            }
-        };
-        tree.obstacle = Obstacle::default();
-        let device = state.and_then(|state| state.device());
-        let is_mount = device.is_some_and(|device| tree.device.replace(device) != Some(device));
-        let was_known = mem::replace(&mut tree.is_known, true);
-        let old = mem::replace(&mut tree.state, state);
-        let folders = mem::take(&mut tree.folders);
-        let mut look = Look {
-            root: self,
-            compare_contents,
-            recursive: self.is_recursive(),
-            follow_links,
-            new: HashMap::with_capacity(folders.len()),
-            old: folders,
-            open: Vec::new(),
-            followed: Vec::new(),
-            listings,
-            changes,
-        };
-        let below = PathBuf::new;
-        let told = if !was_known {
-            Told::Nothing
-        } else if is_mount {
-            // Another file system is mounted here, or not any more.
-            look.compare(below(), old, None);
-            look.compare(below(), None, state)
-        } else if old == state {
-            Told::Nothing
-        } else {
-            look.compare(below(), old, state)
-        };
-        if state.is_some_and(|state| state.kind == Kind::Folder) {
-            look.open.push((below(), told));
-        }
-        while let Some((folder, told)) = look.open.pop()
-            && !self.is_stopped()
-        {
-            look.list(folder, told);
-        }
-        look.report_what_is_left();
-        tree.folders = look.new;
-    }
-
-    /// What the root itself is now; none if there is nothing.
-    fn state(
-        self: &Arc<Self>,
-        follow_links: bool,
-        compare_contents: bool,
-        listings: &Listings,
-        tree: &Tree,
-        changes: &mut Changes,
-    ) -> io::Result<Option<State>> {
-        match listings.find(&self.location) {
-            Found::Absent => return Ok(None),
-            Found::There(state) if state.is_of_path(follow_links) => return Ok(Some(state)),
-            Found::There(_) | Found::NotListed => {}
-        }
-        let start = SystemTime::now();
-        let mut state = match look_at(&self.location, follow_links) {
-            Ok(metadata) => State::of(&metadata, start),
-            Err(error) if obstacle::is_absence(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if compare_contents
-            && let Err(error) = state.read_content(&self.location, &self.stopped)
-            && state.is_less_known_than(tree.state.as_ref())
-        {
-            changes.failed(self, Path::new(""), error);
-        }
-        Ok(Some(state))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tree> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Tree> {
         // A look that panicked leaves a tree of which less is known, and nothing worse.
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,170 +113,4 @@ impl Root {
 /// What is at a path, or what it leads to if links are followed.
 pub(crate) fn look_at(path: &Path, follow_links: bool) -> io::Result<fs::Metadata> {
     if follow_links { fs::metadata(path) } else { fs::symlink_metadata(path) }
-}
-
-/// One look at a root.
-struct Look<'a> {
-    root: &'a Arc<Root>,
-    compare_contents: bool,
-    recursive: bool,
-    follow_links: bool,
-    /// What is left of the last look.
-    old: HashMap<PathBuf, Folder>,
-    /// What is known now.
-    new: HashMap<PathBuf, Folder>,
-    /// Folders to be listed, each with what is reported of it. Not a recursion: a tree may be deeper
-    /// than the stack.
-    open: Vec<(PathBuf, Told)>,
-    /// Where the links lead that were followed.
-    followed: Vec<PathBuf>,
-    listings: &'a mut Listings,
-    changes: &'a mut Changes,
-}
-
-/// What this look reports of a folder to its consumer. Each includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
-    /// No more than what became of single entries.
-    Nothing,
-    /// Something that makes the reader look at all that is in it.
-    Something,
-    /// That it is newly there, with all that is in it.
-    Creation,
-}
-
-impl Look<'_> {
-    /// Lists a folder and compares it with what was there.
-    fn list(&mut self, below: PathBuf, told: Told) {
-        let (below, known) = match self.old.remove_entry(&below) {
-            Some((below, known)) => (below, Some(known)),
-            None => (below, None),
-        };
-        // Where nothing was known, as at the first look, nothing has changed.
-        let is_known = told == Told::Creation || known.is_some();
-        let mut before = known.unwrap_or_default();
-        if told == Told::Creation {
-            // Those of another folder, which was here.
-            self.report_gone(&below, &before);
-            before = Folder::default();
-        }
-        before.is_fresh = told > Told::Nothing;
-        let location = self.root.location.join(&below);
-        let stop = &self.root.stopped;
-        let Listed { mut folder, errors } =
-            match self.listings.list(&location, &before, self.compare_contents, stop) {
-                Ok(listed) => listed,
-                Err(error) => return self.keep(below, before, error),
-            };
-        for (name, error) in errors {
-            let new = folder.find(&name);
-            if new.is_some_and(|new| new.is_less_known_than(before.find(&name).as_ref())) {
-                self.changes.failed(self.root, &below.join(name), error);
-            }
-        }
-        for Compared { name, old, new } in before.compare(&folder) {
-            let has_changed = is_known && old != new;
-            let told_of_it =
-                if has_changed { self.compare(below.join(&name), old, new) } else { Told::Nothing };
-            if self.recursive
-                && let Some(new) = new
-                && self.is_to_open(new, || below.join(&name))
-            {
-                // A consumer that lists a folder lists the folders in it too.
-                self.open.push((below.join(&name), told_of_it.max(told.min(Told::Something))));
-            }
-        }
-        folder.is_fresh = before.is_fresh;
-        self.new.insert(below, folder);
-    }
-
-    /// Adds what became of one path to the changes. Returns what is reported of it if it is a folder.
-    fn compare(&mut self, below: PathBuf, old: Option<State>, new: Option<State>) -> Told {
-        let place = |below, state| Place::new(self.root, below, state);
-        match (old, new) {
-            (Some(old), Some(new)) if old.kind == new.kind && !new.is_another_folder_than(&old) => {
-                let is_fresh = |folder: &Folder| folder.is_fresh;
-                let is_fresh =
-                    old.kind == Kind::Folder && self.old.get(&below).is_some_and(is_fresh);
-                if is_fresh {
-                    // What was in it only for a while may have been seen there by the reader.
-                    self.changes.happened(self.root, &below);
-                }
-                let identities = old.identity().zip(new.identity());
-                let is_replaced = identities.is_some_and(|(old, new)| old != new);
-                if is_replaced {
-                    self.changes.replaced(place(below.clone(), old), place(below, new));
-                } else {
-                    for kind in old.changes(&new, false) {
-                        self.changes.modified(self.root, &below, kind);
-                    }
-                }
-                if is_fresh || is_replaced { Told::Something } else { Told::Nothing }
-            }
-            (old, new) => {
-                if let Some(old) = old {
-                    self.changes.gone(place(below.clone(), old));
-                }
-                if let Some(new) = new {
-                    self.changes.came(place(below, new));
-                }
-                Told::Creation
-            }
-        }
-    }
-
-    /// Whether an entry is a folder, or a link to be followed to a folder which the tree does not hold
-    /// already.
-    fn is_to_open(&mut self, entry: State, below: impl Fn() -> PathBuf) -> bool {
-        if entry.kind != Kind::Other || !self.follow_links {
-            return entry.kind == Kind::Folder;
-        }
-        let location = self.root.location.join(below());
-        if !location.is_dir() {
-            return false;
-        }
-        let (Ok(target), Ok(root)) = (location.canonicalize(), self.root.location.canonicalize())
-        else {
-            return false;
-        };
-        let is_held = target.starts_with(root)
-            || self.followed.iter().any(|followed| target.starts_with(followed));
-        if !is_held {
-            self.followed.push(target);
-        }
-        !is_held
-    }
-
-    /// Keeps what is known of a folder that cannot be listed now, and of what lies below it.
-    fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
-        // If it is gone meanwhile, the next look at the folder above it tells.
-        if folder.obstacle.is_to_be_told(&error) {
-            self.changes.failed(self.root, &below, error);
-        }
-        let is_fresh = folder.is_fresh;
-        let mut kept = vec![(below, folder)];
-        while let Some((below, mut folder)) = kept.pop() {
-            folder.is_fresh = is_fresh;
-            for (name, _) in folder.entries() {
-                kept.extend(self.old.remove_entry(&below.join(name)));
-            }
-            self.new.insert(below, folder);
-        }
-    }
-
-    /// What no folder was found for any more is gone with it; below a root that is not watched
-    /// recursively any more, it is forgotten.
-    fn report_what_is_left(&mut self) {
-        for (folder, known) in mem::take(&mut self.old) {
-            if self.recursive || folder.as_os_str().is_empty() {
-                self.report_gone(&folder, &known);
-            }
-        }
-    }
-
-    fn report_gone(&mut self, folder: &Path, known: &Folder) {
-        for (name, state) in known.entries() {
-            self.changes.gone(Place::new(self.root, folder.join(name), state));
-        }
-    }
 }

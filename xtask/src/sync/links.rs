@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use regex::Regex;
 use walkdir::WalkDir;
 
-use crate::start::read;
+use crate::files::read;
 
 const GUIDE: &str = "src/guide";
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 use anyhow::{Context, Result};
 use toml::{Table, Value};
 
-use crate::start::{Needs, Start, read};
+use crate::{
+    files::read,
+    start::{Needs, Start},
+};
 
 /// The library, which each place names in its own way.
 const LIBRARY: &str = "notify-backend";

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use anyhow::{Context, Result, bail};
 use toml::Table;
 
-use crate::start::{Start, read};
+use crate::{files::read, start::Start};
 
 /// Stands above what is written, up to the next empty line.
 const MARK: &str = "Written by `cargo xtask sync`.";

@@ -1,0 +1,65 @@
+//! The trait that programs written for notify use.
+
+use std::{path::Path, sync::Arc};
+
+use notify::{Config, EventHandler, RecursiveMode, Watcher, WatcherKind};
+
+#[cfg(not(feature = "notify-9"))]
+use super::paths::Paths;
+use super::{NotifyWatcher, absolute, shared::Shared, thread};
+use crate::{backend::Backend, capability::Capability, settings::Hints};
+
+impl<B: Backend> Watcher for NotifyWatcher<B> {
+    fn new<F: EventHandler>(event_handler: F, config: Config) -> notify::Result<Self> {
+        let follow_links =
+            config.follow_symlinks() && B::capabilities().contains(Capability::FollowSymlinks);
+        let shared = Arc::new(Shared::new());
+        let runtime = thread::start(shared.clone(), event_handler)?;
+        Ok(Self { shared, runtime, follow_links, hints: hints(&config) })
+    }
+
+    fn watch(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
+        self.add(vec![self.wish(path, recursive_mode)?])?;
+        self.shared.wake();
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> notify::Result<()> {
+        self.remove(&absolute(path)?)
+    }
+
+    /// Adds paths all at once, and all or none of them, when they are committed; what is dropped before is
+    /// not added. Removes paths at once.
+    // Of notify 8.
+    #[cfg(not(feature = "notify-9"))]
+    fn paths_mut<'me>(&'me mut self) -> Box<dyn notify::PathsMut + 'me> {
+        Box::new(Paths::of(self))
+    }
+
+    fn configure(&mut self, _option: Config) -> notify::Result<bool> {
+        Ok(false)
+    }
+
+    /// The kind of the facility that the backend's name names. Notify has no kind for others: these
+    /// are told as [`WatcherKind::NullWatcher`].
+    fn kind() -> WatcherKind {
+        match B::name().rsplit('/').next() {
+            Some("inotify") => WatcherKind::Inotify,
+            Some("fsevents" | "fsevent") => WatcherKind::Fsevent,
+            Some("kqueue") => WatcherKind::Kqueue,
+            Some("poll") => WatcherKind::PollWatcher,
+            Some("windows") => WatcherKind::ReadDirectoryChangesWatcher,
+            _ => WatcherKind::NullWatcher,
+        }
+    }
+}
+
+/// What the configuration wishes for.
+fn hints(config: &Config) -> Hints {
+    let interval = config.poll_interval();
+    // What nobody has set is for the backend to choose.
+    let interval = interval.filter(|_| interval != Config::default().poll_interval());
+    let mut hints = Hints::default().with_compare_contents(config.compare_contents());
+    hints.poll_interval = interval;
+    hints
+}

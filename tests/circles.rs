@@ -1,0 +1,249 @@
+//! Modules use each other in one direction: in the library, `xtask` and the starting points, no two are
+//! needed to understand each other.
+//!
+//! What a module takes from another is read from its text: `use`, and paths that begin with `crate`,
+//! `super`, `self` or one of its own modules. A `pub use` is a door and no use.
+#![allow(clippy::unwrap_used, reason = "what cannot be read has to fail")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A path in the code, such as `crate::event::Event`, without `crate`.
+type Names = Vec<String>;
+
+/// A crate's modules by their paths; that of the crate itself is empty.
+type Modules = BTreeMap<Names, Module>;
+
+struct Module {
+    file: PathBuf,
+    /// The paths that it names, from the crate's root on.
+    used: BTreeSet<Names>,
+    /// What it hands on, by the name it has here.
+    doors: BTreeMap<String, Names>,
+    /// What it hands on whole.
+    globs: Vec<Names>,
+}
+
+#[test]
+fn no_module_needs_one_that_needs_it() {
+    // One type, `Engine`, whose rules are in three files.
+    let one_type =
+        ["engine", "files", "look"].map(|file| vec!["recursion".to_owned(), file.into()]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let starts = fs::read_dir(root.join("template/src")).unwrap();
+    let starts = starts.map(|start| start.unwrap().path().join("lib.rs"));
+    let crates =
+        ["src/lib.rs", "xtask/src/lib.rs"].map(|main| root.join(main)).into_iter().chain(starts);
+    let mut circles = String::new();
+    for main in crates {
+        assert!(main.is_file(), "{}", main.display());
+        let modules = modules(&main);
+        for circle in self::circles(&modules) {
+            if circle.iter().all(|(from, to, _)| one_type.contains(from) && one_type.contains(to)) {
+                continue;
+            }
+            circles += "\n";
+            for (from, to, name) in circle {
+                let [from, to] =
+                    [from, to].map(|it| modules[it].file.strip_prefix(root).unwrap().display());
+                _ = write!(circles, "\n{from} takes {name} from {to}");
+            }
+        }
+    }
+    assert!(circles.is_empty(), "modules that need each other:{circles}");
+}
+
+fn modules(main: &Path) -> Modules {
+    let mut modules = Modules::new();
+    read_module(main.to_owned(), main.parent().unwrap(), vec![], &mut modules);
+    modules
+}
+
+/// Reads a module and those that it declares, which are in `folder`.
+fn read_module(file: PathBuf, folder: &Path, path: Names, modules: &mut Modules) {
+    let text = code(&fs::read_to_string(&file).unwrap());
+    let declared = text.lines().filter_map(|line| {
+        let line = line.trim().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+        line.trim_start_matches("pub(super) ").strip_prefix("mod ")?.strip_suffix(';')
+    });
+    let declared: Vec<_> = declared.map(String::from).collect();
+    for name in declared.iter().filter(|name| *name != "tests" && *name != "model") {
+        let child = folder.join(format!("{name}.rs"));
+        if child.exists() {
+            let path = below(&path, name);
+            read_module(child, &folder.join(name), path, modules);
+        }
+    }
+    let mut module = Module { file, used: BTreeSet::new(), doors: BTreeMap::new(), globs: vec![] };
+    let absolute = |names: &[String]| absolute(names, &path, &declared);
+    let mut rest = String::new();
+    for statement in text.split_inclusive(';') {
+        // A `use` begins a line.
+        let start = ["use ", "pub use ", "pub(crate) use ", "pub(super) use "].iter();
+        let start = start.filter_map(|start| {
+            let found = statement.rfind(&format!("\n{start}"));
+            found.or(statement.starts_with(start).then_some(0)).map(|at| (at, start))
+        });
+        let Some((at, start)) = start.max() else {
+            rest += statement;
+            continue;
+        };
+        rest += &statement[..at];
+        let tree = statement[at..].trim_start().strip_prefix(start).unwrap();
+        let mut leaves = vec![];
+        expand(tree.trim_end_matches(';'), &[], &mut leaves);
+        for (names, known_as) in leaves {
+            let Some(names) = absolute(&names) else { continue };
+            match (*start, &*known_as) {
+                ("use ", _) => _ = module.used.insert(names),
+                (_, "*") => module.globs.push(names),
+                _ => _ = module.doors.insert(known_as, names),
+            }
+        }
+    }
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    for (at, _) in rest.match_indices("::") {
+        let start =
+            rest[..at].rfind(|c| !is_name(c) && c != ':' && c != '$').map_or(0, |it| it + 1);
+        let end = rest[at..].find(|c| !is_name(c) && c != ':').map_or(rest.len(), |it| at + it);
+        let names: Names = rest[start..end].split("::").map(String::from).collect();
+        module.used.extend(absolute(&names));
+    }
+    modules.insert(path, module);
+}
+
+/// The text without comments, without what is between quotes, and without what an inner module takes from
+/// the one around it.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap());
+    let lines =
+        lines.filter(|line| !line.trim_start().starts_with("use super") || line.starts_with("use"));
+    lines.flat_map(|line| line.split('"').step_by(2).chain(["\n"])).collect()
+}
+
+/// Adds the paths of a tree such as `a::{b, c as d}`, each with the name that its end has here.
+fn expand(tree: &str, before: &[String], leaves: &mut Vec<(Names, String)>) {
+    let tree = tree.trim();
+    let (head, branches) = match tree.split_once('{') {
+        Some((head, rest)) => (head, rest.trim_end().strip_suffix('}')),
+        None => (tree, None),
+    };
+    let (head, known_as) = head.split_once(" as ").unwrap_or((head, ""));
+    let head = head.split("::").map(str::trim).filter(|name| !name.is_empty() && *name != "*");
+    let names: Names = before.iter().cloned().chain(head.map(String::from)).collect();
+    let Some(branches) = branches else {
+        let names: Names = match names.split_last() {
+            Some((last, names)) if last == "self" => names.to_vec(),
+            _ => names,
+        };
+        let last = if tree.ends_with('*') { "*" } else { names.last().map_or("", |name| name) };
+        let known_as = if known_as.is_empty() { last.to_owned() } else { known_as.trim().into() };
+        leaves.push((names, known_as));
+        return;
+    };
+    let (mut depth, mut start) = (0, 0);
+    for (at, c) in branches.char_indices().chain([(branches.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                if !branches[start..at].trim().is_empty() {
+                    expand(&branches[start..at], &names, leaves);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The path of what a module has under this name.
+fn below(module: &[String], name: &str) -> Names {
+    module.iter().cloned().chain([name.into()]).collect()
+}
+
+/// The path from the crate's root on; `None` for what is another crate's.
+fn absolute(names: &[String], module: &[String], declared: &[String]) -> Option<Names> {
+    let (first, rest) = names.split_first()?;
+    match first.as_str() {
+        "crate" => Some(rest.to_vec()),
+        "self" => Some([module, rest].concat()),
+        "super" => {
+            let parent = module.split_last()?.1;
+            let nested = ["self".to_owned()];
+            let rest = [&nested[..], rest].concat();
+            match rest.get(1).map(String::as_str) {
+                Some("super") => absolute(&rest[1..], parent, &[]),
+                _ => Some([parent, &rest[1..]].concat()),
+            }
+        }
+        name if declared.iter().any(|it| it == name) => Some([module, names].concat()),
+        _ => None,
+    }
+}
+
+/// The module in which what a path names is defined, behind all doors.
+fn home(names: &[String], modules: &Modules, doors: usize) -> Option<Names> {
+    let mut module: Names = vec![];
+    for (place, name) in names.iter().enumerate() {
+        let inner = below(&module, name);
+        if modules.contains_key(&inner) {
+            module = inner;
+            continue;
+        }
+        let rest = &names[place + 1..];
+        if let Some(door) = modules[&module].doors.get(name) {
+            return if doors == 0 {
+                None
+            } else {
+                home(&[door, rest].concat(), modules, doors - 1)
+            };
+        }
+        for glob in &modules[&module].globs {
+            let inside = home(&below(glob, name), modules, doors.checked_sub(1)?)?;
+            if fs::read_to_string(&modules[&inside].file).unwrap().contains(&format!(" {name}")) {
+                return Some(inside);
+            }
+        }
+        break;
+    }
+    Some(module)
+}
+
+/// The uses that make each circle, as what takes it, from what, and its name.
+fn circles(modules: &Modules) -> Vec<Vec<(&Names, &Names, String)>> {
+    let mut uses = BTreeMap::<&Names, BTreeMap<&Names, String>>::new();
+    for (path, module) in modules {
+        for names in &module.used {
+            let Some(home) = home(names, modules, 8) else { continue };
+            let (home, _) = modules.get_key_value(&home).unwrap();
+            if home != path {
+                let name = names.last().cloned().unwrap_or_default();
+                uses.entry(path).or_default().insert(home, name);
+            }
+        }
+    }
+    let reached = |from| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(module) = next.pop() {
+            let new = uses.get(module).into_iter().flat_map(|uses| uses.keys().copied());
+            next.extend(new.filter(|module| seen.insert(*module)));
+        }
+        seen
+    };
+    let reached: BTreeMap<_, _> = modules.keys().map(|module| (module, reached(module))).collect();
+    let mut circles = BTreeMap::<BTreeSet<_>, Vec<_>>::new();
+    for (from, uses) in &uses {
+        for (to, name) in uses {
+            if reached[to].contains(from) {
+                let both = reached[to].iter().filter(|other| reached[**other].contains(from));
+                circles.entry(both.collect()).or_default().push((*from, *to, name.clone()));
+            }
+        }
+    }
+    circles.into_values().collect()
+}
