@@ -382,9 +382,11 @@ fn conclude(
 }
 
 /// How many cases are run at a time where no argument says it. Each is a process that mostly waits, so
-/// that more of them than processors take less time in all.
+/// that more of them than processors take less time in all. Where no system tells that a case could have
+/// run and had no processor, fewer get in each other's way.
 fn cases_at_a_time() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get).max(12)
+    let least = if cfg!(target_os = "linux") { 12 } else { 6 };
+    std::thread::available_parallelism().map_or(least, NonZero::get).max(least)
 }
 
 /// The program's arguments without `--report FILE`, and that file.
