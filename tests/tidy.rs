@@ -222,3 +222,25 @@ fn every_feature_is_on_the_front_page() {
         assert!(include_str!("../src/lib.rs").contains(&row), "src/lib.rs: no line {row:?}");
     }
 }
+
+/// A failure names a case by its number, which is where to look for it: in its file, and in the list there.
+#[test]
+fn cases_are_sorted_by_number() {
+    let mut count = 0;
+    for file in files().iter().filter(|file| file.name.starts_with("src/compliance/cases/")) {
+        let Some((_, list)) = file.text.split_once("cases: &[") else { continue };
+        let list = list.split_once(']').unwrap().0;
+        let listed: Vec<_> = list.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+        let cases = file.text.split("const ").skip(1).filter_map(|rest| {
+            let (name, rest) = rest.split_once(": Case = Case {\n    id: \"")?;
+            Some((name, rest.split_once('"')?.0))
+        });
+        let cases: Vec<_> = cases.collect();
+        let numbers: Vec<_> = cases.iter().map(|(_, number)| number).collect();
+        assert!(numbers.is_sorted(), "{}: {numbers:?}", file.name);
+        let names: Vec<_> = cases.iter().map(|(name, _)| *name).collect();
+        assert_eq!(listed, names, "{}: the list is not in that order", file.name);
+        count += names.len();
+    }
+    assert!(count > 100, "only {count} cases were found");
+}

@@ -33,7 +33,6 @@ pub(super) const GROUP: Group = Group {
         MISSING_PATH,
         MISSING_PATH_AMONG_OTHERS,
         FILE_WITHOUT_WATCH_FILES,
-        FOLDER_WITHOUT_WATCH_FOLDERS,
         NO_PATHS,
         UNREADABLE_PATH,
         IMPOSSIBLE_PATHS,
@@ -44,7 +43,6 @@ pub(super) const GROUP: Group = Group {
         CHANGE_RIGHT_AFTER_NEW,
         CHANGE_BEFORE_NEW,
         CAPABILITIES,
-        ABOUT,
         NAME,
         DEBUG,
         MOVED_BETWEEN_THREADS,
@@ -54,6 +52,8 @@ pub(super) const GROUP: Group = Group {
         WATCH_LIMIT,
         WATCH_LIMIT_LATER,
         SYSTEM_FOLDERS,
+        FOLDER_WITHOUT_WATCH_FOLDERS,
+        ABOUT,
         FILE_IN_UNREADABLE_FOLDER,
         DESCRIPTOR_LIMIT_LATER,
         CURRENT_FOLDER_REMOVED,
@@ -124,33 +124,6 @@ const FILE_WITHOUT_WATCH_FILES: Case = Case {
     },
     ..Case::MUST
 };
-
-const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
-    id: "CON23",
-    name: "folder_without_watch_folders",
-    without: &[Capability::WatchFolders],
-    checks: "A backend that watches no folders refuses one with `NotSupported`, which names the \
-             capability and the path.",
-    why: "The counterpart of CON03.",
-    usual_cause: "The platform accepts the folder and reports the folder alone.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        is_not_supported(lab, "folder", Capability::WatchFolders)
-    },
-    ..Case::MUST
-};
-
-fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
-    let expected = format!("`new` returns NotSupported({needed}) for {path}");
-    match lab.try_watch([Watch::non_recursive(lab.path(path))])? {
-        Ok(_) => fail(expected, "it made a backend"),
-        Err(BackendError::NotSupported { capability, paths }) => {
-            let right = capability == needed && paths == [lab.path(path)];
-            ensure(right, expected, || format!("it answered {capability} for {paths:?}"))
-        }
-        Err(error) => fail(expected, format!("it answered {error:?}")),
-    }
-}
 
 const NO_PATHS: Case = Case {
     id: "CON04",
@@ -412,32 +385,6 @@ const CAPABILITIES: Case = Case {
         ensure(first.missing().is_empty(), "what a capability implies is declared too", || {
             format!("declared is: {first}; missing is: {}", first.missing())
         })
-    },
-    ..Case::MUST
-};
-
-const ABOUT: Case = Case {
-    id: "CON24",
-    name: "about",
-    checks: "What a backend says of itself once it is made (`about`) includes what its type declares and \
-             what that implies, and is the same at every call.",
-    why: "A frontend that has chosen by the type relies on the value.",
-    usual_cause: "The capabilities are made anew, instead of adding to those of `About::of::<Self>()`.",
-    run: |lab| {
-        let backend = lab.make(vec![lab.anything()?]);
-        let backend = backend
-            .or_else(|error| fail("`new` makes a backend", format!("it answered: {error}")))?;
-        let (about, declared) = (backend.about(), lab.declared().capabilities);
-        let lost = declared.difference(about.capabilities);
-        ensure(lost.is_empty(), "what the type declares is promised", || {
-            format!("missing is: {lost}")
-        })?;
-        let missing = about.capabilities.missing();
-        ensure(missing.is_empty(), "what a capability implies is promised too", || {
-            format!("missing is: {missing}")
-        })?;
-        let again = backend.about();
-        ensure(again == about, "the same at every call", || format!("{about:?}, then {again:?}"))
     },
     ..Case::MUST
 };
@@ -734,6 +681,59 @@ const SYSTEM_FOLDERS: Case = Case {
         // Links are not followed: `/proc/self/root` leads to everything there is.
         _ = lab.make(vec![Watch::recursive("/proc/self")]);
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
+    id: "CON23",
+    name: "folder_without_watch_folders",
+    without: &[Capability::WatchFolders],
+    checks: "A backend that watches no folders refuses one with `NotSupported`, which names the \
+             capability and the path.",
+    why: "The counterpart of CON03.",
+    usual_cause: "The platform accepts the folder and reports the folder alone.",
+    run: |lab| {
+        lab.tree.mkdir("folder")?;
+        is_not_supported(lab, "folder", Capability::WatchFolders)
+    },
+    ..Case::MUST
+};
+
+fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
+    let expected = format!("`new` returns NotSupported({needed}) for {path}");
+    match lab.try_watch([Watch::non_recursive(lab.path(path))])? {
+        Ok(_) => fail(expected, "it made a backend"),
+        Err(BackendError::NotSupported { capability, paths }) => {
+            let right = capability == needed && paths == [lab.path(path)];
+            ensure(right, expected, || format!("it answered {capability} for {paths:?}"))
+        }
+        Err(error) => fail(expected, format!("it answered {error:?}")),
+    }
+}
+
+const ABOUT: Case = Case {
+    id: "CON24",
+    name: "about",
+    checks: "What a backend says of itself once it is made (`about`) includes what its type declares and \
+             what that implies, and is the same at every call.",
+    why: "A frontend that has chosen by the type relies on the value.",
+    usual_cause: "The capabilities are made anew, instead of adding to those of `About::of::<Self>()`.",
+    run: |lab| {
+        let backend = lab.make(vec![lab.anything()?]);
+        let backend = backend
+            .or_else(|error| fail("`new` makes a backend", format!("it answered: {error}")))?;
+        let (about, declared) = (backend.about(), lab.declared().capabilities);
+        let lost = declared.difference(about.capabilities);
+        ensure(lost.is_empty(), "what the type declares is promised", || {
+            format!("missing is: {lost}")
+        })?;
+        let missing = about.capabilities.missing();
+        ensure(missing.is_empty(), "what a capability implies is promised too", || {
+            format!("missing is: {missing}")
+        })?;
+        let again = backend.about();
+        ensure(again == about, "the same at every call", || format!("{about:?}, then {again:?}"))
     },
     ..Case::MUST
 };

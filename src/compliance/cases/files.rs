@@ -101,25 +101,6 @@ const WRITTEN: Case = Case {
     ..Case::MUST
 };
 
-const REMOVED: Case = Case {
-    id: "FIL07",
-    name: "removed",
-    needs: &[WatchFolders],
-    modes: Mode::ALL,
-    checks: "A file that is removed is reported as removed.",
-    why: "Every watcher's test suite begins with it.",
-    usual_cause: "The platform is not asked for removals, or the event is left out because the file \
-                  is not there any more.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.remove("file"))?;
-        watcher.saw(removed_file("file"))?;
-        watcher.nothing_else()
-    },
-    ..Case::MUST
-};
-
 const REWRITTEN_WITH_THE_SAME: Case = Case {
     id: "FIL03",
     name: "rewritten_with_the_same",
@@ -188,6 +169,25 @@ const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
             watcher.saw(written("file"))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const REMOVED: Case = Case {
+    id: "FIL07",
+    name: "removed",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that is removed is reported as removed.",
+    why: "Every watcher's test suite begins with it.",
+    usual_cause: "The platform is not asked for removals, or the event is left out because the file \
+                  is not there any more.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.remove("file"))?;
+        watcher.saw(removed_file("file"))?;
+        watcher.nothing_else()
     },
     ..Case::MUST
 };

@@ -231,6 +231,31 @@ const IS_NO_DATA: Case = Case {
     ..Case::MUST
 };
 
+const READ_ONLY: Case = Case {
+    id: "META09",
+    name: "read_only",
+    needs: &[WatchFolders],
+    modes: Mode::ALL,
+    checks: "A file that becomes read-only, and writable again, is reported as changed in its metadata \
+             both times.",
+    why: "JetBrains' testPermissionUpdate; an editor shows a lock then.",
+    usual_cause: "The platform is not asked for changes of attributes.",
+    run: |lab| {
+        tells_metadata(lab)?;
+        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
+            for read_only in [true, false] {
+                watcher.next_step();
+                watcher
+                    .perform_in(lab.mode, place, |tree| tree.set_read_only("file", read_only))?;
+                watcher.saw(metadata_changed(place.path("file")))?;
+                watcher.nothing_else()?;
+            }
+            Ok(())
+        })
+    },
+    ..Case::MUST
+};
+
 const TIME_OF_WRITING: Case = Case {
     id: "META10",
     name: "time_of_writing",
@@ -292,31 +317,6 @@ const WRITE_IS_DATA: Case = Case {
             return Ok(());
         }
         watcher.saw(written("same"))
-    },
-    ..Case::MUST
-};
-
-const READ_ONLY: Case = Case {
-    id: "META09",
-    name: "read_only",
-    needs: &[WatchFolders],
-    modes: Mode::ALL,
-    checks: "A file that becomes read-only, and writable again, is reported as changed in its metadata \
-             both times.",
-    why: "JetBrains' testPermissionUpdate; an editor shows a lock then.",
-    usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        tells_metadata(lab)?;
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
-            for read_only in [true, false] {
-                watcher.next_step();
-                watcher
-                    .perform_in(lab.mode, place, |tree| tree.set_read_only("file", read_only))?;
-                watcher.saw(metadata_changed(place.path("file")))?;
-                watcher.nothing_else()?;
-            }
-            Ok(())
-        })
     },
     ..Case::MUST
 };

@@ -19,7 +19,7 @@ pub(super) const GROUP: Group = Group {
     name: "permissions",
     title: "Permissions",
     guide: "Errors",
-    cases: &[FILE_LOCKED, ROOT_LOCKED, FOLDER_LOCKED, OF_ANOTHER_USER],
+    cases: &[FILE_LOCKED, ROOT_LOCKED, OF_ANOTHER_USER, FOLDER_LOCKED],
 };
 
 const FILE_LOCKED: Case = Case {
@@ -70,38 +70,6 @@ const ROOT_LOCKED: Case = Case {
     ..Case::MUST
 };
 
-const FOLDER_LOCKED: Case = Case {
-    id: "PERM05",
-    name: "folder_locked",
-    needs: &[WatchRecursively],
-    environment: &[Environment::OrdinaryUser],
-    checks: "A folder in a tree that may not be read for a while, whether old or new, does not stop the others \
-             from being watched, and is watched once it may be read again.",
-    why: "The counterpart of PERM03: a change of permissions for a moment is no reason to stop.",
-    usual_cause: "The folder is given up at the first error, and its readers are not told.",
-    run: |lab| {
-        let fill = |tree: &Tree| tree.mkdir_all("locked/below");
-        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
-        watcher.allow_errors();
-        let chmod = |mode| places.iter().try_for_each(|place| place.chmod("locked", mode));
-        chmod(0o000)?;
-        watcher.settle()?;
-        places.iter().try_for_each(|place| place.create("beside"))?;
-        watcher.settle()?;
-        places.iter().try_for_each(|place| watcher.saw(created_file(place.path("beside"))))?;
-        chmod(0o700)?;
-        watcher.settle()?;
-        let make = |name: &str| -> Check { places.iter().try_for_each(|place| place.create(name)) };
-        for file in ["locked/file", "locked/below/file"] {
-            make(file)?;
-            watcher.settle()?;
-            places.iter().try_for_each(|place| watcher.saw(appeared(place.path(file))))?;
-        }
-        Ok(())
-    },
-    ..Case::MUST
-};
-
 const OF_ANOTHER_USER: Case = Case {
     id: "PERM04",
     name: "of_another_user",
@@ -137,6 +105,38 @@ const OF_ANOTHER_USER: Case = Case {
             watcher.saw(written(file))?;
             watcher.nothing_else()
         })
+    },
+    ..Case::MUST
+};
+
+const FOLDER_LOCKED: Case = Case {
+    id: "PERM05",
+    name: "folder_locked",
+    needs: &[WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder in a tree that may not be read for a while, whether old or new, does not stop the others \
+             from being watched, and is watched once it may be read again.",
+    why: "The counterpart of PERM03: a change of permissions for a moment is no reason to stop.",
+    usual_cause: "The folder is given up at the first error, and its readers are not told.",
+    run: |lab| {
+        let fill = |tree: &Tree| tree.mkdir_all("locked/below");
+        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
+        watcher.allow_errors();
+        let chmod = |mode| places.iter().try_for_each(|place| place.chmod("locked", mode));
+        chmod(0o000)?;
+        watcher.settle()?;
+        places.iter().try_for_each(|place| place.create("beside"))?;
+        watcher.settle()?;
+        places.iter().try_for_each(|place| watcher.saw(created_file(place.path("beside"))))?;
+        chmod(0o700)?;
+        watcher.settle()?;
+        let make = |name: &str| -> Check { places.iter().try_for_each(|place| place.create(name)) };
+        for file in ["locked/file", "locked/below/file"] {
+            make(file)?;
+            watcher.settle()?;
+            places.iter().try_for_each(|place| watcher.saw(appeared(place.path(file))))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

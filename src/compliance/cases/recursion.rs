@@ -42,13 +42,13 @@ pub(super) const GROUP: Group = Group {
         UNREADABLE_FOLDER,
         FOLDER_BECOMES_READABLE,
         LARGE_TREE,
-        LARGE_TREE_OVERFLOWS_NOTHING,
         OVERLAPPING_ROOTS,
-        ROOT_IN_ROOT,
         EXCHANGED_FOLDERS,
-        DISPLACED_BY_COPY,
-        RENAMED_AND_MADE_ANEW,
         CHANGED_AFTER_MOVE,
+        DISPLACED_BY_COPY,
+        LARGE_TREE_OVERFLOWS_NOTHING,
+        RENAMED_AND_MADE_ANEW,
+        ROOT_IN_ROOT,
         UNMOUNTED_INSIDE,
         COPIED_UP,
     ],
@@ -436,22 +436,6 @@ fn make_large_tree(lab: &Lab, count: usize) -> Check<String> {
     Ok(deep)
 }
 
-const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
-    id: "REC19",
-    name: "large_tree_overflows_nothing",
-    needs: &[WatchRecursively],
-    checks: "Watching a tree of 5000 folders does not by itself fill the platform's queue.",
-    why: "The accesses of a backend's own scan are events like others, and those of 5000 folders \
-          overflow the queue of Linux.",
-    usual_cause: "The platform is asked for accesses before the folders are listed.",
-    run: |lab| {
-        make_large_tree(lab, 5000)?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.settle()
-    },
-    ..Case::SHOULD
-};
-
 const OVERLAPPING_ROOTS: Case = Case {
     id: "REC14",
     name: "overlapping_roots",
@@ -515,6 +499,137 @@ fn is_told_once(watcher: &mut Watcher, expected: &Expected) -> Check {
     })
 }
 
+const EXCHANGED_FOLDERS: Case = Case {
+    id: "REC15",
+    name: "exchanged_folders",
+    needs: &[WatchNewFolders],
+    environment: &[Environment::Linux],
+    modes: Mode::ALL,
+    is_disturbed: true,
+    checks: "After two folders were exchanged in one step, changes in each are reported under the \
+             path that it has now.",
+    why: "watchman's test_fishy; the platform tells it as four halves of renames.",
+    usual_cause: "The second half of the first rename replaces the folder that is still there.",
+    run: |lab| {
+        for folder in ["a", "b"] {
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/sub/of-{folder}"), "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
+        if tells_folders_apart(lab) {
+            watcher.saw(touched("a"))?;
+            watcher.saw(touched("b"))?;
+        }
+        are_watched(lab, &mut watcher, &["a/sub/of-b", "b/sub/of-a"])?;
+        watcher.never_saw(&touched("a/sub/of-a"))?;
+        watcher.never_saw(&touched("b/sub/of-b"))
+    },
+    ..Case::MUST
+};
+
+/// Whether a folder that takes another one's place is seen. A backend that compares states, and cannot
+/// tell one folder from another, finds the same as before.
+fn tells_folders_apart(lab: &Lab) -> bool {
+    !lab.profile.sampled || lab.profile.pairs_renames
+}
+
+const CHANGED_AFTER_MOVE: Case = Case {
+    id: "REC16",
+    name: "changed_after_move",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched, Mode::Concurrent],
+    checks: "A change made in a folder right after it was renamed is reported, or something above it \
+             is, later than the rename.",
+    why: "The README of dart's watcher calls it the example of a data race.",
+    usual_cause: "The old path is looked up when the change is told, and is not there any more.",
+    run: |lab| {
+        lab.tree.mkdir_all("old/sub")?;
+        lab.tree.write("old/sub/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("old", "new")?;
+            tree.append("new/sub/file", "more")?;
+            tree.create("new/sub/fresh")
+        })?;
+        watcher.saw(appeared("new"))?;
+        watcher.saw(touched("new/sub/file"))?;
+        watcher.saw(appeared("new/sub/fresh"))
+    },
+    ..Case::MUST
+};
+
+const DISPLACED_BY_COPY: Case = Case {
+    id: "REC18",
+    name: "displaced_by_copy",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
+    why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
+    usual_cause: "The books find the new folder under the old path and take it for watched.",
+    run: |lab| {
+        for folder in ["tree-a", "copy"] {
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/sub/file"), "content")?;
+        }
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.rename("tree-a", "backup")?;
+            tree.rename("copy", "tree-a")
+        })?;
+        watcher.saw(appeared("backup"))?;
+        if tells_folders_apart(lab) {
+            watcher.saw(appeared("tree-a"))?;
+        }
+        are_watched(lab, &mut watcher, &["tree-a/sub/file", "backup/sub/file"])
+    },
+    ..Case::MUST
+};
+
+const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
+    id: "REC19",
+    name: "large_tree_overflows_nothing",
+    needs: &[WatchRecursively],
+    checks: "Watching a tree of 5000 folders does not by itself fill the platform's queue.",
+    why: "The accesses of a backend's own scan are events like others, and those of 5000 folders \
+          overflow the queue of Linux.",
+    usual_cause: "The platform is asked for accesses before the folders are listed.",
+    run: |lab| {
+        make_large_tree(lab, 5000)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.settle()
+    },
+    ..Case::SHOULD
+};
+
+const RENAMED_AND_MADE_ANEW: Case = Case {
+    id: "REC20",
+    name: "renamed_and_made_anew",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    checks: "When a new folder is renamed and another one is made under its first name, both are \
+             watched under their paths, and neither is taken for the other.",
+    why: "By the time that the first creation is read, the name leads to the second folder.",
+    usual_cause: "The folder that is found under the name is taken for the one that was made first, \
+                  and follows its rename.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.mkdir("first")?;
+            tree.create("first/old")?;
+            tree.rename("first", "second")?;
+            tree.mkdir("first")?;
+            tree.create("first/new")
+        })?;
+        watcher.saw(appeared("second"))?;
+        watcher.saw(appeared("first/new"))?;
+        watcher.never_saw(&touched("second/new"))?;
+        are_watched(lab, &mut watcher, &["first/new", "second/old"])?;
+        watcher.never_saw(&touched("second/new"))
+    },
+    ..Case::MUST
+};
+
 const ROOT_IN_ROOT: Case = Case {
     id: "REC21",
     name: "root_in_root",
@@ -557,121 +672,6 @@ const ROOT_IN_ROOT: Case = Case {
             }
         }
         Ok(())
-    },
-    ..Case::MUST
-};
-
-const EXCHANGED_FOLDERS: Case = Case {
-    id: "REC15",
-    name: "exchanged_folders",
-    needs: &[WatchNewFolders],
-    environment: &[Environment::Linux],
-    modes: Mode::ALL,
-    is_disturbed: true,
-    checks: "After two folders were exchanged in one step, changes in each are reported under the \
-             path that it has now.",
-    why: "watchman's test_fishy; the platform tells it as four halves of renames.",
-    usual_cause: "The second half of the first rename replaces the folder that is still there.",
-    run: |lab| {
-        for folder in ["a", "b"] {
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/sub/of-{folder}"), "content")?;
-        }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
-        if tells_folders_apart(lab) {
-            watcher.saw(touched("a"))?;
-            watcher.saw(touched("b"))?;
-        }
-        are_watched(lab, &mut watcher, &["a/sub/of-b", "b/sub/of-a"])?;
-        watcher.never_saw(&touched("a/sub/of-a"))?;
-        watcher.never_saw(&touched("b/sub/of-b"))
-    },
-    ..Case::MUST
-};
-
-/// Whether a folder that takes another one's place is seen. A backend that compares states, and cannot
-/// tell one folder from another, finds the same as before.
-fn tells_folders_apart(lab: &Lab) -> bool {
-    !lab.profile.sampled || lab.profile.pairs_renames
-}
-
-const DISPLACED_BY_COPY: Case = Case {
-    id: "REC18",
-    name: "displaced_by_copy",
-    needs: &[WatchNewFolders],
-    modes: Mode::ALL,
-    checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
-    why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
-    usual_cause: "The books find the new folder under the old path and take it for watched.",
-    run: |lab| {
-        for folder in ["tree-a", "copy"] {
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/sub/file"), "content")?;
-        }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.rename("tree-a", "backup")?;
-            tree.rename("copy", "tree-a")
-        })?;
-        watcher.saw(appeared("backup"))?;
-        if tells_folders_apart(lab) {
-            watcher.saw(appeared("tree-a"))?;
-        }
-        are_watched(lab, &mut watcher, &["tree-a/sub/file", "backup/sub/file"])
-    },
-    ..Case::MUST
-};
-
-const RENAMED_AND_MADE_ANEW: Case = Case {
-    id: "REC20",
-    name: "renamed_and_made_anew",
-    needs: &[WatchNewFolders],
-    modes: Mode::ALL,
-    checks: "When a new folder is renamed and another one is made under its first name, both are \
-             watched under their paths, and neither is taken for the other.",
-    why: "By the time that the first creation is read, the name leads to the second folder.",
-    usual_cause: "The folder that is found under the name is taken for the one that was made first, \
-                  and follows its rename.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.mkdir("first")?;
-            tree.create("first/old")?;
-            tree.rename("first", "second")?;
-            tree.mkdir("first")?;
-            tree.create("first/new")
-        })?;
-        watcher.saw(appeared("second"))?;
-        watcher.saw(appeared("first/new"))?;
-        watcher.never_saw(&touched("second/new"))?;
-        are_watched(lab, &mut watcher, &["first/new", "second/old"])?;
-        watcher.never_saw(&touched("second/new"))
-    },
-    ..Case::MUST
-};
-
-const CHANGED_AFTER_MOVE: Case = Case {
-    id: "REC16",
-    name: "changed_after_move",
-    needs: &[WatchNewFolders],
-    modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "A change made in a folder right after it was renamed is reported, or something above it \
-             is, later than the rename.",
-    why: "The README of dart's watcher calls it the example of a data race.",
-    usual_cause: "The old path is looked up when the change is told, and is not there any more.",
-    run: |lab| {
-        lab.tree.mkdir_all("old/sub")?;
-        lab.tree.write("old/sub/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
-            tree.rename("old", "new")?;
-            tree.append("new/sub/file", "more")?;
-            tree.create("new/sub/fresh")
-        })?;
-        watcher.saw(appeared("new"))?;
-        watcher.saw(touched("new/sub/file"))?;
-        watcher.saw(appeared("new/sub/fresh"))
     },
     ..Case::MUST
 };

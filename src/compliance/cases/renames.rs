@@ -32,10 +32,10 @@ pub(super) const GROUP: Group = Group {
         CHAIN,
         EXCHANGED,
         ONTO_ITSELF,
-        CASE_ONLY,
         MANY_AT_ONCE,
         ACROSS_READS,
         MANY_MOVED_OUT,
+        CASE_ONLY,
         SPECIAL_FILES,
         FOLDER,
     ],
@@ -91,26 +91,6 @@ fn is_pair(lab: &Lab, watcher: &Watcher, from: &str, to: &str) -> Check {
     }
 }
 
-const MOVED_OUT: Case = Case {
-    id: "REN04",
-    name: "moved_out",
-    needs: &[WatchFolders],
-    checks: "What is moved out of the watched folder is reported as gone, also when nothing else \
-             happens.",
-    why: "dotnet/corefx#2671, notify#480: the first half was held back to wait for the second.",
-    usual_cause: "The `From` half waits for its `To`, which never comes.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.rename("file", lab.outside.path("file"))?;
-        // Not settled by a barrier: that would be something else that happens.
-        watcher.saw(gone("file"))?;
-        watcher.settle()?;
-        watcher.nothing_else()
-    },
-    ..Case::MUST
-};
-
 const BETWEEN_FOLDERS: Case = Case {
     id: "REN02",
     name: "between_folders",
@@ -154,6 +134,26 @@ const MOVED_IN: Case = Case {
         let from = lab.outside.path("file");
         watcher.perform(lab.mode, |tree| tree.rename(&from, "file"))?;
         watcher.saw(appeared("file"))?;
+        watcher.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const MOVED_OUT: Case = Case {
+    id: "REN04",
+    name: "moved_out",
+    needs: &[WatchFolders],
+    checks: "What is moved out of the watched folder is reported as gone, also when nothing else \
+             happens.",
+    why: "dotnet/corefx#2671, notify#480: the first half was held back to wait for the second.",
+    usual_cause: "The `From` half waits for its `To`, which never comes.",
+    run: |lab| {
+        lab.tree.write("file", "content")?;
+        let mut watcher = lab.watch([lab.flat()])?;
+        lab.tree.rename("file", lab.outside.path("file"))?;
+        // Not settled by a barrier: that would be something else that happens.
+        watcher.saw(gone("file"))?;
+        watcher.settle()?;
         watcher.nothing_else()
     },
     ..Case::MUST
@@ -408,6 +408,32 @@ const MANY_MOVED_OUT: Case = Case {
     ..Case::MUST
 };
 
+const CASE_ONLY: Case = Case {
+    id: "REN12",
+    name: "case_only",
+    needs: &[WatchFolders],
+    environment: &[Environment::CaseInsensitive],
+    modes: Mode::ALL,
+    checks: "Where names are compared without regard to upper and lower case, a rename that changes \
+             nothing else is reported, with the new spelling.",
+    why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
+    usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
+    run: |lab| {
+        for tree in [&lab.outside, &lab.tree] {
+            tree.write("file", "content")?;
+        }
+        lab.outside.rename("file", "FILE")?;
+        let names = std::fs::read_dir(lab.outside.path("")).into_iter().flatten().flatten();
+        if !names.map(|entry| entry.file_name()).any(|name| name == "FILE") {
+            return Err(Stop::Ignored("the system does not rename a file so, it leaves it".into()));
+        }
+        let mut watcher = lab.watch([lab.flat()])?;
+        watcher.perform(lab.mode, |tree| tree.rename("file", "FILE"))?;
+        watcher.saw(appeared("FILE"))
+    },
+    ..Case::MUST
+};
+
 const SPECIAL_FILES: Case = Case {
     id: "REN13",
     name: "special_files",
@@ -458,32 +484,6 @@ const FOLDER: Case = Case {
             ensure(count == 1, "each half once", || format!("one of them came {count} times"))?;
         }
         Ok(())
-    },
-    ..Case::MUST
-};
-
-const CASE_ONLY: Case = Case {
-    id: "REN12",
-    name: "case_only",
-    needs: &[WatchFolders],
-    environment: &[Environment::CaseInsensitive],
-    modes: Mode::ALL,
-    checks: "Where names are compared without regard to upper and lower case, a rename that changes \
-             nothing else is reported, with the new spelling.",
-    why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
-    usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
-    run: |lab| {
-        for tree in [&lab.outside, &lab.tree] {
-            tree.write("file", "content")?;
-        }
-        lab.outside.rename("file", "FILE")?;
-        let names = std::fs::read_dir(lab.outside.path("")).into_iter().flatten().flatten();
-        if !names.map(|entry| entry.file_name()).any(|name| name == "FILE") {
-            return Err(Stop::Ignored("the system does not rename a file so, it leaves it".into()));
-        }
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.rename("file", "FILE"))?;
-        watcher.saw(appeared("FILE"))
     },
     ..Case::MUST
 };

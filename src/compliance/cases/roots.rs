@@ -87,33 +87,6 @@ const ONE_OF_SEVERAL_REMOVED: Case = Case {
     ..Case::MUST
 };
 
-const ALL_REMOVED: Case = Case {
-    id: "ROOT06",
-    name: "all_removed",
-    needs: &[WatchFolders],
-    checks: "When all watched folders are removed, the last event is followed by silence, or, without \
-             ChangeWatches, by the end of the stream; there are no errors.",
-    why: "dart closes its watcher right after reporting the removal; a frontend that adds a path at \
-          that moment must not lose it.",
-    usual_cause: "The stream ends with the last watch, or reading goes on from a source that has \
-                  nothing more to say.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
-        lab.tree.remove_all("root")?;
-        watcher.forget(&root);
-        watcher.saw(removed_folder("root"))?;
-        watcher.drain()?;
-        ensure(
-            !(watcher.has_ended() && lab.has(ChangeWatches)),
-            "the stream goes on, since paths can be added",
-            || "it has ended".into(),
-        )
-    },
-    ..Case::MUST
-};
-
 const RENAMED: Case = Case {
     id: "ROOT03",
     name: "renamed",
@@ -191,6 +164,33 @@ const FILE_REPLACED: Case = Case {
             watcher.nothing_else()?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const ALL_REMOVED: Case = Case {
+    id: "ROOT06",
+    name: "all_removed",
+    needs: &[WatchFolders],
+    checks: "When all watched folders are removed, the last event is followed by silence, or, without \
+             ChangeWatches, by the end of the stream; there are no errors.",
+    why: "dart closes its watcher right after reporting the removal; a frontend that adds a path at \
+          that moment must not lose it.",
+    usual_cause: "The stream ends with the last watch, or reading goes on from a source that has \
+                  nothing more to say.",
+    run: |lab| {
+        lab.tree.mkdir("root")?;
+        let root = lab.path("root");
+        let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
+        lab.tree.remove_all("root")?;
+        watcher.forget(&root);
+        watcher.saw(removed_folder("root"))?;
+        watcher.drain()?;
+        ensure(
+            !(watcher.has_ended() && lab.has(ChangeWatches)),
+            "the stream goes on, since paths can be added",
+            || "it has ended".into(),
+        )
     },
     ..Case::MUST
 };

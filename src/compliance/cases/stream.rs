@@ -161,59 +161,6 @@ const BURST_WITHOUT_POLLING: Case = Case {
     ..Case::MUST
 };
 
-const DROP_IN_ANY_STATE: Case = Case {
-    id: "STR10",
-    name: "drop_in_any_state",
-    checks: "The backend is dropped within a second right after `new`, when idle, and with events \
-             that nobody read.",
-    why: "libuv's close_with_pending_event; fsnotify's TestClose; fswatch's stop latency tests.",
-    usual_cause: "A thread is joined that waits for an event, or for room in a channel.",
-    run: |lab| {
-        let watch = lab.anything()?;
-        for state in ["right after `new`", "when idle", "with unread events"] {
-            let mut slow = SlowDrops::default();
-            while slow.is_unsure() {
-                let mut watcher = lab.watch([watch.clone()])?;
-                match state {
-                    "when idle" => watcher.settle()?,
-                    "with unread events" => lab.tree.create_many(100)?,
-                    _ => {}
-                }
-                slow.note(state, watcher.close())?;
-            }
-        }
-        Ok(())
-    },
-    ..Case::MUST
-};
-
-/// What is known of the time that `drop` takes. A thread that it waits for may have to wait for a
-/// processor; a mistake in `drop` is there each time.
-#[derive(Default)]
-struct SlowDrops {
-    drops: usize,
-    slow: usize,
-}
-
-impl SlowDrops {
-    const LIMIT: Duration = Duration::from_secs(1);
-    const TRIES: usize = 3;
-
-    /// Whether it is to be dropped once more: so far each time was slow, or there was none.
-    fn is_unsure(&self) -> bool {
-        self.slow == self.drops
-    }
-
-    fn note(&mut self, state: &str, took: Duration) -> Check {
-        let limit = Self::LIMIT;
-        self.drops += 1;
-        self.slow += usize::from(took > limit);
-        ensure(self.slow < Self::TRIES, format!("`drop` {state} takes less than {limit:?}"), || {
-            format!("{} of {} times it took longer, {took:?} the last time", self.slow, self.drops)
-        })
-    }
-}
-
 const ITEM_BY_ITEM: Case = Case {
     id: "STR05",
     name: "item_by_item",
@@ -442,6 +389,59 @@ fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendE
         })?;
     }
     Ok(())
+}
+
+const DROP_IN_ANY_STATE: Case = Case {
+    id: "STR10",
+    name: "drop_in_any_state",
+    checks: "The backend is dropped within a second right after `new`, when idle, and with events \
+             that nobody read.",
+    why: "libuv's close_with_pending_event; fsnotify's TestClose; fswatch's stop latency tests.",
+    usual_cause: "A thread is joined that waits for an event, or for room in a channel.",
+    run: |lab| {
+        let watch = lab.anything()?;
+        for state in ["right after `new`", "when idle", "with unread events"] {
+            let mut slow = SlowDrops::default();
+            while slow.is_unsure() {
+                let mut watcher = lab.watch([watch.clone()])?;
+                match state {
+                    "when idle" => watcher.settle()?,
+                    "with unread events" => lab.tree.create_many(100)?,
+                    _ => {}
+                }
+                slow.note(state, watcher.close())?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// What is known of the time that `drop` takes. A thread that it waits for may have to wait for a
+/// processor; a mistake in `drop` is there each time.
+#[derive(Default)]
+struct SlowDrops {
+    drops: usize,
+    slow: usize,
+}
+
+impl SlowDrops {
+    const LIMIT: Duration = Duration::from_secs(1);
+    const TRIES: usize = 3;
+
+    /// Whether it is to be dropped once more: so far each time was slow, or there was none.
+    fn is_unsure(&self) -> bool {
+        self.slow == self.drops
+    }
+
+    fn note(&mut self, state: &str, took: Duration) -> Check {
+        let limit = Self::LIMIT;
+        self.drops += 1;
+        self.slow += usize::from(took > limit);
+        ensure(self.slow < Self::TRIES, format!("`drop` {state} takes less than {limit:?}"), || {
+            format!("{} of {} times it took longer, {took:?} the last time", self.slow, self.drops)
+        })
+    }
 }
 
 const DROP_AMID_CHANGES: Case = Case {

@@ -38,11 +38,11 @@ pub(super) const GROUP: Group = Group {
         LINK_IS_NO_FOLDER,
         DANGLING_LINK,
         TWO_LINKS_TO_ONE,
-        LINKS_IN_TREE,
         NEW_LINK_TO_FOLDER,
+        ASKED_IN_VAIN,
+        LINKS_IN_TREE,
         LINK_REPLACED,
         LINK_TO_FILE_IN_TREE,
-        ASKED_IN_VAIN,
     ],
 };
 
@@ -341,6 +341,18 @@ impl Links {
     }
 }
 
+const ASKED_IN_VAIN: Case = Case {
+    id: "SYM11",
+    name: "asked_in_vain",
+    without: &[FollowSymlinks],
+    checks: "Without FollowSymlinks, a watch that asks for links to be followed is refused with \
+             `NotSupported`, which names the path.",
+    why: "What is asked for and silently left out is missed by nobody until it matters.",
+    usual_cause: "`Watch::follow_links` is not looked at; `Watch::check` does it.",
+    run: |lab| refuses_demand(lab, lab.anything()?.following_links(), FollowSymlinks),
+    ..Case::MUST
+};
+
 const LINKS_IN_TREE: Case = Case {
     id: "SYM12",
     name: "links_in_tree",
@@ -424,17 +436,5 @@ const LINK_TO_FILE_IN_TREE: Case = Case {
         }
         watcher.nothing_else()
     },
-    ..Case::MUST
-};
-
-const ASKED_IN_VAIN: Case = Case {
-    id: "SYM11",
-    name: "asked_in_vain",
-    without: &[FollowSymlinks],
-    checks: "Without FollowSymlinks, a watch that asks for links to be followed is refused with \
-             `NotSupported`, which names the path.",
-    why: "What is asked for and silently left out is missed by nobody until it matters.",
-    usual_cause: "`Watch::follow_links` is not looked at; `Watch::check` does it.",
-    run: |lab| refuses_demand(lab, lab.anything()?.following_links(), FollowSymlinks),
     ..Case::MUST
 };
