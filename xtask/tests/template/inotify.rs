@@ -16,6 +16,10 @@ use crate::{
     support::{cargo, folder, generate, passes, read},
 };
 
+/// After which time a sample that is run by cargo says nothing any more. It starts when cargo has waited
+/// for the builds of other tests, which take minutes on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(30);
+
 /// It passes the quick cases of the compliance suite, and its sample prints a change.
 #[test]
 fn inotify() {
@@ -27,7 +31,7 @@ fn inotify() {
     let mut sample = cargo(&project, &["run", "--quiet", "--example", "watch", "--", "--json"]);
     let mut sample = sample.arg(&watched).stdout(Stdio::piped()).spawn().unwrap();
     let lines = lines_of(sample.stdout.take().unwrap());
-    let next = || lines.recv_timeout(Duration::from_mins(1)).expect("a line within a minute");
+    let next = || lines.recv_timeout(DEADLINE).expect("a line");
     let first = next();
     assert!(first.starts_with(r#"{"ready":true,"backend":"your-namespace/demo","#), "{first}");
     fs::write(watched.join("new"), "").unwrap();

@@ -8,11 +8,10 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::Receiver,
-    time::Duration,
 };
 
 use crate::{
-    inotify::lines_of,
+    inotify::{DEADLINE, lines_of},
     support::{cargo, passes, read, repository},
 };
 
@@ -81,7 +80,7 @@ impl Sample {
 
     fn prints<'a>(&self, shown: impl Iterator<Item = &'a str>) {
         for line in shown {
-            let printed = self.lines.recv_timeout(Duration::from_mins(1));
+            let printed = self.lines.recv_timeout(DEADLINE);
             let printed = printed.unwrap_or_else(|error| panic!("{error} for {line}"));
             assert!(is_shown(&printed, line), "it prints {printed}, and not {line}");
         }
