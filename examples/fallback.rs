@@ -10,7 +10,7 @@
 use std::{env, error::Error};
 
 use futures_util::StreamExt;
-use notify_backend::{choice::FirstOf, prelude::*};
+use notify_backend::{fallback::FirstOf, prelude::*};
 #[cfg(target_os = "linux")]
 use notify_backend_inotify::InotifyBackend;
 use notify_backend_poll::PollBackend;

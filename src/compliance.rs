@@ -48,10 +48,10 @@
 #![doc = include_str!("compliance/catalogue.md")]
 #![allow(clippy::doc_markdown, reason = "the list of cases names tests of other projects")]
 
-mod alarm;
 mod case;
 mod cases;
 mod catalogue;
+mod checklist;
 mod child;
 mod entry;
 mod environment;
@@ -60,14 +60,12 @@ mod explanation;
 mod failure;
 mod hearing;
 mod history;
-mod holdings;
 mod invariants;
 mod lab;
 mod measurements;
 mod mirror;
 mod mode;
 mod mounts;
-mod open;
 mod pace;
 mod panics;
 mod places;
@@ -87,7 +85,9 @@ mod sync;
 mod timeline;
 mod tree;
 mod turns;
+mod usage;
 mod wake_flag;
+mod watchdog;
 mod watcher;
 mod workload;
 

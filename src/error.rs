@@ -18,7 +18,7 @@ pub use limit::Limit;
 
 use crate::{
     capability::Capability,
-    one_line::{OneLine, Paths, Said},
+    display::{Flattened, PathList, Quoted},
 };
 
 /// Why a backend could not be made, or a watch not be added or removed.
@@ -44,7 +44,7 @@ pub enum BackendError {
     /// Return it from [`new`](crate::Backend::new) with every missing path of the request, and from
     /// [`watch`](crate::Backend::watch). A frontend may try again with the other paths, wait for the
     /// missing ones by watching their parents, or tell the user.
-    #[error("no such file or folder: {}; check the spelling, or create it before watching it", Paths(.paths))]
+    #[error("no such file or folder: {}; check the spelling, or create it before watching it", PathList(.paths))]
     #[non_exhaustive]
     NotFound {
         /// Every path of the request that does not exist.
@@ -56,7 +56,7 @@ pub enum BackendError {
     /// Return it for a recursive watch without [`Capability::WatchRecursively`], for a file without
     /// [`Capability::WatchFiles`], and the like, with every path concerned. A frontend may choose
     /// another backend, or ask for less, such as one watch for each folder of a tree.
-    #[error("this backend does not support {capability}, which {} would need; choose another backend, or ask for less", Paths(.paths))]
+    #[error("this backend does not support {capability}, which {} would need; choose another backend, or ask for less", PathList(.paths))]
     #[non_exhaustive]
     NotSupported {
         /// What is missing.
@@ -69,7 +69,7 @@ pub enum BackendError {
     ///
     /// Return it for a watched path itself; below one, it is the cause of a
     /// [`StreamError::Unwatched`]. A frontend may leave the path out, or tell the user.
-    #[error("permission denied: {}{}; run with the rights to read it, or leave it out", Paths(.paths), InFolder(.folder))]
+    #[error("permission denied: {}{}; run with the rights to read it, or leave it out", PathList(.paths), InFolder(.folder))]
     #[non_exhaustive]
     PermissionDenied {
         /// The paths that may not be watched.
@@ -84,7 +84,7 @@ pub enum BackendError {
     /// Return it with the setting that has to be raised, if it is known
     /// ([`with_limit`](Self::with_limit)). A frontend may tell the user, who has to raise it or to
     /// watch less, or fall back to a backend that polls.
-    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", Paths(.paths))]
+    #[error("watch limit reached at {}; watch fewer folders, or raise {limit}", PathList(.paths))]
     #[non_exhaustive]
     WatchLimit {
         /// The paths whose watches were refused.
@@ -113,7 +113,7 @@ pub enum BackendError {
     ///
     /// Return it also for a path below a recursively watched one, which is no watch of its own. A
     /// frontend may take it as done, or as a mistake in its own bookkeeping.
-    #[error("not watched: {}; name the path as it was given when it was added", Paths(.paths))]
+    #[error("not watched: {}; name the path as it was given when it was added", PathList(.paths))]
     #[non_exhaustive]
     NotWatched {
         /// The path that was given.
@@ -141,7 +141,7 @@ pub enum BackendError {
     /// The backend is not written yet: what a new backend starts with.
     ///
     /// Return it nowhere in a published backend. A frontend can do nothing about it.
-    #[error("not implemented yet: {}", Said(.what))]
+    #[error("not implemented yet: {}", Flattened(.what))]
     #[non_exhaustive]
     NotImplemented {
         /// What is still to be written.
@@ -154,7 +154,7 @@ pub enum BackendError {
     /// without which no path can be watched ([`unavailable`](Self::unavailable)), and for paths on a
     /// file system that cannot be watched ([`unavailable_at`](Self::unavailable_at)). A frontend may
     /// fall back to another backend.
-    #[error("not available {}: {}", Where(.paths), Said(.reason))]
+    #[error("not available {}: {}", Where(.paths), Flattened(.reason))]
     #[non_exhaustive]
     Unavailable {
         /// What is missing, and how to get it where that is possible.
@@ -167,7 +167,7 @@ pub enum BackendError {
     ///
     /// Return it for what no other variant says. A frontend may leave the path out or try again
     /// later; it cannot know more.
-    #[error("failed to watch {}: {}", Paths(.paths), Said(.error))]
+    #[error("failed to watch {}: {}", PathList(.paths), Flattened(.error))]
     #[non_exhaustive]
     Io {
         /// The paths concerned.
@@ -408,7 +408,7 @@ pub enum StreamError {
     /// it hears of changes again: what lies in between nobody knows. Meanwhile, `watch` returns
     /// [`Unavailable`](BackendError::Unavailable) and adds nothing, and `unwatch` takes its path out of what
     /// will be watched.
-    #[error("reading events failed: {}; look again at all that is watched", Said(.error))]
+    #[error("reading events failed: {}; look again at all that is watched", Flattened(.error))]
     #[non_exhaustive]
     Read {
         /// What the operating system said.
@@ -465,7 +465,7 @@ struct Where<'a>(&'a [PathBuf]);
 
 impl fmt::Display for Where<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { f.write_str("here") } else { write!(f, "at {}", Paths(self.0)) }
+        if self.0.is_empty() { f.write_str("here") } else { write!(f, "at {}", PathList(self.0)) }
     }
 }
 
@@ -474,7 +474,7 @@ struct ToWatch<'a>(&'a [PathBuf]);
 
 impl fmt::Display for ToWatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " to watch {}", Paths(self.0)) }
+        if self.0.is_empty() { Ok(()) } else { write!(f, " to watch {}", PathList(self.0)) }
     }
 }
 
@@ -484,7 +484,7 @@ struct InFolder<'a>(&'a Option<PathBuf>);
 impl fmt::Display for InFolder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(folder) => write!(f, ", whose folder {} cannot be read", OneLine(folder)),
+            Some(folder) => write!(f, ", whose folder {} cannot be read", Quoted(folder)),
             None => Ok(()),
         }
     }
@@ -496,6 +496,6 @@ struct PathUnlessIn<'a>(&'a PathBuf, &'a BackendError);
 impl fmt::Display for PathUnlessIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, error) = self;
-        if error.paths().contains(path) { Ok(()) } else { write!(f, "{}: ", OneLine(path)) }
+        if error.paths().contains(path) { Ok(()) } else { write!(f, "{}: ", Quoted(path)) }
     }
 }

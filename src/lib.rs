@@ -37,16 +37,16 @@ mod backend; // its items are at the root, where `check_watches` does what `requ
 mod buffer; // its items are at the root, as `notify_backend::Buffer`
 mod capability; // its items are at the root, as `notify_backend::Capability`
 pub mod channel;
-pub mod choice;
 #[cfg(feature = "compliance")]
 pub mod compliance;
 #[cfg(all(unix, feature = "descriptor"))]
 pub mod descriptor;
+mod display;
 mod error; // its items are at the root, as `notify_backend::BackendError`
 pub mod event;
+pub mod fallback;
 #[cfg(doc)]
 pub mod guide;
-mod one_line;
 pub mod prelude;
 // The suite and the tests of `recursion` make random changes.
 #[cfg(any(feature = "compliance", all(test, target_os = "linux", feature = "recursion")))]

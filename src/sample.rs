@@ -92,8 +92,8 @@ use self::{
 use crate::{
     backend::{Backend, Watch},
     capability::Capability,
+    display::{Flattened, PathList},
     error::BackendError,
-    one_line::{Paths, Said},
 };
 
 /// Runs the command on the arguments of this process, and returns what its `main` is to return.
@@ -121,7 +121,7 @@ pub fn main<B: Backend>() -> ExitCode {
 enum Failure {
     #[error(transparent)]
     Backend(#[from] BackendError),
-    #[error("{}", Said(.0))]
+    #[error("{}", Flattened(.0))]
     Notify(#[from] notify::Error),
     #[error("the watcher has panicked")]
     Panic,
@@ -145,7 +145,7 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
     let output = Output::new(json);
     let recursive = recursive && B::capabilities().contains(Capability::WatchRecursively);
     let depth = if recursive { "and all below" } else { "and nothing below" };
-    let what = format!("{} {depth}", Paths(&paths));
+    let what = format!("{} {depth}", PathList(&paths));
     let mut requests = Requests::new().map_err(Failure::Start)?;
     let watched = async {
         if notify {

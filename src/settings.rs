@@ -27,7 +27,7 @@ use crate::{
 ///
 /// A backend that can be set up has a function of its own for that, beside [`Backend::new`]. What takes a
 /// backend by its type calls `new`: the adapter to notify and its debouncers,
-/// [`FirstOf`](crate::choice::FirstOf), the sample command, the compliance suite. A maker is a type that
+/// [`FirstOf`](crate::fallback::FirstOf), the sample command, the compliance suite. A maker is a type that
 /// stands for the settings, and [`Made`] by it is a backend that any of these can take:
 ///
 /// ```

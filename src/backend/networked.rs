@@ -11,7 +11,7 @@ use std::{io, path::Path};
 /// It is for backends that are built on the kernel's notifications. They see nothing of others' changes
 /// there, which looks as if there were none, and so refuse such a path
 /// ([`unavailable_at`](crate::BackendError::unavailable_at)), unless they are told otherwise: then
-/// [`FirstOf`](crate::choice::FirstOf) goes on to a backend that looks.
+/// [`FirstOf`](crate::fallback::FirstOf) goes on to a backend that looks.
 ///
 /// | system | what it goes by |
 /// |---|---|

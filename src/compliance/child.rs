@@ -8,12 +8,10 @@ use std::{
 };
 
 use super::{
-    alarm::Alarm,
     case::Listed,
     cases,
     environment::Environment,
     failure::{Check, Stop, violates},
-    holdings::Holdings,
     invariants,
     lab::Lab,
     measurements::Measurements,
@@ -25,6 +23,8 @@ use super::{
     },
     subject::Subject,
     timeline::Timeline,
+    usage::ResourceUsage,
+    watchdog::Watchdog,
 };
 use crate::capability::Capability;
 
@@ -74,10 +74,10 @@ fn run_here(
         {
             return Verdict::Ignored(format!("a tmpfs cannot be mounted: {error}"));
         }
-        let alarm = Alarm::set(listed, mode, &timeline, &folder, limit);
+        let watchdog = Watchdog::set(listed, mode, &timeline, &folder, limit);
         let scene = || Lab::new(&folder, subject, profile, mode, &timeline, measurements);
         let stop = run_mode(listed, &scene, &panics, profile.deadline());
-        drop(alarm);
+        drop(watchdog);
         match stop {
             Ok(()) | Err(Stop::Passed) => {}
             Err(Stop::Ignored(reason)) => return Verdict::Ignored(reason),
@@ -112,7 +112,7 @@ fn run_mode(
     let available = role.map_or(Ok(()), |role| first.is_available_to(role));
     first.close();
     available?;
-    let before = Holdings::count();
+    let before = ResourceUsage::count();
     let mut lab = scene()?;
     let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut lab)));
     let tasks = match ran {

@@ -14,12 +14,12 @@ use std::{
 };
 
 use super::{
-    alarm::LONGEST,
     case::{Case, Listed},
     environment::{self, Environment},
     profile::Outlook,
     protocol::{ANSWER, CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, Verdict},
     subject::Subject,
+    watchdog::LONGEST,
 };
 use crate::capability::Capability;
 

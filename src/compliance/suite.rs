@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{
     case::{Level, Listed},
-    cases, child,
+    cases, checklist, child,
     entry::Entry,
     environment,
     failure::{Check, Stop},
@@ -21,7 +21,7 @@ use super::{
     lab::Lab,
     measurements::Measurements,
     mode::Mode,
-    open, process,
+    process,
     profile::Profile,
     progress::Progress,
     protocol::{Outcome, Verdict},
@@ -188,7 +188,7 @@ impl Suite {
                 Progress::at_the_start(&self.subject)
             };
             remarks.progress = Some(progress);
-            remarks.open = open::points(&self.subject, &entries);
+            remarks.open = checklist::points(&self.subject, &entries);
         }
         if entries.len() > 1 {
             println!("{}", card.text(&remarks.advice));

@@ -3,7 +3,7 @@
 use std::{error::Error, io, path::Path};
 
 use super::{BackendError, Limit, StreamError};
-use crate::{capability::Capability, one_line::Said};
+use crate::{capability::Capability, display::Flattened};
 
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")
@@ -223,7 +223,7 @@ mod from_io {
     #[test]
     fn any_number_keeps_its_path_and_its_message() {
         for number in -5..5_000 {
-            let said = Said(io::Error::from_raw_os_error(number)).to_string();
+            let said = Flattened(io::Error::from_raw_os_error(number)).to_string();
             let error = BackendError::from_io("/srv/a", io::Error::from_raw_os_error(number));
             assert!(error.to_string().contains("/srv/a"), "{error}");
             assert!(name(&error) != "Io" || error.to_string().ends_with(&said), "{error}");

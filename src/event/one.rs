@@ -6,7 +6,7 @@ use super::{
     AccessKind, Attrs, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind, RemoveKind,
     RenameMode, Tracker,
 };
-use crate::one_line::OneLine;
+use crate::display::Quoted;
 
 /// One thing that happened to one path.
 ///
@@ -245,7 +245,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.name())?;
         if !self.path.as_os_str().is_empty() {
-            write!(f, " {}", OneLine(&self.path))?;
+            write!(f, " {}", Quoted(&self.path))?;
         }
         if let EventKind::Missed(Some(count)) = self.kind {
             write!(f, " count={count}")?;

@@ -13,8 +13,8 @@ use tokio::io::AsyncWriteExt;
 use crate::{
     backend::Backend,
     capability::Capabilities,
+    display::Quoted,
     event::{Event, format::PathText},
-    one_line::OneLine,
 };
 
 /// For whom the command prints.
@@ -82,7 +82,7 @@ impl Output {
         match self {
             Self::Person => {
                 let Event { kind, path, attrs } = event;
-                line(format!("{kind} {} -> {}{attrs}", OneLine(path), OneLine(to))).await
+                line(format!("{kind} {} -> {}{attrs}", Quoted(path), Quoted(to))).await
             }
             Self::Program => {
                 let PathText { path: to, path_bytes: to_bytes, path_wide: to_wide } =

@@ -12,7 +12,7 @@ use notify_debouncer_full::{DebounceEventResult, RecommendedCache, new_debouncer
 use tokio::sync::mpsc;
 
 use super::output::Output;
-use crate::{adapter::NotifyWatcher, backend::Backend, event::Event, one_line::Said};
+use crate::{adapter::NotifyWatcher, backend::Backend, display::Flattened, event::Event};
 
 /// A watcher that notify's programs would use, and what its handler is told.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl ThroughNotify {
                 Ok(event) => print_event(output, event).await?,
                 Err(error) => {
                     let path = error.paths.first().map(PathBuf::as_path);
-                    output.error(Said(&error), path).await?;
+                    output.error(Flattened(&error), path).await?;
                 }
             }
         }

@@ -14,9 +14,9 @@ use super::{Hints, Made, Maker};
 use crate::{
     backend::{About, Backend, StreamItem, Watch},
     capability::{Capabilities, Capability},
-    choice::FirstOf,
     error::BackendError,
     event::{CreateKind, Event},
+    fallback::FirstOf,
 };
 
 /// Knows how it was made, and reports the paths that it was given.

@@ -3,8 +3,8 @@
 use std::{marker::PhantomData, os::unix::fs::MetadataExt as _, process::ExitCode, time::Duration};
 
 use notify_backend::{
-    choice::FirstOf,
     compliance::{Profile, Suite},
+    fallback::FirstOf,
     prelude::*,
 };
 use notify_backend_inotify::InotifyBackend;

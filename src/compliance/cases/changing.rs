@@ -17,8 +17,8 @@ use crate::{
         environment::Environment,
         expect::{appeared, created_file, gone, removed_folder, touched, written},
         failure::{Check, Stop, ensure, fail},
-        holdings::Holdings,
         lab::Lab,
+        usage::ResourceUsage,
         watcher::Watcher,
     },
     error::BackendError,
@@ -532,7 +532,7 @@ const NOTHING_LEFT: Case = Case {
     run: |lab| {
         let mut watcher = lab.watch([lab.beacon()?])?;
         watcher.settle()?;
-        let before = Holdings::watches();
+        let before = ResourceUsage::watches();
         for (i, held) in HELD.iter().enumerate() {
             let (root, file) = (format!("{i}"), format!("{i}/file"));
             lab.tree.mkdir_all(format!("{root}/sub/deep"))?;
@@ -554,7 +554,7 @@ const NOTHING_LEFT: Case = Case {
             } else {
                 add(&mut watcher, watch)?;
                 watcher.settle()?;
-                let taken = Holdings::watches();
+                let taken = ResourceUsage::watches();
                 if taken == before {
                     let reason = "the backend has no watches that the kernel lists";
                     return Err(Stop::Ignored(reason.into()));
@@ -701,7 +701,7 @@ const REFUSED_AT_LIMIT: Case = Case {
         let [kept, large, small] = ["kept", "large", "small"].map(|folder| lab.path(folder));
         let mut watcher = lab.watch([Watch::non_recursive(kept)])?;
         watcher.settle()?;
-        let before = Holdings::watches();
+        let before = ResourceUsage::watches();
         let used = u32::try_from(before).unwrap_or(u32::MAX - ROOM);
         for (round, room) in [ROOM, 0, ROOM].into_iter().enumerate() {
             set_limit(lab, "max_inotify_watches", used + room)?;
@@ -715,7 +715,7 @@ const REFUSED_AT_LIMIT: Case = Case {
                 Err(error) => {
                     return fail("`watch` returns WatchLimit", format!("it answered {error:?}"));
                 }
-                Ok(()) if Holdings::watches() < before + 10 => {
+                Ok(()) if ResourceUsage::watches() < before + 10 => {
                     let reason = "the backend watches the tree with fewer watches";
                     return Err(Stop::Ignored(reason.into()));
                 }
@@ -788,11 +788,11 @@ const FROM_NOTHING: Case = Case {
 fn come_down_to(watcher: &mut Watcher, most: usize, expected: &str) -> Check {
     for _ in 0..5 {
         watcher.settle()?;
-        if Holdings::watches() <= most {
+        if ResourceUsage::watches() <= most {
             return Ok(());
         }
     }
-    fail(expected, format!("there are {}, and should be {most}", Holdings::watches()))
+    fail(expected, format!("there are {}, and should be {most}", ResourceUsage::watches()))
 }
 
 /// What holds watches of the platform.

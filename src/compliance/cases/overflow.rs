@@ -13,9 +13,9 @@ use crate::{
         environment::Environment,
         expect::{created_file, gone, written},
         failure::{Check, Stop, ensure},
-        holdings::Holdings,
         lab::Lab,
         mirror::Mirror,
+        usage::ResourceUsage,
         watcher::Watcher,
     },
     event::EventKind,
@@ -284,14 +284,14 @@ const SLOW_CONSUMER: Case = Case {
         let file = "x".repeat(200);
         lab.tree.create(&file)?;
         let names = lab.tree.new_names(&"y".repeat(190), 5000);
-        let before = Holdings::memory();
+        let before = ResourceUsage::memory();
         let mut most = 0;
         for _ in 0..30 {
             lab.tree.rename_along(&file, &names)?;
             watcher.turn_runtime();
             let before_that = watcher.events().count();
             watcher.read_until_told(|watcher| watcher.events().count() > before_that)?;
-            most = most.max(Holdings::memory().saturating_sub(before));
+            most = most.max(ResourceUsage::memory().saturating_sub(before));
         }
         lab.measured("memory behind a slow consumer", format!("{} kB", most / 1000));
         ensure(most < LIMIT, format!("memory grows by less than {LIMIT} bytes"), || {

@@ -10,10 +10,10 @@ use crate::{
         environment::Environment,
         expect::{appeared, gone, moved_from, moved_to, touched},
         failure::{Check, Stop, ensure, fail},
-        holdings::Holdings,
         lab::Lab,
         mode::Mode,
         platform,
+        usage::ResourceUsage,
         watcher::Watcher,
     },
     event::{EventKind, ModifyKind, RenameMode, Tracker},
@@ -396,10 +396,10 @@ const MANY_MOVED_OUT: Case = Case {
             watcher.settle()?;
             watcher.forget_events();
             if round == 1 {
-                first = Holdings::memory();
+                first = ResourceUsage::memory();
             }
         }
-        let grown = Holdings::memory().saturating_sub(first);
+        let grown = ResourceUsage::memory().saturating_sub(first);
         let limit = 1_000_000;
         ensure(grown < limit, format!("memory grows by less than {limit} bytes"), || {
             format!("it grew by {grown} bytes")

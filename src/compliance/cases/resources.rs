@@ -7,7 +7,7 @@ use crate::{
         case::{Case, Group},
         environment::Environment,
         failure::{Stop, ensure, fail},
-        holdings::Holdings,
+        usage::ResourceUsage,
         wake_flag::WakeFlag,
     },
 };
@@ -89,14 +89,14 @@ const FOLDERS_COME_AND_GO: Case = Case {
             watcher.settle()?;
             watcher.forget_events();
             if round == 1 {
-                (watches, memory) = (Holdings::watches(), Holdings::memory());
+                (watches, memory) = (ResourceUsage::watches(), ResourceUsage::memory());
             }
         }
-        let now = Holdings::watches();
+        let now = ResourceUsage::watches();
         ensure(now <= watches + 10, format!("about {watches} watches, as before"), || {
             format!("there are {now}")
         })?;
-        let grown = Holdings::memory().saturating_sub(memory);
+        let grown = ResourceUsage::memory().saturating_sub(memory);
         let limit = 2_000_000;
         ensure(grown < limit, format!("memory grows by less than {limit} bytes"), || {
             format!("it grew by {grown} bytes")
@@ -121,10 +121,10 @@ const NO_WATCH_FOR_EACH_FILE: Case = Case {
             lab.tree.mkdir(format!("{folder}"))?;
             lab.tree.within(format!("{folder}")).create_many(20)?;
         }
-        let before = Holdings::watches();
+        let before = ResourceUsage::watches();
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.settle()?;
-        let taken = Holdings::watches().saturating_sub(before);
+        let taken = ResourceUsage::watches().saturating_sub(before);
         if taken == 0 {
             return Err(Stop::Ignored("the backend does not use inotify".into()));
         }

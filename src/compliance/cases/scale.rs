@@ -12,8 +12,8 @@ use crate::{
         environment::Environment,
         expect::created_file,
         failure::ensure,
-        holdings::Holdings,
         mode::Mode,
+        usage::ResourceUsage,
     },
 };
 
@@ -63,14 +63,14 @@ const MANY_FOLDERS: Case = Case {
             (0..FOLDERS)
                 .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
         })?;
-        let (start, memory) = (Instant::now(), Holdings::memory());
+        let (start, memory) = (Instant::now(), ResourceUsage::memory());
         let mut watcher = lab.watch([lab.deep()])?;
         // That looking at so many loses nothing is another case.
         watcher.guard.may_miss = true;
         let took = start.elapsed();
         lab.measured("time of `new` for 10 000 folders", millis(took));
         watcher.allow_for_looks(took);
-        let grown = Holdings::memory().saturating_sub(memory);
+        let grown = ResourceUsage::memory().saturating_sub(memory);
         lab.measured("memory for 10 000 folders", format!("{} kB", grown / 1000));
         watcher.drain()?;
         for folder in ["0/0", "49/99", "99/99"] {

@@ -24,10 +24,10 @@ use crate::{
         environment::Environment,
         expect::{created_file, removed_folder, written},
         failure::{Check, Stop, ensure, fail},
-        holdings::Holdings,
         lab::Lab,
         mode::Mode,
         tree::Tree,
+        usage::ResourceUsage,
         wake_flag::WakeFlag,
         watcher::Watcher,
     },
@@ -204,7 +204,7 @@ const IDLE_COSTS_NOTHING: Case = Case {
 /// Looks at a second in which nothing happens, once all has been read.
 pub(super) fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
     let second = Duration::from_secs(1);
-    let (before, start) = (Holdings::cpu_time(), Instant::now());
+    let (before, start) = (ResourceUsage::cpu_time(), Instant::now());
     let mut count = 0;
     while let Some(left) = second.checked_sub(start.elapsed()) {
         let (flag, waker) = WakeFlag::new();
@@ -215,7 +215,7 @@ pub(super) fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
         count += 1;
     }
     // A second, or more where others had the processors.
-    let (used, passed) = (Holdings::cpu_time().saturating_sub(before), start.elapsed());
+    let (used, passed) = (ResourceUsage::cpu_time().saturating_sub(before), start.elapsed());
     // A backend that looks from time to time may wake up for each look.
     let looks = if lab.profile.sampled {
         passed.as_micros() / lab.profile.latency.as_micros().max(1) * 2

@@ -3,7 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::ExitCode, time::Duration};
 
 use libtest_mimic::{Arguments, Completion, Trial};
-use notify_backend::{Backend as _, BackendError, EventKind, Watch, choice::FirstOf, is_networked};
+use notify_backend::{
+    Backend as _, BackendError, EventKind, Watch, fallback::FirstOf, is_networked,
+};
 use notify_backend_inotify::{self as inotify, InotifyBackend};
 use notify_backend_poll::PollBackend;
 

@@ -1,5 +1,5 @@
 // A choice is a tuple, also one of a single backend, and a maker is no backend.
-use notify_backend::{choice::FirstOf, prelude::*};
+use notify_backend::{fallback::FirstOf, prelude::*};
 
 #[derive(Debug)]
 struct YourBackend;

@@ -1,4 +1,4 @@
-//! What a process holds, where the system tells it: [`Holdings`].
+//! What a process holds, where the system tells it: [`ResourceUsage`].
 
 use std::{
     fs, thread,
@@ -12,13 +12,13 @@ use super::{
 
 /// The descriptors and threads of this process, where the system tells them.
 #[derive(Debug)]
-pub(super) struct Holdings {
+pub(super) struct ResourceUsage {
     /// What each descriptor leads to, sorted.
     pub(super) descriptors: Vec<String>,
     pub(super) threads: usize,
 }
 
-impl Holdings {
+impl ResourceUsage {
     pub(super) fn count() -> Self {
         let list = |folder| fs::read_dir(folder).into_iter().flatten().flatten();
         let target = |entry: &fs::DirEntry| fs::read_link(entry.path()).ok();

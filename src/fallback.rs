@@ -59,7 +59,7 @@ use crate::{
 /// # }
 /// # backend!(Daemon, Err(BackendError::unavailable("it does not run")));
 /// # backend!(Polling, Ok(Self));
-/// use notify_backend::choice::FirstOf;
+/// use notify_backend::fallback::FirstOf;
 ///
 /// type Best = FirstOf<(Daemon, Polling)>;
 ///

@@ -7,9 +7,9 @@ use std::{
 
 /// Shows a path as it is where that is safe, and quoted with escapes where it is not: a name may
 /// hold line breaks, terminal controls or bytes that are not UTF-8, and begin or end with a space.
-pub(crate) struct OneLine<'a>(pub(crate) &'a Path);
+pub(crate) struct Quoted<'a>(pub(crate) &'a Path);
 
-impl fmt::Display for OneLine<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.to_str() {
             Some(text) if is_plain(text) => f.write_str(text),
@@ -29,20 +29,20 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Paths in a message, separated by commas; of a great many, the first.
-pub(crate) struct Paths<'a>(pub(crate) &'a [PathBuf]);
+pub(crate) struct PathList<'a>(pub(crate) &'a [PathBuf]);
 
-impl Paths<'_> {
+impl PathList<'_> {
     const SHOWN: usize = 10;
 }
 
-impl fmt::Display for Paths<'_> {
+impl fmt::Display for PathList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("a path that is not named");
         }
         for (i, path) in self.0.iter().take(Self::SHOWN).enumerate() {
             let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", OneLine(path))?;
+            write!(f, "{separator}{}", Quoted(path))?;
         }
         match self.0.len().saturating_sub(Self::SHOWN) {
             0 => Ok(()),
@@ -52,9 +52,9 @@ impl fmt::Display for Paths<'_> {
 }
 
 /// What others say, e.g. the operating system: Windows has messages of several lines.
-pub(crate) struct Said<T>(pub(crate) T);
+pub(crate) struct Flattened<T>(pub(crate) T);
 
-impl<T: fmt::Display> fmt::Display for Said<T> {
+impl<T: fmt::Display> fmt::Display for Flattened<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Joined { out: f, gap: false }, "{}", self.0)
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn shown(path: &str) -> String {
-        OneLine(Path::new(path)).to_string()
+        Quoted(Path::new(path)).to_string()
     }
 
     #[test]
@@ -111,12 +111,12 @@ mod tests {
 
     #[test]
     fn lines_are_joined() {
-        let said = |text: &str| Said(text).to_string();
+        let said = |text: &str| Flattened(text).to_string();
         assert_eq!(said("the wrong disk\r\nis in the drive"), "the wrong disk is in the drive");
         assert_eq!(said("done\n"), "done");
         assert_eq!(said("\u{1b}[31mred"), " [31mred");
         assert_eq!(said("as it is"), "as it is");
-        assert_eq!(Said(format_args!("one{}{}", "\n", "two")).to_string(), "one two");
+        assert_eq!(Flattened(format_args!("one{}{}", "\n", "two")).to_string(), "one two");
     }
 
     #[cfg(unix)]
@@ -125,6 +125,6 @@ mod tests {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
         let path = Path::new(OsStr::from_bytes(b"/caf\xe9"));
-        assert_eq!(OneLine(path).to_string(), r#""/caf\xE9""#);
+        assert_eq!(Quoted(path).to_string(), r#""/caf\xE9""#);
     }
 }

@@ -1,4 +1,4 @@
-//! Ends a case that does not end by itself: [`Alarm`].
+//! Ends a case that does not end by itself: [`Watchdog`].
 
 use std::{
     path::Path,
@@ -10,23 +10,23 @@ use std::{
 use super::{
     case::Listed,
     failure::Failure,
-    holdings::Holdings,
     mode::Mode,
     protocol::{Verdict, write_answer},
     timeline::Timeline,
+    usage::ResourceUsage,
 };
 
 /// How many times as long as its limit a case may take where the machine has other things to do.
 pub(super) const LONGEST: u32 = 4;
 
 /// Ends the process when a case does not, and tells what it was waiting for.
-pub(super) struct Alarm {
+pub(super) struct Watchdog {
     /// Its end is the news that the case has ended.
     ended: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Alarm {
+impl Watchdog {
     pub(super) fn set(
         listed: Listed,
         mode: Mode,
@@ -45,7 +45,7 @@ impl Alarm {
                     return;
                 }
                 // Threads that have ended are not counted any more.
-                waited = waited.max(Holdings::waited());
+                waited = waited.max(ResourceUsage::waited());
                 let excused = waited + timeline.time_of_changes();
                 left = limit.saturating_sub(start.elapsed().saturating_sub(excused));
                 if start.elapsed() > limit * (LONGEST - 1) {
@@ -68,7 +68,7 @@ impl Alarm {
     }
 }
 
-impl Drop for Alarm {
+impl Drop for Watchdog {
     fn drop(&mut self) {
         self.ended = None;
         if let Some(thread) = self.thread.take() {
