@@ -76,8 +76,9 @@ pub enum Capability {
     ///   an ordinary user may do it.
     /// - **Can be declared with** fanotify (`FAN_MARK_FILESYSTEM`), FSEvents and
     ///   `ReadDirectoryChangesW`; not with inotify, kqueue or polling.
-    /// - **Checked:** what it implies. Cases that are disturbed by changes elsewhere run on a file system of
-    ///   their own, a tmpfs in a mount namespace, or else while no other case does.
+    /// - **Checked:** what it implies. Each case runs on a file system of its own, a tmpfs in a mount
+    ///   namespace, where that can be had. With `--test-threads 1`, only those do that are disturbed by the
+    ///   least change elsewhere: that is how to test on another file system.
     WatchEntireFilesystem,
 
     /// Accepts files as watched paths.

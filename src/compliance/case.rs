@@ -47,8 +47,10 @@ pub(super) struct Case {
     /// What the machine must offer.
     pub(super) environment: &'static [Environment],
     /// Whether what others change on the same file system disturbs a backend that hears of all of it
-    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)). For such a backend, the case runs in
-    /// a file system of its own or, where that is not possible, while no other case runs.
+    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)), even if it is little. For such a backend,
+    /// the case runs in a file system of its own or, where that is not possible, while no other case runs.
+    /// (Other cases have their own file system too, unless they run one by one: those of *Overflow* fill
+    /// every queue that hears of them.)
     pub(super) is_disturbed: bool,
     /// The ways to drive it; it runs once for each.
     pub(super) modes: &'static [Mode],

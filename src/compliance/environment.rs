@@ -18,6 +18,9 @@ pub(super) enum Environment {
     /// User and mount namespaces to run the case in, where limits can be set and file systems be
     /// mounted.
     Namespaces,
+    /// A mount namespace to run the case in. Root stays what it is; anybody else needs
+    /// [`Namespaces`](Self::Namespaces).
+    Mounts,
 }
 
 impl Environment {
@@ -27,7 +30,8 @@ impl Environment {
         match self {
             Self::OrdinaryUser => Some("an ordinary user"),
             Self::Namespaces => Some("root of a user namespace"),
-            Self::Linux | Self::Unix | Self::Root | Self::CaseInsensitive => None,
+            Self::Mounts if !is_root() => Self::Namespaces.role(),
+            Self::Linux | Self::Unix | Self::Root | Self::CaseInsensitive | Self::Mounts => None,
         }
     }
 
@@ -40,6 +44,7 @@ impl Environment {
             Self::Root => is_root(),
             Self::CaseInsensitive => ignores_case(),
             Self::Namespaces => has_namespaces(),
+            Self::Mounts => unshare_mounts().is_some(),
         };
         (!there).then(|| format!("needs {self}"))
     }
@@ -55,6 +60,7 @@ impl fmt::Display for Environment {
             Self::Root => "root",
             Self::CaseInsensitive => "a file system that ignores upper and lower case",
             Self::Namespaces => "user and mount namespaces by `unshare`",
+            Self::Mounts => "a mount namespace by `unshare`",
         })
     }
 }

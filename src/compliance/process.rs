@@ -21,7 +21,7 @@ use super::{
     subject::Subject,
     watchdog::LONGEST,
 };
-use crate::capability::Capability;
+use crate::capability::{Capabilities, Capability};
 
 /// In a case's folder, if root has made it for an ordinary user: where there are folders that this one
 /// may move, and in each a folder that belongs to root.
@@ -95,12 +95,15 @@ fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command>
         command.args(environment::UNSHARE).arg(program);
         return Ok(command);
     }
-    if case.is_disturbed
-        && subject.about().capabilities.contains(Capability::WatchEntireFilesystem)
+    let is_apart = is_apart(case, subject.about().capabilities, subject.is_beside_others);
+    if (is_apart || case.environment.contains(&Environment::Mounts))
         && let Some(arguments) = environment::unshare_mounts()
     {
         let mut command = Command::new("unshare");
-        command.args(arguments).arg(program).env(OWN_FILE_SYSTEM, "");
+        command.args(arguments).arg(program);
+        if is_apart {
+            command.env(OWN_FILE_SYSTEM, "");
+        }
         return Ok(command);
     }
     let mut command = Command::new(program);
@@ -108,6 +111,13 @@ fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command>
         become_ordinary(&mut command, folder)?;
     }
     Ok(command)
+}
+
+/// Whether a case is to have a file system of its own.
+fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> bool {
+    (case.is_disturbed || is_beside_others)
+        && !case.environment.contains(&Environment::OrdinaryUser)
+        && capabilities.contains(Capability::WatchEntireFilesystem)
 }
 
 /// Lets `command` run as a user who may write to `folder` and not much else.
@@ -204,5 +214,29 @@ fn start(command: &mut Command) -> io::Result<Child> {
             return started;
         }
         thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_that_others_could_disturb_are_apart() {
+        let disturbed = Case { is_disturbed: true, ..Case::MUST };
+        let ordinary = Case { environment: &[Environment::OrdinaryUser], ..Case::MUST };
+        let all = Capabilities::ALL;
+        let none = all.without(Capability::WatchEntireFilesystem);
+        for (case, capabilities, is_beside_others, expected) in [
+            (&Case::MUST, all, true, true),
+            (&Case::MUST, all, false, false),
+            (&Case::MUST, none, true, false),
+            (&disturbed, all, false, true),
+            (&disturbed, none, true, false),
+            (&ordinary, all, true, false),
+        ] {
+            let found = is_apart(case, capabilities, is_beside_others);
+            assert_eq!(found, expected, "{capabilities} {is_beside_others}");
+        }
     }
 }

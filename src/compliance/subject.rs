@@ -22,6 +22,8 @@ pub(super) struct Subject {
     pub(super) said: Option<About>,
     /// What it is compared with.
     pub(super) other: Option<Other>,
+    /// Whether other cases make changes at the same time.
+    pub(super) is_beside_others: bool,
 }
 
 /// Another backend, which is right.
@@ -40,6 +42,7 @@ impl Subject {
             declared: About::of::<B>,
             said: None,
             other: None,
+            is_beside_others: true,
         }
     }
 

@@ -68,6 +68,7 @@ pub struct Suite {
     subject: Subject,
     profile: Profile,
     deviations: Vec<(&'static str, &'static str)>,
+    needs_root: bool,
 }
 
 /// The environment variable that does what `--report` does.
@@ -79,11 +80,19 @@ const UNWRITTEN: &str = "NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN";
 /// The one test that fails where the backend cannot be made yet.
 const NOT_WRITTEN: &str = "implement_new_first";
 
+/// The one test where the backend cannot be made on this machine.
+const UNAVAILABLE: &str = "facility_is_unavailable";
+
 impl Suite {
     /// The suite for the backend `B`, as a kernel facility without deviations. One that needs settings
     /// that suit the suite is [`Made`](crate::settings::Made) with them.
     pub fn of<B: Backend>() -> Self {
-        Self { subject: Subject::of::<B>(), profile: Profile::default(), deviations: Vec::new() }
+        Self {
+            subject: Subject::of::<B>(),
+            profile: Profile::default(),
+            deviations: Vec::new(),
+            needs_root: false,
+        }
     }
 
     /// Says what the backend may honestly differ in.
@@ -96,6 +105,13 @@ impl Suite {
     /// and what their events tell of it has to be the same (case CONV06).
     pub fn beside<B: Backend>(mut self, profile: Profile) -> Self {
         self.subject = self.subject.beside::<B>(profile);
+        self
+    }
+
+    /// Says that only root can make the backend, since its platform asks for a privilege. A run by another
+    /// user proves nothing: it is one ignored test, with the backend's reason, and does not fail.
+    pub fn needs_root(mut self) -> Self {
+        self.needs_root = true;
         self
     }
 
@@ -131,13 +147,16 @@ impl Suite {
         }
         let (arguments, report) = arguments(std::env::args_os());
         let mut arguments = Arguments::from_iter(arguments);
-        arguments.test_threads.get_or_insert_with(cases_at_a_time);
+        let at_a_time = *arguments.test_threads.get_or_insert_with(cases_at_a_time);
+        self.subject.is_beside_others = at_a_time > 1;
         let (card, hearing) = (Arc::new(ScoreCard::default()), Arc::new(Hearing::default()));
         let turns = Arc::new(Turns::default());
         let check = self.check();
         let is_written = !matches!(check, Err((NOT_WRITTEN, _)));
         let is_excused =
             !is_written && std::env::var_os(UNWRITTEN).is_some_and(|it| it == "allowed");
+        let is_left_to_root =
+            self.needs_root && !environment::is_root() && matches!(check, Err((UNAVAILABLE, _)));
         let trials = match check {
             Ok(said) => {
                 self.subject.said = said;
@@ -146,6 +165,10 @@ impl Suite {
             Err((name, _)) if is_excused => {
                 let reason = format!("{UNWRITTEN} allows it");
                 vec![Trial::ignorable_test(name, || Ok(Completion::ignored_with(reason)))]
+            }
+            Err((UNAVAILABLE, text)) if is_left_to_root => {
+                let reason = text.replace('\n', " ");
+                vec![Trial::ignorable_test(UNAVAILABLE, || Ok(Completion::ignored_with(reason)))]
             }
             Err((name, text)) => vec![Trial::test(name, || Err(Failed::from(text)))],
         };
@@ -169,6 +192,8 @@ impl Suite {
             println!(
                 "nothing is proven: `Backend::new` is not written yet, which {UNWRITTEN} allows"
             );
+        } else if is_left_to_root {
+            println!("nothing is proven: run this as root");
         } else if is_whole && !conclusion.has_failed() && !entries.iter().any(is_run) {
             println!(
                 "no case could be run, so nothing is proven: declare WatchFolders or WatchFiles, or \
@@ -334,7 +359,7 @@ impl Suite {
                 error,
             ),
             Ok(Err(error @ BackendError::Unavailable { .. })) => {
-                ("facility_is_unavailable", "No case can be run on this machine.", error)
+                (UNAVAILABLE, "No case can be run on this machine.", error)
             }
             // Whatever else is wrong, the cases tell it.
             Ok(Err(_)) | Err(Stop::Passed) => return Ok(None),

@@ -45,6 +45,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
+        entry::<ClaimsEntireFilesystem>("claims_entire_filesystem", &["SCALE05"]),
         entry::<KeepsHalf>("keeps_half", &["CHG10"]),
         entry::<Understates>("understates", &["CON24"]),
         entry::<FollowsUndeclared>("follows_undeclared", &["SYM11"]),
@@ -111,7 +112,7 @@ mutations! {
     BareErrors NamesAllPaths NamesFirstMissing RefusesOddFolders PanicsOnLongPaths
     ChangingCapabilities DeclaresMoreLater NameWithTwoSlashes NoRuntimeCheck RuntimeOfItsOwn HidesErrors NeverDone FollowsLoops ClaimsNoFiles ClaimsNoFolders ClaimsNoChanges
     KeepsHalf Understates FollowsUndeclared FollowsAlways FollowsNever AccessUndeclared AccessAlways AccessNever
-    AccessForAll LeaksDescriptor LeaksTask LeaksOnError TouchesTree PanicsInThread
+    ClaimsEntireFilesystem AccessForAll LeaksDescriptor LeaksTask LeaksOnError TouchesTree PanicsInThread
     UnwatchesNothing UnwatchesAnything KeepsDepth Canonicalises OwnFoldersOnly FollowsRootAlone FollowsOneStep FollowsToFiles NamesFolderAlone
     BlamesFolderAbove WatchesRemovedFolder DrainsWithoutWaker TakesTheFirst NeedsFirstWatch RefusesEmptyLists
 }
@@ -405,6 +406,13 @@ impl Mutation for ClaimsNoFiles {
 impl Mutation for ClaimsNoFolders {
     fn capabilities(_: Capabilities) -> Capabilities {
         Capabilities::declare(&[Capability::WatchFiles, Capability::ChangeWatches])
+    }
+}
+
+/// Walks through the tree anyway.
+impl Mutation for ClaimsEntireFilesystem {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.with(Capability::WatchEntireFilesystem)
     }
 }
 

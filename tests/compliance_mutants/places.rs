@@ -65,6 +65,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<GivesUpLockedInNew>("gives_up_locked_in_new", &["REC12"]),
         entry::<Below<PassesOverForeign>>("passes_over_foreign_below", &["PERM04"]),
         entry::<InNew<PassesOverForeign>>("passes_over_foreign_in_new", &["PERM04"]),
+        entry::<StopsAtMounts>("stops_at_mounts", &["REC24"]),
     ]
 }
 
@@ -302,6 +303,30 @@ impl Mutation for PassesOverForeign {
         let user = rustix::process::geteuid().as_raw();
         let folder = path_of(&item).parent().and_then(|folder| folder.metadata().ok());
         if folder.is_none_or(|folder| folder.uid() == user) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Says nothing of what is on other file systems than the watched paths.
+#[derive(Debug, Default)]
+struct StopsAtMounts {
+    devices: HashSet<u64>,
+}
+
+fn device(path: &Path) -> Option<u64> {
+    Some(path.metadata().ok()?.dev())
+}
+
+impl Mutation for StopsAtMounts {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let devices = watches.iter().filter_map(|watch| device(&watch.path)).collect();
+        Ok((InotifyBackend::new(watches)?, Self { devices }))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let device = path_of(&item).parent().and_then(device);
+        if device.is_none_or(|device| self.devices.contains(&device)) {
             reported.push_back(item);
         }
     }

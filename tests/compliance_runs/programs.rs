@@ -32,6 +32,7 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "silent" => Suite::of::<Like<Silent>>().main(),
         "hears all" => Suite::of::<Like<HearsAll>>().main(),
         "privileged" => Suite::of::<Like<Privileged>>().main(),
+        "privileged, and says so" => Suite::of::<Like<Privileged>>().needs_root().main(),
         "tidy, or so it says" => Suite::of::<Like<Untidy>>().main(),
         "untidy" => {
             Suite::of::<Like<Untidy>>().profile(Profile::default().leaves_traces(true)).main()

@@ -21,7 +21,7 @@ use crate::{
         tree::Tree,
         watcher::Watcher,
     },
-    error::StreamError,
+    error::{BackendError, StreamError},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -51,6 +51,7 @@ pub(super) const GROUP: Group = Group {
         ROOT_IN_ROOT,
         UNMOUNTED_INSIDE,
         COPIED_UP,
+        MOUNTED_INSIDE,
     ],
 };
 
@@ -682,7 +683,7 @@ const UNMOUNTED_INSIDE: Case = Case {
     needs: &[WatchNewFolders],
     // What is mounted below is not promised there.
     without: &[WatchEntireFilesystem],
-    environment: &[Environment::Namespaces],
+    environment: &[Environment::Mounts],
     checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and the \
              folder that it was mounted on is watched from then on.",
     why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
@@ -727,7 +728,7 @@ const COPIED_UP: Case = Case {
     id: "REC23",
     name: "copied_up",
     needs: &[WatchRecursively],
-    environment: &[Environment::Namespaces],
+    environment: &[Environment::Mounts],
     checks: "On an overlayfs, a file of the lower layer that is written is reported as changed, and nothing as gone: \
              it is copied, with the folders that it is in, and nobody has removed anything.",
     why: "libuv#1201, moby#11705: containers have their files there.",
@@ -743,7 +744,11 @@ const COPIED_UP: Case = Case {
         }
         let merged = lab.path("merged");
         mounts::mount_overlay(lab, &merged)?;
-        let mut watcher = lab.watch([Watch::recursive(&merged)])?;
+        let watch = Watch::recursive(&merged);
+        if let Err(BackendError::Unavailable { reason, .. }) = lab.try_watch([watch.clone()])? {
+            return Err(Stop::Ignored(format!("the backend watches no overlayfs: {reason}")));
+        }
+        let mut watcher = lab.watch([watch])?;
         lab.tree.append("merged/folder/deep/file", "more")?;
         watcher.settle()?;
         watcher.saw(modified("merged/folder/deep/file"))?;
@@ -757,6 +762,32 @@ const COPIED_UP: Case = Case {
         watcher.saw(created_file("merged/folder/deep/new"))?;
         drop(watcher);
         mounts::unmount(lab, &merged).map_err(Stop::Broken)
+    },
+    ..Case::MUST
+};
+
+const MOUNTED_INSIDE: Case = Case {
+    id: "REC24",
+    name: "mounted_inside",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Mounts],
+    checks: "Of a file system that is mounted in a watched tree, what happens there is reported, or an error \
+             item names it.",
+    why: "A home folder or a volume of a container is often a file system of its own.",
+    usual_cause: "The platform's watch ends where the file system does, and nobody looks for others below.",
+    run: |lab| {
+        lab.tree.mkdir("mount")?;
+        let mount = lab.path("mount");
+        mounts::mount(lab, &mount)?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.allow_errors();
+        lab.tree.create("mount/file")?;
+        watcher.settle()?;
+        if !watcher.errors().iter().any(|error| error.path() == Some(&mount)) {
+            watcher.saw(created_file("mount/file"))?;
+        }
+        drop(watcher);
+        mounts::unmount(lab, &mount).map_err(Stop::Broken)
     },
     ..Case::MUST
 };

@@ -199,7 +199,7 @@ const UNMOUNTED: Case = Case {
     id: "ROOT07",
     name: "unmounted",
     needs: &[WatchFolders],
-    environment: &[Environment::Namespaces],
+    environment: &[Environment::Mounts],
     checks: "When the watched file system is unmounted, that is reported for the watched folder, and \
              the backend neither keeps it busy nor goes wild.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",

@@ -6,12 +6,14 @@ use std::{
 };
 
 use crate::{
-    capability::Capability::{WatchFolders, WatchRecursively},
+    backend::Watch,
+    capability::Capability::{WatchEntireFilesystem, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         environment::Environment,
         expect::created_file,
-        failure::ensure,
+        failure::{Check, ensure, fail},
+        lab::Lab,
         mode::Mode,
         usage::ResourceUsage,
     },
@@ -21,7 +23,7 @@ pub(super) const GROUP: Group = Group {
     name: "scale",
     title: "Scale",
     guide: "Watching recursively",
-    cases: &[FULL_FOLDER, MANY_FOLDERS, LATENCY, THROUGHPUT],
+    cases: &[FULL_FOLDER, MANY_FOLDERS, LATENCY, THROUGHPUT, ENTIRE_FILESYSTEM],
 };
 
 const FULL_FOLDER: Case = Case {
@@ -139,6 +141,65 @@ const THROUGHPUT: Case = Case {
     },
     ..Case::MAY
 };
+
+const ENTIRE_FILESYSTEM: Case = Case {
+    id: "SCALE05",
+    name: "entire_filesystem",
+    needs: &[WatchEntireFilesystem],
+    environment: &[Environment::Linux],
+    is_disturbed: true,
+    checks: "A tree of 5000 folders takes as many watches, as much memory and about the same time as a single \
+             folder.",
+    why: "notify#497, watchexec#1090, fsnotify#114: what makes facilities for whole file systems wanted.",
+    usual_cause: "The tree is walked, if only to know its folders beforehand.",
+    run: |lab| {
+        const FOLDERS: usize = 5000;
+
+        lab.tree.mkdir("few")?;
+        lab.tree.make("make 5000 folders in the 50 folders in", "many", |top| {
+            (0..FOLDERS)
+                .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
+        })?;
+        // What is set up once, whatever is watched, is no matter.
+        cost(lab, "few")?;
+        let (few, many) = (cost(lab, "few")?, cost(lab, "many")?);
+        lab.measured("watches for 5000 folders", many.watches.to_string());
+        lab.measured("processor time of `new` for 5000 folders", millis(many.time));
+        lab.measured("memory for 5000 folders", format!("{} kB", many.memory / 1000));
+        ensure(many.watches == few.watches, format!("{} watches", few.watches), || {
+            format!("there are {}", many.watches)
+        })?;
+        let limit = few.memory + 1_000_000;
+        ensure(many.memory < limit, format!("it takes less than {limit} bytes"), || {
+            format!("it takes {}", many.memory)
+        })?;
+        let limit = few.time * 10 + Duration::from_millis(20);
+        ensure(many.time < limit, format!("`new` takes less than {limit:.1?}"), || {
+            format!("it takes {:.1?}", many.time)
+        })
+    },
+    ..Case::MUST
+};
+
+/// What it takes to watch a tree: watches, bytes, and the time of processors.
+struct Cost {
+    watches: usize,
+    memory: u64,
+    time: Duration,
+}
+
+fn cost(lab: &Lab, top: &str) -> Check<Cost> {
+    let (watches, memory) = (ResourceUsage::watches(), ResourceUsage::memory());
+    let time = ResourceUsage::cpu_time();
+    let made = lab.make(vec![Watch::recursive(lab.path(top))]);
+    let time = ResourceUsage::cpu_time().saturating_sub(time);
+    let Ok(_backend) = made else { return fail("`new` makes a backend", "it did not") };
+    Ok(Cost {
+        watches: ResourceUsage::watches().saturating_sub(watches),
+        memory: ResourceUsage::memory().saturating_sub(memory),
+        time,
+    })
+}
 
 fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
