@@ -34,12 +34,53 @@ impl Descriptor {
     /// Outside a Tokio runtime, or in one that was built without `enable_io`. See
     /// [`check_watches`](crate::check_watches).
     pub fn new(descriptor: OwnedFd) -> io::Result<Self> {
+        Self::with_interest(descriptor, Interest::READABLE)
+    }
+
+    /// Takes a descriptor that reports changes by `POLLPRI`, as files of `/proc` and `/sys` do;
+    /// [`poll_urgent`](Self::poll_urgent) waits for them. It is not read.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// use notify_backend::descriptor::Descriptor;
+    ///
+    /// // See proc(5): whenever something is mounted or unmounted.
+    /// let mounts = Descriptor::urgent(std::fs::File::open("/proc/self/mountinfo")?.into())?;
+    /// # std::future::poll_fn(|cx| {
+    /// assert!(mounts.poll_urgent(cx).is_pending());
+    /// # std::task::Poll::Ready(()) }).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What registering it with the poller answers.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(target_os = "linux")]
+    pub fn urgent(descriptor: OwnedFd) -> io::Result<Self> {
+        Self::with_interest(descriptor, Interest::PRIORITY)
+    }
+
+    fn with_interest(descriptor: OwnedFd, interest: Interest) -> io::Result<Self> {
         #[allow(
             deprecated,
             reason = "the replacement is unsafe for the sake of types that may change or close \
                       their descriptor; a `File` does neither"
         )]
-        AsyncFd::with_interest(descriptor.into(), Interest::READABLE).map(Self)
+        AsyncFd::with_interest(descriptor.into(), interest).map(Self)
+    }
+
+    /// Waits for a change of an [urgent](Self::urgent) descriptor; several may be one.
+    #[cfg(target_os = "linux")]
+    pub fn poll_urgent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // To the poller, something urgent is something to read.
+        ready!(self.0.poll_read_ready(cx))?.clear_ready();
+        Poll::Ready(Ok(()))
     }
 
     /// Reads into `buffer`, or has the task woken once there is something to read. Returns the
