@@ -21,6 +21,9 @@ fn others_than_inotify() {
     for start in others {
         let project = ready(start);
         let said = passes(&mut cargo(&project, &["test", "--", "files::"]));
-        assert!(said.contains("test [FIL04] files::written_twice_in_a_moment"), "{said}");
+        // Only root can make some of them.
+        let is_left_to_root = said.contains("nothing is proven: run this as root");
+        let is_run = said.contains("test [FIL04] files::written_twice_in_a_moment");
+        assert!(is_run || is_left_to_root, "{said}");
     }
 }

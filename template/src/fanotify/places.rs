@@ -1,0 +1,180 @@
+//! Where folders are: [`Places`].
+//!
+//! The kernel calls a folder by a handle. Where that is now can be looked up; where it was when something
+//! happened in it, only what the queue holds can tell. So a place is looked up once, as of the record that is
+//! taken next, and then changes with the records.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, fstat, fstatvfs, open, openat, readlinkat},
+    io::Errno,
+};
+
+use crate::{
+    queue::Queue,
+    recent::Recent,
+    record::Entry,
+    roots::Beside,
+    sys::{self, Handle},
+};
+
+/// Where a folder is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    At(Entry),
+    /// At the top of its file system.
+    Top,
+    /// It is gone, and nobody can tell any more where it was.
+    Unknown,
+}
+
+/// Where folders are, and which files are where the kernel says, as of the record that is taken next.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    folders: Recent<Handle, Place>,
+    /// Whether a file has a name: what is done to an open one is told by a name that it may have no more.
+    files: Recent<Handle, (Entry, bool)>,
+}
+
+const UNREPORTED: OFlags = OFlags::PATH.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
+impl Places {
+    /// Where a folder is.
+    pub(crate) fn of(
+        &mut self,
+        folder: &Handle,
+        queue: &mut Queue,
+        beside: &mut Beside<'_>,
+    ) -> io::Result<Place> {
+        if let Some(place) = self.folders.get(folder) {
+            return Ok(place.clone());
+        }
+        let place = look_up(folder, queue, beside)?;
+        self.folders.insert(folder.clone(), place.clone());
+        Ok(place)
+    }
+
+    /// A folder has come to a place.
+    pub(crate) fn put(&mut self, folder: Handle, at: Entry) {
+        self.folders.insert(folder, Place::At(at));
+    }
+
+    /// A file has come to a place.
+    pub(crate) fn put_file(&mut self, file: Handle, at: Entry) {
+        self.files.insert(file, (at, true));
+    }
+
+    /// A file or folder is gone, or a file has lost one of its names.
+    pub(crate) fn forget(&mut self, child: &Handle) {
+        self.folders.remove(child);
+        self.files.remove(child);
+    }
+
+    /// Nothing is certain any more.
+    pub(crate) fn clear(&mut self) {
+        self.folders.clear();
+        self.files.clear();
+    }
+
+    /// Whether a file has the name that the kernel has told. Nobody opens a file by another one than that;
+    /// but an open file that was removed has none.
+    pub(crate) fn is_named(
+        &mut self,
+        file: &Handle,
+        at: &Entry,
+        queue: &Queue,
+        beside: &mut Beside<'_>,
+    ) -> bool {
+        if let Some((known, is_named)) = self.files.get(file)
+            && known == at
+        {
+            return *is_named;
+        }
+        // What is renamed or removed later was there until then.
+        let is_named =
+            queue.place_of(file).as_ref() == Some(at) || is_at(file, at, beside).unwrap_or(true);
+        self.files.insert(file.clone(), (at.clone(), is_named));
+        is_named
+    }
+}
+
+/// Whether a file or folder is at a place now.
+pub(crate) fn is_at(child: &Handle, at: &Entry, beside: &mut Beside<'_>) -> io::Result<bool> {
+    let open = beside.of(at.folder.file_system())?;
+    let folder = match sys::open_by_handle(open, &at.folder) {
+        Ok(folder) => folder,
+        Err(error) if is_stale(&error) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let Ok((found, _)) = sys::handle(folder.as_fd(), &at.name, at.folder.file_system()) else {
+        return Ok(false);
+    };
+    Ok(found == *child)
+}
+
+fn is_stale(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::STALE.raw_os_error())
+}
+
+fn look_up(folder: &Handle, queue: &mut Queue, beside: &mut Beside<'_>) -> io::Result<Place> {
+    if let Some(at) = queue.place_of(folder) {
+        return Ok(Place::At(at));
+    }
+    let seen = look(folder, beside);
+    // It may have moved since, or before that was read.
+    queue.read_ahead();
+    queue.place_of(folder).map_or(seen, |at| Ok(Place::At(at)))
+}
+
+/// Where a folder is now.
+fn look(folder: &Handle, beside: &mut Beside<'_>) -> io::Result<Place> {
+    let opened = match sys::open_by_handle(beside.of(folder.file_system())?, folder) {
+        Err(error) if is_stale(&error) => return Ok(Place::Unknown),
+        opened => opened?,
+    };
+    if fstat(&opened)?.st_nlink == 0 {
+        return Ok(Place::Unknown);
+    }
+    place_of_open(opened.as_fd(), folder).map(|at| at.map_or(Place::Top, Place::At))
+}
+
+/// Whether a folder is gone.
+pub(crate) fn is_gone(folder: &Handle, beside: &mut Beside<'_>) -> io::Result<bool> {
+    match sys::open_by_handle(beside.of(folder.file_system())?, folder) {
+        Ok(opened) => Ok(fstat(&opened)?.st_nlink == 0),
+        Err(error) if is_stale(&error) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where an open folder is now; none if that is at the top of its file system.
+pub(crate) fn place_of_open(opened: BorrowedFd<'_>, folder: &Handle) -> io::Result<Option<Entry>> {
+    let above = openat(opened, "..", UNREPORTED, Mode::empty())?;
+    let (_, mount) = sys::handle(opened, OsStr::new(""), 0)?;
+    let (above, mount_above) = sys::handle(above.as_fd(), OsStr::new(""), folder.file_system())?;
+    if above == *folder || mount_above != mount {
+        return Ok(None);
+    }
+    // proc(5): where an open file is, as a path; the last part of it is its name, wherever it is.
+    let path = readlinkat(CWD, format!("/proc/self/fd/{}", opened.as_raw_fd()), Vec::new())?;
+    let path = OsString::from_vec(path.into_bytes());
+    let name = Path::new(&path).file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(Some(Entry { folder: above, name: name.into() }))
+}
+
+/// Opens a folder without a word of it being reported; returns the number of its file system as well.
+pub(crate) fn open_folder(path: &Path) -> io::Result<(OwnedFd, u64)> {
+    let folder =
+        open(path, UNREPORTED.difference(OFlags::NOFOLLOW) | OFlags::DIRECTORY, Mode::empty())?;
+    let file_system = fstatvfs(&folder)?.f_fsid;
+    Ok((folder, file_system))
+}

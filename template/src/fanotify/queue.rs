@@ -1,0 +1,278 @@
+//! What the kernel has told and nobody has looked at yet: [`Queue`].
+//!
+//! It can be read ahead, since what comes later says where things are now: a folder that is about to be
+//! renamed is still at its old place. What the kernel has merged is taken apart here: a removal that was
+//! merged into an earlier record of the same file gets its place behind what happened in between. And what
+//! others do elsewhere on the file system is left out here, before it takes any memory.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    io,
+    os::fd::AsFd,
+    task::{Context, Poll, ready},
+};
+
+use libc::{FAN_CREATE, FAN_DELETE, FAN_ONDIR, FAN_Q_OVERFLOW, FAN_RENAME};
+use notify_backend::descriptor::Descriptor;
+use rustix::io::{Errno, read};
+
+use crate::{
+    recent::Recent,
+    record::{Entry, LARGEST, RawRecord, Record},
+    sys::Handle,
+};
+
+/// How many records are held. The kernel's queue holds half as many by default; what comes while it is read
+/// has room as well. More are taken for a loss.
+const MOST: usize = 32 * 1024;
+
+/// The records that were read, in order.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) descriptor: Descriptor,
+    buffer: Box<[u8]>,
+    ahead: VecDeque<Box<[u8]>>,
+    /// The number of the first of them.
+    first: u64,
+    /// Which of them rename or remove a file or folder, and whether there were others before.
+    moves: HashMap<Handle, VecDeque<(u64, bool)>>,
+    /// How many of them rename a folder.
+    folder_moves: usize,
+    /// Removals that the kernel has put too early, by the number of the record that they come before.
+    delayed: BTreeMap<u64, Vec<Record>>,
+    /// Folders in which nothing is watched, and that are not about to move.
+    outside: Recent<Handle, ()>,
+    is_lost: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(descriptor: Descriptor) -> Self {
+        Self {
+            descriptor,
+            buffer: vec![0; 64 * 1024].into_boxed_slice(),
+            ahead: VecDeque::new(),
+            first: 0,
+            moves: HashMap::new(),
+            folder_moves: 0,
+            delayed: BTreeMap::new(),
+            outside: Recent::default(),
+            is_lost: false,
+        }
+    }
+
+    /// Reads more, or has the task woken once there is more.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let reading = ready!(self.descriptor.poll_read(cx, &mut self.buffer, LARGEST))?;
+        self.note(reading.bytes);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads all that there is by now. What happened before the call is in the queue after it.
+    pub(crate) fn read_ahead(&mut self) {
+        loop {
+            match read(self.descriptor.as_fd(), &mut *self.buffer) {
+                Ok(bytes) if bytes > 0 => self.note(bytes),
+                Err(Errno::INTR) => {}
+                // An error that is more than "nothing left" comes again when it is waited for.
+                _ => return,
+            }
+        }
+    }
+
+    fn note(&mut self, bytes: usize) {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut unread = &buffer[..bytes];
+        while let Some(record) = RawRecord::take(&mut unread) {
+            if self.is_of_interest(record) {
+                self.push(record);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Whether a record may be about something that is watched.
+    fn is_of_interest(&mut self, record: RawRecord<'_>) -> bool {
+        let is_folder = record.is(FAN_ONDIR);
+        if is_folder && record.is(FAN_RENAME) {
+            // Where it goes, others may be watched, and with them what is in it.
+            self.outside.clear();
+            return true;
+        }
+        let outside = &mut self.outside;
+        let mut is_named = false;
+        for (folder, name) in record.entries() {
+            is_named = true;
+            // Of a folder itself, the one that it is in may be told.
+            if name == "." || outside.get(folder).is_none() {
+                return true;
+            }
+        }
+        if is_named
+            && is_folder
+            && let Some(child) = record.child()
+        {
+            match (record.is(FAN_CREATE), record.is(FAN_DELETE)) {
+                (true, false) => Handle::told(child).into_iter().for_each(|child| {
+                    outside.insert(child, ());
+                }),
+                (_, true) => outside.remove(child),
+                _ => {}
+            }
+        }
+        !is_named
+    }
+
+    fn push(&mut self, record: RawRecord<'_>) {
+        if self.ahead.len() >= MOST {
+            self.lose();
+            return;
+        }
+        let number = self.end();
+        if record.is(FAN_RENAME | FAN_DELETE)
+            && let Some(child) = record.child().and_then(Handle::told)
+        {
+            let moves = self.moves.entry(child).or_default();
+            moves.push_back((number, !moves.is_empty()));
+        }
+        self.folder_moves += usize::from(is_folder_move(record.mask()));
+        self.ahead.push_back(record.0.into());
+    }
+
+    /// As if the kernel had said that it has lost events.
+    fn lose(&mut self) {
+        self.first = self.end();
+        self.ahead.clear();
+        self.moves.clear();
+        self.folder_moves = 0;
+        self.delayed.clear();
+        self.outside.clear();
+        self.is_lost = true;
+    }
+
+    /// The number that the next record will have that comes from the kernel.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.ahead.len() as u64
+    }
+
+    /// Notes that nothing is watched in a folder, as of the next record.
+    pub(crate) fn leave_out(&mut self, folder: &Handle) {
+        if self.folder_moves == 0 {
+            self.outside.insert(folder.clone(), ());
+        }
+    }
+
+    /// Notes that more is watched than before.
+    pub(crate) fn leave_nothing_out(&mut self) {
+        self.outside.clear();
+    }
+
+    /// Takes the next record, and its number.
+    pub(crate) fn next(&mut self) -> Option<(u64, Record)> {
+        if std::mem::take(&mut self.is_lost) {
+            let (at, to, child) = (None, None, None);
+            let lost = Record { mask: FAN_Q_OVERFLOW, at, to, child, is_repeated: false };
+            return Some((self.first, lost));
+        }
+        if let Some(mut delayed) = self.delayed.first_entry()
+            && *delayed.key() <= self.first
+        {
+            let record = delayed.get_mut().remove(0);
+            if delayed.get().is_empty() {
+                delayed.remove();
+            }
+            // It is part of one that was read.
+            return Some((self.first.saturating_sub(1), record));
+        }
+        let raw = self.ahead.pop_front()?;
+        let mut record = RawRecord(&raw).parse();
+        let number = self.first;
+        self.first += 1;
+        self.folder_moves -= usize::from(is_folder_move(record.mask));
+        record.is_repeated = record.is(FAN_RENAME) & self.forget_move(&record, number);
+        if record.is(FAN_Q_OVERFLOW) {
+            self.outside.clear();
+        }
+        if record.is(FAN_DELETE) {
+            self.put_right(&mut record);
+        }
+        Some((number, record))
+    }
+
+    /// A record is no more ahead. Returns whether there were others of the same file before it.
+    fn forget_move(&mut self, record: &Record, number: u64) -> bool {
+        let Some(child) = &record.child else { return false };
+        let Some(moves) = self.moves.get_mut(child) else { return false };
+        let Some((_, is_repeated)) = moves.front().copied().filter(|(front, _)| *front == number)
+        else {
+            return false;
+        };
+        moves.pop_front();
+        if moves.is_empty() {
+            self.moves.remove(child);
+        }
+        is_repeated
+    }
+
+    /// Takes a removal out of a record that it may have been merged into, if something that comes later
+    /// happened before it.
+    fn put_right(&mut self, record: &mut Record) {
+        let is_merged = record.mask & !(FAN_DELETE | FAN_ONDIR) != 0;
+        let (Some(at), Some(child)) = (&record.at, &record.child) else { return };
+        let is_merged_folder = record.is_folder() && is_merged;
+        if is_merged_folder {
+            // What was in it when it was removed is in the kernel's queue, if not in this one.
+            self.read_ahead();
+        }
+        let renames = |(number, _): &(u64, bool)| self.get(*number).is(FAN_RENAME);
+        if !is_merged_folder
+            && !self.moves.get(child).is_some_and(|moves| moves.iter().any(renames))
+        {
+            return;
+        }
+        let mut ahead = self.ahead.iter().map(|raw| RawRecord(raw));
+        let position = ahead.position(|later| is_after_removal(later, at, child));
+        let number = self.first + position.unwrap_or(self.ahead.len()) as u64;
+        let removal = Record { mask: record.mask & (FAN_DELETE | FAN_ONDIR), ..record.clone() };
+        // A folder goes after what is in it.
+        let above = self.delayed.iter().find_map(|(&number, others)| {
+            let is_above = |other: &Record| other.child.as_ref() == Some(&at.folder);
+            Some((number, others.iter().position(is_above)?))
+        });
+        record.mask &= !FAN_DELETE;
+        let (number, at) = above.unwrap_or((number, usize::MAX));
+        let others = self.delayed.entry(number).or_default();
+        others.insert(at.min(others.len()), removal);
+    }
+
+    fn get(&self, number: u64) -> RawRecord<'_> {
+        let index = usize::try_from(number - self.first).unwrap_or(usize::MAX);
+        RawRecord(self.ahead.get(index).map_or(&[], |raw| raw))
+    }
+
+    /// Where a file or folder is, as of the next record, if something that was read says that: it is where it
+    /// will be renamed from, or removed.
+    pub(crate) fn place_of(&self, child: &Handle) -> Option<Entry> {
+        if let Some((number, _)) = self.moves.get(child).and_then(VecDeque::front) {
+            return self.get(*number).parse().at;
+        }
+        let mut delayed = self.delayed.values().flatten();
+        delayed.find(|record| record.child.as_ref() == Some(child))?.at.clone()
+    }
+}
+
+fn is_folder_move(mask: u64) -> bool {
+    mask & FAN_RENAME != 0 && mask & FAN_ONDIR != 0
+}
+
+/// Whether a record is about something that happened after `child`, which was at `at`, was removed: another
+/// one has its name, or the folder that it was in is gone.
+fn is_after_removal(record: RawRecord<'_>, at: &Entry, child: &Handle) -> bool {
+    if !record.is(FAN_CREATE | FAN_RENAME | FAN_DELETE) {
+        return false;
+    }
+    let record = record.parse();
+    let is_other = record.child.as_ref() != Some(child);
+    let arrival = if record.is(FAN_RENAME) { &record.to } else { &record.at };
+    let has_name = record.is(FAN_CREATE | FAN_RENAME) && is_other && arrival.as_ref() == Some(at);
+    has_name || record.is(FAN_DELETE) && record.child.as_ref() == Some(&at.folder)
+}

@@ -1,0 +1,133 @@
+//! What the kernel tells, as it wrote it: [`RawRecord`], and taken apart: [`Record`]. See fanotify(7).
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+};
+
+use crate::sys::{HANDLE_HEAD, Handle, LARGEST_HANDLE};
+
+/// The size of `struct fanotify_event_metadata`.
+const HEAD: usize = 24;
+/// The size of the type and length of a record's part.
+const PART_HEAD: usize = 4;
+
+/// The longest that a record can be: two names in folders, and a handle.
+pub(crate) const LARGEST: usize =
+    HEAD + 3 * (PART_HEAD + HANDLE_HEAD + LARGEST_HANDLE) + 2 * 256 + 3 * 4;
+
+/// A name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) folder: Handle,
+    pub(crate) name: OsString,
+}
+
+/// Something that happened, or several things that happened to the same file under the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// What happened, as bits (`FAN_…`).
+    pub(crate) mask: u64,
+    /// Where. None where the kernel names no place.
+    pub(crate) at: Option<Entry>,
+    /// Where it was renamed to.
+    pub(crate) to: Option<Entry>,
+    /// The file or folder itself.
+    pub(crate) child: Option<Handle>,
+    /// Whether it is a rename behind another one of the same file, and may be several that were merged.
+    pub(crate) is_repeated: bool,
+}
+
+impl Record {
+    pub(crate) fn is(&self, bit: u64) -> bool {
+        self.mask & bit != 0
+    }
+
+    pub(crate) fn is_folder(&self) -> bool {
+        self.is(libc::FAN_ONDIR)
+    }
+}
+
+/// The bytes of one record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawRecord<'a>(pub(crate) &'a [u8]);
+
+impl<'a> RawRecord<'a> {
+    /// Takes the first record out of what was read. None if there is nothing left that makes sense.
+    pub(crate) fn take(bytes: &mut &'a [u8]) -> Option<Self> {
+        let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
+        let (whole, rest) = bytes.split_at_checked(length.max(HEAD))?;
+        *bytes = rest;
+        Some(Self(whole))
+    }
+
+    pub(crate) fn mask(self) -> u64 {
+        self.0.get(8..).and_then(<[u8]>::first_chunk).copied().map_or(0, u64::from_ne_bytes)
+    }
+
+    pub(crate) fn is(self, bit: u64) -> bool {
+        self.mask() & bit != 0
+    }
+
+    /// The parts behind its head.
+    fn parts(self) -> impl Iterator<Item = RawPart<'a>> {
+        let length =
+            |bytes: &[u8], at| Some(u16::from_ne_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+        let head = length(self.0, 6).map_or(HEAD, usize::from);
+        let mut rest = self.0.get(head..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (part, others) = rest.split_at_checked(usize::from(length(rest, 2)?))?;
+            rest = others;
+            RawPart::new(part)
+        })
+    }
+
+    /// The handle of the file or folder itself.
+    pub(crate) fn child(self) -> Option<&'a [u8]> {
+        self.parts().find(|part| part.kind == libc::FAN_EVENT_INFO_TYPE_FID).map(|part| part.handle)
+    }
+
+    /// The handles of the folders that it is about, with the names in them.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (&'a [u8], &'a OsStr)> {
+        let named = self.parts().filter(|part| part.kind != libc::FAN_EVENT_INFO_TYPE_FID);
+        named.map(|part| (part.handle, part.name))
+    }
+
+    pub(crate) fn parse(self) -> Record {
+        let mut record =
+            Record { mask: self.mask(), at: None, to: None, child: None, is_repeated: false };
+        for part in self.parts() {
+            let Some(folder) = Handle::told(part.handle) else { continue };
+            match part.kind {
+                libc::FAN_EVENT_INFO_TYPE_FID => record.child = Some(folder),
+                libc::FAN_EVENT_INFO_TYPE_DFID_NAME | libc::FAN_EVENT_INFO_TYPE_OLD_DFID_NAME => {
+                    record.at = Some(Entry { folder, name: part.name.into() });
+                }
+                libc::FAN_EVENT_INFO_TYPE_NEW_DFID_NAME => {
+                    record.to = Some(Entry { folder, name: part.name.into() });
+                }
+                // Nothing that was asked for.
+                _ => {}
+            }
+        }
+        record
+    }
+}
+
+/// A part of a record: a handle, and a name that may be empty.
+#[derive(Clone, Copy, Debug)]
+struct RawPart<'a> {
+    kind: u8,
+    handle: &'a [u8],
+    name: &'a OsStr,
+}
+
+impl<'a> RawPart<'a> {
+    fn new(part: &'a [u8]) -> Option<Self> {
+        let size = part.get(PART_HEAD + 8..)?.first_chunk().copied().map(u32::from_ne_bytes)?;
+        let (handle, padded) =
+            part.get(PART_HEAD..)?.split_at_checked(HANDLE_HEAD.checked_add(size as usize)?)?;
+        let length = padded.iter().position(|&byte| byte == 0).unwrap_or(padded.len());
+        Some(Self { kind: part[0], handle, name: OsStr::from_bytes(&padded[..length]) })
+    }
+}

@@ -1,0 +1,220 @@
+//! What is watched: [`Roots`].
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{
+        self,
+        ErrorKind::{NotADirectory, NotFound},
+    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use notify_backend::{BackendError, StreamError, Watch};
+use rustix::{
+    fs::{Mode, OFlags, fstatvfs, open},
+    io::Errno,
+};
+
+use crate::{
+    places::{open_folder, place_of_open},
+    record::Entry,
+    sys::{self, Handle},
+};
+
+/// A watched path.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    pub(crate) watch: Watch,
+    /// The same, absolute: holds also after the process has changed its current folder.
+    pub(crate) location: PathBuf,
+    /// The folder; none if a file is watched, which may be replaced.
+    pub(crate) folder: Option<Handle>,
+    /// Where it is; none if that is the top of a file system.
+    pub(crate) at: Option<Entry>,
+    pub(crate) mount: i32,
+    /// The number of the first record that is news.
+    pub(crate) since: u64,
+    /// The same, for what is in the folders below.
+    pub(crate) since_below: u64,
+}
+
+/// Finds what a watch is to watch, and opens the folder that it is, or is in.
+pub(crate) fn locate(watch: Watch) -> io::Result<(Root, OwnedFd)> {
+    let location = std::path::absolute(&watch.path)?;
+    let is_folder = watch.path.symlink_metadata()?.is_dir();
+    let (opened, file_system) = open_folder(folder_of(&location, is_folder))?;
+    let (handle, mount) = sys::handle(opened.as_fd(), OsStr::new(""), file_system)?;
+    let (folder, at) = if is_folder {
+        let at = place_of_open(opened.as_fd(), &handle)?;
+        (Some(handle), at)
+    } else {
+        let name = location.file_name().ok_or(NotFound)?.into();
+        (None, Some(Entry { folder: handle, name }))
+    };
+    Ok((Root { watch, location, folder, at, mount, since: 0, since_below: 0 }, opened))
+}
+
+/// The folder that a location is, or is in.
+fn folder_of(location: &Path, is_folder: bool) -> &Path {
+    if is_folder { location } else { location.parent().unwrap_or(location) }
+}
+
+impl Root {
+    /// The folder that it is, or is in.
+    pub(crate) fn anchor(&self) -> Option<&Handle> {
+        self.folder.as_ref().or(self.at.as_ref().map(|at| &at.folder))
+    }
+
+    pub(crate) fn file_system(&self) -> Option<u64> {
+        self.anchor().map(Handle::file_system)
+    }
+
+    /// What is now where the [anchor](Self::anchor) was, and the number of its mount; none if nothing is.
+    pub(crate) fn find(&self) -> io::Result<Option<(Handle, i32)>> {
+        let folder = folder_of(&self.location, self.folder.is_some());
+        let found = open_folder(folder);
+        let found = found.and_then(|(opened, file_system)| {
+            sys::handle(opened.as_fd(), OsStr::new(""), file_system)
+        });
+        match found {
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Says that something which is mounted at `point` is not watched, if it is below this.
+    pub(crate) fn say_mounted(&self, point: &Path) -> Option<StreamError> {
+        let top = self.location.canonicalize().ok().filter(|_| self.watch.recursive)?;
+        let below = point.strip_prefix(top).ok().filter(|below| !below.as_os_str().is_empty())?;
+        let path = self.watch.path.join(below);
+        let reason = "another file system is mounted there; watch it by its own path";
+        Some(StreamError::unwatched(&path, BackendError::unavailable_at(reason, [&path])))
+    }
+
+    /// Whether something at a path may be told for it.
+    pub(crate) fn covers(&self, path: &Path) -> bool {
+        let below = path.strip_prefix(&self.watch.path);
+        below.is_ok_and(|below| self.watch.recursive || below.components().count() <= 1)
+    }
+}
+
+/// The watched paths, each with a number.
+#[derive(Debug, Default)]
+pub(crate) struct Roots {
+    all: HashMap<u32, Root>,
+    last: u32,
+    by_path: HashMap<OsString, u32>,
+    by_folder: HashMap<Handle, Vec<u32>>,
+    /// By the folder that they are in.
+    by_place: HashMap<Handle, Vec<u32>>,
+}
+
+impl Roots {
+    pub(crate) fn insert(&mut self, root: Root) {
+        self.last = self.last.wrapping_add(1);
+        if let Some(folder) = &root.folder {
+            self.by_folder.entry(folder.clone()).or_default().push(self.last);
+        }
+        if let Some(at) = &root.at {
+            self.by_place.entry(at.folder.clone()).or_default().push(self.last);
+        }
+        self.by_path.insert(root.watch.path.clone().into(), self.last);
+        self.all.insert(self.last, root);
+    }
+
+    /// Takes the watch of a path, spelled as it was given.
+    pub(crate) fn take(&mut self, path: &Path) -> Option<Root> {
+        let number = *self.by_path.get(path.as_os_str())?;
+        self.remove(number)
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Root> {
+        let root = self.all.remove(&number)?;
+        self.by_path.remove(root.watch.path.as_os_str());
+        if let Some(folder) = &root.folder {
+            leave(&mut self.by_folder, folder, number);
+        }
+        if let Some(at) = &root.at {
+            leave(&mut self.by_place, &at.folder, number);
+        }
+        Some(root)
+    }
+
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<_> = self.all.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&Root> {
+        self.all.get(&number)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Root> {
+        self.all.values()
+    }
+
+    /// The watched folders that `folder` is.
+    pub(crate) fn of_folder(&self, folder: &Handle) -> impl Iterator<Item = (u32, &Root)> {
+        let numbers = self.by_folder.get(folder).into_iter().flatten();
+        numbers.filter_map(|&number| Some((number, self.all.get(&number)?)))
+    }
+
+    /// What is watched at a place, by its name.
+    pub(crate) fn at(&self, folder: &Handle, name: &OsStr) -> impl Iterator<Item = (u32, &Root)> {
+        let is_named = move |root: &Root| root.at.as_ref().is_some_and(|at| at.name == name);
+        self.in_folder(folder).filter(move |(_, root)| is_named(root))
+    }
+
+    /// What is watched in a folder, by its name there.
+    pub(crate) fn in_folder(&self, folder: &Handle) -> impl Iterator<Item = (u32, &Root)> {
+        let numbers = self.by_place.get(folder).into_iter().flatten();
+        numbers.filter_map(|&number| Some((number, self.all.get(&number)?)))
+    }
+}
+
+/// Something that is open of a file system, by which handles of it can be opened. It would keep the file
+/// system busy, and so is open for a moment only.
+#[derive(Debug)]
+pub(crate) struct Beside<'a> {
+    pub(crate) roots: &'a Roots,
+    pub(crate) open: &'a mut Option<(u64, File)>,
+}
+
+impl Beside<'_> {
+    /// Opens a folder of a file system, or takes the one that is open. `NotFound` if no watched path leads
+    /// there any more.
+    pub(crate) fn of(&mut self, file_system: u64) -> io::Result<BorrowedFd<'_>> {
+        let file = match self.open.take().filter(|(open, _)| *open == file_system) {
+            Some((_, file)) => file,
+            None => self.find(file_system)?,
+        };
+        Ok(self.open.insert((file_system, file)).1.as_fd())
+    }
+
+    fn find(&self, file_system: u64) -> io::Result<File> {
+        let of_it = self.roots.iter().filter(|root| root.file_system() == Some(file_system));
+        // What is above it may be still there where it is not.
+        for folder in of_it.flat_map(|root| root.location.ancestors()) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            match open(folder, flags, Mode::empty()) {
+                Ok(file) if fstatvfs(&file)?.f_fsid == file_system => return Ok(file.into()),
+                Err(error @ (Errno::MFILE | Errno::NFILE)) => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Err(NotFound.into())
+    }
+}
+
+fn leave(map: &mut HashMap<Handle, Vec<u32>>, key: &Handle, number: u32) {
+    if let Some(numbers) = map.get_mut(key) {
+        numbers.retain(|&other| other != number);
+        if numbers.is_empty() {
+            map.remove(key);
+        }
+    }
+}
