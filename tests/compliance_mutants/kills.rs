@@ -80,6 +80,22 @@ impl Mutation for GivesUpItsTurn {
     }
 }
 
+/// The same with a watch of the whole file system, which is what most have that hear of so much.
+#[derive(Debug, Default)]
+struct GivesUpTurnsOfAll(GivesUpItsTurn);
+impl Mutation for GivesUpTurnsOfAll {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.with(Capability::WatchEntireFilesystem)
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        self.0.poll(inner, cx)
+    }
+}
+
 /// Says of a loss, for each folder that is watched, that it was there, as a backend with a queue for
 /// each folder does.
 #[derive(Debug, Default)]
@@ -107,7 +123,11 @@ impl Mutation for NamesEachPart {
 const PARTS_CONTROL: &[&str] = &["STR04", "OVF01", "OVF02", "OVF03", "OVF04", "OVF08", "OVF11"];
 
 /// The same for a backend that gives up its turn.
-const TURN_CONTROL: &[&str] = &["STR04", "STR05", "STR13", "STR16", "FIL01", "REC03", "OVF04"];
+const TURN_CONTROL: &[&str] =
+    &["STR04", "STR05", "STR07", "STR13", "STR16", "FIL01", "REC03", "OVF04"];
+
+/// The same in a file system of its own.
+const DISTURBED_CONTROL: &[&str] = &["STR06", "STR07", "RES03", "REC15"];
 
 /// A few cases of every sort, which the backend must pass when it is wrapped like a mutant. It says of
 /// each loss that it may be everywhere, which is right also where the loss was in one folder.
@@ -159,8 +179,10 @@ pub(crate) fn main() -> ExitCode {
             .collect();
     let control = Suite::of::<Mutant<Nothing>>();
     let turn_control = Suite::of::<Mutant<GivesUpItsTurn>>();
+    let all_control = Suite::of::<Mutant<GivesUpTurnsOfAll>>();
     let parts_control = Suite::of::<Mutant<NamesEachPart>>();
-    let answers = [&control, &turn_control, &parts_control].map(Suite::answer).contains(&true);
+    let answers =
+        [&control, &turn_control, &all_control, &parts_control].map(Suite::answer).contains(&true);
     if answers || entries.iter().any(|entry| entry.suite.answer()) {
         return ExitCode::SUCCESS;
     }
@@ -176,6 +198,7 @@ pub(crate) fn main() -> ExitCode {
     let controls = [
         ("unbroken", control, CONTROL),
         ("gives_up_its_turn", turn_control, TURN_CONTROL),
+        ("gives_up_turns_of_all", all_control, DISTURBED_CONTROL),
         ("names_each_part", parts_control, PARTS_CONTROL),
         ("sampled", sampled_control, SAMPLED_CONTROL),
     ];

@@ -249,8 +249,15 @@ const QUIET_AFTER_STORM: Case = Case {
             lab.tree.write(format!("folder-{i}/file"), "content")?;
         }
         lab.tree.create_many(500)?;
-        watcher.settle()?;
-        watcher.drain()?;
+        // A barrier in the root may be reported before what is in folders that were found late.
+        for _ in 0..5 {
+            watcher.next_step();
+            watcher.settle()?;
+            watcher.drain()?;
+            if watcher.latest().is_none() {
+                break;
+            }
+        }
         is_quiet(lab, &mut watcher)
     },
     ..Case::MUST
