@@ -1,11 +1,11 @@
-//! Takes the first of several backends that can watch a folder on this machine, says which one that
-//! is, and prints what happens below the folder:
+//! Chooses the first of several backends that can watch a folder on this machine, prints its name, and
+//! prints what happens below the folder:
 //!
 //! ```sh
 //! cargo run --example fallback -- FOLDER
 //! ```
 //!
-//! inotify does not hear what others do on a network mount, and says so: such a folder is polled.
+//! inotify misses what other machines do on a network mount, and says so: such a folder is polled.
 
 use std::{env, error::Error};
 

@@ -21,7 +21,7 @@ struct Ticking {
     ready: Buffer,
 }
 
-/// What it can be given. A real backend also notices what happens to it.
+/// The kinds of paths that it accepts. A real backend also notices what happens to them.
 const CAPABILITIES: Capabilities =
     Capabilities::declare(&[Capability::WatchFiles, Capability::WatchFolders]);
 

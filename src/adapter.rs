@@ -1,7 +1,7 @@
 //! Any backend as a watcher of the `notify` crate: feature `notify`.
 //!
-//! A program that is written against [`notify::Watcher`] takes a backend by naming it, and so does
-//! what is built on that trait, such as the debouncers:
+//! A program that is written for [`notify::Watcher`] uses a backend by naming its type, and so does code
+//! that is built on that trait, such as the debouncers:
 //!
 //! ```no_run
 //! # use notify_backend::prelude::*;
@@ -63,82 +63,80 @@ use crate::{
 ///
 /// # Paths
 ///
-/// A relative path is taken below the current folder and reported as an absolute one, as notify's
-/// own watchers do. Several paths share one instance of a backend that declares
-/// [`Capability::ChangeWatches`], and have one each of any other. Instances are made when the first
-/// path is watched, and again after the stream of one has ended, which is an error with all its paths
-/// if they share it.
+/// A relative path is resolved in the current folder and reported as an absolute one, as notify's
+/// own watchers do. If the backend declares [`Capability::ChangeWatches`], all paths share one instance of
+/// it; otherwise each path has its own. An instance is made when the first path is watched, and again after
+/// its stream has ended. If paths share the instance, that end is an error with all its paths.
 ///
-/// - A recursive watch of a folder is an error where the backend does not declare
+/// - A recursive watch of a folder is an error if the backend does not declare
 ///   [`Capability::WatchRecursively`].
 /// - Without recursion, a folder's direct entries are passed on, and nothing else that a backend
 ///   may report.
-/// - A path that is watched already takes the new mode; one [`unwatch`](Watcher::unwatch) ends it.
-/// - Paths that are added by `paths_mut` of notify 8 are added all at once by its `commit`, or none of them
-///   ([`Backend::watch_all`]). A missing path is an error when it is added.
-/// - [`unwatch`](Watcher::unwatch) of a folder inside a recursively watched one excludes it, as with notify's
-///   inotify watcher: what happens in it is not told any more, until it is gone, or watched again. The backend
-///   watches it anyway: calls of the handler are saved, and none of the platform's watches.
-/// - The watch of a path that is removed ends with that. To watch it again once it is there, call
-///   [`watch`](Watcher::watch) again.
+/// - A path that is already watched takes the new mode; one [`unwatch`](notify::Watcher::unwatch) ends the watch.
+/// - The `commit` of notify 8's `paths_mut` adds all its paths at once, or none of them
+///   ([`Backend::watch_all`]). A missing path is an error when it is added to `paths_mut`.
+/// - [`unwatch`](notify::Watcher::unwatch) of a folder inside a recursively watched one excludes the folder, as with
+///   notify's inotify watcher: its events are not passed on until it is gone or watched again. The backend
+///   still watches it: this saves calls of the handler, but none of the platform's watches.
+/// - When a watched path is removed, its watch ends. To watch the path once it exists again, call
+///   [`watch`](notify::Watcher::watch) again.
 ///
 /// # Events
 ///
-/// As from notify's inotify watcher, but for accesses: a rename is the event of the old name, that of
-/// the new name, and a third one, [`Both`](crate::event::RenameMode::Both), with both names, where the
-/// backend relates the two ([`Capability::TrackRelated`]). Each instance relates its own events only.
-/// [`EventKind::Missed`](crate::EventKind::Missed) is a rescan event, with the path that it concerns if
-/// that is not everything. The source of an event is part of its info, and errors have the paths that
-/// they are about.
+/// They are those of notify's inotify watcher, except that there are no accesses. A rename is an event with
+/// the old name, one with the new name, and, if the backend relates the two
+/// ([`Capability::TrackRelated`]), a third one with both names, [`Both`](crate::event::RenameMode::Both).
+/// Each instance relates its own events only. [`EventKind::Missed`](crate::EventKind::Missed) becomes a
+/// rescan event, with its path unless it concerns everything. The source of an event becomes part of its
+/// info, and errors have the paths that they are about.
 ///
-/// A debouncer may pass on less: of several rescan events, `notify-debouncer-full` 0.7 keeps the latest.
-/// Its programs look at everything when they get one, whatever path it has.
+/// A debouncer may pass on less: of several rescan events, `notify-debouncer-full` 0.7 keeps the latest one.
+/// Programs that use it rescan everything when they get one, whatever path it has.
 ///
 /// # Threads
 ///
-/// Each watcher has one thread, with a Tokio runtime for the backend, which calls the handler
-/// outside of that runtime. Nothing waits for the handler for long: it may call the watcher's
-/// methods, wait for a thread that calls them, or drop the watcher. While it runs, events wait in
-/// the backend.
+/// Each watcher has one thread, with a Tokio runtime for the backend. The thread calls the handler outside
+/// of that runtime. Nothing waits for the handler for long: the handler may call the watcher's methods, wait
+/// for a thread that calls them, or drop the watcher. While it runs, events wait in the backend.
 ///
-/// Once [`unwatch`](Watcher::unwatch) has returned, the backend has freed what watched the path, and
-/// the handler hears no more of it, as with notify's own watchers. If the handler is being called at
-/// that moment, `unwatch` waits until it returns. Notify's own wait for ever, and so stand still if
-/// the handler waits for their caller, such as for room in a channel that the caller reads; here it
-/// is 100 ms at most, once for each call of the handler, and only a call that takes longer goes on
-/// after that.
+/// Once [`unwatch`](notify::Watcher::unwatch) has returned, the backend has freed the path's watch, and the handler
+/// gets no more events for the path, as with notify's own watchers. If the handler is running at that
+/// moment, `unwatch` waits until it returns. Notify's own watchers wait forever, so they deadlock if the
+/// handler waits for their caller, for example for room in a channel that the caller reads. Here, the wait is
+/// 100 ms at most, once per call of the handler; only a call that takes longer goes on after `unwatch` has
+/// returned.
 ///
-/// While the backend adds or removes a path, it is not read: where that waits for a walk through a tree or
-/// for a server, the handler of other paths waits too. Only what is watched by an instance of its own is
-/// added meanwhile.
+/// While the backend adds or removes a path, it is not read. If that takes long, because of a walk through a
+/// tree or a slow server, the handler of other paths waits too. Only paths that have their own instance are
+/// added without such a wait.
 ///
-/// The drop waits for nothing. Once it has returned, all is freed, and nothing but a call that is
-/// under way still reaches the handler. The thread ends, and drops the handler, when that returns.
+/// Dropping the watcher does not wait. Once it is dropped, everything is freed, and the handler gets nothing
+/// more, except that a running call goes on. When that call returns, the thread drops the handler and ends.
 ///
-/// If the handler panics, it is not called again, all is freed, and the watcher's methods answer
-/// with an error that says so.
+/// If the handler panics, it is not called again, everything is freed, and the watcher's methods return
+/// an error that says so.
 ///
 /// # Cost
 ///
-/// The thread that reads the backend calls the handler: there is no channel in between. It allocates
-/// what notify's events are made of: for an event without attributes its list of paths, which is one
-/// allocation, and eight for the three events of a rename, since each has a list and a tracker, which
-/// notify's event keeps in a box, and the third has copies of both paths. It allocates nothing else,
-/// but a copy of the path for the first half of a rename whose second half never comes. Notify's own
+/// The thread that reads the backend calls the handler: there is no channel in between. It allocates only
+/// notify's events: one allocation for an event without attributes, its list of paths; and eight for the
+/// three events of a rename, since each has a list and a tracker, which notify's event keeps in a box, and
+/// the third has copies of both paths. The only other allocation is a copy of the path for the first half
+/// of a rename whose second half never comes. Notify's own
 /// inotify watcher allocates more for the same changes: `cargo test --test memory beside_notify --
 /// --nocapture` prints how much.
 ///
 /// # Configuration
 ///
-/// Symbolic links are followed where the configuration says so, as it does by default, and the backend
-/// declares [`Capability::FollowSymlinks`]. Accesses are not asked for, since notify 8 has no setting for
+/// Symbolic links are followed if the configuration says so, which is the default, and the backend declares
+/// [`Capability::FollowSymlinks`]. Accesses are never requested, since notify 8 has no setting for
 /// them: a program that waits for the `Access(Close(Write))` of notify's inotify watcher does not get it.
-/// Its poll interval and whether to compare contents are [hints](Backend::with_hints) for the backend. The
-/// interval that notify's configuration has by default, 30 seconds, counts as none: the backend chooses.
-/// There is no polling by hand. Settings that notify does not know reach the backend by a
-/// [`Maker`](crate::settings::Maker): `NotifyWatcher<Made<Fast>>`.
+/// The poll interval and whether to compare contents are [hints](Backend::with_hints) for the backend.
+/// Notify's default interval of 30 seconds counts as none: the backend chooses. There is no polling by
+/// hand. For settings that notify does not know, use a [`Maker`](crate::settings::Maker):
+/// `NotifyWatcher<Made<Fast>>`.
 ///
-/// [`configure`](Watcher::configure) changes nothing and returns `Ok(false)`.
+/// [`configure`](notify::Watcher::configure) changes nothing and returns `Ok(false)`.
 #[derive(Debug)]
 #[must_use = "a watcher that is dropped watches nothing"]
 pub struct NotifyWatcher<B: Backend> {
@@ -149,19 +147,19 @@ pub struct NotifyWatcher<B: Backend> {
 }
 
 impl<B: Backend> NotifyWatcher<B> {
-    /// What the backend is called and promises; `None` while nothing is watched. Where each path has an
-    /// instance of its own, what one of them says.
+    /// Returns the backend's name and promises; `None` while nothing is watched. If each path has its own
+    /// instance, they are those of one of them.
     #[must_use]
     pub fn about(&self) -> Option<About> {
         Some(self.shared.lock().ok()?.instances.first()?.about())
     }
 
-    /// Whether all paths are watched by the same instance.
+    /// Returns whether all paths are watched by the same instance.
     fn has_one_instance() -> bool {
         B::capabilities().contains(Capability::ChangeWatches)
     }
 
-    /// What is asked of the backend for `path`.
+    /// Returns the watch that the backend is asked for.
     fn wish(&self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<Watch> {
         let path = absolute(path)?;
         let mut recursive = recursive_mode == RecursiveMode::Recursive;
@@ -171,7 +169,7 @@ impl<B: Backend> NotifyWatcher<B> {
                     BackendError::not_supported(Capability::WatchRecursively, [path]).into()
                 );
             }
-            // For a file the mode means nothing.
+            // For a file, the mode has no effect.
             recursive = false;
         }
         let watch = Watch::non_recursive(path).recursive_if(recursive);
@@ -230,7 +228,7 @@ impl<B: Backend> Drop for NotifyWatcher<B> {
     }
 }
 
-/// The path as notify's watchers report it.
+/// Returns the path as notify's watchers report it.
 fn absolute(path: &Path) -> notify::Result<PathBuf> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Ok(env::current_dir()?.join(path)) }
 }

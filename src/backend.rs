@@ -26,8 +26,7 @@ use crate::{
 /// An error item never means that the stream is over; only `None` does.
 pub type StreamItem = Result<Event, StreamError>;
 
-/// A path to watch, and what is asked of its watch: a watch asks, a [`Capability`] says what may be
-/// asked.
+/// A path to watch, and the demands on its watch. A [`Capability`] says which demands a backend can meet.
 ///
 /// ```
 /// use notify_backend::Watch;
@@ -40,15 +39,15 @@ pub type StreamItem = Result<Event, StreamError>;
 ///
 /// # Demands
 ///
-/// - What is not asked for is not done, also by a backend that could: a consumer that reads the files
-///   it is told of would hear of its own reading, for ever.
-/// - What is asked for without the capability that it needs is refused with
+/// - A backend does only what the watch asks for, even if it could do more. Otherwise a consumer that
+///   reads every reported file would get events for its own reading, forever.
+/// - A demand whose capability the backend lacks is refused with
 ///   [`NotSupported`](BackendError::NotSupported). [`check`](Self::check) does that, for all demands
-///   that this version of the crate knows of.
-/// - Where watches overlap, each reports under its own spelling. A backend may give each what the other
-///   asked for, for the paths that both cover: most platforms have one watch for each folder.
-/// - Later versions may add demands, each with a capability of its own, and off unless it is asked
-///   for. So a watch is made by the functions below, and taken apart with `..`:
+///   that this version of the crate knows.
+/// - Where watches overlap, each reports under its own spelling. For the paths that both cover, a
+///   backend may give each what the other asked for: most platforms have one watch per folder.
+/// - Later versions may add demands. Each gets its own capability, and is off by default. So make a
+///   watch with the functions below, and take it apart with `..`:
 ///   `let Watch { path, recursive, .. } = watch;`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(
@@ -56,20 +55,19 @@ pub type StreamItem = Result<Event, StreamError>;
     reason = "of a private field, the compiler tells by which functions a watch is made"
 )]
 pub struct Watch {
-    /// The file or folder, spelled as its events shall spell it. It is this spelling by which a watch is told
-    /// from others: `a` and `a/.` are two watches, although `Path` compares components and takes the two
-    /// for equal. Compare `as_os_str()`.
+    /// The file or folder, in the spelling that its events use. The spelling identifies the watch: `a` and
+    /// `a/.` are two watches, although `Path` compares components and takes them for equal. Compare
+    /// `as_os_str()`.
     pub path: PathBuf,
     /// Whether folders below [`path`](Self::path) are watched too, at every depth. Without it, a
-    /// watched folder reports itself and its direct entries. Means nothing for a file.
+    /// watched folder reports itself and its direct entries. It has no effect on a file.
     pub recursive: bool,
     /// Whether accesses to files are reported as well, and not only changes. Needs
     /// [`Capability::EmitOnAccess`].
     pub access: bool,
-    /// Whether symbolic links are followed: the path itself, if it is one, and those that lead from a
-    /// recursively watched folder to another folder. Otherwise, as where it leads to a file in a tree, a
-    /// link is a thing of its own. Links on the way to the path are followed anyway. Needs
-    /// [`Capability::FollowSymlinks`].
+    /// Whether symbolic links are followed: the path itself, if it is a link, and links to folders in a
+    /// recursively watched folder. All other links, such as those to files in a tree, are entries of their
+    /// own. Links on the way to the path are followed anyway. Needs [`Capability::FollowSymlinks`].
     pub follow_links: bool,
     more: (),
 }
@@ -100,9 +98,9 @@ impl Watch {
         Self { follow_links: true, ..self }
     }
 
-    /// Checks that a backend with `capabilities` can give what is asked for, and, as far as it can be
-    /// seen, watch the kind of thing that is at the path: a folder, a folder with all below it, or
-    /// anything else, for which [`Capability::WatchFiles`] is needed.
+    /// Checks that a backend with `capabilities` can meet the demands, and can watch what is at the path, if
+    /// that can be determined: a folder, a folder with everything below it, or anything else, which needs
+    /// [`Capability::WatchFiles`].
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -147,7 +145,8 @@ impl Watch {
         })
     }
 
-    /// What is at the path: the link itself, if it is one and not to be followed.
+    /// Returns the metadata of the file or folder at the path; of the link itself, if it is a link that is
+    /// not followed.
     fn metadata(&self) -> io::Result<fs::Metadata> {
         if self.follow_links { self.path.metadata() } else { self.path.symlink_metadata() }
     }
@@ -172,7 +171,7 @@ impl Debug for Watch {
     }
 }
 
-/// What a backend is called, and what it promises.
+/// The name of a backend, and its promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct About {
@@ -183,7 +182,7 @@ pub struct About {
 }
 
 impl About {
-    /// Returns what is known of the backend `B` before there is a value of it.
+    /// Returns what the type `B` declares, before there is a value of it.
     #[must_use]
     pub fn of<B: Backend>() -> Self {
         Self { name: B::name(), capabilities: B::capabilities() }
@@ -208,52 +207,54 @@ mod of_type {
 /// A source of file-system events for one platform facility.
 ///
 /// A backend is a [`Stream`] of [`StreamItem`]s. It is created with the paths to watch, reports
-/// what happens to them for as long as it lives, and frees everything when it is dropped.
+/// what happens to them as long as it exists, and frees everything when it is dropped.
 ///
 /// # What an implementation must do
 ///
 /// - **Readiness.** [`poll_next`](Stream::poll_next) returns without blocking. `Poll::Pending`
 ///   means that the waker of the *last* call will be woken once there is more. `None` is final.
-/// - **No gap.** A change made after [`new`](Self::new) has returned is reported; one made before
-///   is not, and neither is what merely exists.
+/// - **No gap.** A change made after [`new`](Self::new) has returned is reported. One made before is not,
+///   and there are no events for files that merely exist.
 /// - **Paths.** An event's path starts with the watched path exactly as it was given: neither made
 ///   absolute nor canonical. Names are passed on byte for byte.
-/// - **Loss is said.** Where events are lost, an [`EventKind::Missed`](crate::EventKind::Missed)
-///   stands in their place, for everything or for the part that lost them. A folder that cannot be
-///   watched inside a larger tree is an `Err` item that names it, and the rest of the tree is watched
-///   anyway.
-/// - **Capabilities are promises.** What [`capabilities`](Self::capabilities) declares works; what
-///   it does not declare does not show.
+/// - **No silent loss.** If events are lost, an [`EventKind::Missed`](crate::EventKind::Missed) takes
+///   their place, for everything or for the part that lost them. A folder inside a larger tree that
+///   cannot be watched is an `Err` item that names it, and the rest of the tree is watched anyway.
+/// - **Capabilities are promises.** Every [declared](Self::capabilities) capability works, and the backend
+///   shows no sign of an undeclared one.
 /// - **Drop frees.** No thread, descriptor or platform watch that the backend made for itself outlives the
-///   value. What it shares with others, such as a daemon's watch of a folder, stays as it found it.
+///   value. Shared resources, such as a daemon's watch of a folder, stay as the backend found them.
 ///
 /// # Ends
 ///
 /// With [`ChangeWatches`](Capability::ChangeWatches), the stream ends only if its source has failed for
-/// good, which an `Err` item tells before. That nothing is watched, because all paths were removed or
-/// are gone, is no end: the stream waits for the next [`watch`](Self::watch). Without, it ends also when
-/// all that it watched is gone, unless the backend looks for it to come back.
+/// good; an `Err` item reports that first. It does not end when nothing is watched, because all paths were
+/// removed or are gone: it waits for the next [`watch`](Self::watch). Without that capability, it also ends
+/// when everything that it watched is gone, unless the backend waits for it to come back.
 ///
 /// After `None`, [`watch`](Self::watch) and [`unwatch`](Self::unwatch) return
 /// [`BackendError::Ended`].
 ///
 /// # Runtimes
 ///
-/// A program makes a backend inside a Tokio runtime, and polls and changes it there. It may drop it
-/// anywhere, also after the runtime has ended. A backend that needs no runtime works without one as
-/// well.
+/// A program makes a backend inside a Tokio runtime, and polls and changes it there. It may drop the
+/// backend anywhere, even after the runtime has ended. A backend that needs no runtime also works without
+/// one.
 ///
-/// The runtime is one with drivers for I/O and time, as `#[tokio::main]` and
-/// [`Builder::enable_all`](tokio::runtime::Builder::enable_all) make it. In one without, whatever of Tokio
-/// needs them panics ("IO is disabled"), and so may a backend: Tokio has no way to ask.
+/// The runtime has the drivers for I/O and time, as `#[tokio::main]` and
+/// [`Builder::enable_all`](tokio::runtime::Builder::enable_all) make it. Without these drivers, the parts of
+/// Tokio that need them panic ("IO is disabled"), and so may a backend: Tokio has no way to check.
 ///
-/// # What is left open
+/// # Unspecified
 ///
-/// The order of events between unrelated folders, whether equal changes that were not yet read are
-/// merged, how long after the change an event arrives, and under which of its names a folder stands in the
-/// path of what happens in it while it, or one above it, is renamed. Also a change that is undone before
-/// the backend could see it, if its documentation says so: one that looks from time to time, or whose
-/// platform tells states rather than changes, cannot know of it.
+/// - The order of events between unrelated folders.
+/// - Whether equal changes that have not been read yet are merged.
+/// - How long after the change an event arrives.
+/// - Under which of its names a folder appears in the paths of events in it while it, or a folder above
+///   it, is renamed.
+/// - Whether a change is reported that is undone before the backend could see it, if its documentation says
+///   so: a backend that looks from time to time, or whose platform has states rather than changes, cannot
+///   notice it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend",
     label = "`impl Backend for {Self}` is missing",
@@ -268,33 +269,33 @@ pub trait Backend:
     + 'static
     + of_type::OfType // nothing to write: every backend has it
 {
-    /// Watches `watches`, with all resources set up before it returns.
+    /// Watches `watches`. Returns when everything is set up.
     ///
-    /// There may be none: with [`ChangeWatches`](Capability::ChangeWatches), the stream waits for the first
-    /// [`watch`](Self::watch). Of several of the same path, spelled alike, the last one counts, as if each
-    /// had been added by `watch`.
+    /// `watches` may be empty: with [`ChangeWatches`](Capability::ChangeWatches), the stream waits for the
+    /// first [`watch`](Self::watch). If several have the same path in the same spelling, the last one counts,
+    /// as if each had been added by `watch`.
     ///
     /// # Errors
     ///
-    /// [`BackendError::NoRuntime`] if it is called outside a Tokio runtime and the backend needs one.
-    /// Callers make it inside one, since they cannot know ([Runtimes](Self#runtimes)). A path that
-    /// does not exist, cannot be read or is of a kind the backend cannot watch is an error that names
-    /// it, and so is a [demand](Watch#demands) that it does not support. On an error nothing stays
-    /// behind. [`check_watches`] is the function for all of these.
+    /// [`BackendError::NoRuntime`] outside a Tokio runtime, if the backend needs one. Callers always call it
+    /// inside one, since they cannot know ([Runtimes](Self#runtimes)). A path that does not exist, cannot be
+    /// read or is of a kind that the backend cannot watch is an error that names it, and so is a
+    /// [demand](Watch#demands) that the backend cannot meet. [`check_watches`] checks all of this. After an
+    /// error, nothing is left behind.
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError>
     where
         Self: Sized;
 
-    /// Watches `watches`, and heeds those of the `hints` that mean something to this backend. The provided
-    /// method is [`new`](Self::new), which heeds none.
+    /// Watches `watches`, and follows those of the `hints` that apply to this backend. The provided
+    /// method calls [`new`](Self::new) and ignores the hints.
     ///
-    /// Write it where the backend has settings that a program may wish for without knowing it, such as how
-    /// often to look. Settings of its own are for a function of its own, and a
-    /// [`Maker`](crate::settings::Maker) that calls it.
+    /// Write it if the backend has settings that a program may ask for without knowing the backend, such as
+    /// how often to look. For the backend's own settings, write another function, which a
+    /// [`Maker`](crate::settings::Maker) can call.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new). A hint is no reason for one.
+    /// As [`new`](Self::new). A hint never causes one.
     fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError>
     where
         Self: Sized,
@@ -303,13 +304,13 @@ pub trait Backend:
         Self::new(watches)
     }
 
-    /// What every backend of this type promises; the same at every call. What depends on the machine, such
-    /// as a privilege, is left out here and is part of [`about`](Self::about).
+    /// Returns the promises of every backend of this type; the same at every call. A capability that depends
+    /// on the machine, such as on a privilege, belongs in [`about`](Self::about) instead.
     fn capabilities() -> Capabilities
     where
         Self: Sized;
 
-    /// The backend's name, in the form `namespace/platform`.
+    /// Returns the backend's name, in the form `namespace/platform`.
     ///
     /// The namespace is yours (a GitHub account, an organisation); `official` is reserved for
     /// backends kept by the Notify project.
@@ -317,11 +318,11 @@ pub trait Backend:
     where
         Self: Sized;
 
-    /// What this backend is called and promises: at least what its type does.
+    /// Returns the name and the promises of this value: at least those of its type.
     ///
     /// The provided method returns [`name`](Self::name) and [`capabilities`](Self::capabilities). Write it
-    /// where a value can do more than its type can promise, because of a privilege, say, or the version of
-    /// a daemon:
+    /// if a value can do more than its type can promise, for example because of a privilege or the version
+    /// of a daemon:
     ///
     /// ```
     /// # use notify_backend::prelude::*;
@@ -355,35 +356,35 @@ pub trait Backend:
         self.of_type()
     }
 
-    /// Adds a watch, without a gap for those already there. What happened before is not reported for
-    /// it, also if it was not read yet. For a path that is watched already, what this watch asks for
-    /// replaces what the earlier one did.
+    /// Adds a watch, without a gap for the existing ones. Earlier changes are not reported for it, even if
+    /// their events have not been read yet. For a path that is already watched, the new demands replace
+    /// the old ones.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), and [`BackendError::Ended`] once the stream has ended; on an error the
-    /// watches are as before. The provided method answers
-    /// that [`Capability::ChangeWatches`] is not supported.
+    /// As [`new`](Self::new), and [`BackendError::Ended`] once the stream has ended. After an error, the
+    /// watches are as before. The provided method returns that [`Capability::ChangeWatches`] is not
+    /// supported.
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         Err(BackendError::not_supported(Capability::ChangeWatches, [watch.path]))
     }
 
-    /// Adds several watches as [`watch`](Self::watch) adds one, of paths that are not watched yet.
+    /// Adds several watches as [`watch`](Self::watch) adds one, for paths that are not watched yet.
     ///
-    /// The provided method adds them one by one, and removes them again if one fails. Write it where each
-    /// change interrupts the others or takes a round trip, to have that once for all of them.
+    /// The provided method adds them one by one, and removes them again if one fails. Write it if each
+    /// change interrupts the others or takes a round trip, so that this happens once for all of them.
     ///
     /// # Errors
     ///
-    /// As [`watch`](Self::watch); on an error none is added. A path that was watched already is lost then,
-    /// since nobody knows any more what was asked of it: give it to `watch`.
+    /// As [`watch`](Self::watch). After an error, none is added. A path that was already watched is then
+    /// unwatched, because its earlier demands are no longer known: pass such a path to `watch`.
     fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
         let mut added: Vec<PathBuf> = vec![];
         for watch in watches {
             let path = watch.path.clone();
             if let Err(error) = self.watch(watch) {
                 for path in added {
-                    // Fails if it has ended by itself, which is as good.
+                    // Fails if the watch has ended by itself, which is just as good.
                     let _ = self.unwatch(&path);
                 }
                 return Err(error);
@@ -400,18 +401,18 @@ pub trait Backend:
     ///
     /// [`BackendError::NotWatched`] if `path` is not spelled as in a watch that was added, and
     /// [`BackendError::Ended`] once the stream has ended. The
-    /// provided method answers that [`Capability::ChangeWatches`] is not supported.
+    /// provided method returns that [`Capability::ChangeWatches`] is not supported.
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         Err(BackendError::not_supported(Capability::ChangeWatches, [path]))
     }
 }
 
-/// Checks what a backend needs to be made: a Tokio runtime, paths that exist, and the capabilities that
-/// they and their watches need.
+/// Checks everything that a backend needs to be made: a Tokio runtime, paths that exist, and the
+/// capabilities that the paths and their watches need.
 ///
-/// It is the first line of [`Backend::new`]. Whether the runtime has its drivers, it cannot tell: see
-/// [Runtimes](Backend#runtimes). A link that leads nowhere exists, unless the watch asks
-/// for links to be followed; whether it can be watched is for the backend to say.
+/// Call it in the first line of [`Backend::new`]. It cannot check whether the runtime has its drivers: see
+/// [Runtimes](Backend#runtimes). A link that leads nowhere counts as existing, unless the watch asks for
+/// links to be followed; the backend decides whether it can watch such a link.
 ///
 /// ```
 /// use notify_backend::{check_watches, prelude::*};
@@ -430,18 +431,19 @@ pub trait Backend:
 /// # Errors
 ///
 /// [`BackendError::NoRuntime`] outside a Tokio runtime, [`BackendError::NotFound`] with every path
-/// that does not exist, [`BackendError::NotSupported`] with the first capability that is lacking and
+/// that does not exist, [`BackendError::NotSupported`] with the first missing capability and
 /// every path that needs it.
 pub fn check_watches(watches: &[Watch], capabilities: Capabilities) -> Result<(), BackendError> {
     Handle::try_current().map_err(|_| BackendError::no_runtime())?;
     check_paths(watches, capabilities)
 }
 
-/// Checks the paths and what they need, as [`check_watches`] does: for a backend that needs no runtime.
+/// Checks the paths and the capabilities that they need, as [`check_watches`] does, for a backend that
+/// needs no runtime.
 ///
 /// # Errors
 ///
-/// As [`check_watches`], but for the runtime.
+/// As [`check_watches`], except [`BackendError::NoRuntime`].
 pub fn check_paths(watches: &[Watch], capabilities: Capabilities) -> Result<(), BackendError> {
     let is_missing = |watch: &&Watch| {
         watch.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

@@ -23,13 +23,13 @@ use crate::{
 /// A first-in, first-out queue of events that never grows beyond its capacity and never loses
 /// anything silently.
 ///
-/// What is [added](Self::add) while it is full is discarded, and one [`EventKind::Missed`] stands
-/// in its place, for everything, with the number of items lost there. [Closing](Self::close) lets the
-/// stream yield what is left and then end.
+/// Items [added](Self::add) while it is full are discarded. One [`EventKind::Missed`] takes their place,
+/// for everything, with the number of items lost there. After [closing](Self::close), the stream yields the
+/// remaining items and then ends.
 ///
-/// A backend fills it from what its platform hands over, and passes its own
-/// [`poll_next`](Stream::poll_next) on to it. Where the platform calls from another thread, use a
-/// channel, which is built on it.
+/// A backend adds the events that it makes from its platform's, and forwards its own
+/// [`poll_next`](Stream::poll_next) to the buffer. If the platform calls from another thread, use a
+/// [`channel`](crate::channel::channel), which is built on it.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -52,25 +52,25 @@ use crate::{
 ///   the backend reads no more than there is room for, and the rest waits in the platform.
 /// - Where the platform pushes events, the buffer is the only queue, and 10 000 is a better choice.
 ///
-/// An item takes 48 bytes (on 64-bit targets) and its path on top. A full default buffer takes
+/// An item takes 48 bytes (on 64-bit targets), plus its path. A full default buffer takes
 /// 16 KiB without paths, and 43 KiB where these are 80 bytes long; 10 000 such events take
 /// 1.3 MB. (On Windows, whose paths are larger, an item takes 56 bytes, a full default buffer holds
 /// fewer and takes 39 KiB, and 10 000 events take 1.4 MB.) The queue grows as it fills, and keeps its
-/// memory, without the paths, for the next time. [`bytes`](Self::bytes) tells what a buffer takes now.
+/// memory, without the paths, for the next time. [`bytes`](Self::bytes) returns what a buffer takes now.
 pub struct Buffer {
     // At most `capacity` items, one `Missed` behind them, and the error with which it was closed.
     queue: VecDeque<StreamItem>,
     capacity: usize,
     closed: bool,
-    // The waker of the last poll, if that answered `Pending` and nothing was added since.
+    // The waker of the last poll, if that returned `Pending` and nothing has been added since.
     waker: Option<Waker>,
 }
 
 impl Buffer {
-    /// How many events a default buffer holds: 16 KiB of them.
+    /// The capacity of a default buffer: 16 KiB of events.
     pub const DEFAULT_CAPACITY: usize = 16 * 1024 / size_of::<Event>();
 
-    /// A buffer for `capacity` items. Beyond them there is room for one `Missed`, also where
+    /// Creates a buffer for `capacity` items. There is always room for one more `Missed`, even if
     /// `capacity` is 0.
     ///
     /// ```
@@ -87,10 +87,9 @@ impl Buffer {
 
     /// Adds an event at the end, or notes that it is missed if the buffer is full.
     ///
-    /// A `Missed` directly behind another one joins it if one of the two paths is in the other, or the buffer is
-    /// full: one of unknown size makes the sum of the counts unknown, and no sum exceeds [`u32::MAX`]. What
-    /// two make of which neither path is in the other is for everything. Nothing can be added to a closed
-    /// buffer.
+    /// A `Missed` directly behind another one joins it if one of their paths contains the other, or if the
+    /// buffer is full. If neither path contains the other, the result is for everything. The counts are added,
+    /// up to [`u32::MAX`]; if one is unknown, so is the sum. Nothing can be added to a closed buffer.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -108,7 +107,7 @@ impl Buffer {
     pub fn add(&mut self, event: Event) {
         let ordinary = !matches!(event.kind, EventKind::Missed(_));
         let in_place = !self.is_full() && self.queue.len() < self.queue.capacity();
-        // The way of nearly all events; the rest is kept out of line.
+        // The path of nearly all events; the rest is kept out of line.
         if ordinary && in_place && !self.closed && self.waker.is_none() {
             self.queue.push_back(Ok(event));
         } else {
@@ -162,14 +161,14 @@ impl Buffer {
         }
     }
 
-    /// Doubles the room, but to no more than can ever be used: left alone, the queue would round up.
+    /// Doubles the room, but to no more than can ever be used: by itself, the queue would round up.
     fn grow(&mut self) {
         let len = self.queue.len();
         let most = self.capacity.saturating_add(1);
         self.queue.reserve_exact(len.max(8).min(most.saturating_sub(len)));
     }
 
-    /// Takes the item at the front, without a waker.
+    /// Takes the item at the front, if there is one. Stores no waker.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -205,7 +204,7 @@ impl Buffer {
         self.queue.retain(keep);
     }
 
-    /// Lets the stream end once what is left has been taken.
+    /// Lets the stream end once the remaining items have been taken.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -227,7 +226,7 @@ impl Buffer {
         }
     }
 
-    /// Closes it with an error as its last item, for which there is always room.
+    /// Closes the buffer with an error as its last item, for which there is always room.
     pub(crate) fn fail(&mut self, error: StreamError) {
         if !self.closed {
             self.queue.push_back(Err(error));
@@ -240,38 +239,38 @@ impl Buffer {
         self.waker.take()
     }
 
-    /// Whether the buffer was closed.
+    /// Returns whether the buffer was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether the next item to be added would be missed.
+    /// Returns whether the buffer is full: the next item would be missed.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.queue.len() >= self.capacity
     }
 
-    /// Whether there is nothing to take.
+    /// Returns whether there is nothing to take.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// How many items there are to take, a `Missed` included.
+    /// Returns the number of items to take, including a `Missed`.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// How many items the buffer holds before it is full.
+    /// Returns the number of items that the buffer holds before it is full.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The memory it takes now, in bytes, with the paths and texts of its events. Looks at every
-    /// item.
+    /// Returns the memory that it takes now, in bytes, including the paths and texts of its events. Looks at
+    /// every item.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -293,7 +292,7 @@ impl Buffer {
     }
 }
 
-/// Whether a loss in all of `outer` is one in all of `inner`, by the letters that tell watches apart.
+/// Returns whether a loss in `outer` covers `inner`, comparing the spellings that identify watches.
 fn covers(outer: &Path, inner: &Path) -> bool {
     let [outer, inner] = [outer, inner].map(|path| path.as_os_str().as_encoded_bytes());
     let is_end = |byte: Option<&u8>| byte.is_none_or(|&byte| is_separator(char::from(byte)));
@@ -303,13 +302,13 @@ fn covers(outer: &Path, inner: &Path) -> bool {
 }
 
 impl Default for Buffer {
-    /// A buffer of [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
+    /// Creates a buffer of [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
     fn default() -> Self {
         Self::new(Self::DEFAULT_CAPACITY)
     }
 }
 
-/// Its state; the items could fill a log.
+/// Shows its state, and no items, which could fill a log.
 impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Buffer")

@@ -1,4 +1,4 @@
-//! A [`Buffer`] between threads, for platforms that call from one of their own: [`channel`].
+//! A [`Buffer`] between threads, for platforms that call from their own thread: [`channel`].
 
 #[cfg(test)]
 mod tests;
@@ -15,11 +15,11 @@ use futures_core::Stream;
 
 use crate::{backend::StreamItem, buffer::Buffer, error::StreamError, event::Event};
 
-/// A [`Buffer`] for `capacity` items with its two ends in different threads.
+/// Creates a [`Buffer`] for `capacity` items whose two ends can be in different threads.
 ///
-/// The [`Sender`] goes to the platform's thread or callback, the [`Receiver`] into the backend,
-/// whose [`poll_next`](Stream::poll_next) passes on to it. What is said of a buffer's capacity and
-/// of [`EventKind::Missed`](crate::EventKind::Missed) holds here too.
+/// The [`Sender`] goes to the platform's thread or callback, the [`Receiver`] into the backend, which
+/// forwards its [`poll_next`](Stream::poll_next) to it. The documentation of [`Buffer`] about capacities
+/// and [`EventKind::Missed`](crate::EventKind::Missed) applies here too.
 ///
 /// ```
 /// use notify_backend::{channel::{Receiver, channel}, prelude::*};
@@ -68,7 +68,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the buffer and wakes the receiving task: after the lock was let go of, since a
+    /// Changes the buffer and wakes the receiving task. It wakes after releasing the lock, since a
     /// waker may run code that comes back here, such as the receiver's drop.
     fn change(&self, change: impl FnOnce(&mut Buffer)) {
         let mut buffer = self.lock();
@@ -81,11 +81,11 @@ impl Shared {
     }
 }
 
-/// The platform's end of a [`channel`]. Clone it for as many threads as there are.
+/// The platform's end of a [`channel`]. Clone it for each thread that sends.
 ///
-/// The stream ends when the last clone is dropped and what was sent has been taken. It ends also, with an
-/// error ([`StreamError::Read`]) as its last item, when a thread that panics drops a clone: a part of the
-/// platform is not heard any more, and nothing else would tell.
+/// The stream ends when the last clone is dropped and all items have been taken. It also ends, with an
+/// error ([`StreamError::Read`]) as its last item, when a panicking thread drops a clone: that thread's
+/// events are missing from then on, and nothing else would show it.
 #[derive(Clone, Debug)]
 pub struct Sender(Arc<Closer>);
 
@@ -100,21 +100,21 @@ impl Sender {
         self.0.0.change(|buffer| buffer.add_error(error));
     }
 
-    /// Whether there is nothing for the [`Receiver`] to take.
+    /// Returns whether there is nothing for the [`Receiver`] to take.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.0.lock().is_empty()
     }
 
-    /// How many items there are for the [`Receiver`] to take. Other senders and the receiver may change it
-    /// at any time.
+    /// Returns the number of items for the [`Receiver`] to take. Other senders and the receiver may change
+    /// it at any time.
     ///
-    /// Where the platform can be paused, pause it as this comes near the [`capacity`](Self::capacity):
+    /// If the platform can be paused, pause it when this comes near the [`capacity`](Self::capacity):
     ///
     /// ```
     /// use notify_backend::{channel::channel, prelude::*};
     ///
-    /// /// What comes from the service after it was asked to pause.
+    /// /// How many events the service still sends after it was asked to pause.
     /// const UNDER_WAY: usize = 64;
     ///
     /// let (sender, _receiver) = channel(100);
@@ -131,17 +131,17 @@ impl Sender {
         self.0.0.lock().len()
     }
 
-    /// How many items the channel holds before it is full.
+    /// Returns the number of items that the channel holds before it is full.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.0.lock().capacity()
     }
 
-    /// Whether nobody will see what is sent, because the [`Receiver`] is gone or another sender's thread
-    /// has panicked: time for the platform's thread to end.
+    /// Returns whether sent items go nowhere, because the [`Receiver`] is gone or another sender's thread
+    /// has panicked. The platform's thread should then end.
     ///
-    /// A backend frees everything when it is dropped. Where the platform's call can wait for long,
-    /// the backend's `Drop` has to interrupt it; this alone is not enough.
+    /// A backend frees everything when it is dropped. If the platform's call can block for long, checking
+    /// this is not enough: the backend's `Drop` has to interrupt the call.
     ///
     /// ```
     /// use notify_backend::channel::channel;
@@ -176,15 +176,15 @@ impl Drop for Closer {
     }
 }
 
-/// The backend's end of a [`channel`]: a stream of what was sent.
+/// The backend's end of a [`channel`]: a stream of the items sent.
 #[derive(Debug)]
 pub struct Receiver(Arc<Shared>);
 
 impl Receiver {
-    /// Removes the items of which `keep` returns false, as [`Buffer::retain`] does: nobody is woken, and who
-    /// waits goes on to wait. `keep` must not use the channel, which waits for it.
+    /// Removes the items for which `keep` returns false, as [`Buffer::retain`] does. Wakes no task. `keep`
+    /// must not use the channel: that would deadlock.
     ///
-    /// First let the platform send nothing more of the watch, or this comes too early.
+    /// Call it after the platform has stopped sending events for the removed watch.
     ///
     /// ```
     /// use notify_backend::{channel::Receiver, prelude::*};

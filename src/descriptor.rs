@@ -12,22 +12,22 @@ use std::{
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// A non-blocking descriptor whose reads wait on Tokio, for backends whose platform hands events
-/// over that way.
+/// A non-blocking descriptor whose reads wait on Tokio, for backends whose platform delivers events
+/// that way.
 ///
-/// Tokio's poller is edge-triggered: it tells that there is something new, not that something is
-/// left. A backend that reads once and then waits loses the rest until the next change "pokes" it.
-/// This type reads on until the kernel has nothing more, and takes a short read as proof of that,
-/// which saves one system call at each wake.
+/// Tokio's poller is edge-triggered: it reports that there is something new, not that something is
+/// left. A backend that reads once and then waits does not see the rest until the next change "pokes" it.
+/// This type reads on until the kernel has nothing more. It takes a short read as proof of that,
+/// which saves one system call per wake-up.
 #[derive(Debug)]
 pub struct Descriptor(AsyncFd<File>);
 
 impl Descriptor {
-    /// Takes a descriptor that was opened as non-blocking.
+    /// Registers a descriptor with Tokio's poller. It must have been opened as non-blocking.
     ///
     /// # Errors
     ///
-    /// What registering it with the poller answers.
+    /// The poller's error, if it does not accept the descriptor.
     ///
     /// # Panics
     ///
@@ -83,12 +83,12 @@ impl Descriptor {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads into `buffer`, or has the task woken once there is something to read. Returns the
-    /// number of bytes, 0 at the end.
+    /// Reads into `buffer`, or returns `Pending` and wakes the task once there is something to read. The
+    /// result has the number of bytes, 0 at the end.
     ///
-    /// The kernel hands over whole records, of at most `largest` bytes each; 1 stands for a stream
-    /// of bytes. A read that leaves room for a record of that size shows that none is left. The buffer has
-    /// to have room for one.
+    /// `largest` is the size of the largest record in bytes, if the kernel returns whole records only, and
+    /// 1 for a stream of bytes. A read that leaves room for such a record shows that none is left. The
+    /// buffer needs room for one.
     pub fn poll_read(
         &self,
         cx: &mut Context<'_>,
@@ -112,8 +112,8 @@ impl Descriptor {
                 Ok(bytes) => {
                     let is_drained = buffer.len() - bytes >= largest.max(1);
                     if is_drained {
-                        // Should something have come since, the poller has noticed, and this
-                        // clears nothing.
+                        // If something has come since, the poller has noticed, and this clears
+                        // nothing.
                         readiness.clear_ready();
                     }
                     return Poll::Ready(Ok(Reading { bytes, is_drained }));
@@ -126,12 +126,12 @@ impl Descriptor {
     }
 }
 
-/// What a read gave.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// How many bytes were read.
+    /// The number of bytes read.
     pub bytes: usize,
-    /// Whether the kernel had no more of them at that moment.
+    /// Whether the kernel had no more to read at that moment.
     pub is_drained: bool,
 }
 

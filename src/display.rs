@@ -28,7 +28,7 @@ fn is_plain(text: &str) -> bool {
         && text.escape_debug().filter(ordinary).eq(text.chars().filter(ordinary))
 }
 
-/// Paths in a message, separated by commas; of a great many, the first.
+/// Paths in a message, separated by commas; if there are many, only the first ones.
 pub(crate) struct PathList<'a>(pub(crate) &'a [PathBuf]);
 
 impl PathList<'_> {
@@ -51,7 +51,7 @@ impl fmt::Display for PathList<'_> {
     }
 }
 
-/// What others say, e.g. the operating system: Windows has messages of several lines.
+/// Text from elsewhere, such as the operating system: Windows has messages of several lines.
 pub(crate) struct Flattened<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Flattened<T> {

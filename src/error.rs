@@ -1,9 +1,9 @@
 //! What can go wrong: when a backend is made or changed ([`BackendError`]), and while it runs
 //! ([`StreamError`]).
 //!
-//! A message is one line: it names the paths, says what happened to them and what to do. It
-//! includes what the operating system said, which is therefore no
-//! [`source`](std::error::Error::source) as well; the variants have it as a field.
+//! A message is one line: it names the paths, and says what happened to them and what to do. It includes
+//! the operating system's message, so that error is not a [`source`](std::error::Error::source) as well; the
+//! variants have it as a field.
 
 mod limit;
 #[cfg(test)]
@@ -21,10 +21,10 @@ use crate::{
     display::{Flattened, PathList, Quoted},
 };
 
-/// Why a backend could not be made, or a watch not be added or removed.
+/// Why a backend could not be made, or a watch could not be added or removed.
 ///
-/// A backend checks the paths it is given, and turns what the operating system says of one into an
-/// error with [`from_io`](Self::from_io). What it finds itself has a function with the variant's
+/// A backend turns the operating system's error for a path into one of these with
+/// [`from_io`](Self::from_io). For what a backend finds itself, there is a function with the variant's
 /// name, such as [`not_found`](Self::not_found). Later versions may add fields to any variant: do not
 /// write a variant out, and end the fields in a pattern with `..`.
 ///
@@ -74,8 +74,8 @@ pub enum BackendError {
     PermissionDenied {
         /// The paths that may not be watched.
         paths: Vec<PathBuf>,
-        /// The folder that it is in, where it is that which may not be read: a file may be watched by way of
-        /// its folder ([`with_folder`](Self::with_folder)).
+        /// The file's folder, if that is what may not be read: a file may be watched through its folder
+        /// ([`with_folder`](Self::with_folder)).
         folder: Option<PathBuf>,
     },
 
@@ -102,7 +102,7 @@ pub enum BackendError {
     #[error("too many watchers or open files{}; close some, or raise {limit} or the number of open files", ToWatch(.paths))]
     #[non_exhaustive]
     InstanceLimit {
-        /// The paths that were to be watched; none where the backend itself could not be made.
+        /// The paths that were to be watched; none if the backend itself could not be made.
         paths: Vec<PathBuf>,
         /// The limit, as far as the backend knows it.
         limit: Limit,
@@ -111,8 +111,8 @@ pub enum BackendError {
     /// [`Backend::unwatch`](crate::Backend::unwatch) was given a path that is not watched under
     /// this spelling.
     ///
-    /// Return it also for a path below a recursively watched one, which is no watch of its own. A
-    /// frontend may take it as done, or as a mistake in its own bookkeeping.
+    /// Return it also for a path below a recursively watched one, which has no watch of its own. A
+    /// frontend may ignore it, or take it as a mistake in its own bookkeeping.
     #[error("not watched: {}; name the path as it was given when it was added", PathList(.paths))]
     #[non_exhaustive]
     NotWatched {
@@ -122,8 +122,8 @@ pub enum BackendError {
 
     /// The backend was made outside a Tokio runtime.
     ///
-    /// Return it by way of [`check_watches`](crate::check_watches), if the backend needs a
-    /// runtime. A frontend has to be changed: it is a mistake in the program.
+    /// Return it with [`check_watches`](crate::check_watches), if the backend needs a
+    /// runtime. It is a mistake in the frontend, which has to be changed.
     #[error(
         "no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()"
     )]
@@ -138,9 +138,9 @@ pub enum BackendError {
     #[non_exhaustive]
     Ended,
 
-    /// The backend is not written yet: what a new backend starts with.
+    /// The backend is not written yet. A new project starts with this error.
     ///
-    /// Return it nowhere in a published backend. A frontend can do nothing about it.
+    /// A published backend never returns it. A frontend can do nothing about it.
     #[error("not implemented yet: {}", Flattened(.what))]
     #[non_exhaustive]
     NotImplemented {
@@ -148,37 +148,36 @@ pub enum BackendError {
         what: &'static str,
     },
 
-    /// The facility is not there on this machine, or does not work at some paths.
+    /// The facility is not available on this machine, or does not work at some paths.
     ///
-    /// Return it where the kernel is too old, a daemon does not run, or a privilege is missing
+    /// Return it if the kernel is too old, a daemon does not run, or a privilege is missing
     /// without which no path can be watched ([`unavailable`](Self::unavailable)), and for paths on a
     /// file system that cannot be watched ([`unavailable_at`](Self::unavailable_at)). A frontend may
     /// fall back to another backend.
     #[error("not available {}: {}", Where(.paths), Flattened(.reason))]
     #[non_exhaustive]
     Unavailable {
-        /// What is missing, and how to get it where that is possible.
+        /// What is missing, and how to get it if that is possible.
         reason: String,
-        /// The paths that cannot be watched; none if that is true of all.
+        /// The paths that cannot be watched; none if that is true for all paths.
         paths: Vec<PathBuf>,
     },
 
     /// Another error from the operating system.
     ///
-    /// Return it for what no other variant says. A frontend may leave the path out or try again
-    /// later; it cannot know more.
+    /// Return it if no other variant fits. A frontend may leave the path out or try again later.
     #[error("failed to watch {}: {}", PathList(.paths), Flattened(.error))]
     #[non_exhaustive]
     Io {
         /// The paths concerned.
         paths: Vec<PathBuf>,
-        /// What the operating system said.
+        /// The operating system's error.
         error: io::Error,
     },
 }
 
 impl BackendError {
-    /// Says that `paths` do not exist.
+    /// Creates the error that `paths` do not exist.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -194,7 +193,7 @@ impl BackendError {
         Self::NotFound { paths: paths.into_iter().map(Into::into).collect() }
     }
 
-    /// Says that `capability` is missing for `paths`.
+    /// Creates the error that the backend lacks `capability`, which `paths` need.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -210,37 +209,38 @@ impl BackendError {
         Self::NotSupported { capability, paths: paths.into_iter().map(Into::into).collect() }
     }
 
-    /// Says that `path` is not watched under this spelling.
+    /// Creates the error that `path` is not watched under this spelling.
     #[must_use]
     pub fn not_watched(path: impl Into<PathBuf>) -> Self {
         Self::NotWatched { paths: vec![path.into()] }
     }
 
-    /// Says that there is no Tokio runtime, and the backend needs one.
+    /// Creates the error that the backend needs a Tokio runtime and there is none.
     #[must_use]
     pub const fn no_runtime() -> Self {
         Self::NoRuntime
     }
 
-    /// Says that the stream has ended.
+    /// Creates the error that the stream has ended.
     #[must_use]
     pub const fn ended() -> Self {
         Self::Ended
     }
 
-    /// Says that `what` is still to be written.
+    /// Creates the error that `what` is still to be written.
     #[must_use]
     pub const fn not_implemented(what: &'static str) -> Self {
         Self::NotImplemented { what }
     }
 
-    /// Says that the facility is not there on this machine, and what to do about it.
+    /// Creates the error that the facility is not available on this machine. `reason` says why, and what to
+    /// do about it.
     #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), paths: vec![] }
     }
 
-    /// Says that the facility does not work at `paths`, such as on their file system.
+    /// Creates the error that the facility does not work at `paths`, for example on their file system.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -258,8 +258,7 @@ impl BackendError {
         Self::Unavailable { reason: reason.into(), paths }
     }
 
-    /// Returns whether another backend may do what this one could not: it is unavailable, or at a
-    /// limit.
+    /// Returns whether another backend may succeed, because this one is unavailable or at a limit.
     #[must_use]
     pub const fn may_suit_another(&self) -> bool {
         matches!(
@@ -268,7 +267,7 @@ impl BackendError {
         )
     }
 
-    /// Says what the operating system's `error` means for `path`; an empty path is none.
+    /// Converts the operating system's `error` for `path`. An empty path stands for no path.
     ///
     /// | error | variant |
     /// |---|---|
@@ -278,11 +277,11 @@ impl BackendError {
     /// | too many open files (`EMFILE`, `ENFILE`) | [`InstanceLimit`](Self::InstanceLimit) |
     /// | any other | [`Io`](Self::Io) |
     ///
-    /// `ENOTDIR` is among the others. It stands for a path that cannot exist, since a file is taken
-    /// for a folder in it, but also for a file where a folder was asked for.
+    /// `ENOTDIR` is among the others. It may mean a path that cannot exist, because it goes through a file,
+    /// but also a file where a folder was requested.
     ///
-    /// Where something other than the operating system refuses a path, such as a daemon, make the
-    /// error of a kind: `io::ErrorKind::PermissionDenied.into()`.
+    /// If something other than the operating system refuses a path, such as a daemon, make the
+    /// error from a kind: `io::ErrorKind::PermissionDenied.into()`.
     #[must_use]
     pub fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         let paths = Some(path.into()).filter(|path: &PathBuf| !path.as_os_str().is_empty());
@@ -298,8 +297,8 @@ impl BackendError {
         }
     }
 
-    /// Names the setting behind a [`WatchLimit`](Self::WatchLimit) or an
-    /// [`InstanceLimit`](Self::InstanceLimit); leaves other errors as they are.
+    /// Adds the setting behind a [`WatchLimit`](Self::WatchLimit) or an
+    /// [`InstanceLimit`](Self::InstanceLimit). Leaves other errors as they are.
     ///
     /// ```
     /// use notify_backend::{Limit, prelude::*};
@@ -317,8 +316,8 @@ impl BackendError {
         self
     }
 
-    /// Names the folder behind a [`PermissionDenied`](Self::PermissionDenied) of a file in it; leaves other
-    /// errors as they are.
+    /// Adds the folder that causes the [`PermissionDenied`](Self::PermissionDenied) for a file in it. Leaves
+    /// other errors as they are.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -357,7 +356,7 @@ impl BackendError {
         }
     }
 
-    /// The bytes that its paths and texts take on the heap.
+    /// Returns the number of bytes that its paths and texts take on the heap.
     fn heap_bytes(&self) -> usize {
         let more = match self {
             Self::Unavailable { reason, .. } => reason.capacity(),
@@ -377,22 +376,22 @@ fn is_descriptor_limit(error: &io::Error) -> bool {
 
 /// Something went wrong with a part of the watched paths. The rest is still watched.
 ///
-/// It is an item of the stream like an event, and says nothing of what comes next: a backend that
-/// cannot go on ends its stream. It is made by the function with the variant's name, since later
+/// It is an item of the stream, like an event, and does not mean that the stream is over: a backend that
+/// cannot go on ends its stream. Make one with the function that has the variant's name, since later
 /// versions may add fields.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// A file or folder could not be watched, or not any longer.
+    /// A file or folder could not be watched, or cannot be watched any longer.
     ///
-    /// Return it for a folder of a recursive watch that is refused by the operating system, when
-    /// the watch is made or whenever the folder appears. Return it once for a folder: also where each of
-    /// its files needs something of the platform that has run out, such as a descriptor for kqueue. A
-    /// frontend may tell the user, or look at that part itself from time to time.
+    /// Return it for a folder in a recursive watch that the operating system refuses, when
+    /// the watch is made or whenever the folder appears. Return it once per folder, even if each of
+    /// its files needs a platform resource that has run out, such as a descriptor for kqueue. A
+    /// frontend may tell the user, or check that part itself from time to time.
     #[error("not everything is watched: {}{cause}", PathUnlessIn(.path, .cause))]
     #[non_exhaustive]
     Unwatched {
-        /// The path that is not watched, with all below it that was not watched before.
+        /// The path that is not watched, along with everything below it that was not watched before.
         path: PathBuf,
         /// Why.
         cause: Box<BackendError>,
@@ -400,24 +399,24 @@ pub enum StreamError {
 
     /// The platform's event source failed.
     ///
-    /// Return it where events cannot be read, and end the stream unless trying again may help. A
-    /// frontend looks at all that is watched, as after a
-    /// [`Missed`](crate::EventKind::Missed), and makes a new backend if the stream has ended.
+    /// Return it if events cannot be read, and end the stream unless trying again may help. A
+    /// frontend rescans everything, as after a [`Missed`](crate::EventKind::Missed), and makes a new backend
+    /// if the stream has ended.
     ///
-    /// A backend that tries again, such as one whose connection broke, says it at once, and a `Missed` when
-    /// it hears of changes again: what lies in between nobody knows. Meanwhile, `watch` returns
-    /// [`Unavailable`](BackendError::Unavailable) and adds nothing, and `unwatch` takes its path out of what
-    /// will be watched.
+    /// A backend that tries again, for example after its connection broke, reports this error at once, and a
+    /// `Missed` when it gets events again, since changes in between are lost. Meanwhile, `watch` returns
+    /// [`Unavailable`](BackendError::Unavailable) and adds nothing, and `unwatch` removes its path from those
+    /// that will be watched again.
     #[error("reading events failed: {}; look again at all that is watched", Flattened(.error))]
     #[non_exhaustive]
     Read {
-        /// What the operating system said.
+        /// The operating system's error.
         error: io::Error,
     },
 }
 
 impl StreamError {
-    /// Says that `path` is not watched, with all that is below it, and why.
+    /// Creates the error that `path`, and everything below it, is not watched because of `cause`.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -434,13 +433,13 @@ impl StreamError {
         Self::Unwatched { path: path.into(), cause: Box::new(cause) }
     }
 
-    /// Says that reading events failed with the operating system's `error`.
+    /// Creates the error that reading events failed with the operating system's `error`.
     #[must_use]
     pub const fn read(error: io::Error) -> Self {
         Self::Read { error }
     }
 
-    /// The path concerned, if the error is about one.
+    /// Returns the path concerned, if the error is about one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -449,7 +448,7 @@ impl StreamError {
         }
     }
 
-    /// The bytes that it takes on the heap, without what the operating system's error may hold.
+    /// Returns the number of bytes that it takes on the heap, without those of the operating system's error.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::Unwatched { path, cause } => {
@@ -460,7 +459,7 @@ impl StreamError {
     }
 }
 
-/// The paths at which something is so, or "here" for all of them.
+/// The paths at which something is the case, or "here" for all of them.
 struct Where<'a>(&'a [PathBuf]);
 
 impl fmt::Display for Where<'_> {
@@ -478,7 +477,7 @@ impl fmt::Display for ToWatch<'_> {
     }
 }
 
-/// The folder that is in the way of a path, after that, if it is known.
+/// The folder that makes a path unreadable, to follow that path, if it is known.
 struct InFolder<'a>(&'a Option<PathBuf>);
 
 impl fmt::Display for InFolder<'_> {

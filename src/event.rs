@@ -1,4 +1,4 @@
-//! What an [`Event`] is made of: the inner kinds of its [`EventKind`], and its [`Attrs`].
+//! The parts of an [`Event`]: the inner kinds of its [`EventKind`], and its [`Attrs`].
 
 mod attrs;
 #[cfg(feature = "serde")]

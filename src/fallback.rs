@@ -21,22 +21,23 @@ use crate::{
     settings::Hints,
 };
 
-/// A backend that is the first of several which is available on this machine.
+/// The first of several backends that is available on this machine.
 ///
-/// `C` is a tuple of backends, the best first. Each time one is made, they are tried in this order:
-/// one whose error [may suit another](BackendError::may_suit_another) is skipped, since it is
-/// unavailable or at a limit, and any other answer is final. [`about`](Backend::about) tells which one it
-/// was. If there is none, the error is the last about a limit, or else has the reasons of all.
+/// `C` is a tuple of backends, the best one first. [`new`](Backend::new) tries them in this order. It skips a
+/// backend that is unavailable or at a limit (whose error [may suit
+/// another](BackendError::may_suit_another) backend); any other result is final. [`about`](Backend::about)
+/// names the chosen one. If all are skipped, the error is the last one about a limit, or else one with the
+/// reasons of all of them.
 ///
-/// Once one is taken, there is no change to another, neither when the stream ends nor when
-/// [`watch`](Backend::watch) fails: the gaps of two backends cannot be joined honestly. A program makes a
-/// new one, and looks at all that is watched.
+/// Once a backend is chosen, it is never replaced by another, neither when the stream ends nor when
+/// [`watch`](Backend::watch) fails: the gap between two backends cannot be closed honestly. A program makes
+/// a new `FirstOf`, and rescans everything.
 ///
-/// [Hints](Backend::with_hints) reach the one that is taken. One that needs settings of its own is
-/// [`Made`](crate::settings::Made) by a maker: `FirstOf<(Daemon, Made<SlowPolling>)>`.
+/// [Hints](Backend::with_hints) reach the chosen backend. For a backend with settings, use
+/// [`Made`](crate::settings::Made) with a maker: `FirstOf<(Daemon, Made<SlowPolling>)>`.
 ///
-/// Its type promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
-/// know which one it will be. Once it is made, [`about`](Backend::about) has those of the one taken.
+/// The type promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
+/// know which one will be chosen. [`about`](Backend::about) returns those of the chosen one.
 ///
 /// ```
 /// # use notify_backend::prelude::*;
@@ -70,14 +71,14 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct FirstOf<C: Candidates> {
-    // Makes a `Sync` type of one that is not; it is locked for an instant at most.
+    // The lock makes the type `Sync`. It is held for an instant at most.
     backend: Mutex<Box<dyn Backend>>,
     candidates: PhantomData<fn() -> C>,
 }
 
 impl<C: Candidates> FirstOf<C> {
     fn inner_mut(&mut self) -> &mut Box<dyn Backend> {
-        // A panic of the backend leaves nothing of this half done.
+        // A panic of the backend leaves this whole.
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,7 +158,7 @@ pub trait Candidates: sealed::List + Debug + 'static {}
 
 type Taken = Result<Box<dyn Backend>, BackendError>;
 
-/// What there is to know of a backend before there is one.
+/// What is known about a backend before there is a value of it.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     name: &'static str,

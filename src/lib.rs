@@ -1,10 +1,10 @@
 //! The interface that file-system notification backends implement.
 //!
 //! A **backend** is a crate that talks to one platform facility (inotify, kqueue, a daemon, a
-//! remote service, …) and hands over what happens to watched paths as a stream of [`Event`]s.
-//! Whatever implements [`Backend`] can be used as a plain [`Stream`], run by hand through the
-//! sample command, taken by programs that are written for the `notify` crate, and judged by the
-//! compliance suite, with no further code.
+//! remote service, …) and reports what happens to the watched paths as a stream of [`Event`]s.
+//! A type that implements [`Backend`] can be read as a plain [`Stream`], tried by hand with the
+//! sample command, used by programs that are written for the `notify` crate, and tested by the
+//! compliance suite, without further code.
 //!
 //! ```text
 //! use notify_backend::prelude::*;                      // (1)
@@ -13,16 +13,16 @@
 //! impl Stream for YourBackend { /* ... */ }            // (4)
 //! ```
 //!
-//! Those who write one are led through it by the guide [Writing a Backend](guide).
+//! The guide [Writing a Backend](guide) leads through writing one.
 //!
 //! # Features
 //!
-//! Each adds something and changes nothing else; none is on by default.
+//! Each feature adds something and changes nothing else. None is on by default.
 //!
 //! - `compliance`: the compliance suite that a backend's tests run.
 //! - `descriptor`: reading from a file descriptor on Tokio (Unix).
 //! - `notify`: any backend as a watcher of the `notify` crate.
-//! - `recursion`: what watches folder by folder needs in order to watch recursively (Unix).
+//! - `recursion`: recursive watching on platforms that watch folder by folder (Unix).
 //! - `sample`: the command that shows what a backend reports.
 //! - `serde`: `Serialize` and `Deserialize` for events, kinds and capabilities.
 //!

@@ -1,6 +1,6 @@
 //! The command that prints what a backend reports, for trying one by hand: feature `sample`.
 //!
-//! It is the whole of a backend's `examples/watch.rs`:
+//! A backend's `examples/watch.rs` needs nothing else:
 //!
 //! ```no_run
 //! # use notify_backend::prelude::*;
@@ -28,44 +28,46 @@
 //!
 //! # What it watches
 //!
-//! Every path that is given, and everything below it. A backend that does not declare
-//! [`WatchRecursively`](crate::Capability::WatchRecursively) watches the paths alone, and so does
-//! every backend with `--no-recursive`. Events spell a path as it was given, so that a relative one
-//! stays relative.
+//! Every given path, and everything below it. A backend that does not declare
+//! [`WatchRecursively`](crate::Capability::WatchRecursively) watches only the paths themselves, and so does
+//! every backend with `--no-recursive`. Events keep the spelling of the given paths, so that relative paths
+//! stay relative.
 //!
 //! # What it prints
 //!
-//! One line for each event, as it arrives, in the form that its `Display` gives. Nothing else goes
-//! to the standard output: what is watched, and errors, are told on the standard error.
+//! One line per event, as it arrives, in the form of its `Display`. Nothing else goes to the standard
+//! output: the watched paths and errors are printed on the standard error.
 //!
-//! With `--json` every line is an object, so that a program can follow:
+//! With `--json`, every line is an object, for other programs to read:
 //!
-//! - `{"ready":true,"backend":"acme/acme","capabilities":["WatchFolders"]}` comes first. It says
+//! - `{"ready":true,"backend":"acme/acme","capabilities":["WatchFolders"]}` comes first. It means
 //!   that the watch is in place: every change from now on is reported.
 //! - An event has the fields that [`event::format`](crate::event::format) lists:
 //!   `{"kind":"modify/name/from","path":"/srv/old","tracker":7}`.
-//! - An error is `{"error":"…","path":"…"}`, without `path` if it is about none, and with
-//!   `path_bytes` or `path_wide` as an event has them.
+//! - An error is `{"error":"…","path":"…"}`, without `path` if it is not about a path, and with
+//!   `path_bytes` or `path_wide` as in an event.
 //!
 //! # Through notify
 //!
-//! With `--notify` it prints what programs that are written for the `notify` crate get, through
-//! [`NotifyWatcher`](crate::adapter::NotifyWatcher); with `--debounce MS` what they get through
-//! `notify-debouncer-full`, which tells what is left of the changes to a path after that many
-//! milliseconds. Paths are absolute then. A rename is also told with both names,
-//! `modify/name/both /srv/old -> /srv/new`, in JSON with the new one as `to`, and with `to_bytes` or
-//! `to_wide` as for a path.
+//! With `--notify`, it prints the events that programs written for the `notify` crate get, through
+//! [`NotifyWatcher`](crate::adapter::NotifyWatcher). With `--debounce MS`, it prints those that they get
+//! through `notify-debouncer-full`, which reports what is left of the changes to a path after that many
+//! milliseconds. Paths are absolute then. A rename is also printed with both names,
+//! `modify/name/both /srv/old -> /srv/new`; in JSON, the new name is in `to`, and in `to_bytes` or `to_wide`
+//! as for a path.
 //!
 //! # How it ends
 //!
-//! Where all that is watched is gone, a line on the standard error says so. What comes next depends on
-//! the backend: it may find what comes back, be silent, or end its stream.
+//! When all watched paths are gone, a line on the standard error says so. What comes next depends on
+//! the backend: it may watch what comes back, be silent, or end its stream.
 //!
-//! With exit code 0 on Ctrl-C, on Unix also on `SIGTERM`, when whatever reads its output goes away (on
-//! Windows with the event after that), and when the stream ends, of which notify tells nothing. So it
-//! does as process 1 of a container, where `SIGHUP` and `SIGQUIT` end it too. With 1 and a line on the
-//! standard error when the backend refuses, for example because a path does not exist, or when it
-//! cannot print. With 2 when it is called wrongly.
+//! | exit code | when |
+//! |---|---|
+//! | 0 | on Ctrl-C, on Unix also on `SIGTERM`; when the reader of its output is gone (on Windows at the next event after that); when the stream ends (`--notify` cannot show this) |
+//! | 1 | when the backend refuses, for example because a path does not exist, or when it cannot print; a line on the standard error says why |
+//! | 2 | when its arguments are wrong |
+//!
+//! As process 1 of a container, it also ends with 0 on `SIGHUP` and `SIGQUIT`.
 
 mod arguments;
 mod output;
@@ -96,7 +98,7 @@ use crate::{
     error::BackendError,
 };
 
-/// Runs the command on the arguments of this process, and returns what its `main` is to return.
+/// Runs the command with the arguments of this process. Returns the exit code for `main`.
 #[must_use]
 pub fn main<B: Backend>() -> ExitCode {
     let arguments = match Arguments::parse(B::name()) {

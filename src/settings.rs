@@ -1,5 +1,4 @@
-//! Settings that reach a backend through whatever is given its type: [`Made`] by a [`Maker`], and
-//! [`Hints`].
+//! Settings for a backend that generic code makes by its type: [`Made`] with a [`Maker`], and [`Hints`].
 
 #[cfg(test)]
 mod tests;
@@ -23,12 +22,12 @@ use crate::{
     error::BackendError,
 };
 
-/// How a backend is made with settings.
+/// Makes a backend with settings.
 ///
-/// A backend that can be set up has a function of its own for that, beside [`Backend::new`]. What takes a
-/// backend by its type calls `new`: the adapter to notify and its debouncers,
-/// [`FirstOf`](crate::fallback::FirstOf), the sample command, the compliance suite. A maker is a type that
-/// stands for the settings, and [`Made`] by it is a backend that any of these can take:
+/// A backend with settings has a second constructor beside [`Backend::new`]. But generic code calls `new`:
+/// the adapter for notify and its debouncers, [`FirstOf`](crate::fallback::FirstOf), the sample command, the
+/// compliance suite. A maker is a type that stands for certain settings, and [`Made`] with this maker is a
+/// backend that generic code can make:
 ///
 /// ```
 /// # mod acme {
@@ -68,15 +67,15 @@ use crate::{
 /// # Ok::<_, BackendError>(())
 /// ```
 ///
-/// What is known only at run time, such as what a program reads from its configuration, goes into a
-/// [`OnceLock`](std::sync::OnceLock) that `make` reads.
+/// Put settings that are known only at run time, such as those from a program's configuration, into a
+/// [`OnceLock`](std::sync::OnceLock), and let `make` read it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make a backend",
     label = "`impl Maker for {Self}` is missing",
     note = "a maker is a type that stands for settings: see the documentation of `settings::Maker`"
 )]
 pub trait Maker: 'static {
-    /// What it makes.
+    /// The backend that it makes.
     type Backend: Backend;
 
     /// Makes the backend, as [`Backend::new`] does, with the settings that this type stands for.
@@ -87,10 +86,9 @@ pub trait Maker: 'static {
     fn make(watches: Vec<Watch>) -> Result<Self::Backend, BackendError>;
 }
 
-/// A backend that is made by `M`: what [`M::Backend`](Maker::Backend) is, with the settings that `M`
-/// stands for.
+/// An [`M::Backend`](Maker::Backend) with the settings that `M` stands for.
 ///
-/// [`Hints`] change nothing about them: a program that names a maker knows the backend better.
+/// [`Hints`] do not change the settings: a program that names a maker knows the backend better.
 #[must_use = "streams do nothing unless polled"]
 pub struct Made<M: Maker>(M::Backend);
 

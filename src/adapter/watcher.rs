@@ -28,8 +28,8 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
         self.remove(&absolute(path)?)
     }
 
-    /// Adds paths all at once, and all or none of them, when they are committed; what is dropped before is
-    /// not added. Removes paths at once.
+    /// Adds paths when they are committed, all at once or none of them; without a commit, none is added.
+    /// Removes paths immediately.
     // Of notify 8.
     #[cfg(not(feature = "notify-9"))]
     fn paths_mut<'me>(&'me mut self) -> Box<dyn notify::PathsMut + 'me> {
@@ -40,8 +40,8 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
         Ok(false)
     }
 
-    /// The kind of the facility that the backend's name names. Notify has no kind for others: these
-    /// are told as [`WatcherKind::NullWatcher`].
+    /// Returns notify's kind for the facility in the backend's name, or [`WatcherKind::NullWatcher`] if
+    /// notify has no kind for it.
     fn kind() -> WatcherKind {
         match B::name().rsplit('/').next() {
             Some("inotify") => WatcherKind::Inotify,
@@ -54,10 +54,10 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
     }
 }
 
-/// What the configuration wishes for.
+/// Returns the hints in notify's configuration.
 fn hints(config: &Config) -> Hints {
     let interval = config.poll_interval();
-    // What nobody has set is for the backend to choose.
+    // The default means that the program has not set it: the backend chooses.
     let interval = interval.filter(|_| interval != Config::default().poll_interval());
     let mut hints = Hints::default().with_compare_contents(config.compare_contents());
     hints.poll_interval = interval;

@@ -1,32 +1,30 @@
-//! Whether what others change at a path is heard of here: [`is_networked`].
+//! Whether a path is on a network file system: [`is_networked`].
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
 use std::{io, path::Path};
 
-/// Returns whether `path` leads to a file system that is kept elsewhere, such as NFS, SMB, 9p or sshfs.
-/// What others change there, the kernel of this machine does not hear of.
+/// Returns whether `path` leads to a file system on another machine, such as NFS, SMB, 9p or sshfs. This
+/// machine's kernel does not notice changes that other machines make there.
 ///
-/// It is for backends that are built on the kernel's notifications. They see nothing of others' changes
-/// there, which looks as if there were none, and so refuse such a path
-/// ([`unavailable_at`](crate::BackendError::unavailable_at)), unless they are told otherwise: then
-/// [`FirstOf`](crate::fallback::FirstOf) goes on to a backend that looks.
+/// It is for backends on the kernel's notifications. They would miss such changes silently, so they refuse
+/// such a path ([`unavailable_at`](crate::BackendError::unavailable_at)) unless a setting allows it. After
+/// that error, [`FirstOf`](crate::fallback::FirstOf) goes on to a backend that polls.
 ///
-/// | system | what it goes by |
+/// | system | decided by |
 /// |---|---|
 /// | Linux, Android | the type of the mount in `/proc/self/mountinfo` (proc(5)) |
-/// | Windows | whether the path, as the system resolves it, is one of a server (`\\server\share`); that of a mapped drive is |
+/// | Windows | whether the path, as the system resolves it, is on a server (`\\server\share`); paths on mapped drives are |
 /// | others | nothing yet: an error of the kind [`Unsupported`](io::ErrorKind::Unsupported) |
 ///
-/// The types on Linux are those of kernel modules for file systems of servers, of clusters, and of the
-/// host of a virtual machine, and of the programs that FUSE calls by name (`fuse.sshfs`,
-/// `fuse.rclone`). GNU tail decides in the same way, by magic number (statfs(2)), whether `-f` can rely
-/// on inotify, but takes all of FUSE for remote; here what is not known is local, such as `fuseblk`
-/// (ntfs-3g) and `fuse.gocryptfs`. It looks at the path alone, and not at mounts below it.
+/// On Linux, the types are those of the kernel's modules for file systems of servers, clusters and hosts of
+/// virtual machines, and of programs that FUSE names (`fuse.sshfs`, `fuse.rclone`). GNU tail decides in the
+/// same way, by magic number (statfs(2)), whether `-f` can rely on inotify, but treats all of FUSE as
+/// remote. Here, unknown types are local, such as `fuseblk` (ntfs-3g) and `fuse.gocryptfs`. Only the path
+/// itself is checked, and not the mounts below it.
 ///
-/// A link is followed. One that a watch is not to follow is a thing of the folder that it is in: ask about
-/// that.
+/// A link is followed. If a watch does not follow a link, the link belongs to its folder: check that folder.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")] {
@@ -39,8 +37,8 @@ use std::{io, path::Path};
 ///
 /// # Errors
 ///
-/// What the system says where the path cannot be looked at. Where a server does not answer, the call may
-/// take as long as the system is patient.
+/// The system's error if the path cannot be inspected. If a server does not answer, the call may block until
+/// the system gives up.
 pub fn is_networked(path: &Path) -> io::Result<bool> {
     system::is_networked(path)
 }

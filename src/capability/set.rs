@@ -28,19 +28,19 @@ impl Capabilities {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// The set of all that this version of the crate knows.
+    /// The set of all capabilities that this version of the crate knows.
     ///
-    /// It is for comparisons and tests. To declare it, also [without](Self::without) some, promises more with
-    /// each version that knows of another capability, of which the backend was never thought:
-    /// [`declare`](Self::declare) what it can.
+    /// Use it for comparisons and tests only. A backend that declares it, even [without](Self::without) some,
+    /// would promise every capability that a later version adds: [`declare`](Self::declare) the ones that it
+    /// has.
     pub const ALL: Self = Self(u16::MAX >> (u16::BITS as usize - Capability::ALL.len()));
 
-    /// The set that a backend promises.
+    /// Returns the set of the capabilities that a backend promises.
     ///
     /// # Panics
     ///
-    /// If a capability is named without the one that it [implies](Capability::implies). Call it in
-    /// a constant, and the mistake is a compile error that names the missing one:
+    /// If a capability is named without the one that it [implies](Capability::implies). In a constant, this
+    /// is a compile error that names the missing one:
     ///
     /// ```compile_fail,E0080
     /// use notify_backend::{Capabilities, Capability};
@@ -79,7 +79,7 @@ impl Capabilities {
         set
     }
 
-    /// This set and `capability`.
+    /// Returns this set with `capability`.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -92,7 +92,7 @@ impl Capabilities {
         Self(self.0 | capability.bit())
     }
 
-    /// This set without `capability`.
+    /// Returns this set without `capability`.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -105,7 +105,7 @@ impl Capabilities {
         Self(self.0 & !capability.bit())
     }
 
-    /// What is in this set or in `other`.
+    /// Returns the capabilities in this set, in `other`, or in both.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -119,7 +119,7 @@ impl Capabilities {
         Self(self.0 | other.0)
     }
 
-    /// What is in this set and in `other`.
+    /// Returns the capabilities in both this set and `other`.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -132,7 +132,7 @@ impl Capabilities {
         Self(self.0 & other.0)
     }
 
-    /// What is in this set and not in `other`: empty if `other` has it all.
+    /// Returns the capabilities in this set that are not in `other`: none if `other` has them all.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -146,25 +146,25 @@ impl Capabilities {
         Self(self.0 & !other.0)
     }
 
-    /// Whether `capability` is in the set.
+    /// Returns whether `capability` is in the set.
     #[must_use]
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & capability.bit() != 0
     }
 
-    /// Whether the set is empty.
+    /// Returns whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many capabilities are in the set.
+    /// Returns the number of capabilities in the set.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// The capabilities that those in the set imply and that are not in it.
+    /// Returns the capabilities that those in the set imply and that are not in the set.
     ///
     /// ```
     /// use notify_backend::{Capabilities, Capability};
@@ -187,7 +187,7 @@ impl Capabilities {
         implied.difference(self)
     }
 
-    /// The members, in the order of [`Capability::ALL`].
+    /// Returns an iterator over the members, in the order of [`Capability::ALL`].
     #[must_use]
     pub const fn iter(self) -> CapabilityIter {
         CapabilityIter(self)

@@ -15,21 +15,21 @@ use std::{borrow::Cow, fmt, fs, path::Path};
 pub struct Limit {
     /// The setting's name as an administrator knows it, e.g. `fs.inotify.max_user_watches`.
     pub setting: Cow<'static, str>,
-    /// Its value, where it could be read.
+    /// Its value, if it could be read.
     pub value: Option<u64>,
 }
 
 impl Limit {
-    /// A limit of which the backend knows nothing.
+    /// A limit that the backend does not know.
     pub const UNKNOWN: Self = Self { setting: Cow::Borrowed("the platform's limit"), value: None };
 
-    /// The limit that an administrator raises by `setting`, and its value where it is known.
+    /// Creates a limit that an administrator raises with `setting`, with its value if it is known.
     pub fn new(setting: impl Into<Cow<'static, str>>, value: Option<u64>) -> Self {
         Self { setting: setting.into(), value }
     }
 
-    /// The Linux setting `name` (as in `sysctl NAME`) and its current value; none where there is
-    /// no such setting.
+    /// Creates a limit from the Linux setting `name` (as in `sysctl NAME`) and its current value. If there
+    /// is no such setting, there is no value.
     ///
     /// ```
     /// use notify_backend::Limit;
@@ -46,7 +46,7 @@ impl Limit {
     }
 }
 
-/// The setting, and its value where it is known.
+/// The setting, and its value if it is known.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.setting)?;

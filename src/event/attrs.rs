@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU64};
 
 /// Relates events to each other, such as the two halves of a rename.
 ///
-/// Only equality has a meaning, and only among events of one backend that are near in time.
+/// Only equality has a meaning, and only among events of one backend that are close in time.
 ///
 /// ```
 /// use notify_backend::event::Tracker;
@@ -18,7 +18,7 @@ use std::{fmt, num::NonZeroU64};
 pub struct Tracker(NonZeroU64);
 
 impl Tracker {
-    /// A tracker with the given value; none for 0, which platforms use for "no relation".
+    /// Creates a tracker with this value; returns `None` for 0, which platforms use for "no relation".
     #[must_use]
     pub const fn new(value: u64) -> Option<Self> {
         match NonZeroU64::new(value) {
@@ -27,7 +27,7 @@ impl Tracker {
         }
     }
 
-    /// The value.
+    /// Returns the value.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0.get()
@@ -40,7 +40,7 @@ impl fmt::Display for Tracker {
     }
 }
 
-/// What else is known of an event: each part may be missing.
+/// What else is known about an event. Each part may be missing.
 ///
 /// ```
 /// use notify_backend::event::{Attrs, Tracker};
@@ -68,22 +68,22 @@ struct Texts {
 }
 
 impl Attrs {
-    /// What relates this event to others.
+    /// Returns the tracker that relates this event to others.
     #[must_use]
     pub fn tracker(&self) -> Option<Tracker> {
         self.tracker
     }
 
-    /// A further word on what happened; always there where the kind
-    /// [needs one](crate::EventKind::needs_info).
+    /// Returns more detail about what happened; never missing if the kind
+    /// [needs it](crate::EventKind::needs_info).
     ///
-    /// For people and logs: its wording is the backend's, and may change with its version.
+    /// It is for people and logs: each backend has its own wording, which may change in any version.
     #[must_use]
     pub fn info(&self) -> Option<&str> {
         self.texts.as_ref()?.info.as_deref()
     }
 
-    /// Where the event comes from, for backends that gather from several places.
+    /// Returns where the event comes from, for backends that collect events from several places.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.texts.as_ref()?.source.as_deref()
@@ -110,7 +110,7 @@ impl Attrs {
         self.texts = (*texts != Texts::default()).then_some(texts);
     }
 
-    /// The bytes that the texts take on the heap.
+    /// Returns the number of bytes that the texts take on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.texts.as_ref().map_or(0, |texts| {
             let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
@@ -119,7 +119,7 @@ impl Attrs {
     }
 }
 
-/// Names what is there, e.g. `Attrs { tracker: 7, info: "unmount" }`.
+/// Shows the parts that are not missing, e.g. `Attrs { tracker: 7, info: "unmount" }`.
 impl fmt::Debug for Attrs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Attrs");
@@ -137,7 +137,7 @@ impl fmt::Debug for Attrs {
     }
 }
 
-/// ` tracker=7 info="…" source="…"`, what is there, each with a space before it.
+/// Shows ` tracker=7 info="…" source="…"`: the parts that are not missing, each after a space.
 impl fmt::Display for Attrs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(tracker) = self.tracker {

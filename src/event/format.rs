@@ -1,15 +1,14 @@
-//! The serialised form of events, which is also that of the sample's `--json` lines: feature
-//! `serde`.
+//! The serialised form of events, which the sample's `--json` lines use too: feature `serde`.
 //!
-//! An [`Event`] is one flat object. Only what is there is written:
+//! An [`Event`] is one flat object. Missing parts are left out:
 //!
 //! | field | meaning |
 //! |---|---|
 //! | `kind` | the [name](EventKind::name) of the kind, e.g. `"modify/name/from"` |
-//! | `path` | the path as text; what is not Unicode in it is replaced by U+FFFD. Not there if it is empty, as that of a `"missed"` is that concerns everything |
-//! | `path_bytes` | the bytes of the path as an array of numbers, on Unix, if `path` cannot tell it |
-//! | `path_wide` | the UTF-16 units of the path as an array of numbers, on Windows, if `path` cannot tell it |
-//! | `count` | of `"missed"`: how many events were lost, if that is known |
+//! | `path` | the path as text; parts that are not Unicode are replaced by U+FFFD. Missing if the path is empty, as in a `"missed"` that concerns everything |
+//! | `path_bytes` | the bytes of the path as an array of numbers, on Unix, if `path` cannot represent it |
+//! | `path_wide` | the UTF-16 units of the path as an array of numbers, on Windows, if `path` cannot represent it |
+//! | `count` | for `"missed"`: the number of lost events, if it is known |
 //! | `tracker` | the [tracker](super::Attrs::tracker), a number above 0 |
 //! | `info` | the [info](super::Attrs::info) |
 //! | `source` | the [source](super::Attrs::source) |
@@ -24,15 +23,15 @@
 //! # Ok::<_, serde_json::Error>(())
 //! ```
 //!
-//! Every event is read back as it was, with a path of any bytes. An event from a machine of
-//! another family has the path that `path` tells, since its own spelling means nothing here.
-//! Fields that are not in the table are skipped, so that later versions may add some. What a format
-//! writes that keeps no field names, such as Postcard, is for the same version of this crate alone:
-//! send the version with it, or use a format that keeps them.
+//! Every event is read back unchanged, whatever the bytes of its path. An event from another family of
+//! systems gets the text in `path` as its path, since the original spelling means nothing here.
+//! Fields that are not in the table are skipped, so that later versions may add some. Formats that do not
+//! store field names, such as Postcard, can be read only by the same version of this crate: send the version
+//! along, or use a format that stores names.
 //!
-//! On their own, an [`EventKind`] is the text that its `Display` gives, a
-//! [`Tracker`] a number, a [`Capability`](crate::Capability) its name, and
-//! [`Capabilities`](crate::Capabilities) an array of names.
+//! On their own, an [`EventKind`] is serialised as its `Display` text, a [`Tracker`] as a number, a
+//! [`Capability`](crate::Capability) as its name, and [`Capabilities`](crate::Capabilities) as an array of
+//! names.
 
 mod path;
 
@@ -43,7 +42,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 pub(crate) use self::path::PathText;
 use super::{Event, EventKind, Tracker};
 
-/// The fields of an event, as the table above has them.
+/// The fields of an event, as in the table above.
 #[derive(Serialize, Deserialize)]
 struct Fields<'a> {
     kind: EventKind,
@@ -77,7 +76,7 @@ impl Serialize for Event {
             Fields { kind, path, path_bytes, path_wide, count, tracker, info, source }
                 .serialize(serializer)
         } else {
-            // A format that does not write names could not tell which fields were left out.
+            // Without names, a reader could not know which fields were left out.
             (kind, path, path_bytes, path_wide, count, tracker, info, source).serialize(serializer)
         }
     }

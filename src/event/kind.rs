@@ -10,9 +10,9 @@ use super::{
 /// What happened.
 ///
 /// The inner kinds are those of `notify-types`. A backend uses the most specific kind that it can
-/// vouch for, `Any` where the platform does not say more, and `Other` (with an
-/// [info](super::Attrs::info)) where it says what no kind here means. Later versions may add kinds: a
-/// match has an arm for those that it does not name.
+/// guarantee, `Any` if the platform does not say more, and `Other` (with an
+/// [info](super::Attrs::info)) if no kind here fits. Later versions may add kinds: a
+/// match needs an arm for kinds that it does not name.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -25,12 +25,12 @@ use super::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// Something, the platform does not say what.
+    /// Something happened; the platform does not say what.
     #[default]
     Any,
-    /// A file was opened, read or closed; its content and metadata are as before.
+    /// A file was opened, read or closed, without a change of its content or metadata.
     Access(AccessKind),
-    /// Something came to be.
+    /// Something was created.
     Create(CreateKind),
     /// Content, metadata or name changed.
     Modify(ModifyKind),
@@ -38,7 +38,7 @@ pub enum EventKind {
     Remove(RemoveKind),
     /// Events were lost. A consumer that mirrors the watched paths has to rescan: below the event's
     /// [path](super::Event::path) if it has one, otherwise everything. The number is a hint;
-    /// a platform often cannot tell it.
+    /// platforms often do not give it.
     Missed(Option<NonZeroU32>),
     /// Something for which there is no kind here; the event's info says what.
     Other,
@@ -49,7 +49,7 @@ pub enum EventKind {
 macro_rules! kinds {
     ($([$($kind:tt)+] $name:literal)*) => {
         impl EventKind {
-            /// Every kind, inner kinds included; [`Missed`](Self::Missed) stands once, without a
+            /// Every kind, including inner kinds; [`Missed`](Self::Missed) appears once, without a
             /// count.
             ///
             /// ```
@@ -60,7 +60,7 @@ macro_rules! kinds {
             /// ```
             pub const ALL: &[Self] = &[$($($kind)+,)* Missed(None)];
 
-            /// The kind as a lower-case path.
+            /// Returns the kind's name, a lower-case path.
             ///
             /// The names are an interface: the sample's `--json` lines and the `serde` format use
             /// them.
@@ -130,8 +130,8 @@ kinds! {
 }
 
 impl EventKind {
-    /// Whether the kind says nothing by itself, so that its event has to carry an
-    /// [info](super::Attrs::info): true for [`Other`](Self::Other) and every inner `Other`.
+    /// Returns whether an event of this kind needs an [info](super::Attrs::info), because the kind says
+    /// nothing by itself: true for [`Other`](Self::Other) and every inner `Other`.
     ///
     /// ```
     /// use notify_backend::prelude::*;

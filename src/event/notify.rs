@@ -4,11 +4,11 @@ use notify_types::event as notify;
 
 use super::{Attrs, Event, EventKind, ModifyKind, RenameMode, Tracker};
 
-/// An event as Notify's programs know it. [`EventKind::Missed`] becomes a rescan event, with its path
-/// if it has one, and without its count.
+/// Converts an event for programs that use notify. [`EventKind::Missed`] becomes a rescan event, with its
+/// path if it has one, and without its count.
 ///
-/// The [source](Attrs::source) is told in the info: `notify-types` has a place for it that only its
-/// own crate can fill.
+/// The [source](Attrs::source) becomes part of the info: `notify-types` has a field for it that only its
+/// own crate can set.
 ///
 /// ```
 /// use notify_backend::prelude::*;
@@ -51,21 +51,21 @@ impl From<Event> for notify::Event {
     }
 }
 
-/// A tracker as notify has it: where that is half as wide, the two halves together.
+/// Returns a tracker of notify's width: if that is half as wide, the two halves combined.
 #[allow(clippy::cast_possible_truncation, reason = "what is cut off is in the lower half as well")]
 fn folded(tracker: u64) -> usize {
     (tracker ^ tracker.checked_shr(usize::BITS).unwrap_or(0)) as usize
 }
 
 impl Event {
-    /// The events that one of Notify's amounts to: one for each of its paths.
+    /// Converts an event of notify's: returns one event for each of its paths.
     ///
     /// - A rescan event becomes an [`EventKind::Missed`] for each of its paths, or one for everything
     ///   if it has none.
     /// - A rename with both paths becomes its two halves. Notify's inotify watcher reports such an
     ///   event after the two halves; code that forwards that watcher's events drops it.
     /// - An event that needs an info and has none gets `unspecified`.
-    /// - Not kept: any other event without a path, a tracker of 0, and the process id.
+    /// - Any other event without a path is dropped, and so are a tracker of 0 and the process id.
     ///
     /// ```
     /// use notify_backend::prelude::*;

@@ -12,10 +12,10 @@ use crate::display::Quoted;
 ///
 /// There is a constructor for every group of kinds, and [`Event::new`] for the rest. A rename is
 /// two events, [`From`](RenameMode::From) and [`To`](RenameMode::To), with the same
-/// [tracker](Attrs::tracker); where the platform tells only one of the names, it is one of them.
+/// [tracker](Attrs::tracker); if the platform gives only one of the names, only one of these events.
 ///
 /// For logs, [`Display`](fmt::Display) writes an event on one line: the kind's
-/// [name](EventKind::name), the path, and the attributes that are there. A path that would break
+/// [name](EventKind::name), the path, and the attributes, if any. A path that would break
 /// the line or that is not valid Unicode is quoted, with escapes.
 ///
 /// ```
@@ -31,10 +31,10 @@ use crate::display::Quoted;
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// To which path, spelled as the watch was given. For [`EventKind::Missed`], the part of what is
-    /// watched in which events were lost, with all that is below it; empty if that is everything.
+    /// To which path, in the spelling of the watch. For [`EventKind::Missed`], the path at which, and below
+    /// which, events were lost; empty if that may be everywhere.
     pub path: PathBuf,
-    /// What else is known of it.
+    /// What else is known about it.
     pub attrs: Attrs,
 }
 
@@ -44,7 +44,7 @@ pub struct Event {
 const _: () = assert!(size_of::<Event>() <= if cfg!(windows) { 56 } else { 48 });
 
 impl Event {
-    /// An event without attributes. The other constructors say the same with less.
+    /// Creates an event without attributes. The other constructors are shorter.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -57,7 +57,7 @@ impl Event {
         Self { kind, path: path.into(), attrs: Attrs::default() }
     }
 
-    /// `path` was opened, read or closed.
+    /// Creates an event: `path` was opened, read or closed.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -70,7 +70,7 @@ impl Event {
         Self::new(EventKind::Access(kind), path)
     }
 
-    /// `path` came to be.
+    /// Creates an event: `path` was created.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -83,9 +83,9 @@ impl Event {
         Self::new(EventKind::Create(kind), path)
     }
 
-    /// `path` changed, in a way that the platform does not tell
-    /// ([`ModifyKind::Any`]) or that has a shorter constructor: [`data`](Self::data),
-    /// [`metadata`](Self::metadata), [`rename`](Self::rename).
+    /// Creates an event: `path` changed in some way, with [`ModifyKind::Any`] if the platform does not say
+    /// how. Some kinds have a shorter constructor: [`data`](Self::data), [`metadata`](Self::metadata),
+    /// [`rename`](Self::rename).
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -98,7 +98,7 @@ impl Event {
         Self::new(EventKind::Modify(kind), path)
     }
 
-    /// The content of `path` changed.
+    /// Creates an event: the content of `path` changed.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -111,7 +111,7 @@ impl Event {
         Self::modify(ModifyKind::Data(change), path)
     }
 
-    /// The metadata of `path` changed: permissions, owner, times and the like.
+    /// Creates an event: the metadata of `path` changed, such as permissions, owner or times.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -124,8 +124,8 @@ impl Event {
         Self::modify(ModifyKind::Metadata(kind), path)
     }
 
-    /// `path` is one half of a rename: the old name with [`RenameMode::From`], the new one with
-    /// [`RenameMode::To`].
+    /// Creates the event of one half of a rename: `path` is the old name with [`RenameMode::From`], the new
+    /// one with [`RenameMode::To`].
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -138,7 +138,7 @@ impl Event {
         Self::modify(ModifyKind::Name(mode), path)
     }
 
-    /// `path` is gone.
+    /// Creates an event: `path` is gone.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -151,8 +151,8 @@ impl Event {
         Self::new(EventKind::Remove(kind), path)
     }
 
-    /// Events were lost here, which may concern all that is watched; `count` is how many, if that is
-    /// known.
+    /// Creates an event: events were lost here, which may concern every watched path; `count` is their
+    /// number, if it is known.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -181,8 +181,8 @@ impl Event {
         Self::new(EventKind::Missed(count), path)
     }
 
-    /// Something happened to `path` for which there is no kind; `info` says what. Of something that is
-    /// about no path, such as an error of the whole file system, `path` is the watched one.
+    /// Creates an event: something happened to `path` for which there is no kind; `info` says what. If it is
+    /// not about a path, such as an error of the whole file system, `path` is the watched one.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -195,9 +195,10 @@ impl Event {
         Self::new(EventKind::Other, path).with_info(info)
     }
 
-    /// This event with the tracker that it shares with related ones.
+    /// Returns this event with the tracker that it shares with related ones.
     ///
-    /// Takes what [`Tracker::new`] makes of a platform's value, where 0 stands for "no relation".
+    /// The argument is the result of [`Tracker::new`] for a platform's value, where 0 stands for "no
+    /// relation".
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -212,7 +213,7 @@ impl Event {
         self
     }
 
-    /// This event with a further word on what happened.
+    /// Returns this event with more detail about what happened.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -226,7 +227,7 @@ impl Event {
         self
     }
 
-    /// This event with the name of where it comes from.
+    /// Returns this event with the name of its origin.
     ///
     /// ```
     /// use notify_backend::prelude::*;

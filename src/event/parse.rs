@@ -1,4 +1,4 @@
-//! Reading a kind from its text: `FromStr` for [`EventKind`].
+//! Parsing the name of a kind: `FromStr` for [`EventKind`].
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ pub struct UnknownKind {
     text: String,
 }
 
-/// Reads what `Display` writes: the [name](EventKind::name) of a kind, or `missed count=3`.
+/// Parses the text that `Display` writes: the [name](EventKind::name) of a kind, or `missed count=3`.
 ///
 /// ```
 /// use notify_backend::{EventKind, event::CreateKind};

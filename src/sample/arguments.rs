@@ -1,4 +1,4 @@
-//! What the command is called with.
+//! The arguments of the command.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,8 +18,8 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the arguments of this process. An error is what is to be printed instead of running:
-    /// a complaint, or the help that was asked for.
+    /// Reads the arguments of this process. The error is to be printed instead of running: a complaint, or
+    /// the requested help.
     pub(super) fn parse(backend: &str) -> Result<Self, clap::Error> {
         let mut found = command(backend).try_get_matches()?;
         let debounce = found.remove_one("debounce").map(Duration::from_millis);

@@ -1,4 +1,4 @@
-//! What the command prints.
+//! The output of the command.
 
 use std::{
     borrow::Cow,
@@ -17,7 +17,7 @@ use crate::{
     event::{Event, format::PathText},
 };
 
-/// For whom the command prints.
+/// For whom the command prints: people or programs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Output {
     Person,
@@ -39,7 +39,7 @@ struct Error<'a> {
     path: Option<PathText<'a>>,
 }
 
-/// A rename as notify tells it, in one event.
+/// A rename as notify reports it, in one event.
 #[derive(Serialize)]
 struct Renamed<'a> {
     #[serde(flatten)]
@@ -77,7 +77,7 @@ impl Output {
         }
     }
 
-    /// Tells a rename: `event` has the old path, and `to` is the new one.
+    /// Prints a rename: `event` has the old path, and `to` is the new one.
     pub(super) async fn renamed(self, event: &Event, to: &Path) -> io::Result<()> {
         match self {
             Self::Person => {
@@ -92,7 +92,7 @@ impl Output {
         }
     }
 
-    /// Tells an error, whose text names the path too.
+    /// Prints an error, whose text names the path too.
     pub(super) async fn error(
         self,
         error: impl fmt::Display,
@@ -126,6 +126,6 @@ async fn line(mut text: String) -> io::Result<()> {
 
 /// Prints a line on the standard error.
 pub(super) fn note(text: fmt::Arguments<'_>) {
-    // Where nobody reads it, nobody misses it; `eprintln!` would panic.
+    // If it cannot be written, nothing is lost; `eprintln!` would panic.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,12 +1,12 @@
-//! What a program wishes for that does not know the backend: [`Hints`].
+//! Wishes of a program that does not know the backend: [`Hints`].
 
 use std::time::Duration;
 
-/// What a program wishes for that does not know the backend, such as by notify's configuration. See
+/// Wishes of a program that does not know the backend, for example from notify's configuration. See
 /// [`Backend::with_hints`](crate::Backend::with_hints).
 ///
-/// A backend heeds those that mean something to it, and nobody relies on any: that is the difference from
-/// the demands of a [`Watch`](crate::Watch). Later versions may add some.
+/// A backend follows the hints that apply to it, and programs must not rely on any. The demands of a
+/// [`Watch`](crate::Watch), in contrast, are met or refused. Later versions may add hints.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,21 +20,21 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Hints {
-    /// How much time to leave between two looks, for a backend that looks from time to time; `None` leaves
-    /// it to the backend.
+    /// The time between two looks, for a backend that looks from time to time; `None` leaves the choice to
+    /// the backend.
     pub poll_interval: Option<Duration>,
     /// Whether to read files and compare their contents, for a backend that would otherwise miss changes.
     pub compare_contents: bool,
 }
 
 impl Hints {
-    /// Wishes for this time between two looks.
+    /// Asks for this time between two looks.
     #[must_use]
     pub fn with_poll_interval(self, interval: Duration) -> Self {
         Self { poll_interval: Some(interval), ..self }
     }
 
-    /// Wishes for the contents of files to be compared.
+    /// Asks for the contents of files to be compared, or not.
     #[must_use]
     pub fn with_compare_contents(self, compare_contents: bool) -> Self {
         Self { compare_contents, ..self }

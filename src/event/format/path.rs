@@ -1,14 +1,14 @@
-//! A path as text, and losslessly where text cannot tell it.
+//! A path as text, and in a lossless form if text cannot represent it.
 
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
 };
 
-/// The three fields that stand for a path; none of them for an empty one.
+/// The three fields for a path; an empty path has none of them.
 #[derive(serde::Serialize)]
 pub(crate) struct PathText<'a> {
-    /// The path, lossily if need be.
+    /// The path, lossy if necessary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<Cow<'a, str>>,
     /// The bytes of a path that is not UTF-8, on Unix.
@@ -29,7 +29,7 @@ impl<'a> PathText<'a> {
         }
     }
 
-    /// The path that `of` was given, if this machine spells paths as that one does.
+    /// Returns the path that was given to `of`, if both machines represent paths in the same way.
     pub(crate) fn into_path(self) -> PathBuf {
         #[cfg(unix)]
         if let Some(bytes) = self.path_bytes {
