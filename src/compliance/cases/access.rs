@@ -63,9 +63,9 @@ const READ: Case = Case {
     name: "read",
     needs: &[EmitOnAccess, WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that is opened, read and closed is reported so, in this order.",
+    checks: "Opening, reading and closing a file are reported in this order.",
     why: "fsnotify's scripts op-open, op-read and op-closeread.",
-    usual_cause: "The platform is asked for some of the access events only.",
+    usual_cause: "The platform is asked for only some of the access events.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
         places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
@@ -92,10 +92,10 @@ const WRITTEN: Case = Case {
     name: "written",
     needs: &[EmitOnAccess, WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that was written is reported as closed after writing, later than the last change \
-             of its data.",
+    checks: "A written file is reported as closed after writing, later than the last change of its \
+             data.",
     why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
-    usual_cause: "The two kinds of closing are not told apart.",
+    usual_cause: "The two kinds of closing are not distinguished.",
     run: |lab| {
         places::of(lab).asking(Watch::with_access).each(|watcher, place| {
             watcher.perform_in(lab.mode, place, |tree| tree.write("file", "content"))?;
@@ -146,11 +146,11 @@ const NOT_ASKED: Case = Case {
     name: "not_asked",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Opening, reading, writing and closing make no access events for a watch that has not \
+    checks: "Opening, reading, writing and closing cause no access events for a watch that has not \
              asked for them.",
     why: "notify's event_kind_mask_core_config_no_access_events; nx#37136: a program's own reading \
           filled the queue.",
-    usual_cause: "The platform is asked for all that it has.",
+    usual_cause: "The platform is asked for all its events.",
     // That there are none is an invariant; here is the occasion to break it.
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
@@ -170,7 +170,7 @@ const NO_FEEDBACK: Case = Case {
     id: "ACC05",
     name: "no_feedback",
     needs: &[WatchFolders],
-    checks: "A consumer that reads every file that is reported as changed comes to rest.",
+    checks: "A consumer that reads every changed file comes to rest.",
     why: "superfsmon#5, graphify#3070 (26 minutes of processor time in an hour), baalda#156, \
           pushpin#48212.",
     usual_cause: "An access is reported as a change.",
@@ -206,9 +206,9 @@ const OWN_SCANS: Case = Case {
     id: "ACC06",
     name: "own_scans",
     needs: &[EmitOnAccess, WatchRecursively],
-    checks: "The backend's own looking into folders is not reported as access.",
-    why: "notify 8 reports 20 accesses for 20 new folders, all its own.",
-    usual_cause: "The platform does not tell who accesses; leave out accesses of folders.",
+    checks: "The backend's own listing of folders is not reported as access.",
+    why: "notify 8 reports 20 accesses for 20 new folders, all of them its own.",
+    usual_cause: "The platform does not say which process it was; drop accesses of folders.",
     run: |lab| {
         let fill = |tree: &Tree| (0..5).try_for_each(|i| tree.mkdir_all(format!("old-{i}/sub")));
         places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
@@ -230,10 +230,11 @@ const OPENED_TO_WRITE: Case = Case {
     name: "opened_to_write",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that is opened to be written, and closed without having been, is not reported as \
+    checks: "A file that is opened for writing, and closed without a write, is not reported as \
              changed.",
-    why: "Locks are taken so. Linux reports a file closed after writing, whether or not it was written.",
-    usual_cause: "The closing after writing is taken for a change.",
+    why: "Locks are taken this way. Linux reports that a file was closed after writing, whether or not \
+          it was written.",
+    usual_cause: "Closing after writing is taken for a change.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
         places::of(lab).filled(fill).each(|watcher, place| {
@@ -253,9 +254,9 @@ const ONLY_WHERE_ASKED: Case = Case {
     name: "only_where_asked",
     needs: &[EmitOnAccess, WatchFolders],
     modes: Mode::ALL,
-    checks: "Of two folders that are watched, of which one asks for accesses, those of its files are \
-             reported, and not those of the other's, which may be new or have come from the first one.",
-    why: "A program looks for accesses in one place, and reads in the other.",
+    checks: "If one of two watched folders asks for accesses, they are reported for its files, and not \
+             for those of the other folder, even if these are new or came from the first one.",
+    why: "A program wants accesses in one place, and reads in the other.",
     usual_cause: "One watch that asks decides for all.",
     // That there are none in the other is an invariant.
     run: |lab| {
@@ -303,8 +304,8 @@ const ASKED_IN_VAIN: Case = Case {
     without: &[EmitOnAccess],
     checks: "Without EmitOnAccess, a watch that asks for accesses is refused with `NotSupported`, \
              which names the path.",
-    why: "What is asked for and silently left out is missed by nobody until it matters.",
-    usual_cause: "`Watch::access` is not looked at; `Watch::check` does it.",
+    why: "If a request is ignored silently, nobody notices until it matters.",
+    usual_cause: "`Watch::access` is ignored; `Watch::check` checks it.",
     run: |lab| refuses_demand(lab, lab.anything()?.with_access(), EmitOnAccess),
     ..Case::MUST
 };

@@ -68,7 +68,8 @@ const ADDED: Case = Case {
     id: "CHG01",
     name: "added",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A folder that is added is watched from the moment `watch` has returned, and not before.",
+    checks: "A folder that is added is watched from the moment that `watch` has returned, and not \
+             before.",
     why: "The counterpart of CON11 and CON12.",
     usual_cause: "Watches are added by a thread or task that `watch` does not wait for.",
     run: |lab| {
@@ -90,10 +91,10 @@ const REMOVED: Case = Case {
     id: "CHG02",
     name: "removed",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Of a folder that was removed from what is watched nothing is reported any more, not even \
-             what happened before and was not read yet.",
+    checks: "After a folder was removed from the watches, nothing is reported for it, not even earlier \
+             changes that have not been read yet.",
     why: "A consumer that has forgotten the path does not know what to do with its events.",
-    usual_cause: "Events are already in a queue when the watch goes.",
+    usual_cause: "Events are already in a queue when the watch is removed.",
     run: |lab| {
         lab.tree.mkdir("one")?;
         lab.tree.mkdir("other")?;
@@ -114,9 +115,9 @@ const WITHOUT_GAP: Case = Case {
     id: "CHG03",
     name: "without_gap",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Adding and removing watches loses nothing of the others.",
-    why: "Backends that start anew for each change have a gap.",
-    usual_cause: "The platform's instance is made anew.",
+    checks: "Adding and removing watches loses no events of the others.",
+    why: "Backends that start again for each change have a gap.",
+    usual_cause: "The platform's instance is replaced by a new one.",
     run: |lab| {
         lab.tree.mkdir("kept")?;
         lab.tree.mkdir("other")?;
@@ -146,8 +147,8 @@ const NOT_WATCHED: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     checks: "`unwatch` of a path that is not watched under this spelling returns `NotWatched`, which \
              names it, and changes nothing.",
-    why: "notify and fsnotify answer an error; silence hides a misspelling.",
-    usual_cause: "Paths are compared by their parts, where `a/` and `a` are the same.",
+    why: "notify and fsnotify return an error; silence hides a misspelling.",
+    usual_cause: "Paths are compared by their components, which makes `a/` and `a` equal.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -174,7 +175,7 @@ const MISSING_PATH: Case = Case {
     checks: "`watch` of a path that does not exist returns `NotFound`, which names it, and changes \
              nothing.",
     why: "fsnotify's TestRemoveState: an error must not change internal state.",
-    usual_cause: "The path is put into the books before the platform accepts it.",
+    usual_cause: "The path is recorded before the platform accepts it.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         let missing = lab.path("missing");
@@ -200,7 +201,7 @@ const OTHER_DEPTH: Case = Case {
     needs: &[ChangeWatches, WatchRecursively],
     checks: "A folder that is added once more takes the new value of `recursive`, both ways.",
     why: "The contract says so.",
-    usual_cause: "A path that is known already is left as it is.",
+    usual_cause: "A path that is already known is not changed.",
     run: |lab| {
         lab.tree.mkdir_all("sub/deep")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -226,8 +227,8 @@ const ALL_REMOVED: Case = Case {
     id: "CHG07",
     name: "all_removed",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A backend that watches nothing for a while, because all was removed, lives on and can be \
-             given new watches.",
+    checks: "A backend that watches nothing for a while, because all watches were removed, goes on and \
+             accepts new watches.",
     why: "A frontend that moves from one folder to another removes the old one first.",
     usual_cause: "The stream ends with the last watch.",
     run: |lab| {
@@ -252,8 +253,8 @@ const UNSUPPORTED: Case = Case {
     id: "CHG08",
     name: "unsupported",
     without: &[ChangeWatches],
-    checks: "Without ChangeWatches, `watch` and `unwatch` answer `NotSupported(ChangeWatches)`.",
-    why: "A frontend goes by it, and makes the backend anew.",
+    checks: "Without ChangeWatches, `watch` and `unwatch` return `NotSupported(ChangeWatches)`.",
+    why: "A frontend relies on that, and makes a new backend.",
     usual_cause: "The provided methods were replaced.",
     run: |lab| {
         let watch = lab.anything()?;
@@ -273,10 +274,10 @@ const ALL_GONE: Case = Case {
     id: "CHG09",
     name: "all_gone",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A backend whose watched folders are all gone, whether it has said so yet or not, can be \
-             given new watches.",
-    why: "The end of the stream and a new watch would cross on their way: the adapter to notify had \
-          sixty lines for that.",
+    checks: "A backend whose watched folders are all gone, whether or not it has reported that yet, \
+             accepts new watches.",
+    why: "The end of the stream and a new watch could cross on their way: the adapter for notify \
+          needed sixty lines for that.",
     usual_cause: "The stream ends with the last watch.",
     run: |lab| {
         for is_read in [true, false] {
@@ -309,8 +310,8 @@ const SEVERAL_AT_ONCE: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     checks: "`watch_all` watches all that it is given, or returns an error and watches none of it; what was \
              watched before goes on.",
-    why: "A frontend that asks for all does not know which half it got.",
-    usual_cause: "What was added before the error is not removed again.",
+    why: "Otherwise, a frontend would not know which of its paths are watched.",
+    usual_cause: "The watches added before the error are not removed again.",
     run: |lab| {
         let folders = ["kept", "one", "other"];
         for folder in folders {
@@ -360,12 +361,12 @@ const TWO_SPELLINGS: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     // Elsewhere a dot goes when the path is made: `PathBuf::push` on verbatim paths.
     environment: &[Environment::Unix],
-    checks: "A folder that is watched under two spellings has two watches: each reports under its own, and \
-             is removed alone.",
-    why: "A frontend that is given `a` by one part of a program and `a/.` by another hears nothing for the \
-          first of them any more.",
-    usual_cause: "Watches are kept by their `PathBuf`, which compares components: `a/.` and `a` are equal; \
-                  compare `as_os_str()`.",
+    checks: "A folder that is watched under two spellings has two watches: each reports under its own \
+             spelling, and is removed separately.",
+    why: "If one part of a program passes `a` to a frontend and another part passes `a/.`, the first \
+          gets no more events.",
+    usual_cause: "Watches are stored by their `PathBuf`, which compares components: `a/.` and `a` are \
+                  equal; compare `as_os_str()`.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         let [plain, dotted] = ["folder", "folder/."].map(|folder| lab.path(folder));
@@ -399,10 +400,11 @@ const FOUND_BUT_UNREAD: Case = Case {
     id: "CHG12",
     name: "found_but_unread",
     needs: &[ChangeWatches, WatchNewFolders],
-    checks: "When a consumer removes a watch in the midst of reading, nothing follows of what the backend \
-             had read ahead or found in a new folder.",
-    why: "The counterpart of CHG02: there the platform's queue holds what is left, here the backend's.",
-    usual_cause: "`unwatch` leaves the items that wait in a buffer, or a look at a folder that goes on.",
+    checks: "When a consumer removes a watch in the middle of reading, nothing is reported that the \
+             backend had read ahead or found in a new folder.",
+    why: "The counterpart of CHG02: there, the events are in the platform's queue; here, in the \
+          backend's.",
+    usual_cause: "`unwatch` does not remove items that wait in a buffer, or does not stop a scan.",
     run: |lab| {
         const ENTRIES: usize = 100;
         const READ: usize = 30;
@@ -445,11 +447,12 @@ const OTHERS_GO_ON: Case = Case {
     id: "CHG13",
     name: "others_go_on",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Of two watches of which one path is in the other, or begins like it, each can be removed, and \
-             what the other covers is reported as before, also what was not read yet.",
+    checks: "Of two watches, one of which is inside the other or begins like it, each can be removed, \
+             and changes that the other covers are reported as before, even those that have not been \
+             read yet.",
     why: "A project is closed in an editor, and one inside it, or the one beside it, is not.",
     usual_cause: "Paths are compared letter by letter, or the platform's watch is removed although two \
-                  watches rest on it.",
+                  watches share it.",
     run: |lab| {
         let mut pairs = vec![("alike/a", "alike/ab", false)];
         if lab.has(WatchRecursively) {
@@ -524,11 +527,12 @@ const NOTHING_LEFT: Case = Case {
     name: "nothing_left",
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::Linux],
-    checks: "With a watch go all watches of the platform that it took: of a folder, a tree, a file, a tree \
-             from which a folder was moved away, and what could not be added as a whole.",
-    why: "A user has so many watches of inotify, and a program that opens one project after the other uses \
-          them up.",
-    usual_cause: "The books forget a folder whose watch is not removed.",
+    checks: "When a watch is removed, so are all platform watches that it took: for a folder, a tree, \
+             a file, a tree from which a folder was moved away, and a tree that could not be added \
+             completely.",
+    why: "Each user has a limited number of inotify watches, and a program that opens one project \
+          after the other uses them up.",
+    usual_cause: "The backend forgets a folder without removing its watch.",
     run: |lab| {
         let mut watcher = lab.watch([lab.beacon()?])?;
         watcher.settle()?;
@@ -580,11 +584,12 @@ const WATCHED_AGAIN: Case = Case {
     id: "CHG15",
     name: "watched_again",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Of a folder that is removed and added again, nothing is reported that happened before, whether the \
-             backend has read it or not; what happens in it afterwards is, and wakes a task that waits.",
-    why: "A user closes a project and opens it again; by its path alone, old and new events look alike.",
-    usual_cause: "Events that wait are left out by asking whether their path is watched; or they are taken \
-                  out by polling, which forgets the waker.",
+    checks: "After a folder is removed and added again, nothing is reported that happened before, \
+             whether or not the backend has read it. Later changes are reported, and wake a waiting \
+             task.",
+    why: "A user closes a project and opens it again; old and new events have the same path.",
+    usual_cause: "Waiting events are filtered by whether their path is watched; or they are taken out \
+                  by polling, which loses the waker.",
     run: |lab| {
         const CHANGES: usize = 20;
 
@@ -633,13 +638,13 @@ const WATCHED_BESIDE: Case = Case {
     id: "CHG16",
     name: "watched_beside",
     needs: &[ChangeWatches, WatchFiles, WatchFolders],
-    checks: "Of what is added beside something that is watched in the same folder, for the first time or \
-             again, nothing is reported that happened before, though it was not read yet; what happens \
-             afterwards is.",
-    why: "An editor opens and closes the files of one folder one by one; what it did to a file before it \
-          watches it is no news.",
-    usual_cause: "One watch of the platform serves all that is watched in a folder, and what waits in the \
-                  queue is told of whatever is watched when it is read.",
+    checks: "If a watch is added in a folder in which something is already watched, for the first time \
+             or again, nothing is reported for it that happened before, even if that has not been read \
+             yet. Later changes are reported.",
+    why: "An editor opens and closes the files of a folder one by one; what it did to a file before \
+          watching it is no news.",
+    usual_cause: "One platform watch serves all watches in a folder, and events in the queue are \
+                  reported for every watch that exists when they are read.",
     run: |lab| {
         const FILE: &str = "folder/added";
 
@@ -685,12 +690,12 @@ const REFUSED_AT_LIMIT: Case = Case {
     name: "refused_at_limit",
     needs: &[ChangeWatches, WatchRecursively],
     environment: &[Environment::Namespaces],
-    checks: "Where a tree that is added needs more watches than the limit allows, and is refused, nothing of it \
-             stays behind: no watch, no report and no path to `unwatch`. Other watches go on, and there is \
-             room for another attempt.",
-    why: "The counterpart of CON20: by then, half of the tree is watched.",
-    usual_cause: "The error is returned from the midst of the walk, and the folders that it has watched already \
-                  remain.",
+    checks: "If an added tree needs more watches than the limit allows and is refused, nothing of it \
+             stays behind: no watch, no report and no path to `unwatch`. Other watches go on, and \
+             there is room for another attempt.",
+    why: "The counterpart of CON20: half of the tree is watched by then.",
+    usual_cause: "The error is returned from the middle of the walk, and the folders watched so far \
+                  stay watched.",
     run: |lab| {
         const ROOM: u32 = 5;
 
@@ -752,11 +757,11 @@ const FROM_NOTHING: Case = Case {
     id: "CHG18",
     name: "from_nothing",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A backend that is made with no watch waits for the first one, and wakes the task that waits when \
-             something happens there. To add an empty list changes nothing.",
+    checks: "A backend that is made without watches waits for the first one, and wakes the waiting \
+             task when something happens there. Adding an empty list changes nothing.",
     why: "A program makes its watcher before it knows what to watch.",
-    usual_cause: "The stream ends where there is nothing to watch, or the first poll finds no source that could \
-                  wake it later.",
+    usual_cause: "The stream ends if there is nothing to watch, or the first poll finds no source that \
+                  could wake it later.",
     run: |lab| {
         let mut watcher = lab.watch([])?;
         let mut flag = watcher.rest()?;

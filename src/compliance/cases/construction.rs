@@ -76,11 +76,11 @@ const MISSING_PATH: Case = Case {
 const MISSING_PATH_AMONG_OTHERS: Case = Case {
     id: "CON02",
     name: "missing_path_among_others",
-    checks: "Of several paths, those that are missing are named, all of them and no other; the others \
-             can be watched afterwards.",
+    checks: "Of several paths, all that are missing are named, and no others; the others can be \
+             watched afterwards.",
     why: "fsnotify#471; fsnotify's TestRemoveState.",
-    usual_cause: "The error names the first path, or all of them, or what was set up before the \
-                  error stays behind; use `check_watches`.",
+    usual_cause: "The error names the first path, or all paths, or the watches set up before the error \
+                  stay behind; use `check_watches`.",
     run: |lab| {
         let good = lab.anything()?;
         let [missing, other] = ["missing", "other"].map(|name| lab.path(name));
@@ -113,10 +113,9 @@ const FILE_WITHOUT_WATCH_FILES: Case = Case {
     id: "CON03",
     name: "file_without_watch_files",
     without: &[Capability::WatchFiles],
-    checks: "A backend that watches no files refuses one with `NotSupported`, which names the \
+    checks: "A backend that does not watch files refuses one with `NotSupported`, which names the \
              capability and the path.",
-    why: "parcel-bundler/watcher and gradle test for it; silence looks like a file that nobody \
-          changes.",
+    why: "parcel-bundler/watcher and gradle test for it; silence looks like a file that never changes.",
     usual_cause: "The platform accepts the file and reports something else about it.",
     run: |lab| {
         lab.tree.create("file")?;
@@ -128,10 +127,10 @@ const FILE_WITHOUT_WATCH_FILES: Case = Case {
 const NO_PATHS: Case = Case {
     id: "CON04",
     name: "no_paths",
-    checks: "No paths at all make an idle stream, an ended one without ChangeWatches, or an error, but \
-             no panic and no busy loop.",
+    checks: "Without any paths, the result is an idle stream, one that has ended if ChangeWatches is \
+             not declared, or an error, but no panic and no busy loop.",
     why: "notify#718.",
-    usual_cause: "The first path is taken without looking whether there is one.",
+    usual_cause: "The first path is used without checking that there is one.",
     run: |lab| {
         if let Ok(mut watcher) = lab.try_watch([])? {
             watcher.drain()?;
@@ -205,9 +204,9 @@ const DANGLING_LINK: Case = Case {
     name: "dangling_link",
     needs: &[Capability::FollowSymlinks],
     environment: &[Environment::Unix],
-    checks: "A link that leads nowhere is refused with `NotFound` where links are followed.",
+    checks: "If links are followed, a link that leads nowhere is refused with `NotFound`.",
     why: "notify#255.",
-    usual_cause: "Whether the path exists is asked of the link and not of its target.",
+    usual_cause: "The check for existence looks at the link and not at its target.",
     run: |lab| {
         lab.tree.symlink("nowhere", "link")?;
         let link = lab.path("link");
@@ -247,10 +246,10 @@ const SAME_FOLDER_TWICE: Case = Case {
     id: "CON09",
     name: "same_folder_twice",
     needs: &[Capability::WatchFolders],
-    checks: "A folder that is named twice is watched once, as it is asked for at last: one creation is one \
-             event, and it is watched recursively if the second watch says so.",
+    checks: "A folder that is named twice is watched once, as the last watch asks: one creation is one \
+             event, and the folder is watched recursively if the second watch says so.",
     why: "fsnotify#679; fsnotify's script watch-twice.",
-    usual_cause: "The platform gives both the same number, and the books keep it twice.",
+    usual_cause: "The platform gives both watches the same number, and the backend stores it twice.",
     run: |lab| {
         let mut pairs = vec![(lab.flat(), lab.flat())];
         if lab.has(Capability::WatchRecursively) {
@@ -285,7 +284,7 @@ const ODD_SPELLING: Case = Case {
              and survive a change of the current folder.",
     why: "notify#453, notify#740; libuv's fs_event_watch_file_current_dir.",
     usual_cause: "The path is made absolute or canonical when it is watched, or later, when the \
-                  current folder is another one.",
+                  current folder has changed.",
     run: |lab| {
         lab.tree.mkdir_all("a/b")?;
         let change_to = |folder| {
@@ -337,7 +336,7 @@ const CHANGE_BEFORE_NEW: Case = Case {
     id: "CON12",
     name: "change_before_new",
     needs: &[Capability::WatchFolders],
-    checks: "What was changed before `new`, and what merely exists, is not reported.",
+    checks: "Changes made before `new`, and files that merely exist, are not reported.",
     why: "joyent/libuv#986, dart-lang/tools#2176: events from before the watch.",
     usual_cause: "A first scan reports what it finds, or the platform replays its history.",
     run: |lab| {
@@ -358,8 +357,8 @@ const CHANGE_BEFORE_NEW: Case = Case {
 const CAPABILITIES: Case = Case {
     id: "CON13",
     name: "capabilities",
-    checks: "The name and the capabilities are the same at every call, also once a backend was made, name \
-             something to watch, and include what they imply.",
+    checks: "The name and the capabilities are the same at every call, even once a backend was made. \
+             The capabilities name something to watch, and include what they imply.",
     why: "A frontend chooses a backend by them, once.",
     usual_cause: "They are computed from the machine's state, or one is left out.",
     run: |lab| {
@@ -393,7 +392,7 @@ const NAME: Case = Case {
     id: "CON14",
     name: "name",
     checks: "The backend's name has the form `namespace/platform`, with one slash and no white space.",
-    why: "Frontends list backends by name; two of one name cannot be told apart.",
+    why: "Frontends list backends by name; two with the same name cannot be told apart.",
     usual_cause: "The namespace is left out.",
     run: |lab| {
         let name = lab.declared().name;
@@ -409,7 +408,7 @@ const NAME: Case = Case {
 const DEBUG: Case = Case {
     id: "CON15",
     name: "debug",
-    checks: "A backend can be printed for debugging, idle and with events, and loses none by it.",
+    checks: "A backend can be printed for debugging, idle and with events, and loses no event by that.",
     why: "notify's test_debug_impl; a log line must not change what happens.",
     usual_cause: "The output takes a lock that is held elsewhere, or drains a channel.",
     run: |lab| {
@@ -483,8 +482,8 @@ fn multi_thread_runtime() -> Check<tokio::runtime::Runtime> {
 const RUNTIMES: Case = Case {
     id: "CON17",
     name: "outside_a_runtime",
-    checks: "Outside a Tokio runtime `new` returns `NoRuntime`, or a backend that works there.",
-    why: "inotify-rs#99, inotify-rs#101: what a stream needs to live was left to be found out.",
+    checks: "Outside a Tokio runtime, `new` returns `NoRuntime` or a backend that works there.",
+    why: "inotify-rs#99, inotify-rs#101: users had to find out by themselves what a stream needs.",
     usual_cause: "`check_watches` is not called first.",
     run: |lab| {
         let watch = lab.anything()?;
@@ -536,7 +535,8 @@ const SEVERAL_BACKENDS: Case = Case {
     id: "CON18",
     name: "several_backends",
     needs: &[Capability::WatchFolders],
-    checks: "Ten backends on one folder each report everything; dropping some leaves the others.",
+    checks: "Ten backends on one folder each report everything; dropping some does not affect the \
+             others.",
     why: "gradle's can start multiple watchers; .NET's MultipleWatchers.",
     usual_cause: "State is kept in a static.",
     run: |lab| {
@@ -608,8 +608,8 @@ const WATCH_LIMIT: Case = Case {
     name: "watch_limit",
     needs: &[Capability::WatchRecursively],
     environment: &[Environment::Namespaces],
-    checks: "Where a tree needs more watches than the limit allows, that is said with the path: as \
-             the answer `WatchLimit`, or as error items for the folders beyond it.",
+    checks: "If a tree needs more watches than the limit allows, this is reported with the path: `new` \
+             returns `WatchLimit`, or error items name the folders beyond the limit.",
     why: "notify#69, nodejs/node#1666, gatsby#11406: No space left on device, with a disk half empty.",
     usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
     run: |lab| {
@@ -675,7 +675,7 @@ const SYSTEM_FOLDERS: Case = Case {
     checks: "Folders of the system that lead back to themselves (`/proc/self`) are watched or \
              refused in bounded time.",
     why: "notify#396; rb-inotify#21.",
-    usual_cause: "Links are followed without remembering where one has been.",
+    usual_cause: "Links are followed without remembering which folders were visited.",
     // That it ends at all is checked: a case has a bounded time.
     run: |lab| {
         // Links are not followed: `/proc/self/root` leads to everything there is.
@@ -689,10 +689,10 @@ const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
     id: "CON23",
     name: "folder_without_watch_folders",
     without: &[Capability::WatchFolders],
-    checks: "A backend that watches no folders refuses one with `NotSupported`, which names the \
+    checks: "A backend that does not watch folders refuses one with `NotSupported`, which names the \
              capability and the path.",
     why: "The counterpart of CON03.",
-    usual_cause: "The platform accepts the folder and reports the folder alone.",
+    usual_cause: "The platform accepts the folder and reports only the folder itself.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         is_not_supported(lab, "folder", Capability::WatchFolders)
@@ -715,10 +715,10 @@ fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
 const ABOUT: Case = Case {
     id: "CON24",
     name: "about",
-    checks: "What a backend says of itself once it is made (`about`) includes what its type declares and \
-             what that implies, and is the same at every call.",
+    checks: "What a made backend declares (`about`) includes what its type declares and what that \
+             implies, and is the same at every call.",
     why: "A frontend that has chosen by the type relies on the value.",
-    usual_cause: "The capabilities are made anew, instead of adding to those of `About::of::<Self>()`.",
+    usual_cause: "The set is built from scratch, instead of adding to that of `About::of::<Self>()`.",
     run: |lab| {
         let backend = lab.make(vec![lab.anything()?]);
         let backend = backend
@@ -743,11 +743,11 @@ const FILE_IN_UNREADABLE_FOLDER: Case = Case {
     name: "file_in_unreadable_folder",
     needs: &[Capability::WatchFiles],
     environment: &[Environment::OrdinaryUser],
-    checks: "A file in a folder that may be entered and not listed is watched, or refused with \
+    checks: "A file in a folder that may be entered but not listed is watched, or refused with \
              `PermissionDenied`, which names the file.",
-    why: "ruby-filewatch#38, watchexec#75: the home folders of others are like that.",
-    usual_cause: "The file is watched by way of its folder, and the error is that of the folder: a consumer \
-                  does not know the path.",
+    why: "ruby-filewatch#38, watchexec#75: other users' home folders are like that.",
+    usual_cause: "The file is watched through its folder, and the error names the folder: the consumer \
+                  does not know that path.",
     run: |lab| {
         lab.tree.mkdir("closed")?;
         lab.tree.write("closed/file", "content")?;
@@ -775,10 +775,12 @@ const DESCRIPTOR_LIMIT_LATER: Case = Case {
     name: "descriptor_limit_later",
     needs: &[Capability::WatchNewFolders],
     environment: &[Environment::Unix],
-    checks: "A new folder that cannot be watched since the process has too many files open is an error item \
-             that names it; what was watched goes on, and so does what is made once there is room.",
-    why: "A program that forgets to close files loses what it watches, and is told of another folder.",
-    usual_cause: "The error of opening a folder is taken for one of the folder above, or for none.",
+    checks: "A new folder that cannot be watched because the process has too many open files is an \
+             error item that names it. Existing watches go on, and so do folders that are made once \
+             there is room.",
+    why: "A program that forgets to close files loses what it watches, and the error names another \
+          folder.",
+    usual_cause: "The error of opening a folder is attributed to the folder above, or ignored.",
     run: |lab| {
         lab.sees_changes()?;
         lab.tree.mkdir("old")?;
@@ -824,7 +826,7 @@ const CURRENT_FOLDER_REMOVED: Case = Case {
     name: "current_folder_removed",
     needs: &[Capability::WatchFolders],
     environment: &[Environment::Linux],
-    checks: "In a current folder that was removed, `.` is refused with an error that names it.",
+    checks: "If the current folder was removed, `.` is refused with an error that names it.",
     why: "chokidar#1042: a terminal stays in a folder that a checkout has removed.",
     usual_cause: "The system opens and watches the folder, in which nothing can happen any more.",
     run: |lab| {

@@ -153,11 +153,11 @@ const RANDOM_TREE: Case = Case {
     name: "random_tree",
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
-    checks: "Whatever is done to a tree (random changes, from given seeds), a picture that is kept \
-             by events alone equals what is on disk in the end.",
-    why: "dart's ClientSimulator found the races of its watchers so; watchman's test_fishy.",
-    usual_cause: "A race between what the platform tells and what the backend looks at by itself; \
-                  see the changes that are enough.",
+    checks: "Whatever is done to a tree (random changes, from given seeds), a mirror that is kept by \
+             events alone equals the disk in the end.",
+    why: "dart's ClientSimulator found the races of its watchers this way; watchman's test_fishy.",
+    usual_cause: "There is a race between the platform's events and the backend's own looks; see the \
+                  changes that are enough to cause it.",
     run: |lab| judge_many(lab, true, converges),
     ..Case::MUST
 };
@@ -167,10 +167,10 @@ const COVERAGE: Case = Case {
     name: "coverage",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Of random changes, every path that differs from before is named by some event, or \
-             something above it was created, removed or renamed.",
-    why: "The weakest promise that a cache can live with, whatever the order of events.",
-    usual_cause: "Events are left out because something looks unchanged, or is gone by now.",
+    checks: "After random changes, every path that differs is named by some event, or something above \
+             it was created, removed or renamed.",
+    why: "This is the weakest promise that a cache can live with, whatever the order of events.",
+    usual_cause: "Events are dropped because something looks unchanged, or is gone by now.",
     run: |lab| judge_many(lab, true, covers),
     ..Case::MUST
 };
@@ -179,8 +179,8 @@ const MANY_WRITERS: Case = Case {
     id: "CONV03",
     name: "many_writers",
     needs: &[WatchNewFolders],
-    checks: "While eight threads change a tree, other backends come and go, and the picture that one \
-             of them keeps is right in the end.",
+    checks: "While eight threads change a tree, other backends come and go, and the mirror that one of \
+             them keeps is right in the end.",
     why: "gradle's OnslaughtExecutor.",
     usual_cause: "State is shared between backends, or a scan is disturbed by changes.",
     run: |lab| {
@@ -234,9 +234,9 @@ const SCRIPTS: Case = Case {
     name: "scripts",
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
-    checks: "Sequences of changes that once led a watcher astray are followed rightly.",
+    checks: "Sequences of changes that once confused a watcher are followed correctly.",
     why: "watchman's test_fishy and test_more_moves; dart's replay logs.",
-    usual_cause: "The books of watched folders keep an entry whose folder is elsewhere by now.",
+    usual_cause: "The backend's table of watched folders keeps an entry whose folder has moved.",
     run: |lab| {
         LOGS.iter().enumerate().try_for_each(|(i, log)| {
             converges(lab, &format!("script-{i}"), &Workload::parse(log), true)
@@ -275,10 +275,10 @@ const DIFFERENTIAL: Case = Case {
     name: "differential",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Two backends that watch one tree lead their readers to the same picture of it, and to \
+    checks: "Two backends that watch one tree lead their consumers to the same mirror of it, and to \
              the right one.",
-    why: "Programs change the backend, and go on relying on what they were told.",
-    usual_cause: "One of them has lost an event: the picture of the other tells which.",
+    why: "Programs switch backends, and go on relying on what they know.",
+    usual_cause: "One of them has lost an event: the other's mirror shows which.",
     run: |lab| judge_many(lab, true, agrees),
     ..Case::MUST
 };
@@ -290,7 +290,7 @@ const RANDOM_FOLDER: Case = Case {
     modes: Mode::ALL,
     checks: "As CONV01, for a folder that is watched without recursion.",
     why: "As CONV01.",
-    usual_cause: "An event of a path hides another one of it.",
+    usual_cause: "One event of a path hides another one.",
     run: |lab| judge_many(lab, false, converges),
     ..Case::MUST
 };

@@ -52,10 +52,10 @@ const CREATED: Case = Case {
     name: "created",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that is created, empty or with a content, is reported as created.",
+    checks: "A file that is created, empty or with content, is reported as created.",
     why: "fsnotify's scripts create-empty-file and create-file-with-data.",
-    usual_cause: "The platform is not asked for creations, or their path is not joined to the \
-                  folder's.",
+    usual_cause: "The platform is not asked for creations, or the name is not joined to the folder's \
+                  path.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.perform(lab.mode, |tree| {
@@ -79,7 +79,7 @@ const WRITTEN: Case = Case {
     needs: &[WatchFolders],
     checks: "Appending, rewriting and truncating are each reported as a change of data.",
     why: "fsnotify's script truncate-file and TestWatchMultipleWrite.",
-    usual_cause: "Only the closing of a file is listened to, which a truncation need not cause.",
+    usual_cause: "Only the closing of files is watched, which a truncation need not cause.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -107,7 +107,7 @@ const REWRITTEN_WITH_THE_SAME: Case = Case {
     needs: &[WatchFolders],
     checks: "Writing the same content again is reported as a change.",
     why: "dart's notifies even if the file contents are unchanged; build tools go by it.",
-    usual_cause: "Contents are compared, where the time of modification would do.",
+    usual_cause: "Contents are compared, although the modification time would show it.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         later(lab, "file")?;
@@ -131,10 +131,10 @@ const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
     id: "FIL04",
     name: "written_twice_in_a_moment",
     needs: &[WatchFolders],
-    checks: "A second change of a file is reported though it comes in the same second and leaves the \
-             size as it was.",
-    why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the commonest mistake of pollers.",
-    usual_cause: "Times are compared in whole seconds, or the size alone.",
+    checks: "A second change of a file is reported even if it comes in the same second and does not \
+             change the size.",
+    why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the most common mistake of pollers.",
+    usual_cause: "Times are compared in whole seconds, or only sizes are compared.",
     run: |lab| {
         lab.tells_moments()?;
         lab.tree.write("file", "one")?;
@@ -154,9 +154,9 @@ const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
     id: "FIL05",
     name: "written_through_old_descriptor",
     needs: &[WatchFolders],
-    checks: "What is written through a descriptor from before the watch is reported.",
+    checks: "A write through a descriptor from before the watch is reported.",
     why: "fsnotify's TestWatchMultipleWrite; log files are held open for days.",
-    usual_cause: "Only files that are opened or closed meanwhile are looked at.",
+    usual_cause: "Only files that are opened or closed meanwhile are checked.",
     run: |lab| {
         lab.tree.create("file")?;
         let open = |path: &Path| OpenOptions::new().append(true).open(path);
@@ -180,8 +180,8 @@ const REMOVED: Case = Case {
     modes: Mode::ALL,
     checks: "A file that is removed is reported as removed.",
     why: "Every watcher's test suite begins with it.",
-    usual_cause: "The platform is not asked for removals, or the event is left out because the file \
-                  is not there any more.",
+    usual_cause: "The platform is not asked for removals, or the event is dropped because the file is \
+                  gone.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -197,11 +197,11 @@ const REPLACED_BY_NAME: Case = Case {
     name: "replaced_by_name",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "When a file is removed and made again under its name, however often, the last word is \
+    checks: "When a file is removed and made again under its name, however often, the last event says \
              that it is there.",
     why: "fsnotify#111, fsnotify#260, fsnotify#470; chokidar: add, not change, when previously \
           deleted.",
-    usual_cause: "Events of files that are gone by now are left out, or merged in the wrong order.",
+    usual_cause: "Events of files that are gone by now are dropped, or merged in the wrong order.",
     run: |lab| {
         lab.tree.create("file")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -233,10 +233,10 @@ const TRANSIENT: Case = Case {
     name: "transient",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "For a file that is gone again at once, a creation is followed by a removal, and nothing \
-             is an error.",
+    checks: "If a file is made and removed at once, its creation is followed by its removal, and \
+             nothing is an error.",
     why: "chokidar#133, chokidar#136, dart-lang/tools#1693, tailwindcss#14613.",
-    usual_cause: "The file is looked at when its creation is told, and is not there any more.",
+    usual_cause: "The backend looks at the file when it reads the creation, and the file is gone.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         let times = if lab.mode == Mode::Stepped { 5 } else { 100 };
@@ -266,11 +266,11 @@ const FILE_BECOMES_FOLDER: Case = Case {
     name: "file_becomes_folder",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "When a file gives way to a folder of its name, and a folder to a file, both are told \
-             with their kinds.",
+    checks: "When a file is replaced by a folder of the same name, and a folder by a file, both are \
+             reported with their kinds.",
     why: "chokidar's dir is replaced by file; git's t7527 file_to_directory; JDK's \
           testMoveFileToDirectory.",
-    usual_cause: "The kind is remembered by the path.",
+    usual_cause: "The kind is stored by path.",
     run: |lab| {
         lab.tree.create("file")?;
         lab.tree.mkdir("folder")?;
@@ -298,9 +298,9 @@ const REMOVED_WHILE_OPEN: Case = Case {
     needs: &[WatchFolders],
     // Elsewhere the name may stay as long as the file is open.
     environment: &[Environment::Unix],
-    checks: "A file that is removed while someone has it open is reported as removed at once.",
+    checks: "A file that is removed while a process has it open is reported as removed at once.",
     why: "fsnotify's TestInotifyDeleteOpenFile.",
-    usual_cause: "The end of the file itself is waited for, and not that of its name.",
+    usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         let held = lab.tree.make("open", "file", |path| std::fs::File::open(path))?;
@@ -352,10 +352,10 @@ const LINKED_FROM_NO_NAME: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
     modes: Mode::ALL,
-    checks: "A file that is made without a name, written, and given one when it is complete, is \
-             reported under that name.",
-    why: "O_TMPFILE of open(2): the way to make a file that nobody sees half written. Linux may report \
-          it as `#` and a number before.",
+    checks: "A file that is made without a name, written, and named when it is complete is reported \
+             under that name.",
+    why: "O_TMPFILE of open(2): a way to make a file that no one sees half-written. Linux may first \
+          report it as `#` and a number.",
     usual_cause: "A new file is expected to be created, and not to be linked.",
     run: |lab| {
         let probe = platform::link_nameless(&lab.outside.path("probe"), b"content");
@@ -378,9 +378,9 @@ const LOOKED_AT_ONLY: Case = Case {
     name: "looked_at_only",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Reading, listing and asking for metadata is no change.",
+    checks: "Reading, listing and asking for metadata are not reported as changes.",
     why: "dart's doesn't notify if the file isn't modified.",
-    usual_cause: "The time of access is taken for one of modification.",
+    usual_cause: "The access time is taken for a modification time.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         lab.tree.mkdir("folder")?;
@@ -405,7 +405,7 @@ const OLD_AND_NEW_ALIKE: Case = Case {
     modes: Mode::ALL,
     checks: "Files from before the watch and files made since are treated alike, all 33 of them.",
     why: "fsnotify's script dir-only; chokidar's thirty-three files.",
-    usual_cause: "Files are watched one by one, and new ones are left out or limited in number.",
+    usual_cause: "Files are watched one by one, and new ones are missing or limited in number.",
     run: |lab| {
         for i in 0..33 {
             lab.tree.create(format!("old-{i}"))?;
@@ -432,10 +432,10 @@ const WATCHED_FILE_WRITTEN: Case = Case {
     name: "watched_file_written",
     needs: &[WatchFiles],
     modes: Mode::ALL,
-    checks: "Of a watched file, changes are reported under its path, and those of its neighbours are \
+    checks: "Changes of a watched file are reported under its path, and those of its neighbours are \
              not.",
     why: "libuv's watch_file_exact_path; chokidar's ignore unwatched siblings.",
-    usual_cause: "The folder is watched for the file's sake, and all of it is passed on.",
+    usual_cause: "The folder is watched for the sake of the file, and all its events are passed on.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         lab.tree.write("file-2", "content")?;
@@ -460,7 +460,7 @@ const WATCHED_FILE_REMOVED: Case = Case {
     modes: Mode::ALL,
     checks: "A watched file that is removed is reported as removed.",
     why: "notify's delete_self_file; fsnotify's script remove-watched-file.",
-    usual_cause: "The platform's word for the watched file itself has no name, and is left out.",
+    usual_cause: "The platform's event for the watched file itself has no name, and is dropped.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
@@ -476,10 +476,10 @@ const WATCHED_FILE_RENAMED: Case = Case {
     id: "FIL18",
     name: "watched_file_renamed",
     needs: &[WatchFiles],
-    checks: "A watched file that is renamed is gone; what is written to it under its new name is not \
-             reported under the old one.",
+    checks: "A watched file that is renamed is reported as gone; writes to it under its new name are \
+             not reported under the old one.",
     why: "fsnotify#518, notify#555.",
-    usual_cause: "The watch is on the file and not on the name, and stays when the name has gone.",
+    usual_cause: "The watch is on the file and not on the name, and stays when the name is gone.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
@@ -501,8 +501,8 @@ const SEVERAL_WATCHED_FILES: Case = Case {
     name: "several_watched_files",
     needs: &[WatchFiles],
     modes: Mode::ALL,
-    checks: "Of several watched files in one folder and in several, each change is reported for its \
-             own file alone.",
+    checks: "Of several watched files, in one folder and in different ones, each change is reported \
+             only for its own file.",
     why: "JetBrains' testFileRoot.",
     usual_cause: "The platform's number of a folder is taken for that of a file.",
     run: |lab| {

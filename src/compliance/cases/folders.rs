@@ -35,8 +35,8 @@ const MADE_AND_REMOVED: Case = Case {
     modes: Mode::ALL,
     checks: "A folder is reported as created and as removed, and as a folder, never as a file.",
     why: "notify#545.",
-    usual_cause: "The platform's mark for folders is not looked at, or the kind is asked of a file \
-                  system that has moved on.",
+    usual_cause: "The platform's flag for folders is ignored, or the kind is looked up in a file \
+                  system that has changed since.",
     run: |lab| {
         lab.tree.mkdir("old")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -59,7 +59,7 @@ const REMOVED_WITH_CONTENT: Case = Case {
     checks: "When a folder with content is removed below a watch without recursion, the folder is \
              reported and its content is not.",
     why: "fsnotify's script subdir.",
-    usual_cause: "Subfolders are watched also when recursion was not asked for.",
+    usual_cause: "Subfolders are watched even if recursion was not requested.",
     run: |lab| {
         lab.tree.mkdir_all("folder/sub")?;
         lab.tree.create("folder/file")?;
@@ -76,12 +76,11 @@ const REMOVED_TREE: Case = Case {
     name: "removed_tree",
     needs: &[WatchRecursively],
     modes: Mode::ALL,
-    checks: "When a tree is removed, its top is reported as removed, after whatever is reported of \
-             its content, and nothing follows.",
-    why: "notify#747, notify#709, notify#720, notify#960: removals were told that were not the last \
-          word.",
-    usual_cause: "The end of a folder's own watch is told a second time, after the parent has told \
-                  it.",
+    checks: "When a tree is removed, its top is reported as removed, after all reports about its \
+             content, and nothing follows.",
+    why: "notify#747, notify#709, notify#720, notify#960: removals were reported that were not the \
+          last word.",
+    usual_cause: "The end of a folder's own watch is reported a second time, after its parent's event.",
     run: |lab| {
         lab.tree.mkdir_all("top/a/b")?;
         for file in ["top/1", "top/a/2", "top/a/b/3"] {
@@ -117,7 +116,7 @@ const MADE_AGAIN: Case = Case {
     modes: Mode::ALL,
     checks: "A folder that is removed and made again under its name is watched like the first one.",
     why: "chokidar#379, chokidar#917, chokidar#1059: three times the same mistake.",
-    usual_cause: "The books still have the old folder, and no new watch is added.",
+    usual_cause: "The backend still has the old folder in its table, and adds no new watch.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         let mut watcher = lab.watch([lab.deep()])?;
@@ -148,7 +147,7 @@ const METADATA: Case = Case {
     modes: Mode::ALL,
     checks: "A change of a folder's permissions is reported for the folder, once.",
     why: "notify's chmod_dir.",
-    usual_cause: "The folder's own watch and that of its parent both tell it.",
+    usual_cause: "The events of the folder's own watch and of its parent's watch are both reported.",
     run: |lab| {
         if !lab.profile.distinguishes_metadata {
             return Err(Stop::Ignored("the profile does not tell metadata apart".into()));
@@ -171,10 +170,9 @@ const BELOW_IS_NOT_WATCHED: Case = Case {
     name: "below_is_not_watched",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Below a watch without recursion, what happens in subfolders, old and new, is not \
-             reported.",
+    checks: "Below a watch without recursion, changes in subfolders, old and new, are not reported.",
     why: "watchdog#73; fsnotify's script create-file-in-subdir.",
-    usual_cause: "`Watch::recursive` is not looked at.",
+    usual_cause: "`Watch::recursive` is ignored.",
     // That nothing below is reported is an invariant; here is the occasion to break it.
     run: |lab| {
         lab.tree.mkdir("old")?;
@@ -195,10 +193,9 @@ const SIBLINGS_ARE_LEFT_ALONE: Case = Case {
     name: "siblings_are_left_alone",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "When an entry of a folder comes or goes, nothing is reported of those that are there \
-             besides.",
+    checks: "When an entry of a folder comes or goes, nothing is reported for the other entries.",
     why: "notify#644: the change of the folder itself was reported for one of its files.",
-    usual_cause: "A report about the folder is given the name of some entry of it.",
+    usual_cause: "An event about the folder is reported with the name of one of its entries.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         for name in ["file", "folder/one", "folder/other"] {

@@ -27,7 +27,7 @@ const SECOND_NAME: Case = Case {
     modes: Mode::ALL,
     checks: "A file that gets a second name is reported as created under it.",
     why: "gradle's tests of hard links.",
-    usual_cause: "New names are recognised by new files.",
+    usual_cause: "New names are recognised only for new files.",
     run: |lab| {
         lab.tree.write("one", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -43,9 +43,9 @@ const TWO_WATCHED_NAMES: Case = Case {
     needs: &[WatchFiles],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "When both names of a file are watched and it is written through one, that one is \
+    checks: "When both names of a file are watched and it is written through one of them, that one is \
              reported.",
-    why: "notify#245: the other one was.",
+    why: "notify#245: the other one was reported.",
     usual_cause: "The platform gives both the same number, and the second replaces the first.",
     run: |lab| {
         lab.tree.mkdir("a")?;
@@ -72,7 +72,7 @@ const WRITTEN_FROM_OUTSIDE: Case = Case {
     environment: &[Environment::Unix],
     checks: "A watched file that is written through another name, somewhere else, is reported.",
     why: "watchman#858, hubblestack/pulsar#60.",
-    usual_cause: "The folder is watched for the file's sake, and sees only what is done through it.",
+    usual_cause: "The folder is watched for the sake of the file, and reports only changes through it.",
     run: |lab| {
         lab.tree.write("file", "content")?;
         lab.outside.hard_link(lab.path("file"), "other")?;
@@ -91,10 +91,10 @@ const ONE_NAME_REMOVED: Case = Case {
     needs: &[WatchFiles],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "A watched name that is removed is reported as removed though the file lives on under \
-             another name.",
-    why: "The platform tells a change of metadata only.",
-    usual_cause: "The end of the file itself is waited for, and not that of its name.",
+    checks: "A watched name that is removed is reported as removed even if the file still has another \
+             name.",
+    why: "The platform reports only a change of metadata.",
+    usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
     run: |lab| {
         lab.tree.write("one", "content")?;
         lab.tree.hard_link("one", "other")?;

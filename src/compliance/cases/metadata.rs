@@ -75,8 +75,8 @@ const SAME_PERMISSIONS: Case = Case {
     name: "same_permissions",
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
-    checks: "Setting the permissions that are there already is reported.",
-    why: "Linux tells it; a comparison cannot.",
+    checks: "Setting the permissions that a file already has is reported.",
+    why: "Linux reports it; a comparison cannot.",
     usual_cause: "States are compared.",
     run: |lab| {
         tells_metadata(lab)?;
@@ -100,7 +100,7 @@ const TIMES: Case = Case {
     name: "times",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Setting the time of modification is reported.",
+    checks: "Setting the modification time is reported.",
     why: "notify's set_file_mtime; `touch` makes build tools run.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
@@ -141,7 +141,7 @@ const EXTENDED: Case = Case {
     environment: &[Environment::Linux],
     modes: Mode::ALL,
     checks: "A change of an extended attribute, of a file or a folder, is reported as a change of metadata.",
-    why: "Backup programs and desktops keep what matters to them there.",
+    why: "Backup programs and desktops store important data there.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
@@ -200,9 +200,9 @@ const IS_NO_DATA: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "A change of permissions alone is reported with a kind of metadata, and one of both times at \
-             once never as a change of data.",
-    why: "fsnotify#520: everything was built anew for a change of permissions.",
+    checks: "A change of only the permissions is reported as a kind of metadata, and setting both \
+             times at once is never reported as a change of data.",
+    why: "fsnotify#520: a change of permissions caused a full rebuild.",
     usual_cause: "All changes are mapped to one kind.",
     // To set the time of modification alone is a change of data to Linux, see META10.
     run: |lab| {
@@ -236,9 +236,9 @@ const READ_ONLY: Case = Case {
     name: "read_only",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that becomes read-only, and writable again, is reported as changed in its metadata \
+    checks: "A file that becomes read-only, and writable again, is reported as a change of metadata \
              both times.",
-    why: "JetBrains' testPermissionUpdate; an editor shows a lock then.",
+    why: "JetBrains' testPermissionUpdate; editors then show a lock.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |lab| {
         tells_metadata(lab)?;
@@ -261,10 +261,10 @@ const TIME_OF_WRITING: Case = Case {
     name: "time_of_writing",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Setting the time of modification alone is reported, as a change of data or of metadata.",
-    why: "`touch -m` makes build tools run. Linux tells it as it tells a write, where setting both times is \
-          a change of attributes.",
-    usual_cause: "The platform is asked for changes of attributes only, or for those of data only.",
+    checks: "Setting only the modification time is reported, as a change of data or of metadata.",
+    why: "`touch -m` makes build tools run. Linux reports it like a write, but setting both times is a \
+          change of attributes.",
+    usual_cause: "The platform is asked only for changes of attributes, or only for those of data.",
     run: |lab| {
         places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
             watcher.perform_in(lab.mode, place, |tree| {
@@ -282,12 +282,12 @@ const WRITE_IS_DATA: Case = Case {
     name: "write_is_data",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A write is never reported as a change of metadata alone, also if the size is the same as before \
-             and the time of modification was set to an older one, or to the same.",
+    checks: "A write is never reported as a change of metadata alone, even if the size stays the same \
+             and the modification time was set to an older one, or to the same.",
     why: "Programs that copy files set their times. A consumer that rereads changed files relies on changes \
           of data being reported as such.",
-    usual_cause: "States are compared, and what is not newer is taken for unwritten: report what may be \
-                  either as `modify/any`.",
+    usual_cause: "States are compared, and a file that is not newer is taken for unwritten: report \
+                  what may be either as `modify/any`.",
     run: |lab| {
         lab.tells_moments()?;
         for file in ["older", "same"] {

@@ -44,11 +44,11 @@ const FOLDER: Case = Case {
     needs: &[WatchNewFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Files that are made, written and removed in a folder while it is renamed to and fro are \
-             each reported under one of its names, without a `Missed`.",
-    why: "The inotify starting point dropped what came between the two halves of the folder's rename.",
-    usual_cause: "Between the halves of its rename a folder has no path; what the platform says of it \
-                  then has to be held until the second half has come.",
+    checks: "Files that are made, written and removed in a folder while it is renamed back and forth \
+             are each reported under one of its names, without a `Missed`.",
+    why: "The starting point inotify dropped events between the two halves of the folder's rename.",
+    usual_cause: "Between the halves of its rename, a folder has no path; its events have to be held \
+                  until the second half has come.",
     run: |lab| change_in_motion(lab, ""),
     ..Case::MUST
 };
@@ -61,7 +61,7 @@ const FOLDER_ABOVE: Case = Case {
     modes: Mode::ALL,
     checks: "As MOV01, but the folder above is renamed.",
     why: "As MOV01.",
-    usual_cause: "As MOV01: the folders below one that has no path have none either.",
+    usual_cause: "As MOV01: if a folder has no path, the folders below it have none either.",
     run: |lab| change_in_motion(lab, "below"),
     ..Case::MUST
 };

@@ -91,8 +91,8 @@ const ODD_CHARACTERS: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: &[Mode::Batched],
-    checks: "Line breaks, spaces, signs with a meaning to shells, writing from right to left and \
-             letters of four bytes are reported as they are.",
+    checks: "Line breaks, spaces, characters with a meaning to shells, right-to-left text and \
+             four-byte characters are reported unchanged.",
     why: "JetBrains' testLineBreaksInName; gradle's table of characters; chokidar's glob-like \
           filenames.",
     usual_cause: "A name is parsed, quoted or taken for a pattern.",
@@ -131,10 +131,10 @@ const LONG: Case = Case {
     name: "long",
     needs: &[WatchFolders],
     modes: &[Mode::Batched],
-    checks: "Names of the greatest length (255 bytes) are reported, one and 2000 of them.",
-    why: "inotify-rs#208: a buffer that is too small for one event is an error; a small one makes \
-          one system call for each.",
-    usual_cause: "The buffer for the platform's events is smaller than the largest of them.",
+    checks: "Names of the greatest length (255 bytes) are reported: one of them, and 2000.",
+    why: "inotify-rs#208: a buffer that is too small for one event is an error; a small one needs one \
+          system call per event.",
+    usual_cause: "The buffer for the platform's events is smaller than the largest one.",
     run: |lab| {
         let name = |i: usize| format!("{i:04}{}", "x".repeat(251));
         let (mut watcher, places) = places::of(lab).watch()?;
@@ -192,9 +192,9 @@ const LONG_PATH: Case = Case {
     name: "long_path",
     needs: &[WatchRecursively],
     environment: &[Environment::Linux],
-    checks: "A change is reported at a path of nearly the greatest length (4095 bytes).",
+    checks: "A change is reported at a path of almost the greatest length (4095 bytes).",
     why: "gradle's can watch directory with long path.",
-    usual_cause: "A buffer of fixed length for the path.",
+    usual_cause: "The buffer for the path has a fixed length.",
     run: |lab| {
         let base = lab.path("").as_os_str().len();
         let parts = (4095 - base - 10) / 201;
@@ -214,10 +214,10 @@ const HIDDEN: Case = Case {
     name: "hidden",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "Names that programs like to pass over (`.git`, `.hidden`, `file~`, `node_modules`) are \
+    checks: "Names that programs often ignore (`.git`, `.hidden`, `file~`, `node_modules`) are \
              reported like any other.",
-    why: "What to leave out is for the consumer to say.",
-    usual_cause: "A list of names to ignore.",
+    why: "The consumer decides what to ignore.",
+    usual_cause: "There is a list of names to ignore.",
     run: |lab| survive(lab, &[".git", ".hidden", "file~", "node_modules", ".DS_Store", "file.swp"]),
     ..Case::MUST
 };
@@ -228,7 +228,7 @@ const OF_WATCHED_FOLDER: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "The watched folder itself may have a name of every sort.",
+    checks: "The watched folder itself may have any kind of name.",
     why: "The counterpart of NAME01 and NAME02.",
     usual_cause: "The path of the watch goes through `String`.",
     run: |lab| {

@@ -35,8 +35,8 @@ const OF_ONE_PATH: Case = Case {
     name: "of_one_path",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "What happens to one path is reported in its order: created, written, removed, created.",
-    why: "fsnotify's own tests sort both sides before they compare.",
+    checks: "Events of one path are reported in order: created, written, removed, created.",
+    why: "fsnotify's own tests sort both sides before comparing.",
     usual_cause: "Events are collected in a set, or two threads deliver them.",
     run: |lab| {
         lab.sees_changes()?;
@@ -94,10 +94,9 @@ const ACROSS_FOLDERS: Case = Case {
     name: "across_folders",
     needs: &[WatchRecursively],
     modes: &[Mode::Batched],
-    checks: "What happens in several folders of one tree is reported in the order in which it \
-             happened.",
+    checks: "Changes in several folders of one tree are reported in the order in which they happened.",
     why: "The contract leaves it open; some facilities have one queue for all.",
-    usual_cause: "There is a queue for each folder.",
+    usual_cause: "There is one queue per folder.",
     run: |lab| {
         lab.sees_changes()?;
         for i in 0..10 {
@@ -121,11 +120,11 @@ const NOTHING_TWICE: Case = Case {
     id: "ORD04",
     name: "nothing_twice",
     needs: &[WatchFolders],
-    checks: "Where no race is possible, one creation is one event, and so is one removal, of files \
-             and of folders.",
+    checks: "If no race is possible, one creation is one event, and so is one removal, for files and \
+             folders.",
     why: "howeyc/fsnotify#16, notify#708, fsnotify#524.",
-    usual_cause: "What a scan of a new folder finds is reported although the platform told it too; \
-                  or a folder is watched by itself and by its parent.",
+    usual_cause: "Entries found by listing a new folder are reported although the platform reports \
+                  them too; or a folder is watched by itself and through its parent.",
     run: |lab| {
         let recursive = lab.has(WatchNewFolders);
         let root = Watch::non_recursive(lab.path("")).recursive_if(recursive);
@@ -163,10 +162,10 @@ const MERGED_WRITES: Case = Case {
     name: "merged_writes",
     needs: &[WatchFolders],
     modes: &[Mode::Batched],
-    checks: "Of several equal writes that nobody has read about, at least one is reported, and not \
+    checks: "Of several equal writes that have not been read yet, at least one is reported, and not \
              more than there were.",
     why: "Linux merges them; five writes may be one event.",
-    usual_cause: "Equal events are taken for duplicates, all of them.",
+    usual_cause: "All equal events are taken for duplicates.",
     run: |lab| {
         lab.tree.create("file")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -183,8 +182,8 @@ const LAST_WORD: Case = Case {
     name: "last_word",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "After the removal of a path nothing is reported for it, until it is there again.",
-    why: "notify#747: a removal that was not the last word.",
+    checks: "After the removal of a path, nothing is reported for it until it is there again.",
+    why: "notify#747: a removal was not the last word.",
     usual_cause: "The removal is told by two sources, of which one is late.",
     run: |lab| {
         lab.sees_changes()?;
@@ -209,9 +208,8 @@ const BETWEEN_BARRIERS: Case = Case {
     id: "ORD07",
     name: "between_barriers",
     needs: &[WatchFolders],
-    checks: "A change is reported after what was before it and before what comes after it, in one \
-             folder.",
-    why: "The suite's own barriers rest on it.",
+    checks: "In one folder, a change is reported after earlier ones and before later ones.",
+    why: "The suite's own barriers depend on it.",
     usual_cause: "Events of one folder come from two sources.",
     run: |lab| {
         lab.sees_changes()?;

@@ -44,11 +44,11 @@ const LOSS_IS_SAID: Case = Case {
     id: "OVF01",
     name: "loss_is_said",
     needs: &[WatchFolders],
-    checks: "Of more changes than any queue holds, made while nobody reads, each is reported or \
-             there is a `Missed` for their folder or for everything, whose number, if it has one, can be \
-             true.",
+    checks: "Of more changes than any queue holds, made while the backend is not read, each is \
+             reported, or there is a `Missed` for their folder or for everything. If it has a number, \
+             that number is possible.",
     why: "golang/go#16392, watchdog#654, watchfiles#348, PyInotify#23.",
-    usual_cause: "The platform's overflow event is left out, or a full channel is ignored.",
+    usual_cause: "The platform's overflow event is dropped, or a full channel is ignored.",
     run: |lab| {
         lab.hears()?;
         let files = queue_limit() + 2000;
@@ -178,10 +178,10 @@ pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
     id: "OVF02",
     name: "alive_after_loss",
     needs: &[WatchFolders],
-    checks: "After a loss was reported, changes are reported as before, and the backend is as quiet as \
+    checks: "After a reported loss, changes are reported as before, and the backend is as idle as \
              before.",
     why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
-    usual_cause: "The overflow is taken for an error, and ends the reading; or looking again is never over.",
+    usual_cause: "The overflow is taken for an error, and ends the reading; or the rescan never ends.",
     run: |lab| {
         needs_queue(lab)?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -202,7 +202,7 @@ const FOLDERS_AFTER_LOSS: Case = Case {
     needs: &[WatchNewFolders],
     checks: "Folders that were made and moved while events were lost are watched afterwards.",
     why: "wazuh#6299, wazuh#6445; watchman crawls again, git flushes and starts anew.",
-    usual_cause: "After an overflow the backend tells others to look again and does not look itself.",
+    usual_cause: "After an overflow, the backend tells consumers to rescan and does not rescan itself.",
     run: |lab| {
         needs_queue(lab)?;
         for round in 0..storms(lab).count() {
@@ -245,9 +245,9 @@ const PICTURE_AFTER_LOSS: Case = Case {
     id: "OVF04",
     name: "picture_after_loss",
     needs: &[WatchFolders],
-    checks: "A consumer that looks at the folder again when it is told of a loss has the right \
-             picture in the end.",
-    why: "watchman's test_force_recrawl; that is all that `Missed` is good for.",
+    checks: "A consumer that rescans the folder after each reported loss has the right picture in the \
+             end.",
+    why: "watchman's test_force_recrawl; this is what `Missed` is for.",
     usual_cause: "`Missed` is reported before events that belong in front of it.",
     run: |lab| {
         needs_queue(lab)?;
@@ -272,7 +272,7 @@ const SLOW_CONSUMER: Case = Case {
     environment: &[Environment::Linux],
     checks: "A consumer that hardly reads does not make the backend's memory grow without bound.",
     why: "gradle's handles Java-side event queue overflowing; dotnet's InternalBufferSize.",
-    usual_cause: "A channel or queue without a capacity between the platform and the stream; use \
+    usual_cause: "There is an unbounded channel or queue between the platform and the stream; use \
                   `Buffer`.",
     // 50 MB is far more than any sensible queue, and far less than what 300 000 events with their
     // paths take.
@@ -305,9 +305,9 @@ const MISSED_IS_RARE: Case = Case {
     id: "OVF08",
     name: "missed_is_rare",
     needs: &[WatchFolders],
-    checks: "A loss is said once or a few times, not once for each event that was lost.",
-    why: "The reaction to it is to look at everything again.",
-    usual_cause: "Each event that finds the queue full makes a `Missed`.",
+    checks: "A loss is reported once or a few times, not once per lost event.",
+    why: "Consumers react by rescanning everything.",
+    usual_cause: "Each event that finds the queue full causes a `Missed`.",
     run: |lab| {
         needs_queue(lab)?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -324,9 +324,8 @@ const LOSS_IN_LARGE_TREE: Case = Case {
     id: "OVF09",
     name: "loss_in_large_tree",
     needs: &[WatchRecursively],
-    checks: "After events were lost in a tree of 5000 folders, looking at all of them again causes \
-             no further loss.",
-    why: "The accesses of a backend's own scan overflow the queue again, and it scans for ever.",
+    checks: "After a loss in a tree of 5000 folders, the backend's rescan causes no further loss.",
+    why: "The accesses of a backend's own scan overflow the queue again, and it scans forever.",
     usual_cause: "The platform is asked for accesses while the folders are listed.",
     run: |lab| {
         needs_queue(lab)?;
@@ -349,9 +348,10 @@ const READER_COMES_TO_REST: Case = Case {
     id: "OVF10",
     name: "reader_comes_to_rest",
     needs: &[WatchFolders],
-    checks: "A consumer that reads every file when it is told of a loss comes to rest.",
-    why: "nx#37136: hashing 65 000 files made 130 000 events, which overflowed the queue, for ever.",
-    usual_cause: "Accesses are reported that no watch has asked for.",
+    checks: "A consumer that reads every file after each reported loss comes to rest.",
+    why: "nx#37136: hashing 65 000 files made 130 000 events, which overflowed the queue, again and \
+          again.",
+    usual_cause: "Accesses are reported although no watch has asked for them.",
     run: |lab| {
         const ROUNDS: usize = 4;
 
@@ -382,10 +382,10 @@ const PART_OF_LOSS: Case = Case {
     id: "OVF11",
     name: "part_of_loss",
     needs: &[WatchFolders],
-    checks: "Of two folders that lose events, a consumer has the right picture in the end that looks \
-             again below the path which a `Missed` names, and at everything if it names none.",
-    why: "FSEvents may drop the events of a whole stream, and says so once for each of its paths.",
-    usual_cause: "`Missed` names the folder whose event found the queue full, but those of others \
+    checks: "If two folders lose events, a consumer has the right picture in the end if it rescans the \
+             path that a `Missed` names, and everything if it names none.",
+    why: "FSEvents may drop the events of a whole stream, and reports that once for each of its paths.",
+    usual_cause: "`Missed` names the folder whose event found the queue full, but events of others \
                   were lost as well.",
     run: |lab| {
         needs_queue(lab)?;
@@ -413,11 +413,11 @@ const ACTS_AT_ONCE: Case = Case {
     id: "OVF12",
     name: "acts_at_once",
     needs: &[WatchFolders],
-    checks: "A consumer that looks at everything at the moment when it is told of a loss is told of all that \
-             comes after that moment.",
-    why: "The counterpart of OVF04, where everything was read before the consumer looks.",
-    usual_cause: "With the loss, what was read behind it is thrown away, or `Missed` is said before the \
-                  backend's own look is over.",
+    checks: "A consumer that rescans everything at the moment of a reported loss gets all events after \
+             that moment.",
+    why: "The counterpart of OVF04, where the consumer reads everything before it rescans.",
+    usual_cause: "Events that were read behind the loss are thrown away, or `Missed` is reported \
+                  before the backend's own rescan is over.",
     run: |lab| {
         needs_queue(lab)?;
         let recursive = lab.has(WatchNewFolders);
@@ -449,11 +449,10 @@ const CHANGED_MEANWHILE: Case = Case {
     id: "OVF13",
     name: "changed_meanwhile",
     needs: &[WatchFolders],
-    checks: "Of what changed while events were lost: a watched file that was replaced is watched on, and so is \
-             where a link in a tree leads by now, where links are followed; that a watched folder is gone is \
-             reported.",
-    why: "The counterpart of OVF03 for whatever else a backend keeps books of.",
-    usual_cause: "After a loss only the folders of trees are looked at again.",
+    checks: "After a loss, a replaced watched file is still watched, and so is the new target of a \
+             link in a tree, if links are followed; a watched folder that is gone is reported.",
+    why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
+    usual_cause: "After a loss, only the folders of trees are rescanned.",
     run: |lab| {
         needs_queue(lab)?;
         let follows = lab.has(FollowSymlinks) && lab.has(WatchNewFolders);

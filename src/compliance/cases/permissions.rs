@@ -29,7 +29,7 @@ const FILE_LOCKED: Case = Case {
     environment: &[Environment::OrdinaryUser],
     checks: "A file that becomes unreadable is reported as changed, and later as removed.",
     why: "fsnotify's scripts make-file-unreadable and unreadable-file.",
-    usual_cause: "The file is opened to find out what became of it.",
+    usual_cause: "The file is opened to find out what happened to it.",
     run: |lab| {
         let fill = |tree: &Tree| tree.write("file", "content");
         places::of(lab).filled(fill).each(|watcher, place| {
@@ -50,10 +50,10 @@ const ROOT_LOCKED: Case = Case {
     name: "root_locked",
     needs: &[WatchFolders],
     environment: &[Environment::OrdinaryUser],
-    checks: "A watched folder that may not be read any more neither ends the stream nor makes a busy \
-             loop, and is watched again when it may.",
-    why: "A change of permissions for a moment is no reason to stop.",
-    usual_cause: "The folder is listed at each event, and the error ends it.",
+    checks: "A watched folder that may not be read any more neither ends the stream nor causes a busy \
+             loop, and is watched again once it may be read.",
+    why: "A temporary change of permissions is no reason to stop.",
+    usual_cause: "The folder is listed at each event, and the error ends the stream.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -75,10 +75,10 @@ const OF_ANOTHER_USER: Case = Case {
     name: "of_another_user",
     needs: &[WatchFolders],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder that belongs to another user, and may be read, is watched like one's own, wherever it is \
-             in a tree.",
+    checks: "A folder that belongs to another user, and may be read, is watched like one's own, \
+             anywhere in a tree.",
     why: "Configuration in /etc is watched by programs that must not write there.",
-    usual_cause: "The platform is asked for more than the reading of events needs.",
+    usual_cause: "The platform is asked for more rights than reading events needs.",
     run: |lab| {
         let of_root = std::path::Path::new("/etc");
         let mut watcher = lab.watch([Watch::non_recursive(of_root), lab.flat()])?;
@@ -116,8 +116,8 @@ const FOLDER_LOCKED: Case = Case {
     environment: &[Environment::OrdinaryUser],
     checks: "A folder in a tree that may not be read for a while, whether old or new, does not stop the others \
              from being watched, and is watched once it may be read again.",
-    why: "The counterpart of PERM03: a change of permissions for a moment is no reason to stop.",
-    usual_cause: "The folder is given up at the first error, and its readers are not told.",
+    why: "The counterpart of PERM03: a temporary change of permissions is no reason to stop.",
+    usual_cause: "The folder is given up at the first error, and consumers are not told.",
     run: |lab| {
         let fill = |tree: &Tree| tree.mkdir_all("locked/below");
         let (mut watcher, places) = places::of(lab).filled(fill).watch()?;

@@ -59,7 +59,7 @@ const EXISTING_TREE: Case = Case {
     id: "REC01",
     name: "existing_tree",
     needs: &[WatchRecursively],
-    checks: "A change is reported at depth 1, 5 and 50 of a tree that was there before.",
+    checks: "Changes are reported at depth 1, 5 and 50 of an existing tree.",
     why: "fsnotify's script add-file; libuv's dir_recursive.",
     usual_cause: "Only the given folder is watched, or the scan stops at some depth.",
     run: |lab| {
@@ -190,10 +190,10 @@ const MOVED_OUT: Case = Case {
     name: "moved_out",
     needs: &[WatchRecursively],
     modes: Mode::ALL,
-    checks: "A folder that is moved out is reported as gone, and what happens in it outside is not \
-             reported.",
+    checks: "A folder that is moved out is reported as gone, and changes in it at its new place are \
+             not reported.",
     why: "fsnotify's script rename-to-unwatched; watchdog#363.",
-    usual_cause: "The watch moves along with the folder, and its old path is still in the books.",
+    usual_cause: "The watch moves along with the folder, and the backend keeps its old path.",
     run: |lab| {
         lab.tree.mkdir_all("top/a")?;
         lab.tree.write("top/a/file", "content")?;
@@ -220,7 +220,7 @@ const RENAMED_INSIDE: Case = Case {
     checks: "In a folder that was renamed within the tree, changes at every depth are reported under \
              the new path, and none under the old one.",
     why: "inotify-tools#4, inotify-tools#59, rjeczalik/notify#195, PyInotify#19, e-dant/watcher#109.",
-    usual_cause: "The path of the folder itself is brought up to date, those below it are not.",
+    usual_cause: "The path of the folder itself is updated, but those below it are not.",
     run: |lab| {
         lab.tree.mkdir_all("old/a/b")?;
         lab.tree.mkdir("other")?;
@@ -248,10 +248,10 @@ const RENAMED_TWICE: Case = Case {
     name: "renamed_twice",
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
-    checks: "After a folder and the one above it were renamed, and renamed again, changes are \
-             reported under the last path.",
+    checks: "After a folder and the one above it were renamed, and renamed again, changes are reported \
+             under the final path.",
     why: "inotify-tools#130; notify's rename_dir_twice.",
-    usual_cause: "The new path is put together from a parent's path that is not up to date.",
+    usual_cause: "The new path is built from a parent's path that is out of date.",
     run: |lab| {
         lab.tree.mkdir_all("a/x")?;
         lab.tree.write("a/x/file", "content")?;
@@ -279,7 +279,7 @@ const NAMES_THAT_BEGIN_ALIKE: Case = Case {
     modes: Mode::ALL,
     checks: "Renaming or removing a folder `a` does not concern its neighbour `ab`.",
     why: "fsnotify#754, fsnotify#755.",
-    usual_cause: "Paths below a folder are found by the letters they begin with.",
+    usual_cause: "Paths below a folder are found by comparing text prefixes.",
     run: |lab| {
         for folder in ["a", "ab", "a-c"] {
             lab.tree.mkdir_all(format!("{folder}/sub"))?;
@@ -301,8 +301,8 @@ const FOLDER_COMES_AND_GOES: Case = Case {
     modes: &[Mode::Concurrent, Mode::Batched],
     checks: "A folder that was made and removed 300 times is still watched when it stays.",
     why: "inotify-tools#29, inotify-tools#120, notify#61.",
-    usual_cause: "A watch could not be added for a folder that was gone, and its name was remembered \
-                  as watched.",
+    usual_cause: "A watch could not be added for a folder that was gone, but its name was recorded as \
+                  watched.",
     run: |lab| {
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.perform(lab.mode, |tree| {
@@ -328,7 +328,7 @@ const UNREADABLE_FOLDER: Case = Case {
              rest of the tree from being watched. One error item names it; then the backend is quiet.",
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
           nothing could be watched.",
-    usual_cause: "The first error of the scan is the answer of `new`; push it to the stream instead.",
+    usual_cause: "The first error of the scan is returned from `new`; report it in the stream instead.",
     run: |lab| {
         // A folder that may not be written cannot be moved: its entry `..` changes.
         let lock = |tree: &Tree, folder: &str| {
@@ -379,9 +379,9 @@ const FOLDER_BECOMES_READABLE: Case = Case {
     needs: &[WatchNewFolders],
     environment: &[Environment::OrdinaryUser],
     checks: "A folder that could not be read is watched once it can.",
-    why: "MetPX/sarracenia#289. A SHOULD: where each folder needs to be opened, as with kqueue, the platform says \
-          nothing about one that could not be.",
-    usual_cause: "What failed once is not tried again when the folder's permissions change.",
+    why: "MetPX/sarracenia#289. A SHOULD: if each folder has to be opened, as with kqueue, the \
+          platform reports nothing about one that could not be.",
+    usual_cause: "A failed folder is not tried again when its permissions change.",
     run: |lab| {
         let fill = |tree: &Tree| {
             tree.mkdir("locked")?;
@@ -402,8 +402,8 @@ const LARGE_TREE: Case = Case {
     id: "REC13",
     name: "large_tree",
     needs: &[WatchRecursively],
-    checks: "A tree of 2000 folders, and one 200 folders deep, is watched in reasonable time, and a \
-             change at the far end is reported.",
+    checks: "A tree of 2000 folders, and one that is 200 folders deep, is watched in reasonable time, \
+             and a change at the far end is reported.",
     why: "gradle tests with 10 000 folders; JDK's LotsOfEntries.",
     usual_cause: "Each new folder is compared with all others, or the scan recurses on the stack.",
     run: |lab| {
@@ -442,8 +442,8 @@ const OVERLAPPING_ROOTS: Case = Case {
     name: "overlapping_roots",
     needs: &[WatchRecursively],
     modes: Mode::ALL,
-    checks: "When a folder and one inside it are both watched, in whatever order they are given, \
-             changes in the inner one are reported, once.",
+    checks: "When a folder and one inside it are both watched, in either order, changes in the inner \
+             one are reported once.",
     why: "rjeczalik/notify#208, rjeczalik/notify#230, efsw#128, notify#708.",
     usual_cause: "The platform gives both the same number, and the second entry replaces the first.",
     run: |lab| {
@@ -507,9 +507,9 @@ const EXCHANGED_FOLDERS: Case = Case {
     environment: &[Environment::Linux],
     modes: Mode::ALL,
     is_disturbed: true,
-    checks: "After two folders were exchanged in one step, changes in each are reported under the \
-             path that it has now.",
-    why: "watchman's test_fishy; the platform tells it as four halves of renames.",
+    checks: "After two folders were exchanged in one step, changes in each are reported under its new \
+             path.",
+    why: "watchman's test_fishy; the platform reports four halves of renames.",
     usual_cause: "The second half of the first rename replaces the folder that is still there.",
     run: |lab| {
         for folder in ["a", "b"] {
@@ -540,10 +540,10 @@ const CHANGED_AFTER_MOVE: Case = Case {
     name: "changed_after_move",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "A change made in a folder right after it was renamed is reported, or something above it \
-             is, later than the rename.",
+    checks: "A change made in a folder right after it was renamed is reported after the rename, or an \
+             event for something above it is.",
     why: "The README of dart's watcher calls it the example of a data race.",
-    usual_cause: "The old path is looked up when the change is told, and is not there any more.",
+    usual_cause: "The old path is looked up when the change is read, and does not exist any more.",
     run: |lab| {
         lab.tree.mkdir_all("old/sub")?;
         lab.tree.write("old/sub/file", "content")?;
@@ -567,7 +567,7 @@ const DISPLACED_BY_COPY: Case = Case {
     modes: Mode::ALL,
     checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
     why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
-    usual_cause: "The books find the new folder under the old path and take it for watched.",
+    usual_cause: "The new folder is found under the old path, and taken for watched.",
     run: |lab| {
         for folder in ["tree-a", "copy"] {
             lab.tree.mkdir_all(format!("{folder}/sub"))?;
@@ -591,9 +591,9 @@ const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
     id: "REC19",
     name: "large_tree_overflows_nothing",
     needs: &[WatchRecursively],
-    checks: "Watching a tree of 5000 folders does not by itself fill the platform's queue.",
-    why: "The accesses of a backend's own scan are events like others, and those of 5000 folders \
-          overflow the queue of Linux.",
+    checks: "Watching a tree of 5000 folders does not fill the platform's queue.",
+    why: "A backend's own listing causes access events too, and those of 5000 folders overflow the \
+          queue of Linux.",
     usual_cause: "The platform is asked for accesses before the folders are listed.",
     run: |lab| {
         make_large_tree(lab, 5000)?;
@@ -609,10 +609,9 @@ const RENAMED_AND_MADE_ANEW: Case = Case {
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
     checks: "When a new folder is renamed and another one is made under its first name, both are \
-             watched under their paths, and neither is taken for the other.",
-    why: "By the time that the first creation is read, the name leads to the second folder.",
-    usual_cause: "The folder that is found under the name is taken for the one that was made first, \
-                  and follows its rename.",
+             watched under their paths, and neither is mistaken for the other.",
+    why: "When the first creation is read, the name already leads to the second folder.",
+    usual_cause: "The folder found under the name is taken for the first one, and follows its rename.",
     run: |lab| {
         let mut watcher = lab.watch([lab.deep()])?;
         watcher.perform(lab.mode, |tree| {
@@ -636,11 +635,11 @@ const ROOT_IN_ROOT: Case = Case {
     name: "root_in_root",
     needs: &[WatchRecursively],
     environment: &[Environment::Unix],
-    checks: "Of a watched folder in another watched folder, that its permissions are changed, that it is \
-             renamed and that it is removed is each reported once.",
-    why: "The folder itself tells it, and the one above it does.",
-    usual_cause: "What the platform says of a watched folder itself is reported for every watched path, and \
-                  not only where nothing above it is watched.",
+    checks: "For a watched folder inside another watched folder, a change of its permissions, its \
+             renaming and its removal are each reported once.",
+    why: "The platform reports them for the folder itself and for the one above it.",
+    usual_cause: "Events about a watched folder itself are reported for every watched path, and not \
+                  only if nothing above it is watched.",
     run: |lab| {
         let (outer, inner) = (lab.path("outer"), lab.path("outer/inner"));
         let inner = Watch::recursive(inner);
@@ -684,10 +683,11 @@ const UNMOUNTED_INSIDE: Case = Case {
     // What is mounted below is not promised there.
     without: &[WatchEntireFilesystem],
     environment: &[Environment::Mounts],
-    checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and the \
-             folder that it was mounted on is watched from then on.",
+    checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and \
+             the folder below the mount is watched from then on.",
     why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
-    usual_cause: "The platform's word for it ends the watch, and nobody looks what is there now.",
+    usual_cause: "The platform's event ends the watch, and the backend does not look what is there \
+                  now.",
     run: |lab| {
         lab.tree.mkdir_all("mount/below")?;
         let mount = lab.path("mount");
@@ -729,10 +729,10 @@ const COPIED_UP: Case = Case {
     name: "copied_up",
     needs: &[WatchRecursively],
     environment: &[Environment::Mounts],
-    checks: "On an overlayfs, a file of the lower layer that is written is reported as changed, and nothing as gone: \
-             it is copied, with the folders that it is in, and nobody has removed anything.",
-    why: "libuv#1201, moby#11705: containers have their files there.",
-    usual_cause: "A folder is known by its number or its birth, which are others once it was copied.",
+    checks: "On an overlayfs, writing a file of the lower layer is reported as a change, and nothing \
+             is reported as gone: the file is copied, along with its folders, and nothing was removed.",
+    why: "libuv#1201, moby#11705: files in containers are stored like that.",
+    usual_cause: "A folder is recognised by its number or its birth time, which the copy changes.",
     run: |lab| {
         // Also where the case's own folder is on an overlayfs.
         mounts::mount(lab, &lab.path(""))?;

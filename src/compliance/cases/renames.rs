@@ -46,10 +46,10 @@ const WITHIN_FOLDER: Case = Case {
     name: "within_folder",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A rename is reported for the old name and for the new one, in this order and with one \
-             tracker where the backend tracks.",
+    checks: "A rename is reported for the old name and for the new one, in this order and, if the \
+             backend tracks renames, with one tracker.",
     why: "fsnotify's script rename-file.",
-    usual_cause: "The platform's cookie is not handed on as the tracker.",
+    usual_cause: "The platform's cookie is not passed on as the tracker.",
     run: |lab| {
         lab.tree.write("old", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -125,9 +125,9 @@ const MOVED_IN: Case = Case {
     name: "moved_in",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "What is moved in from a place that is not watched is reported as there.",
+    checks: "A file that is moved in from an unwatched place is reported as there.",
     why: "fsnotify's script rename-from-unwatched; watchdog's test_move_to.",
-    usual_cause: "The second half of a rename is dropped for want of the first.",
+    usual_cause: "The second half of a rename is dropped because the first is missing.",
     run: |lab| {
         lab.outside.write("file", "content")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -143,7 +143,7 @@ const MOVED_OUT: Case = Case {
     id: "REN04",
     name: "moved_out",
     needs: &[WatchFolders],
-    checks: "What is moved out of the watched folder is reported as gone, also when nothing else \
+    checks: "A file that is moved out of the watched folder is reported as gone, even if nothing else \
              happens.",
     why: "dotnet/corefx#2671, notify#480: the first half was held back to wait for the second.",
     usual_cause: "The `From` half waits for its `To`, which never comes.",
@@ -167,7 +167,7 @@ const OVER_EXISTING: Case = Case {
     checks: "A rename over an existing file, from inside and from outside, is reported for the \
              target, and not as its removal alone.",
     why: "fsnotify's script rename-overwrite; notify's create_write_overwrite.",
-    usual_cause: "The removal of the replaced file is told last.",
+    usual_cause: "The removal of the replaced file is reported last.",
     run: |lab| {
         lab.tree.write("source", "new")?;
         // Of another size, as coarse times alone would not tell it from the new ones.
@@ -210,7 +210,7 @@ const CHAIN: Case = Case {
     checks: "Each step of a chain of renames, and of an exchange through a third name, is a pair \
              with a tracker of its own.",
     why: "notify's rename_twice; parcel's coalese multiple rename events.",
-    usual_cause: "Halves are matched by path, and the second rename finds the first one's.",
+    usual_cause: "Halves are matched by path, and the second rename finds the halves of the first one.",
     run: |lab| {
         lab.tree.write("a", "content")?;
         lab.tree.write("x", "content")?;
@@ -266,8 +266,8 @@ const EXCHANGED: Case = Case {
     environment: &[Environment::Linux],
     modes: Mode::ALL,
     checks: "Two files that are exchanged in one step are both reported.",
-    why: "The platform tells it as two renames, of which the first seems to overwrite.",
-    usual_cause: "A rename to a name that is taken is left out.",
+    why: "The platform reports two renames, and the first seems to overwrite.",
+    usual_cause: "A rename to an existing name is dropped.",
     run: |lab| {
         lab.tree.write("a", "one")?;
         lab.tree.write("b", "other")?;
@@ -289,7 +289,7 @@ const ONTO_ITSELF: Case = Case {
     checks: "Renaming a file onto another name of the same file changes nothing, and no name is \
              reported as gone.",
     why: "POSIX rename(2): the call does nothing and succeeds.",
-    usual_cause: "The change is guessed from the call and not taken from the platform.",
+    usual_cause: "The change is derived from the call and not from the platform's events.",
     run: |lab| {
         lab.tree.write("a", "content")?;
         lab.tree.hard_link("a", "b")?;
@@ -349,7 +349,7 @@ const ACROSS_READS: Case = Case {
     name: "across_reads",
     needs: &[WatchFolders],
     modes: &[Mode::Batched],
-    checks: "The halves of a rename are a pair also when the platform hands them over in two goes.",
+    checks: "The halves of a rename are a pair even if the platform delivers them in two reads.",
     why: "watchdog's test_move_internal_batch; arcbox#582.",
     usual_cause: "Open halves are forgotten when a buffer has been read to its end.",
     // Names of any length, so that some pair straddles the end of any buffer.
@@ -375,7 +375,7 @@ const MANY_MOVED_OUT: Case = Case {
     name: "many_moved_out",
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
-    checks: "First halves whose second never comes are not kept: 20 000 of them cost no memory.",
+    checks: "First halves without a second one are not kept: 20 000 of them cost no memory.",
     why: "watchdog#1041, watchdog#587.",
     usual_cause: "Open renames are kept until their other half arrives.",
     run: |lab| {
@@ -414,8 +414,8 @@ const CASE_ONLY: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::CaseInsensitive],
     modes: Mode::ALL,
-    checks: "Where names are compared without regard to upper and lower case, a rename that changes \
-             nothing else is reported, with the new spelling.",
+    checks: "On a file system that ignores case, a rename that changes only the case is reported, with \
+             the new spelling.",
     why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
     usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
     run: |lab| {
@@ -466,9 +466,9 @@ const FOLDER: Case = Case {
     name: "folder",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A rename of a folder is one pair, with recursion and without.",
-    why: "notify 9 tells the first half once more, after the second.",
-    usual_cause: "The folder's own watch tells its move, and the parent's does too.",
+    checks: "A rename of a folder is one pair, with and without recursion.",
+    why: "notify 9 reports the first half once more, after the second.",
+    usual_cause: "The folder's own watch reports its move, and so does its parent's.",
     run: |lab| {
         lab.tree.mkdir("old")?;
         lab.tree.create("old/file")?;

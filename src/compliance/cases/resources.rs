@@ -30,10 +30,10 @@ pub(super) const GROUP: Group = Group {
 const NOTHING_LEFT: Case = Case {
     id: "RES01",
     name: "nothing_left",
-    checks: "After 100 backends were made, polled and dropped, no thread, descriptor or task of the \
-             runtime is left.",
+    checks: "After 100 backends were made, polled and dropped, no thread, descriptor or runtime task \
+             is left.",
     why: "fsnotify#3, fsnotify#732, watchdog#249, listen#353, rb-inotify#26, watchman#27.",
-    usual_cause: "A descriptor, thread or task is kept alive by a clone that it holds itself.",
+    usual_cause: "A descriptor, thread or task is kept alive by a clone of itself.",
     // The process of a case is checked for leaks at its end.
     run: |lab| {
         let watch = lab.anything()?;
@@ -50,10 +50,10 @@ const NOTHING_LEFT: Case = Case {
 const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
     id: "RES02",
     name: "nothing_left_after_errors",
-    checks: "Backends that could not be made, for the sake of a missing path, leave nothing behind.",
+    checks: "Backends that could not be made, because a path is missing, leave nothing behind.",
     why: "A frontend may try again every second until the path is there.",
-    usual_cause: "The descriptor is opened before the paths are looked at, and is not owned by \
-                  anything that closes it.",
+    usual_cause: "The descriptor is opened before the paths are checked, and nothing owns it that \
+                  closes it.",
     run: |lab| {
         let good = lab.anything()?;
         let missing = Watch::non_recursive(lab.path("missing"));
@@ -74,7 +74,7 @@ const FOLDERS_COME_AND_GO: Case = Case {
     is_disturbed: true,
     checks: "5000 folders that come and go leave neither watches nor memory behind.",
     why: "inotify-tools#29, inotify-tools#120, notify#61, fsnotify#73, cadvisor#1339.",
-    usual_cause: "The books keep folders that are gone.",
+    usual_cause: "The backend's table keeps folders that are gone.",
     run: |lab| {
         let mut watcher = lab.watch([lab.deep()])?;
         let (mut watches, mut memory) = (0, 0);
@@ -110,9 +110,9 @@ const NO_WATCH_FOR_EACH_FILE: Case = Case {
     name: "no_watch_for_each_file",
     needs: &[WatchRecursively],
     environment: &[Environment::Linux],
-    checks: "Of the watches of inotify, which a user has only so many of, a tree takes no more than one \
-             for each folder.",
-    why: "The watches of a folder tell of its files; with those of files, the limit is soon met.",
+    checks: "For a tree, the backend takes at most one inotify watch per folder, since each user has a \
+             limited number of them.",
+    why: "A folder's watch reports its files; with a watch per file, the limit is soon reached.",
     usual_cause: "Every entry that is found is watched.",
     run: |lab| {
         const FOLDERS: usize = 20;
@@ -140,9 +140,9 @@ const REMOVED_FOLDER_IS_FREED: Case = Case {
     id: "RES05",
     name: "removed_folder_is_freed",
     needs: &[WatchFolders],
-    checks: "A watched folder can be removed, and one of its name be made at once.",
-    why: "fsnotify#42: handles that were held kept folders from being removed on Windows.",
-    usual_cause: "A handle of the folder is held until the end.",
+    checks: "A watched folder can be removed, and a new one of the same name can be made at once.",
+    why: "fsnotify#42: open handles prevented folders from being removed on Windows.",
+    usual_cause: "A handle of the folder is kept open until the end.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -161,9 +161,9 @@ const REMOVED_FOLDER_IS_FREED: Case = Case {
 const PROCESS_ENDS: Case = Case {
     id: "RES06",
     name: "process_ends",
-    checks: "A process in which a backend still lives can end.",
+    checks: "A process with a live backend can end.",
     why: "chokidar's should not prevent the process from exiting.",
-    usual_cause: "A thread that is joined when the process ends.",
+    usual_cause: "A thread is joined when the process ends.",
     // The backend is forgotten, and the process of the case ends.
     run: |lab| {
         let watch = lab.anything()?;
@@ -181,7 +181,7 @@ const TREE_IS_UNTOUCHED: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     checks: "Watching a tree changes nothing in it: no entries, sizes, modes or times.",
-    why: "An observer that leaves files behind is reported by every other one.",
+    why: "Other watchers report the files that an observer leaves behind.",
     usual_cause: "A file is made to find out whether events arrive.",
     run: |lab| {
         if lab.profile.leaves_traces {

@@ -39,10 +39,10 @@ const REMOVED: Case = Case {
     id: "ROOT01",
     name: "removed",
     needs: &[WatchFolders],
-    checks: "A watched folder that is removed with all that is in it is reported as removed, after \
-             its entries.",
+    checks: "A watched folder that is removed with its content is reported as removed, after its \
+             entries.",
     why: "fsnotify#620; watchdog's test_delete_self.",
-    usual_cause: "The platform's word for the watched folder itself has no name, and is left out.",
+    usual_cause: "The platform's event for the watched folder itself has no name, and is dropped.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         lab.tree.create("root/file")?;
@@ -91,10 +91,10 @@ const RENAMED: Case = Case {
     id: "ROOT03",
     name: "renamed",
     needs: &[WatchFolders],
-    checks: "A watched folder that is renamed is reported as gone; what happens in it under its new \
-             name is not reported under the old one.",
+    checks: "A watched folder that is renamed is reported as gone; changes in it under its new name \
+             are not reported under the old one.",
     why: "fsnotify#518, notify#165, notify#555, atom/watcher#87, inotify-tools#41.",
-    usual_cause: "The watch moves along with the folder, and its old path is still in the books.",
+    usual_cause: "The watch moves along with the folder, and the backend keeps its old path.",
     run: |lab| {
         lab.tree.mkdir_all("root/sub")?;
         let root = lab.path("root");
@@ -123,7 +123,7 @@ const MADE_AGAIN: Case = Case {
     checks: "When a watched folder is removed and made again, its removal is reported, and either \
              the new one is watched or there is silence, without errors.",
     why: "chokidar#1059, JetBrains' testWatchRootRecreation, ttilley/fssm#6.",
-    usual_cause: "A watch on something that is gone is added again and again.",
+    usual_cause: "A watch for a path that is gone is added again and again.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -146,9 +146,8 @@ const FILE_REPLACED: Case = Case {
     needs: &[WatchFiles],
     modes: Mode::ALL,
     checks: "A watched file that is replaced by a rename is reported each time, not only the first.",
-    why: "notify#531, watchexec#179: editors save like that.",
-    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
-                  is in.",
+    why: "notify#531, watchexec#179: editors save this way.",
+    usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
     run: |lab| {
         lab.tells_moments()?;
         lab.tree.write("file", "content")?;
@@ -177,7 +176,7 @@ const ALL_REMOVED: Case = Case {
     why: "dart closes its watcher right after reporting the removal; a frontend that adds a path at \
           that moment must not lose it.",
     usual_cause: "The stream ends with the last watch, or reading goes on from a source that has \
-                  nothing more to say.",
+                  nothing more.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -200,10 +199,10 @@ const UNMOUNTED: Case = Case {
     name: "unmounted",
     needs: &[WatchFolders],
     environment: &[Environment::Mounts],
-    checks: "When the watched file system is unmounted, that is reported for the watched folder, and \
-             the backend neither keeps it busy nor goes wild.",
+    checks: "When the watched file system is unmounted, that is reported for the watched folder; the \
+             backend neither keeps the file system busy nor runs wild.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
-    usual_cause: "The platform's word for it is not known to the backend.",
+    usual_cause: "The backend does not know the platform's event for it.",
     run: |lab| {
         lab.tree.mkdir("mount")?;
         let mount = lab.path("mount");
@@ -234,10 +233,10 @@ const PARENT_RENAMED: Case = Case {
     id: "ROOT08",
     name: "parent_renamed",
     needs: &[WatchFolders],
-    checks: "When a folder above the watched one is renamed, what happens inside is not reported \
-             under the path that is not there any more.",
+    checks: "When a folder above the watched one is renamed, changes inside are not reported under the \
+             old path, which does not exist any more.",
     why: "gradle stops watching when parent of watched directory is moved; directory-watcher#77.",
-    usual_cause: "The platform does not tell it, and nobody looks.",
+    usual_cause: "The platform does not report it, and the backend does not check.",
     run: |lab| {
         lab.tree.mkdir_all("above/root")?;
         let root = lab.path("above/root");
@@ -256,10 +255,10 @@ const BECOMES_FILE: Case = Case {
     id: "ROOT09",
     name: "becomes_file",
     needs: &[WatchFolders],
-    checks: "A watched folder that gives way to a file of its name is reported as removed, and there \
-             is no junk.",
+    checks: "A watched folder that is replaced by a file of the same name is reported as removed, and \
+             no nonsense follows.",
     why: "chokidar's dir is replaced by file.",
-    usual_cause: "The kind is remembered by the path.",
+    usual_cause: "The kind is stored by path.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = lab.path("root");
@@ -282,8 +281,8 @@ const REACHED_THROUGH_LINK: Case = Case {
     name: "reached_through_link",
     needs: &[WatchFolders, FollowSymlinks],
     environment: &[Environment::Unix],
-    checks: "When the link that the watched folder is reached through is made to lead elsewhere, \
-             events keep the spelling of the link.",
+    checks: "If the watched folder is reached through a link, and that link is changed to lead \
+             elsewhere, events keep the spelling with the link.",
     why: "fsnotify's script to-dir; dotnet's FileSystemWatcher.SymbolicLink.",
     usual_cause: "The path is resolved when it is watched.",
     run: |lab| {

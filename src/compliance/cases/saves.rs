@@ -157,7 +157,7 @@ const IN_FOLDER_TOOLS: Case = Case {
     checks: "In a watched folder, a file that a tool replaces (sed, rsync, git, a download, cargo) is \
              reported each time, after it has its new content.",
     why: "fsnotify#372, file-watcher#14, file-watcher#19.",
-    usual_cause: "Links and renames are not listened to.",
+    usual_cause: "Events of links and renames are not requested.",
     run: |lab| in_folder(lab, TOOLS),
     ..Case::MUST
 };
@@ -167,10 +167,9 @@ const OF_FILE_EDITORS: Case = Case {
     name: "of_file_editors",
     needs: &[WatchFiles],
     modes: Mode::ALL,
-    checks: "A watched file that an editor saves is reported at each save, not only at the first.",
+    checks: "A watched file that an editor saves is reported at each save, not only the first.",
     why: "notify#531, watchexec#179, mdterm#33.",
-    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
-                  is in.",
+    usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
     run: |lab| of_file(lab, EDITORS),
     ..Case::MUST
 };
@@ -182,8 +181,7 @@ const OF_FILE_TOOLS: Case = Case {
     modes: Mode::ALL,
     checks: "A watched file that a tool replaces is reported each time, not only the first.",
     why: "notify#531; fsnotify#372.",
-    usual_cause: "The watch is on the file that was there, and goes with it; watch the folder that it \
-                  is in.",
+    usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
     run: |lab| of_file(lab, TOOLS),
     ..Case::MUST
 };
@@ -196,8 +194,8 @@ const LINK_SWAPPED: Case = Case {
     modes: Mode::ALL,
     checks: "A link that is replaced by another one, as Kubernetes does for a new configuration, is \
              reported each time.",
-    why: "fsnotify#372; configuration that is mounted into a container changes like that.",
-    usual_cause: "Links are resolved, and only their targets are looked at.",
+    why: "fsnotify#372; configuration that is mounted into a container changes this way.",
+    usual_cause: "Links are resolved, and only their targets are watched.",
     run: |lab| {
         lab.tells_moments()?;
         for version in ["..1", "..2", "..3"] {
@@ -225,9 +223,9 @@ const LOG_ROTATED: Case = Case {
     name: "log_rotated",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "When a log file is rotated, by rename or by copying and truncating, the old and the new \
+    checks: "When a log file is rotated, by renaming or by copying and truncating, the old and the new \
              one are reported.",
-    why: "Programs that follow logs lose lines otherwise.",
+    why: "Otherwise, programs that follow logs lose lines.",
     usual_cause: "A truncation is not taken for a change.",
     run: |lab| {
         lab.tree.write("log", "lines")?;

@@ -31,9 +31,9 @@ const FULL_FOLDER: Case = Case {
     name: "full_folder",
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
-    checks: "In a folder of 10 000 files, one more is reported as in any other.",
+    checks: "In a folder of 10 000 files, a new one is reported as in any other folder.",
     why: "Mail folders, caches and photo collections are like that.",
-    usual_cause: "Each event looks at all entries of the folder.",
+    usual_cause: "Each event leads to a scan of all entries of the folder.",
     run: |lab| {
         const FILES: usize = 10_000;
 
@@ -56,7 +56,7 @@ const MANY_FOLDERS: Case = Case {
     environment: &[Environment::Linux],
     checks: "In a tree of 10 000 folders, a change in any of them is reported.",
     why: "gradle tests with 10 000 folders; a checkout with its `node_modules` has more.",
-    usual_cause: "A limit is met, and the rest of the folders is passed over in silence.",
+    usual_cause: "A limit is reached, and the remaining folders are skipped silently.",
     run: |lab| {
         const FOLDERS: usize = 10_000;
 
@@ -89,10 +89,10 @@ const LATENCY: Case = Case {
     id: "SCALE03",
     name: "latency",
     needs: &[WatchFolders],
-    checks: "From just before a file is made to the moment when that is told: measured, and for the \
-             quickest of 50 no more than what the profile says and a second.",
-    why: "A program that builds what was saved is as quick as that.",
-    usual_cause: "Events are gathered for a while.",
+    checks: "Measures the time from just before a file is made to its report. For the fastest of 50, \
+             this is at most what the profile says plus a second.",
+    why: "A program that builds what was saved is only as fast as this.",
+    usual_cause: "Events are collected for a while.",
     run: |lab| {
         const CHANGES: usize = 50;
 
@@ -121,10 +121,10 @@ const THROUGHPUT: Case = Case {
     name: "throughput",
     needs: &[WatchFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Of 2000 files that are made one after the other, each is told: measured, from the first \
-             to the last.",
+    checks: "Of 2000 files that are made one after the other, each is reported. Measures the time from \
+             the first to the last.",
     why: "Unpacking an archive makes as many in less than a second.",
-    usual_cause: "A system call, a lock or an allocation for each event too many.",
+    usual_cause: "Each event costs an unnecessary system call, lock or allocation.",
     run: |lab| {
         const FILES: usize = 2000;
 

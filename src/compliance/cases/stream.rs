@@ -83,7 +83,8 @@ const WAKES: Case = Case {
     name: "wakes",
     needs: &[WatchFolders],
     checks: "After `Pending`, a change wakes the waker, without any further poll.",
-    why: "inotify-rs#160: events were read once and the rest was lost for want of a wake-up.",
+    why: "inotify-rs#160: events were read once, and the rest was lost because the task was never \
+          woken.",
     usual_cause: "The waker is not stored, or the source's readiness was consumed before `Pending`.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
@@ -111,9 +112,9 @@ const LAST_WAKER: Case = Case {
     id: "STR03",
     name: "last_waker",
     needs: &[WatchFolders],
-    checks: "Of several polls that answered `Pending`, the waker of the last one is woken.",
+    checks: "After several polls that returned `Pending`, the waker of the last one is woken.",
     why: "The contract of streams; a stream that moves to another task gets another waker.",
-    usual_cause: "The first waker is kept; store the waker anew at each poll.",
+    usual_cause: "The first waker is kept; store the waker of each poll.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         watcher.drain()?;
@@ -137,10 +138,10 @@ const BURST_WITHOUT_POLLING: Case = Case {
     id: "STR04",
     name: "burst_without_polling",
     needs: &[WatchFolders],
-    checks: "Of 3000 files made while nobody polls, each is reported, or the loss is.",
-    why: "notify#267, inotify-rs#156: one buffer was read for each wake-up, and the rest stayed in \
-          the kernel until the next change.",
-    usual_cause: "The source is not read until it has nothing more.",
+    checks: "Of 3000 files made while the backend is not polled, each one is reported, or a loss is.",
+    why: "notify#267, inotify-rs#156: one buffer was read per wake-up, and the rest stayed in the \
+          kernel until the next change.",
+    usual_cause: "The source is not read until it is empty.",
     run: |lab| {
         const FILES: usize = 3000;
 
@@ -165,10 +166,11 @@ const ITEM_BY_ITEM: Case = Case {
     id: "STR05",
     name: "item_by_item",
     needs: &[WatchFolders],
-    checks: "A consumer that takes one item and comes back later finds the next one without having \
-             been woken.",
-    why: "The same family as STR04: what was read from the source is not lost for want of a wake-up.",
-    usual_cause: "`Pending` is answered although there are items in a buffer.",
+    checks: "A consumer that takes one item and comes back later finds the next one without being \
+             woken.",
+    why: "Related to STR04: events that were read from the source must not be lost for want of a \
+          wake-up.",
+    usual_cause: "`Pending` is returned although there are items in a buffer.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         lab.tree.create_many(10)?;
@@ -187,10 +189,10 @@ const IDLE_COSTS_NOTHING: Case = Case {
     name: "idle_costs_nothing",
     environment: &[Environment::Linux],
     is_disturbed: true,
-    checks: "While nothing happens for a second, nobody is woken more than twice and hardly any \
+    checks: "While nothing happens for a second, the task is woken at most twice, and hardly any \
              processor time is used.",
     why: "fsnotify#480 (woke every 100 ms), notify#566, bun#27667, rust-analyzer#1780.",
-    usual_cause: "The source is asked again and again, or the waker is woken at each poll.",
+    usual_cause: "The source is polled in a loop, or the waker is woken at each poll.",
     // A second of rest is what is measured.
     run: |lab| {
         let mut watcher = lab.watch([lab.anything()?])?;
@@ -236,9 +238,9 @@ const QUIET_AFTER_STORM: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
     is_disturbed: true,
-    checks: "After a storm of events that have all been read, the backend is as quiet as before.",
+    checks: "After a storm of events that have all been read, the backend is as idle as before.",
     why: "zed#55829: a thread was busy for minutes after a `git fetch`.",
-    usual_cause: "The backend's own looking around causes the events that it reacts to.",
+    usual_cause: "The backend's own scans cause the events that it reacts to.",
     run: |lab| {
         let recursive = lab.has(WatchRecursively);
         let mut watcher =
@@ -268,9 +270,9 @@ const PROMPT_UNDER_LOAD: Case = Case {
     name: "prompt_under_load",
     needs: &[WatchFolders],
     modes: &[Mode::Concurrent],
-    checks: "Each poll returns at once, also while folders come and go: by itself, without the time \
-             for which other work keeps it from a processor, it takes less than 100 ms, and as a rule \
-             much less. With nothing to do it takes next to no time.",
+    checks: "Each poll returns at once, even while folders come and go: apart from the time in which \
+             other work has the processors, it takes less than 100 ms, and usually much less. With \
+             nothing to do, it takes almost no time.",
     why: "A kqueue backend blocked in its poll for the next native event.",
     usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
     // Every poll of every case is timed; this one has many of them, with much to do and with nothing.
@@ -310,13 +312,13 @@ const ENDS_FOR_EVER: Case = Case {
     id: "STR09",
     name: "ends_for_ever",
     needs: &[WatchFolders],
-    checks: "A stream that has ended, because all watched paths or the runtime are gone, returns `None` \
-             at every further poll, and `watch` and `unwatch` return `Ended`. One that cannot be read any \
-             more says so and ends.",
-    why: "A consumer that polls once more must not wait for ever, see ghosts, or get one error after the \
-          other.",
-    usual_cause: "`poll_next` forgets that it has ended, or that reading has failed; `watch` does not \
-                  ask.",
+    checks: "A stream that has ended, because all watched paths or the runtime are gone, returns \
+             `None` at every further poll, and `watch` and `unwatch` return `Ended`. A stream that \
+             cannot be read any more reports that and ends.",
+    why: "A consumer that polls once more must not wait forever, get ghosts, or get one error after \
+          the other.",
+    usual_cause: "`poll_next` forgets that it has ended or that reading has failed, or `watch` does \
+                  not check it.",
     run: |lab| {
         lab.tree.mkdir("root")?;
         let root = Watch::non_recursive(lab.path("root"));
@@ -401,10 +403,10 @@ fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendE
 const DROP_IN_ANY_STATE: Case = Case {
     id: "STR10",
     name: "drop_in_any_state",
-    checks: "The backend is dropped within a second right after `new`, when idle, and with events \
-             that nobody read.",
+    checks: "The backend can be dropped within a second right after `new`, when idle, and with unread \
+             events.",
     why: "libuv's close_with_pending_event; fsnotify's TestClose; fswatch's stop latency tests.",
-    usual_cause: "A thread is joined that waits for an event, or for room in a channel.",
+    usual_cause: "`Drop` joins a thread that waits for an event, or for room in a channel.",
     run: |lab| {
         let watch = lab.anything()?;
         for state in ["right after `new`", "when idle", "with unread events"] {
@@ -498,7 +500,7 @@ const NOT_WOKEN_AFTER_DROP: Case = Case {
     id: "STR12",
     name: "not_woken_after_drop",
     needs: &[WatchFolders],
-    checks: "A dropped backend wakes nobody any more, and has let go of the waker.",
+    checks: "A dropped backend wakes no task any more, and has dropped the waker.",
     why: "libuv's no_callback_after_close.",
     usual_cause: "A thread or task lives on with a clone of the waker.",
     run: |lab| {
@@ -620,7 +622,7 @@ const INTERRUPTED: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
     modes: &[Mode::Concurrent],
-    checks: "System calls that are interrupted again and again are neither errors nor losses.",
+    checks: "System calls that are interrupted again and again cause neither errors nor losses.",
     why: "fsnotify#61, fsnotify#475.",
     usual_cause: "`EINTR` is passed on as an error; try again.",
     // Being stopped and continued interrupts the calls that wait for events, see signal(7).
@@ -648,7 +650,7 @@ const CLOSED_ON_EXEC: Case = Case {
     id: "STR15",
     name: "closed_on_exec",
     environment: &[Environment::Linux],
-    checks: "A program that is started meanwhile inherits none of the backend's descriptors.",
+    checks: "A program that is started meanwhile does not inherit any of the backend's descriptors.",
     why: "fsnotify#178, fsnotify#273, fsnotify#617.",
     usual_cause: "A descriptor is made without `CLOEXEC`.",
     run: |lab| {
@@ -676,7 +678,7 @@ const SIZE_HINT: Case = Case {
     needs: &[WatchFolders],
     checks: "`size_hint` never promises more items than come.",
     why: "The contract of streams; `collect` reserves room by it.",
-    usual_cause: "The number of raw events is given, some of which become no item.",
+    usual_cause: "It returns the number of raw events, some of which do not become items.",
     run: |lab| {
         let mut watcher = lab.watch([lab.flat()])?;
         lab.tree.create_many(20)?;
@@ -697,7 +699,7 @@ const MANY_AT_ONCE: Case = Case {
     name: "many_at_once",
     checks: "Backends can be made and dropped by several threads at once.",
     why: "fsnotify's TestClose/double close.",
-    usual_cause: "A static that is set up without care for a second thread.",
+    usual_cause: "A static is initialised without care for a second thread.",
     run: |lab| {
         let watch = lab.anything()?;
         let subject = lab.subject();
@@ -724,7 +726,7 @@ const DROPPED_OUTSIDE: Case = Case {
     name: "dropped_outside_the_runtime",
     checks: "A backend that was made inside a Tokio runtime can be dropped outside of it, and after it \
              has ended.",
-    why: "A `main` that keeps the backend until after `block_on` is common.",
+    why: "It is common that `main` keeps the backend until after `block_on`.",
     usual_cause: "`Drop` spawns a task, or asks for the runtime's handle.",
     run: |lab| {
         let watch = lab.anything()?;
@@ -749,12 +751,12 @@ const WOKEN_AFTER_NOTHING: Case = Case {
     id: "STR19",
     name: "woken_after_nothing",
     needs: &[WatchFolders],
-    checks: "A consumer that polls only when it was woken, as tasks do, is woken for a change also after \
-             something of which nothing was reported.",
+    checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even \
+             after an event that is not reported.",
     why: "The commonest mistake in a poll: nothing that was read is reported, and the poll returns \
           `Pending` without having asked to be woken.",
-    usual_cause: "After something was read of which nothing is reported, `Pending` is returned; read on, \
-                  until the source has nothing more.",
+    usual_cause: "After reading an event that is not reported, `poll_next` returns `Pending`; read on \
+                  until the source is empty.",
     run: |lab| {
         for folder in ["watched/sub", "beside"] {
             lab.tree.mkdir_all(folder)?;

@@ -52,9 +52,9 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
     needs: &[FollowSymlinks, WatchFiles],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Of a watched link, changes of its target are reported under the path of the link.",
+    checks: "Changes of a watched link's target are reported under the path of the link.",
     why: "fsnotify's scripts to-file and to-dir.",
-    usual_cause: "The link is resolved, and the target's path reported.",
+    usual_cause: "The link is resolved, and the target's path is reported.",
     run: |lab| {
         lab.tree.mkdir("real")?;
         lab.tree.write("real/file", "content")?;
@@ -73,10 +73,10 @@ const WATCHED_LINK_ITSELF: Case = Case {
     name: "watched_link_itself",
     needs: &[WatchFiles],
     environment: &[Environment::Unix],
-    checks: "Where a watch does not ask for links to be followed, a watched link is reported as removed, and what happens \
-             to its target is not reported.",
+    checks: "If a watch does not ask for links to be followed, a watched link is reported as removed, \
+             and changes of its target are not reported.",
     why: "notify#255; notify's watch_with_dereference_disabled.",
-    usual_cause: "The platform follows links unless it is told not to.",
+    usual_cause: "The platform follows links unless told otherwise.",
     run: |lab| {
         lab.tree.write("target", "content")?;
         lab.tree.symlink("target", "link")?;
@@ -132,7 +132,7 @@ const CYCLES: Case = Case {
     checks: "Links that lead back into the tree, to each other, or fan out to 2^20 paths are watched \
              in bounded time.",
     why: "chokidar#56, listen#259, rb-inotify#21, node-watch#3, efsw#64, fsnotify#101.",
-    usual_cause: "Links are followed without remembering where one has been.",
+    usual_cause: "Links are followed without remembering which folders were visited.",
     run: |lab| {
         lab.tree.mkdir_all("a/b")?;
         lab.tree.symlink(".", "a/self")?;
@@ -169,8 +169,8 @@ const TARGET_IN_THE_SAME_TREE: Case = Case {
     needs: &[WatchRecursively, FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "What happens in a folder that is both in the tree and the target of a link in it is \
-             reported under its real path, at least.",
+    checks: "Changes in a folder that is both in the tree and the target of a link in it are reported \
+             at least under its real path.",
     why: "notify#572, dart-lang/sdk#24815: only the path of the link was reported.",
     usual_cause: "The platform gives both the same number, and the link replaces the folder.",
     run: |lab| {
@@ -190,9 +190,10 @@ const OUTSIDE_TARGET_NOT_FOLLOWED: Case = Case {
     needs: &[WatchRecursively],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where a watch does not ask for links to be followed, the content of a linked folder is not reported.",
+    checks: "If a watch does not ask for links to be followed, the content of a linked folder is not \
+             reported.",
     why: "dotnet's IncludeSubdirectories_DoNotDereferenceChildLink.",
-    usual_cause: "The scan asks for the target's kind and not for the link's.",
+    usual_cause: "The scan looks at the target's kind and not at the link's.",
     run: |lab| {
         lab.outside.mkdir("folder")?;
         lab.tree.symlink(lab.outside.path("folder"), "link")?;
@@ -211,9 +212,10 @@ const LINK_IS_NO_FOLDER: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where a watch does not ask for links to be followed, a new link to a folder is not reported as a folder.",
+    checks: "If a watch does not ask for links to be followed, a new link to a folder is not reported \
+             as a folder.",
     why: "dart's watcher 1.2.0.",
-    usual_cause: "The kind is asked of the target.",
+    usual_cause: "The kind is that of the target.",
     run: |lab| {
         lab.tree.mkdir("folder")?;
         let mut watcher = lab.watch([lab.flat()])?;
@@ -231,9 +233,9 @@ const DANGLING_LINK: Case = Case {
     name: "dangling_link",
     needs: &[WatchNewFolders, FollowSymlinks],
     environment: &[Environment::Unix],
-    checks: "Where links are followed, a folder that comes to be where a link in the tree leads is \
-             watched from then on.",
-    why: "A link to what is not mounted yet.",
+    checks: "If links are followed, and a folder appears where a link in the tree leads, it is watched \
+             from then on.",
+    why: "For example a link to a file system that is not mounted yet.",
     usual_cause: "No event reports what happens outside the tree; the link has to be checked from time to \
                   time.",
     run: |lab| {
@@ -280,8 +282,8 @@ const NEW_LINK_TO_FOLDER: Case = Case {
     needs: &[WatchNewFolders, FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where links are followed, the folder that a new link in a tree leads to is watched: straight, by way \
-             of other links, in an old folder and in one that was moved in.",
+    checks: "If links are followed, the folder that a new link in a tree leads to is watched: \
+             directly, through other links, in an old folder and in one that was moved in.",
     why: "chokidar's follow newly created symlinks.",
     usual_cause: "A new entry is watched only if the platform calls it a folder.",
     run: |lab| {
@@ -347,8 +349,8 @@ const ASKED_IN_VAIN: Case = Case {
     without: &[FollowSymlinks],
     checks: "Without FollowSymlinks, a watch that asks for links to be followed is refused with \
              `NotSupported`, which names the path.",
-    why: "What is asked for and silently left out is missed by nobody until it matters.",
-    usual_cause: "`Watch::follow_links` is not looked at; `Watch::check` does it.",
+    why: "If a request is ignored silently, nobody notices until it matters.",
+    usual_cause: "`Watch::follow_links` is ignored; `Watch::check` checks it.",
     run: |lab| refuses_demand(lab, lab.anything()?.following_links(), FollowSymlinks),
     ..Case::MUST
 };
@@ -358,10 +360,10 @@ const LINKS_IN_TREE: Case = Case {
     name: "links_in_tree",
     needs: &[WatchRecursively, FollowSymlinks],
     environment: &[Environment::Unix],
-    checks: "Where links are followed, the folders that links in a tree lead to are watched: straight, by way of \
-             another link, and through a folder that is one.",
-    why: "Packages of a workspace, and what `npm link` makes, are links to folders.",
-    usual_cause: "The path that is given is followed, and the links below it are not.",
+    checks: "If links are followed, the folders that links in a tree lead to are watched: directly, \
+             through another link, and through a linked folder.",
+    why: "The packages of a workspace, and those that `npm link` makes, are links to folders.",
+    usual_cause: "The given path is followed, and the links below it are not.",
     run: |lab| {
         let links = Links::prepare(lab)?;
         links.make(&lab.tree)?;
@@ -377,10 +379,10 @@ const LINK_REPLACED: Case = Case {
     needs: &[WatchNewFolders, FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Where links are followed, a link in a tree that is replaced by one to another folder reports what \
-             happens there, and nothing of where it led before.",
+    checks: "If links are followed, and a link in a tree is replaced by a link to another folder, \
+             changes in the new folder are reported, and those in the old one are not.",
     why: "Deployments switch a link `current` from one release to the next.",
-    usual_cause: "The path of the link is known as watched, and is not looked at again.",
+    usual_cause: "The link's path is recorded as watched, and not checked again.",
     run: |lab| {
         for folder in ["one", "other"] {
             lab.outside.mkdir(folder)?;
@@ -409,11 +411,11 @@ const LINK_TO_FILE_IN_TREE: Case = Case {
     needs: &[WatchRecursively, FollowSymlinks],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "A link to a file in a tree is an entry like any other, also where links are followed: it is reported \
-             itself, and what happens to the file is not reported under it.",
+    checks: "A link to a file in a tree is an entry like any other, even if links are followed: the \
+             link itself is reported, and changes of the file are not reported under it.",
     why: "bun#43090, chokidar#696: a consumer has to know which of the two is reported. One that needs the \
           file's changes watches the link by its path.",
-    usual_cause: "Some of what leads elsewhere is looked at through the link.",
+    usual_cause: "Some links are looked at through their targets.",
     run: |lab| {
         lab.outside.write("file", "content")?;
         let file = lab.outside.path("file");
