@@ -32,49 +32,49 @@ invariants! {
         "fsnotify#754, notify#453, notify#740",
         "the path is made absolute or canonical, or is only the name within the folder; \
          join the platform's name to the path of the `Watch`";
-    CLEAN_PATH = "U2": "an event's path is neither empty, but for a `Missed` that concerns everything, \
+    CLEAN_PATH = "U2": "an event's path is neither empty (except for a `Missed` that concerns everything) \
                         nor odd (`.` at the end, `//` inside)",
         "fsnotify#526, fsnotify#655, notify#678",
         "the name of an event about the watched folder itself is empty, and is joined anyway";
-    SCOPE = "U3": "an event's path lies in what is watched: not deeper than the entries of a folder \
-                   that is watched without recursion, and nothing under a watch that was removed",
+    SCOPE = "U3": "an event's path is a watched one or below one, no deeper than the entries of a folder \
+                   that is watched without recursion, and not below a removed watch",
         "watchdog#73",
-        "`Watch::recursive` is not looked at, or events of a removed watch are still in a queue";
+        "`Watch::recursive` is ignored, or events of a removed watch are still in a queue";
     INFO = "U4": "an event of kind `Other` has an info that says what happened",
-        "an event without kind and info tells its reader nothing",
+        "an event without a kind and an info means nothing to a consumer",
         "use `Event::other(info, path)`";
     TRACKER = "U5": "a tracker relates the two halves of one rename, `From` before `To`",
         "fsnotify keeps only ten open renames, arcbox#582 pairs only within one read",
         "the platform's pairs are reported in the wrong order, or a counter is used again too soon";
-    ACCESS = "U6": "there are no access events where no watch has asked for them",
-        "consumers that read what was reported react to themselves: superfsmon#5, graphify#3070, \
+    ACCESS = "U6": "there are no access events unless a watch has asked for them",
+        "consumers that read every reported file react to themselves: superfsmon#5, graphify#3070, \
          nx#37136",
         "the platform is asked for open, read and close events; leave them out of its mask unless \
          `Watch::access` is set";
     NO_ERROR = "U7": "the stream yields no error as long as nothing is wrong",
         "fsnotify#61, fsnotify#475",
         "an interrupted call or a file that vanished meanwhile is passed on as an error; try again, \
-         or take the absence for the answer";
-    FINAL = "U8": "after `None` the stream yields `None` for ever",
-        "a consumer that polls once more must not wait for ever or see ghosts",
+         or accept that it is gone";
+    FINAL = "U8": "after `None`, the stream yields `None` forever",
+        "a consumer that polls once more must not wait forever or see ghosts",
         "`poll_next` forgets that it has ended";
     PROMPT = "U10": "`poll_next` returns at once",
         "a blocked poll blocks every task of the consumer's thread",
         "a blocking read, lock or scan of folders inside `poll_next`";
     NO_LEAK = "U11": "when the backend is dropped, its threads, descriptors and tasks are gone",
-        "fsnotify#732 (1400 descriptors for each reload), watchdog#249, listen#353",
+        "fsnotify#732 (1400 descriptors per reload), watchdog#249, listen#353",
         "a thread or task is not told to stop, or keeps a clone of what it listens to";
-    NO_PANIC = "U12": "nothing panics, in whatever thread",
-        "notify#790 aborted its application for a file name",
+    NO_PANIC = "U12": "nothing panics, in any thread",
+        "notify#790 aborted its application because of a file name",
         "an `unwrap` on something that the outside world decides";
     TRUE_PATH = "U14": "a path that is reported as created or modified has existed",
         "notify#555: a renamed root goes on reporting under its old path",
-        "after a rename the book of watched folders keeps the old path";
-    NO_LOSS = "U15": "`Missed` is reported only where something may have been lost",
-        "a rescan for each handful of events costs more than the events save",
+        "after a rename, the table of watched folders keeps the old path";
+    NO_LOSS = "U15": "`Missed` is reported only if something may have been lost",
+        "a rescan for every few events costs more than the events save",
         "a buffer that is too small, or a `Missed` where an error item belongs";
     NO_TRACKER = "U16": "there are no trackers without the capability TrackRelated",
-        "what is not declared must not show: a consumer cannot rely on it, but will",
+        "an undeclared capability must not show: consumers cannot rely on it, but will",
         "declare TrackRelated, or leave the tracker out";
 }
 
