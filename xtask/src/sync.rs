@@ -80,14 +80,14 @@ fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
         };
         let text =
             rewrite(&text, &starts).with_context(|| format!("cannot bring {path} up to date"))?;
-        let text = pages::with_address(&text, &address);
+        let text = pages::with_address(&text, address.as_deref());
         if let Some(page) = guide.get_mut(path) {
             *page = text;
         } else {
             files.push((path.into(), text));
         }
     }
-    files.extend(links::pages(guide, checkout)?);
+    files.extend(links::pages(guide, checkout, address.as_deref())?);
     Ok(files)
 }
 

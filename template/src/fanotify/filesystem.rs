@@ -19,9 +19,10 @@ use libc::{
 use notify_backend::{descriptor::Descriptor, prelude::*};
 
 use crate::{
-    explain,
+    explain::explain,
+    folder::open_folder,
     mounts::Mounts,
-    places::{self, Places, open_folder},
+    places::{self, Places},
     queue::Queue,
     reserve::Reserve,
     roots::{Beside, Root, Roots, locate},

@@ -8,8 +8,8 @@
 //! [`FirstOf`](notify_backend::fallback::FirstOf).
 //!
 //! This file is the backend's outside. `filesystem.rs` sets up marks and reads; `queue.rs` puts in order what
-//! was read, `places.rs` makes paths of handles, `telling.rs` makes events of records, and `sys.rs` holds the
-//! system calls.
+//! was read, `places.rs` makes paths of handles, `telling.rs` makes events of records, and `explain.rs`
+//! errors of those of the kernel. `folder.rs` opens folders, and `sys.rs` holds the system calls.
 //!
 //! # What it does at the edges
 //!
@@ -34,7 +34,9 @@
 //! - Changes through memory maps are not reported by the kernel, and of a network file system only those
 //!   that this machine makes. A watched path there is refused, unless [`Settings::watch_networked`] allows it.
 
+mod explain;
 mod filesystem;
+mod folder;
 mod mounts;
 mod places;
 mod queue;
@@ -48,11 +50,11 @@ mod telling;
 
 use std::{io, slice};
 
-use notify_backend::{Limit, prelude::*};
+use notify_backend::prelude::*;
 use rustix::io::Errno;
 
-use crate::filesystem::Filesystems;
 pub use crate::settings::Settings;
+use crate::{explain::explain, filesystem::Filesystems};
 
 /// Watches paths through fanotify and streams what happens to them.
 #[derive(Debug)]
@@ -135,20 +137,4 @@ fn unavailable(error: io::Error) -> BackendError {
     BackendError::unavailable(reason)
 }
 
-/// What an error of the kernel means for a path.
-fn explain(path: PathBuf, error: io::Error) -> BackendError {
-    let refused = [Errno::PERM, Errno::XDEV, Errno::OPNOTSUPP, Errno::NODEV, Errno::STALE];
-    if Errno::from_io_error(&error).is_some_and(|errno| refused.contains(&errno)) {
-        let reason = "fanotify cannot watch the whole of that file system, as of overlayfs, FUSE, and the \
-                      subvolumes of btrfs; use another backend there";
-        return BackendError::unavailable_at(reason, [path]);
-    }
-    let error = BackendError::from_io(path, error);
-    let setting = match error {
-        BackendError::WatchLimit { .. } => "fs.fanotify.max_user_marks",
-        BackendError::InstanceLimit { .. } => "fs.fanotify.max_user_groups",
-        _ => return error,
-    };
-    error.with_limit(Limit::sysctl(setting))
-}
 //~{% endcapture %}{{ source | remove: "//~" | replace: "FanotifyBackend", type_name | replace: "your-namespace/fanotify", backend_name -}}

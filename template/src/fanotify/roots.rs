@@ -19,7 +19,7 @@ use rustix::{
 };
 
 use crate::{
-    places::{open_folder, place_of_open},
+    folder::{open_folder, place_of_open},
     record::Entry,
     sys::{self, Handle},
 };

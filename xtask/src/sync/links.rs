@@ -3,7 +3,8 @@
 //! A page writes `[the buffer](crate::Buffer)`, as rustdoc has it, which becomes
 //! `[the buffer][crate::Buffer]`. Below the page stands what that is for
 //! those who read the file: `[crate::Buffer]: ../buffer.rs`. `links.md` says for rustdoc that it is the item,
-//! and comes before each page: of two definitions, the first counts.
+//! and comes before each page: of two definitions, the first counts. `[a file](repository::README.md)` leads
+//! rustdoc's readers to the repository, once its address is known.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,16 +20,20 @@ use crate::files::read;
 
 const GUIDE: &str = "src/guide";
 
+/// Before the path of a file of the repository that is no item of the library.
+const FILE: &str = "repository::";
+
 /// Returns the pages of the guide with what their links lead to, and `links.md`.
 pub(super) fn pages(
     pages: BTreeMap<String, String>,
     checkout: &Path,
+    address: Option<&str>,
 ) -> Result<Vec<(String, String)>> {
     let mut files = vec![];
     let mut all = BTreeSet::new();
-    let link = Regex::new(r"\]\[(crate::[^\]]+)\]")?;
-    let inline = Regex::new(r"\]\((crate::[^)]+)\)")?;
-    let old = Regex::new(r"\n\[crate::[^\]]+\]: .*")?;
+    let link = Regex::new(r"\]\[((?:crate|repository)::[^\]]+)\]")?;
+    let inline = Regex::new(r"\]\(((?:crate|repository)::[^)]+)\)")?;
+    let old = Regex::new(r"\n\[(?:crate|repository)::[^\]]+\]: .*")?;
     let sources = Sources::read(checkout)?;
     for (name, text) in pages {
         let text = old.replace_all(&text, "").replace("](super", "](crate::guide");
@@ -36,7 +41,13 @@ pub(super) fn pages(
         let items: BTreeSet<_> = link.captures_iter(&text).map(|it| it[1].to_owned()).collect();
         let mut page = format!("{text}\n");
         for (place, item) in items.iter().enumerate() {
-            let file = sources.file(item).with_context(|| format!("{name} links to {item}"))?;
+            let file = match item.strip_prefix(FILE) {
+                Some(file) => {
+                    ensure!(checkout.join(file).is_file(), "{name} links to {file}");
+                    format!("../../{file}")
+                }
+                None => sources.file(item).with_context(|| format!("{name} links to {item}"))?,
+            };
             let gap = if place == 0 { "\n" } else { "" };
             page += &[gap, "[", item, "]: ", &file, "\n"].concat();
         }
@@ -46,7 +57,13 @@ pub(super) fn pages(
     let mut links =
         String::from("<!-- Written by `cargo xtask sync`: what the guide links to. -->\n\n");
     for item in &all {
-        links += &["[", item, "]: ", item, "\n"].concat();
+        match (item.strip_prefix(FILE), address) {
+            (None, _) => links += &["[", item, "]: ", item, "\n"].concat(),
+            (Some(file), Some(address)) => {
+                links += &["[", item, "]: ", address, "/blob/HEAD/", file, "\n"].concat();
+            }
+            (Some(_), None) => {}
+        }
     }
     let distinct: BTreeSet<_> = all.iter().map(|item| item.to_lowercase()).collect();
     ensure!(distinct.len() == all.len(), "links of Markdown do not differ in case alone: {all:?}");

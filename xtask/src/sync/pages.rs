@@ -22,16 +22,17 @@ pub(super) const PAGES: [(&str, Rewrite); 5] = [
     ("src/guide/6_platform_notes.md", platform_notes),
 ];
 
-/// Returns where the repository is, as its manifest says, or a word that stands for it.
-pub(super) fn address(checkout: &Path) -> Result<String> {
+/// Returns where the repository is, if its manifest says so.
+pub(super) fn address(checkout: &Path) -> Result<Option<String>> {
     let manifest: Table = toml::from_str(&read(&checkout.join("Cargo.toml"))?)?;
     let address = manifest["package"].get("repository").and_then(|it| it.as_str());
-    Ok(address.unwrap_or("REPOSITORY").into())
+    Ok(address.map(String::from))
 }
 
-/// Returns `text` with this address in the commands that name the repository.
-pub(super) fn with_address(text: &str, address: &str) -> String {
+/// Returns `text` with this address in the commands that name the repository, or a word that stands for it.
+pub(super) fn with_address(text: &str, address: Option<&str>) -> String {
     const BEFORE: &str = "cargo generate --git ";
+    let address = address.unwrap_or("REPOSITORY");
     let mut parts = text.split(BEFORE);
     let mut result = parts.next().unwrap_or_default().to_owned();
     for part in parts {

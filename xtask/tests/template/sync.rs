@@ -131,6 +131,8 @@ fn address_of_the_repository() {
         let command = format!("cargo generate --git {address} template");
         assert!(text.contains(&command) && !text.contains("REPOSITORY"), "{page}:\n{text}");
     }
+    let links = read(&copy.join("src/guide/links.md"));
+    assert!(links.contains(&format!("]: {address}/blob/HEAD/template/src/inotify/lib.rs\n")), "{links}");
 }
 
 /// The help of `cargo xtask new` lists what there is.
