@@ -132,7 +132,10 @@ fn address_of_the_repository() {
         assert!(text.contains(&command) && !text.contains("REPOSITORY"), "{page}:\n{text}");
     }
     let links = read(&copy.join("src/guide/links.md"));
-    assert!(links.contains(&format!("]: {address}/blob/HEAD/template/src/inotify/lib.rs\n")), "{links}");
+    assert!(
+        links.contains(&format!("]: {address}/blob/HEAD/template/src/inotify/lib.rs\n")),
+        "{links}"
+    );
 }
 
 /// The help of `cargo xtask new` lists what there is.
