@@ -6,6 +6,7 @@ use std::{
     fs,
     hash::Hash,
     io,
+    mem::MaybeUninit,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, readlinkat, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, readlinkat_raw, statat},
     io::Errno,
 };
 
@@ -110,8 +111,9 @@ impl<W: FolderWatcher> World for OnDisk<W> {
             // To be listed; where a link leads may be watched for everything by now.
             Via::Name => openat(parent, name, READABLE | OFlags::NOFOLLOW, Mode::empty())
                 .map(Opened::Readable),
-            Via::Link => readlinkat(parent, name, Vec::new())
-                .and_then(|target| openat(parent, target, UNREPORTED, Mode::empty()))
+            // No system call takes a longer target.
+            Via::Link => readlinkat_raw(parent, name, &mut [MaybeUninit::uninit(); 4096])
+                .and_then(|(target, _)| openat(parent, &*target, UNREPORTED, Mode::empty()))
                 .map(Opened::Unreported),
         };
         opened.map_err(|error| match error {
@@ -209,8 +211,6 @@ fn entry_type(folder: BorrowedFd<'_>, name: &OsStr, listed: FileType) -> EntryTy
 /// Hands over all entries of an open folder, without `.` and `..`.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::Result<()> {
-    use std::mem::MaybeUninit;
-
     use rustix::fs::RawDir;
 
     // `Dir` takes memory from the heap for each folder: a thirtieth of the time to watch a tree.
@@ -233,8 +233,6 @@ fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::R
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn read_one(folder: &OwnedFd) {
-    use std::mem::MaybeUninit;
-
     // Room for two entries, which are `.` and `..`: that is enough for the kernel to take the lock.
     let mut buffer = [MaybeUninit::uninit(); 512];
     rustix::fs::RawDir::new(folder, &mut buffer).next();

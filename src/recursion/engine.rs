@@ -7,12 +7,14 @@
 //! is told of a branch has no path, and is held until it has one.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+use hashbrown::HashMap;
 
 use super::{
     files::Files,
@@ -55,6 +57,8 @@ pub(super) struct Engine<W: World> {
     pub(super) walk: Option<Walk<W>>,
     /// What was looked at, in order; each waits for its fence.
     pub(super) looks: VecDeque<Look<W>>,
+    /// The folder of the names that are due, if several are of the same.
+    pub(super) opened: Option<(W::Id, W::Folder)>,
     /// The fences in the queue, with their numbers.
     pub(super) fences: VecDeque<(W::Id, u64)>,
     /// How many fences were made.
@@ -139,6 +143,7 @@ impl<W: World> Engine<W> {
             quiet: Vec::new(),
             walk: None,
             looks: VecDeque::new(),
+            opened: None,
             fences: VecDeque::new(),
             made: 0,
             young: HashMap::new(),
@@ -414,6 +419,8 @@ impl<W: World> Engine<W> {
                     } else {
                         self.remove(child);
                     }
+                } else {
+                    self.forget_link(parent, name, via);
                 }
             }
             FROM => {
@@ -425,10 +432,11 @@ impl<W: World> Engine<W> {
                 if let Some((_, branch)) = displaced {
                     (branch.cookie, branch.displaced, branch.until) = (cookie, None, None);
                 } else if let Some(child) = child {
-                    let cookie = if self.is_unsure(parent) { 0 } else { cookie };
-                    self.detach(child, cookie, None);
+                    // Either of two may have left that exchange their names.
+                    let is_unsure = self.is_unsure(parent) || self.has_found_other(child);
+                    self.detach(child, if is_unsure { 0 } else { cookie }, None);
                 } else {
-                    return;
+                    return self.forget_link(parent, name, via);
                 }
                 self.look_at(parent, name, via, true);
             }
@@ -439,6 +447,9 @@ impl<W: World> Engine<W> {
                 if let Some(moved) = moved.filter(|_| !is_newer_there) {
                     self.attach(moved, parent, name);
                 } else {
+                    if !is_newer_there {
+                        self.displace(parent, name);
+                    }
                     self.say_found(parent, name);
                 }
                 self.look_at(parent, name, via, true);
@@ -500,6 +511,14 @@ impl<W: World> Engine<W> {
         !self.looks.is_empty() && self.tree.ancestors(folder).any(is_top)
     }
 
+    /// Whether a look whose fence has not come yet has found another folder where a folder is.
+    fn has_found_other(&self, folder: Node) -> bool {
+        let Some(parent) = self.tree.parent(folder) else { return false };
+        let is_other = |top: Node| self.tree.id(top) != self.tree.id(folder);
+        let mut looks = self.looks.iter().filter(|look| look.top.is_some_and(is_other));
+        looks.any(|look| look.is_at(parent, self.tree.name(folder)))
+    }
+
     /// Forgets that looks have found an entry. Returns the places of its folder of which they have said
     /// that it was created.
     fn take_found(&mut self, id: W::Id, name: &OsStr) -> Vec<Node> {
@@ -540,6 +559,13 @@ impl<W: World> Engine<W> {
     pub(super) fn look_at(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) {
         let name = name.into();
         self.due.push_back(Name::told(parent, name, via, is_new));
+    }
+
+    /// What may be a link has gone before it was looked at.
+    fn forget_link(&mut self, parent: Node, name: &OsStr, via: Via) {
+        if via == Via::Link {
+            self.due.retain(|due| (due.parent, due.via, &*due.name) != (parent, via, name));
+        }
     }
 
     /// Has the place of a folder looked at.
@@ -624,6 +650,7 @@ impl<W: World> Engine<W> {
         self.fences.clear();
         self.young.clear();
         self.looks.clear();
+        self.opened = None;
         self.walk = None;
         for branch in self.branches.keys().copied().collect::<Vec<_>>() {
             self.remove(branch);
@@ -687,14 +714,21 @@ impl<W: World> Engine<W> {
         self.branches.insert(node, branch);
     }
 
+    /// Takes away the folder whose place something else was given.
+    fn displace(&mut self, parent: Node, name: &OsStr) {
+        if let Some(folder) = self.tree.child(parent, name) {
+            self.detach(folder, 0, Some((parent, name.into())));
+        }
+    }
+
     /// Puts a folder into a place. Events of it that were held meanwhile are reported there.
     pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
         if self.tree.ancestors(parent).any(|above| above == node) {
             // Nothing is below itself: another event tells where it is.
             return;
         }
-        if let Some(other) = self.tree.child(parent, name).filter(|&other| other != node) {
-            self.detach(other, 0, Some((parent, name.into())));
+        if self.tree.child(parent, name) != Some(node) {
+            self.displace(parent, name);
         }
         self.moves += 1;
         self.tree.attach(node, parent, name);

@@ -1,12 +1,13 @@
 //! The watched files: [`Files`].
 
 use std::{
-    collections::HashMap,
     ffi::{OsStr, OsString},
     hash::Hash,
     io,
     path::{Path, PathBuf},
 };
+
+use hashbrown::HashMap;
 
 use super::{
     engine::{Engine, Said},

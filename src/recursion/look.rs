@@ -5,7 +5,10 @@ use std::{
     ffi::{OsStr, OsString},
     io, mem,
     panic::{self, AssertUnwindSafe},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -180,13 +183,22 @@ impl<W: World> Engine<W> {
     /// Takes up to `count` small steps. Returns whether there may be more to do before the next
     /// event is looked at.
     pub(super) fn step(&mut self, count: usize) -> bool {
+        // Most of the time, which is for each event.
+        if self.is_idle() {
+            return false;
+        }
         for _ in 0..count {
             if let Some(walk) = self.walk.take() {
                 self.go_on(walk);
             } else if let Some(root) = self.lost.pop() {
                 self.compare_root(root);
             } else if let Some(name) = self.due.pop_front() {
-                self.look(name);
+                if name.via == Via::Name || !self.is_no_link(&name) {
+                    self.look(name);
+                }
+                if self.due.is_empty() {
+                    self.opened = None;
+                }
             } else if self.place_blocked() {
                 // It is due again.
             } else if let Some((_, name)) = self.links.pop_first() {
@@ -206,6 +218,17 @@ impl<W: World> Engine<W> {
             }
         }
         true
+    }
+
+    fn is_idle(&self) -> bool {
+        self.walk.is_none()
+            && self.lost.is_empty()
+            && self.due.is_empty()
+            && self.looks.is_empty()
+            && self.links.is_empty()
+            && self.quiet.is_empty()
+            && self.branches.is_empty()
+            && !self.has_missed
     }
 
     /// Gives up a look that could not be made, if a folder has moved since. A consumer that is told of
@@ -276,6 +299,26 @@ impl<W: World> Engine<W> {
         self.branches.insert(node, branch);
         let look = Look::new(outcome, Some(node));
         self.walk = Some(Walk { is_new, ..Walk::new(look, node, options, folder) });
+    }
+
+    /// Whether an entry that may be a link, as far as is told, is none that leads to a folder, nor has been
+    /// one. Most files are not, and cost one look at the entry: that holds wherever its folder is by now.
+    fn is_no_link(&mut self, Name { parent, name, .. }: &Name) -> bool {
+        if self.child(*parent, name, Via::Link).is_some()
+            || self.looks.iter().any(|look| look.is_at(*parent, name))
+            || !self.branches.is_empty()
+        {
+            return false;
+        }
+        let Some(id) = self.tree.id(*parent) else { return true };
+        if self.opened.as_ref().is_none_or(|opened| opened.0 != id) {
+            let Ok(Some(folder)) = self.open_known(*parent) else { return false };
+            self.opened = Some((id, folder));
+        }
+        self.opened.as_ref().is_some_and(|(_, folder)| {
+            let opened = self.world.open_in(folder, name, Via::Link);
+            opened.is_err_and(|error| has_vanished(&error))
+        })
     }
 
     /// Opens a folder of the tree; none if its path leads nowhere, or to another folder: it is being
@@ -487,9 +530,14 @@ impl<W: World> Engine<W> {
     }
 
     fn watch_for_access(&self, node: Node) {
-        if let Ok(Some(folder)) = self.open_known(node) {
-            // What it is watched for until now is all that it can be watched for, if this fails.
-            _ = self.world.watch(&folder, true);
+        let Some(location) = self.tree.location(node) else { return };
+        let watched = self.world.open(&location).and_then(|folder| self.world.watch(&folder, true));
+        // What it is watched for until now is all that it can be watched for, if this fails.
+        if let Ok(id) = watched
+            && self.tree.id(node) != Some(id)
+        {
+            // It is being renamed or removed.
+            self.release_unused([id]);
         }
     }
 
@@ -637,9 +685,7 @@ impl<W: World> Engine<W> {
                 self.put(name, found.map(|(id, _)| id));
             }
         }
-        while let Some(node) = self.quiet.pop() {
-            self.watch_for_access(node);
-        }
+        self.watch_all_for_access();
         // At once: events that are queued from now on are newer.
         self.fence();
         let (walk, mut due, links) = paused;
@@ -671,6 +717,18 @@ impl<W: World> Engine<W> {
             Some(Err(StreamError::Unwatched { cause, .. })) => Err(*cause),
             _ => Ok(()),
         }
+    }
+
+    /// Watches all that was listed for accesses, in as many threads as the walk has if it is as much.
+    fn watch_all_for_access(&mut self) {
+        let quiet = mem::take(&mut self.quiet);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(&node) = quiet.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.watch_for_access(node);
+            }
+        };
+        if quiet.len() > FEW { with_helpers(work) } else { work() }
     }
 
     /// Walks to the end. Large trees are walked by as many threads as there are cores; all have

@@ -7,13 +7,13 @@ mod tests;
 use std::{
     ffi::{OsStr, OsString},
     fmt::Debug,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     iter, mem,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
-use hashbrown::{HashMap, HashTable, hash_table::Entry};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable, hash_table::Entry};
 
 use super::seam::Via;
 use names::{Name, Names, reserve};
@@ -43,10 +43,10 @@ pub(super) struct WatchTree<I> {
     by_id: HashTable<u32>,
     // Every attached child, found by its parent and name.
     by_name: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     names: Names,
     // Where the roots with a relative path are: the current folder when they were added.
-    bases: HashMap<u32, PathBuf, RandomState>,
+    bases: HashMap<u32, PathBuf>,
 }
 
 /// A node, or room for one. Numbers instead of pointers, and names in one place, since a large tree
@@ -79,9 +79,9 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
             free: NONE,
             by_id: HashTable::new(),
             by_name: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             names: Names::default(),
-            bases: HashMap::with_hasher(RandomState::new()),
+            bases: HashMap::new(),
         }
     }
 

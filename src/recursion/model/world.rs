@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) calls: usize,
     /// Each path that a folder has had.
     pub(super) paths: BTreeMap<Inode, BTreeSet<String>>,
+    /// The folders that were in one that was not watched yet, and so out of sight.
+    pub(super) strayed: BTreeSet<Inode>,
     // All that each entry of a folder has ever been.
     entries: BTreeMap<(Inode, String), BTreeSet<Inode>>,
     /// The calls by then when the last planned step was taken.
@@ -67,6 +69,7 @@ impl Simulated {
             calls: 0,
             last: 0,
             paths: BTreeMap::new(),
+            strayed: BTreeSet::new(),
             entries: BTreeMap::new(),
             made: Vec::new(),
         };
@@ -166,17 +169,24 @@ impl State {
     }
 
     pub(super) fn note_paths(&mut self) {
-        let mut folders = vec![Disk::TOP];
-        while let Some(folder) = folders.pop() {
+        let mut folders = vec![(Disk::TOP, false)];
+        while let Some((folder, has_strayed)) = folders.pop() {
+            let Machine { platform, .. } = &self.machine;
             let disk = self.machine.disk();
             let paths = self.paths.entry(folder).or_default();
             paths.extend(disk.path(folder));
+            if has_strayed {
+                self.strayed.insert(folder);
+            }
+            let is_in_sight = folder == Disk::TOP || platform.is_watched(folder);
             for (name, inode) in disk.entries(folder) {
                 let at = (folder, name.to_string());
                 self.entries.entry(at).or_default().insert(inode);
+                if disk.is_folder(inode) {
+                    let is_out_of_sight = !is_in_sight && platform.is_watched(inode);
+                    folders.push((inode, has_strayed || is_out_of_sight));
+                }
             }
-            let below = disk.entries(folder).map(|(_, inode)| inode);
-            folders.extend(below.filter(|&inode| disk.is_folder(inode)));
         }
     }
 

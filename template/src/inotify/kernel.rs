@@ -212,7 +212,7 @@ impl<'a> RawEvent<'a> {
         let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
         let name = unread.start + HEAD..unread.start + HEAD + word(12) as usize;
         let padded = bytes.get(name.clone())?;
-        let length = padded.iter().position(|&byte| byte == 0).unwrap_or(padded.len());
+        let length = padded.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         unread.start = name.end;
         Some(Self {
             wd: word(0).cast_signed(),

@@ -38,6 +38,9 @@ pub use crate::settings::Settings;
 /// How many small steps are taken before another task gets its turn.
 const STEPS: usize = 64;
 
+/// How many events are looked at together: that a file was removed saves a look at it.
+const AT_ONCE: usize = 64;
+
 /// Watches paths through inotify and streams what happens to them.
 #[derive(Debug)]
 pub struct InotifyBackend {
@@ -133,7 +136,19 @@ impl Stream for InotifyBackend {
             if *has_ended {
                 return Poll::Ready(None);
             }
-            let Some(event) = RawEvent::take(buffer, unread) else {
+            let mut taken = 0;
+            while let Some(event) = RawEvent::take(buffer, unread) {
+                if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+                    folders.lose();
+                } else if let Some(meaning) = event.meaning() {
+                    folders.apply(event.wd, meaning);
+                }
+                taken += 1;
+                if taken == AT_ONCE {
+                    break;
+                }
+            }
+            if taken == 0 {
                 match ready!(folders.watcher().poll_read(cx, buffer)) {
                     Ok(reading) => *unread = 0..reading.bytes,
                     Err(error) => {
@@ -141,12 +156,6 @@ impl Stream for InotifyBackend {
                         return Poll::Ready(Some(Err(StreamError::read(error))));
                     }
                 }
-                continue;
-            };
-            if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
-                folders.lose();
-            } else if let Some(meaning) = event.meaning() {
-                folders.apply(event.wd, meaning);
             }
         }
     }
