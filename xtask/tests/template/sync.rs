@@ -32,7 +32,7 @@ fastrand = "2.3"
 
 /// A part of each file that follows.
 const PARTS: [(&str, &str); 6] = [
-    ("cargo-generate.toml", r#"choices = ["clockwork", "inotify", "#),
+    ("cargo-generate.toml", r#"choices = ["clockwork", "#),
     ("README.md", "\n| `clockwork` | a backend that \"ticks\" | a clock |\n"),
     ("docs/template.md", "\n- `clockwork`: a backend that \"ticks\"\n"),
     (
