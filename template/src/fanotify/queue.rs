@@ -6,7 +6,7 @@
 //! others do elsewhere on the file system is left out here, before it takes any memory.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     io,
     os::fd::AsFd,
     task::{Context, Poll, ready},
@@ -229,9 +229,7 @@ impl Queue {
         {
             return;
         }
-        let mut ahead = self.ahead.iter().map(|raw| RawRecord(raw));
-        let position = ahead.position(|later| is_after_removal(later, at, child));
-        let number = self.first + position.unwrap_or(self.ahead.len()) as u64;
+        let number = self.first + self.last_concerning(at, child) as u64;
         let removal = Record { mask: record.mask & (FAN_DELETE | FAN_ONDIR), ..record.clone() };
         // A folder goes after what is in it.
         let above = self.delayed.iter().find_map(|(&number, others)| {
@@ -239,9 +237,34 @@ impl Queue {
             Some((number, others.iter().position(is_above)?))
         });
         record.mask &= !FAN_DELETE;
-        let (number, at) = above.unwrap_or((number, usize::MAX));
+        let (number, at) = match above {
+            Some((limit, at)) if limit <= number => (limit, at),
+            _ => (number, usize::MAX),
+        };
         let others = self.delayed.entry(number).or_default();
         others.insert(at.min(others.len()), removal);
+    }
+
+    /// Behind how many of the records there is none more that happened before `child` was removed from `at`.
+    fn last_concerning(&self, at: &Entry, child: &Handle) -> usize {
+        let mut last = 0;
+        let mut within = HashSet::from([child.clone()]);
+        for (number, raw) in (1..).zip(&self.ahead) {
+            let record = RawRecord(raw).parse();
+            if is_after_removal(&record, at, child) {
+                break;
+            }
+            let is_within = |entry: &Entry| within.contains(&entry.folder);
+            if [&record.at, &record.to].into_iter().flatten().any(is_within) {
+                last = number;
+                if record.is_folder() {
+                    within.extend(record.child);
+                }
+            } else if record.child.as_ref() == Some(child) {
+                last = number;
+            }
+        }
+        last
     }
 
     fn get(&self, number: u64) -> RawRecord<'_> {
@@ -266,11 +289,7 @@ fn is_folder_move(mask: u64) -> bool {
 
 /// Whether a record is about something that happened after `child`, which was at `at`, was removed: another
 /// one has its name, or the folder that it was in is gone.
-fn is_after_removal(record: RawRecord<'_>, at: &Entry, child: &Handle) -> bool {
-    if !record.is(FAN_CREATE | FAN_RENAME | FAN_DELETE) {
-        return false;
-    }
-    let record = record.parse();
+fn is_after_removal(record: &Record, at: &Entry, child: &Handle) -> bool {
     let is_other = record.child.as_ref() != Some(child);
     let arrival = if record.is(FAN_RENAME) { &record.to } else { &record.at };
     let has_name = record.is(FAN_CREATE | FAN_RENAME) && is_other && arrival.as_ref() == Some(at);

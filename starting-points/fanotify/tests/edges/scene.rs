@@ -1,0 +1,118 @@
+//! A folder on a file system of its own, and what a backend says of it: [`Scene`].
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    future::poll_fn,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::Command,
+    time::Duration,
+};
+
+use notify_backend::{Backend, StreamItem, prelude::*};
+use notify_backend_fanotify::FanotifyBackend;
+use tokio::runtime::Runtime;
+
+/// How long something is waited for that is right to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tmpfs with the folders `root`, which tests watch, and `outside`.
+pub(crate) struct Scene {
+    top: PathBuf,
+    runtime: Runtime,
+    barriers: usize,
+}
+
+/// Runs a test in a scene.
+pub(crate) fn run(test: fn(&mut Scene)) {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().canonicalize().unwrap();
+    mount(&["-t", "tmpfs", "none"], &top);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut scene = Scene { top, runtime, barriers: 0 };
+    for name in ["root", "outside", "lighthouse"] {
+        fs::create_dir(scene.path(name)).unwrap();
+    }
+    test(&mut scene);
+    unmount(&scene.top);
+}
+
+pub(crate) fn mount(arguments: &[&str], point: &Path) {
+    let status = Command::new("mount").args(arguments).arg(point).status().unwrap();
+    assert!(status.success(), "mount {arguments:?} {}", point.display());
+}
+
+pub(crate) fn unmount(point: &Path) {
+    let status = Command::new("umount").arg(point).status().unwrap();
+    assert!(status.success(), "umount {}", point.display());
+}
+
+impl Scene {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.top.join(path)
+    }
+
+    /// Makes a backend that watches these, and `root` with all below; and a folder of the scene's own.
+    pub(crate) fn watch(&self, others: &[&str]) -> FanotifyBackend {
+        let mut watches = vec![Watch::recursive(self.path("root"))];
+        watches.extend(others.iter().map(|path| Watch::recursive(self.path(path))));
+        self.watch_these(watches)
+    }
+
+    pub(crate) fn watch_these<B: Backend>(&self, mut watches: Vec<Watch>) -> B {
+        watches.push(Watch::non_recursive(self.path("lighthouse")));
+        let _entered = self.runtime.enter();
+        B::new(watches).unwrap()
+    }
+
+    /// Reads all that has happened by now: events as text, with paths from the scene's top.
+    pub(crate) fn read(&mut self, backend: &mut impl Backend) -> Vec<String> {
+        self.barriers += 1;
+        let barrier = self.path("lighthouse").join(self.barriers.to_string());
+        fs::write(&barrier, "").unwrap();
+        let mut said = vec![];
+        loop {
+            match self.next(backend) {
+                Ok(event) if event.path == barrier => {
+                    if matches!(event.kind, EventKind::Create(_)) {
+                        return said;
+                    }
+                }
+                Ok(event) if event.path.starts_with(self.path("lighthouse")) => {}
+                Ok(event) => said.push(format!("{} {}", event.kind, self.show(&event.path))),
+                Err(error) => {
+                    let path = error.path().unwrap_or(Path::new(""));
+                    said.push(format!("error {}", self.show(path)));
+                }
+            }
+        }
+    }
+
+    /// Reads the next item.
+    pub(crate) fn next(&self, backend: &mut impl Backend) -> StreamItem {
+        self.runtime.block_on(async {
+            let item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
+            let item = tokio::time::timeout(PATIENCE, item).await;
+            item.expect("something is said in time").expect("the stream goes on")
+        })
+    }
+
+    fn show(&self, path: &Path) -> String {
+        path.strip_prefix(&self.top).unwrap_or(path).display().to_string()
+    }
+}
+
+/// What is there in the end, if one goes by what was said alone.
+pub(crate) fn picture(said: &[String]) -> BTreeSet<&str> {
+    let mut there = BTreeSet::new();
+    for said in said {
+        let (kind, path) = said.split_once(' ').unwrap();
+        if kind.starts_with("create/") || kind == "modify/name/to" {
+            there.insert(path);
+        } else if kind.starts_with("remove/") || kind == "modify/name/from" {
+            there.remove(path);
+        }
+    }
+    there
+}
