@@ -136,5 +136,4 @@ fn unavailable(error: io::Error) -> BackendError {
     };
     BackendError::unavailable(reason)
 }
-
 //~{% endcapture %}{{ source | remove: "//~" | replace: "FanotifyBackend", type_name | replace: "your-namespace/fanotify", backend_name -}}
