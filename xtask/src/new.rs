@@ -21,7 +21,7 @@ use crate::{
 
 /// Make a new backend crate from the template.
 ///
-/// What no option answers is asked on a terminal; elsewhere the template's defaults are taken.
+/// On a terminal, it asks for missing answers; elsewhere it uses the template's defaults.
 /// The crate depends on this checkout, and on the published version once it is published itself.
 #[derive(clap::Args)]
 pub(crate) struct New {
@@ -30,7 +30,7 @@ pub(crate) struct New {
     /// What to start from
     #[arg(long)]
     start: Option<String>,
-    /// The folder in which the crate's folder is made [default: the one that holds this repository]
+    /// The folder in which to make the crate's folder [default: the one that contains this repository]
     #[arg(long, value_name = "PARENT")]
     destination: Option<PathBuf>,
     /// An answer to a question of the template, e.g. -d description="Watches an Acme store";
@@ -40,7 +40,7 @@ pub(crate) struct New {
     /// Answers in a TOML file, below `[values]`; `-d` and `--start` count more
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
-    /// Ask nothing: take the default of what is not answered
+    /// Ask nothing: use the defaults for missing answers
     #[arg(long)]
     silent: bool,
 }

@@ -1,38 +1,39 @@
 //! A file-system notification backend on Linux's fanotify. {%- capture source %}
 //!
 //! It has one mark for each file system, however many folders are watched there. The kernel then reports
-//! everything that happens on it, by handles; what is not below a watched path is left out, and the handles
-//! of the rest become paths. This takes root's privileges (`CAP_SYS_ADMIN` and `CAP_DAC_READ_SEARCH`) and
-//! Linux 5.17. Where they are missing, and for a path on a file system that cannot be marked (overlayfs,
-//! FUSE, a btrfs subvolume), the backend is unavailable: a program has another one next in its
+//! everything that happens on it, by handles. Events outside the watched paths are dropped, and the handles
+//! of the others become paths. This needs root's privileges (`CAP_SYS_ADMIN` and `CAP_DAC_READ_SEARCH`) and
+//! Linux 5.17. Without them, and for a path on a file system that cannot be marked (overlayfs, FUSE, a btrfs
+//! subvolume), the backend is unavailable: put another one behind it in a
 //! [`FirstOf`](notify_backend::fallback::FirstOf).
 //!
 //! This file is the backend's outside. `filesystem.rs` sets up marks and reads; `queue.rs` puts in order what
 //! was read, `places.rs` makes paths of handles, `telling.rs` makes events of records, and `explain.rs`
 //! errors of those of the kernel. `folder.rs` opens folders, and `sys.rs` holds the system calls.
 //!
-//! # What it does at the edges
+//! # Limits and details
 //!
-//! - A watched **file** is watched by its name, for as long as the folder that it is in stays where
-//!   it is: it may be replaced, removed and made again.
+//! - A watched **file** is watched by its name, as long as its folder stays where it is: the file may be
+//!   replaced, removed and made again.
 //! - A watched **folder** is watched until it is removed, renamed or unmounted; that is its last
-//!   event. That a folder above it is renamed is not noticed.
-//! - Where other file systems are **mounted below** a watched path, what happens there is not reported; each
-//!   is an error item that names it.
+//!   event. The renaming of a folder above it is not noticed.
+//! - Changes on other file systems that are **mounted below** a watched path are not reported; each such
+//!   file system is an error item that names it.
 //! - The **stream** ends only if reading fails, as it does once the Tokio runtime has ended.
-//! - Where the kernel's queue overflows (`fs.fanotify.max_queued_events`), a `Missed` stands for what was
-//!   lost. It holds what anybody does on the file system, and is read only when the stream is: a
-//!   program that does not read for long misses more than with one watch for each folder.
-//! - The path of an event is where its folder was at that time, also if it was renamed since. What happened in
-//!   a folder that is gone, and of which nobody can tell where it was, is left out; the removal of one above it
-//!   is reported.
-//! - Equal events that were not read yet are one, and a file that came and went may be told of before what
-//!   happened meanwhile.
-//! - Accesses are asked of the kernel only where a watch asks for them. That a folder is opened or
-//!   read, by listing it, is not reported.
+//! - If the kernel's queue overflows (`fs.fanotify.max_queued_events`), a `Missed` stands for the lost
+//!   events. The queue holds the events of all programs on the file system, and is read only when the stream
+//!   is: a program that does not read for long misses more than with one watch per folder.
+//! - The path of an event is where its folder was at that time, even if the folder was renamed since. Events
+//!   in a folder that is gone, and whose place is unknown, are dropped; the removal of a folder above it is
+//!   reported.
+//! - Equal events that have not been read yet are merged, and a file that came and went may be reported
+//!   before events that happened meanwhile.
+//! - Accesses are requested from the kernel only if a watch asks for them. Opening or reading a folder, by
+//!   listing it, is not reported.
 //! - Links are not followed.
-//! - Changes through memory maps are not reported by the kernel, and of a network file system only those
-//!   that this machine makes. A watched path there is refused, unless [`Settings::watch_networked`] allows it.
+//! - The kernel does not report changes through memory maps, and on a network file system it reports only
+//!   changes that this machine makes. A watched path there is refused, unless
+//!   [`Settings::watch_networked`] allows it.
 
 mod explain;
 mod filesystem;

@@ -2,7 +2,7 @@
 
 use notify_backend::{is_networked, prelude::*};
 
-/// Where the backend watches although it cannot hear of everything.
+/// Where the backend watches although it cannot see all changes.
 ///
 /// ```no_run
 /// use notify_backend::prelude::*;
@@ -20,14 +20,14 @@ pub struct Settings {
 impl Settings {
     /// Sets whether paths on network file systems are watched; by default they are refused.
     ///
-    /// Of what is there, the kernel reports what this machine changes, and nothing else.
+    /// The kernel reports only the changes that this machine makes there.
     #[must_use]
     pub fn watch_networked(mut self, watch: bool) -> Self {
         self.watch_networked = watch;
         self
     }
 
-    /// Refuses the watches at whose paths the kernel does not report what others change.
+    /// Refuses watches on paths where the kernel does not report changes by other machines.
     pub(crate) fn check(self, watches: &[Watch]) -> Result<(), BackendError> {
         if self.watch_networked {
             return Ok(());

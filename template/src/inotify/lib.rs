@@ -1,28 +1,27 @@
 //! A file-system notification backend on Linux's inotify. {%- capture source %}
 //!
 //! Folders are watched one by one; [`recursion`](notify_backend::recursion) keeps track of them, and
-//! of watched files. This file is the backend's outside; `kernel.rs` holds the platform's flags and
-//! calls, and `settings.rs` what can be chosen.
+//! of watched files. This file is the backend's outside; `kernel.rs` has the platform's flags and
+//! calls, and `settings.rs` the settings.
 //!
-//! # What it does at the edges
+//! # Limits and details
 //!
-//! - A watched **file** is watched by its name, for as long as the folder that it is in stays where
-//!   it is: it may be replaced, removed and made again. That folder has to be readable.
+//! - A watched **file** is watched by its name, as long as its folder stays where it is: the file may be
+//!   replaced, removed and made again. The folder has to be readable.
 //! - A watched **folder** is watched until it is removed, renamed or unmounted; that is its last
 //!   event.
 //! - The **stream** ends only if reading fails, as it does once the Tokio runtime has ended.
-//! - Where the kernel's queue overflows (`fs.inotify.max_queued_events`), all watched trees are
-//!   compared with what is on disk; then comes a `Missed`.
-//! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
-//!   folder that the same tree does not hold already.
-//! - Accesses are asked of the kernel only where a watch asks for them. That a folder is opened or
-//!   read, by listing it, is not reported.
-//! - While new folders are listed, and all of them after a loss, nothing reports that files in them
-//!   are opened and read: listing folders opens and reads them, and events for that as well would
-//!   fill the kernel's queue.
-//! - Changes through memory maps are not reported by the kernel, and of a network file system only those
-//!   that this machine makes. A watched path there is refused, unless [`Settings::watch_networked`] allows
-//!   it; what is mounted below a watched path is not looked at.
+//! - If the kernel's queue overflows (`fs.inotify.max_queued_events`), all watched trees are
+//!   compared with the disk; then a `Missed` is reported.
+//! - If a watch asks for links to be followed, links to folders are followed, unless the same tree already
+//!   has the folder.
+//! - Accesses are requested from the kernel only if a watch asks for them. Opening or reading a folder, by
+//!   listing it, is not reported.
+//! - While new folders are listed, and all of them after a loss, accesses to files in them are not reported:
+//!   listing opens and reads folders, and events for that would fill the kernel's queue.
+//! - The kernel does not report changes through memory maps, and on a network file system it reports only
+//!   changes that this machine makes. A watched path there is refused, unless
+//!   [`Settings::watch_networked`] allows it; file systems mounted below a watched path are not checked.
 
 mod kernel;
 mod settings;

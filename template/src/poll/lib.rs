@@ -1,51 +1,51 @@
 //! A file-system notification backend that looks at the files from time to time. {%- capture source %}
 //!
-//! It needs nothing of the system but the reading of folders, and so works wherever there is a file
-//! system, also on network mounts, where kernels report nothing of what others change.
+//! It only reads folders, so it works wherever there is a file system, even on network mounts, where
+//! kernels do not report changes that other machines make.
 //!
-//! This file is the backend's outside. `scanner.rs` has the thread that looks, `look.rs` what is compared
-//! at a look, `root.rs` what is kept from one to the next, `roots.rs` and `listings.rs` what several roots
-//! have in common, `changes.rs` how all that is told. `folder.rs` and `state.rs` are what is remembered,
-//! `obstacle.rs` is about looks that fail, `platform.rs` is what systems differ in, and `settings.rs` what
-//! can be chosen.
+//! This file is the backend's outside. `scanner.rs` has the thread that looks, `look.rs` compares at a
+//! look, `root.rs` keeps what one look hands to the next, `roots.rs` and `listings.rs` have what several
+//! roots share, `changes.rs` makes the events. `folder.rs` and `state.rs` are the memory, `obstacle.rs`
+//! handles looks that fail, `platform.rs` has the differences between systems, and `settings.rs` the
+//! settings.
 //!
-//! # What it does at the edges
+//! # Limits and details
 //!
-//! - What is undone between two looks is not seen, and what one look finds is not told in the order
-//!   in which it happened: first what is gone, then what is newly there, then what was changed.
-//! - A reader who is told of a new folder, and looks into it, may see there what the next look does not
-//!   find any more. The folder is reported once more then, as `any`, if anything happened in it.
-//! - What is seen by listing a tree right after the start, and is gone before the next look, is never
-//!   mentioned: no look has found it.
-//! - A folder that another one has replaced is gone with all that was in it, and the other is newly
-//!   there, where the system tells when a folder came to be. Elsewhere its entries are compared, as on
-//!   overlayfs, which tells when it copied the folder.
-//! - There is a look each second, or as often as [`Settings::interval`] or notify's configuration says. Where a look takes long, the
-//!   pause after it is four times as long, so that looking takes a fifth of one core at most. Nothing
-//!   is looked at while nobody reads.
-//! - A file that was written is told from one whose time was set, or of which something was changed that a
-//!   look does not see, only by its size, or by its content if that is
-//!   [compared](Settings::compare_contents); otherwise it is reported as changed (`modify/any`).
-//! - Writes that leave the size as it was are seen by the times of the file. Where these are coarse
-//!   (2 seconds on FAT, one on sshfs), compare contents.
-//! - What network mounts hold back for a while (sshfs for up to 20 seconds, unless told otherwise), is
-//!   seen after that.
-//! - Renames are seen on Unix, where the file system tells when a file came to be. Many network mounts
-//!   do not, nor does ext2: a rename is a removal and a creation there, as it is on Windows. The number
+//! - A change that is undone between two looks is not seen. The events of one look do not come in the order
+//!   in which the changes happened: first come removals, then new entries, then changes.
+//! - A consumer may list a new folder and see files that are gone by the next look. The folder is then
+//!   reported once more, as `any`, if anything happened in it.
+//! - A file that a program sees by listing a tree right after the start, and that is gone before the next
+//!   look, is never reported: no look has found it.
+//! - If a folder is replaced by another one, the old folder is reported as gone with everything in it, and
+//!   the other one as new, if the system knows when a folder was created. Otherwise their entries are
+//!   compared, as on overlayfs, which gives the time at which it copied the folder.
+//! - There is a look each second, or as often as [`Settings::interval`] or notify's configuration says. If a look takes long, the
+//!   pause after it is four times as long, so that looking takes a fifth of one core at most. There are
+//!   no looks while the stream is not read.
+//! - Only its size, or its content if that is [compared](Settings::compare_contents), distinguishes a
+//!   written file from one whose time was set, or that changed in a way that a look does not see.
+//!   Otherwise it is reported as changed (`modify/any`).
+//! - Writes that do not change the size are seen by the file's times. If these are coarse (2 seconds on FAT,
+//!   one on sshfs), compare contents.
+//! - Network mounts may show changes late (sshfs up to 20 seconds by default); they are reported after
+//!   that.
+//! - Renames are recognised on Unix, if the file system knows when a file was created. Many network mounts
+//!   do not, nor does ext2: there, a rename is a removal and a creation, as it is on Windows. The number
 //!   of a file proves nothing by itself, since a new file soon gets that of a removed one.
-//! - On Windows, a file that was away between two looks, or was another one for that time, looks as if
-//!   nothing had happened. A reader who looks at it at that moment, having just been told of it, is not
-//!   told again: better look once more after a while.
-//! - What several watches cover under one spelling is told once. To add a watch that overlaps others waits
-//!   for a look that is going on.
-//! - A watched path that is gone goes on being looked for, and is watched again when it is back.
-//! - Where a watch asks for links to be followed, those to folders are, each where it leads to a
-//!   folder that the same tree does not hold already.
-//! - A folder that cannot be read is an error item, once, if two looks in a row have failed at it. So
-//!   is, where contents are compared, a file that cannot be read, at the first look.
-//! - The **stream** ends only if the thread that looks has panicked, after an error item.
-//! - A dropped backend waits for its thread, for a second at most: the system may never answer a call
-//!   to a server that has gone.
+//! - On Windows, a file that was away between two looks, or was another one meanwhile, seems unchanged. A
+//!   consumer that looks at it in that moment, because of an event, gets no further event: look once more
+//!   after a while.
+//! - Entries that several watches cover under one spelling are reported once. Adding a watch that overlaps
+//!   others waits for the end of a running look.
+//! - A watched path that is gone is still looked for, and watched again when it is back.
+//! - If a watch asks for links to be followed, links to folders are followed, unless the same tree already
+//!   has the folder.
+//! - A folder that cannot be read is one error item, after two looks in a row have failed. So is a file that
+//!   cannot be read, if contents are compared, at the first look.
+//! - The **stream** ends only if the looking thread has panicked, after an error item.
+//! - A dropped backend waits for its thread, for a second at most: a system call to a server that is gone
+//!   may never return.
 
 mod changes;
 mod folder;

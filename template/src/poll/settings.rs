@@ -17,8 +17,8 @@ use notify_backend::settings::Hints;
 /// # Ok::<_, BackendError>(())
 /// ```
 ///
-/// What takes the backend by its type, such as a watcher of the `notify` crate, is given a
-/// [`Maker`](notify_backend::settings::Maker) that calls it.
+/// For generic code that takes the backend by its type, such as a watcher of the `notify` crate, write a
+/// [`Maker`](notify_backend::settings::Maker) that calls `with_settings`.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub(crate) interval: Duration,
@@ -29,14 +29,14 @@ pub struct Settings {
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Default for Settings {
-    /// A look each second, at everything but the contents.
+    /// Looks once per second, at everything but the contents.
     fn default() -> Self {
         Self { interval: Duration::from_secs(1), compare_contents: false }
     }
 }
 
 impl From<&Hints> for Settings {
-    /// What a program wishes for that does not know this backend.
+    /// Takes the hints of a program that does not know this backend.
     fn from(hints: &Hints) -> Self {
         let settings = Self::default().compare_contents(hints.compare_contents);
         hints.poll_interval.map_or(settings, |interval| settings.interval(interval))
@@ -46,8 +46,8 @@ impl From<&Hints> for Settings {
 impl Settings {
     /// Sets the time between two looks; by default one second.
     ///
-    /// It is longer where a look takes long: see [the crate's documentation](crate). More than a year is
-    /// taken for a year.
+    /// It is longer if a look takes long: see [the crate's documentation](crate). More than a year counts as
+    /// a year.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.min(LONGEST);
@@ -56,8 +56,8 @@ impl Settings {
 
     /// Sets whether files are read at each look, to compare their contents; by default they are not.
     ///
-    /// It finds changes that leave size and times as they were, and tells a file that was written
-    /// from one whose time was set. It costs the reading of everything that is watched.
+    /// This finds changes that keep size and times, and distinguishes a written file from one whose time was
+    /// set. It costs reading all watched files.
     #[must_use]
     pub fn compare_contents(mut self, compare: bool) -> Self {
         self.compare_contents = compare;
