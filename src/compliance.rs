@@ -1,4 +1,4 @@
-//! The compliance suite: holds a backend to the contract and to every capability it declares.
+//! The compliance suite: checks a backend against the contract and every capability that it declares.
 //!
 //! A backend's `tests/compliance.rs`, with `harness = false` in its manifest, is one line:
 //!
@@ -22,23 +22,23 @@
 //! notify_backend::test_compliance!(acme::Acme);
 //! ```
 //!
-//! A backend that has something to say about itself (a [`Profile`], known
-//! [deviations](Suite::deviation)) writes the `main` function out; see [`Suite`].
+//! To add a [`Profile`] or known [deviations](Suite::deviation), write the `main` function yourself; see
+//! [`Suite`].
 //!
 //! # What a run does
 //!
-//! Every case is a test of its own, with a stable name and number: `cargo test files::created` and
-//! `cargo test FIL01` run the same one. Each runs in a process of its own with a bounded time, so a
-//! backend that blocks, aborts or leaks fails that case alone. A case that needs a capability which
-//! the backend does not declare, or something that this machine lacks, is ignored with the reason.
+//! Every case is a test with a stable name and number: `cargo test files::created` and
+//! `cargo test FIL01` run the same one. Each runs in its own process with a time limit, so a
+//! backend that blocks, aborts or leaks fails only that case. A case that needs an undeclared capability, or
+//! something that this machine lacks, is ignored with the reason.
 //!
-//! There is no waiting by the clock: after its changes a case makes a file nobody else knows and
-//! reads events until that one is reported, so that everything before it must have been reported
-//! too. Every event of every case is checked against the invariants of the contract.
+//! No case waits for a fixed time: after its changes, it makes a file of its own and
+//! reads events until that file is reported; everything before it must have been reported by
+//! then. Every event of every case is checked against the invariants of the contract.
 //!
 //! # Stability
 //!
-//! Minor versions of this crate add cases, and make cases see more: a backend that passed may fail after
+//! Minor versions of this crate add cases, and make cases stricter: a backend that passed may fail after
 //! an update. Numbers and names of cases stay. To choose when the suite changes, commit `Cargo.lock` or pin
 //! the version in `[dev-dependencies]`; to go on meanwhile, list a [deviation](Suite::deviation). The guide
 //! says how, under [Versions](crate::guide::_7_finishing_up#versions).

@@ -1,10 +1,10 @@
 //! What a platform that watches folder by folder needs in order to watch recursively.
 //!
-//! inotify, fanotify's inode marks and kqueue know folders by a number and report bare names. Every
-//! backend on top of them has to know which path a number stands for now, to watch a whole tree when
-//! it starts, to catch up with a folder that appears, whose entries may be older than its watch, and
-//! to follow renames. [`Folders`] does that. A backend says how the platform watches one folder
-//! ([`FolderWatcher`]), and what its events mean ([`FolderEvent`]).
+//! inotify, fanotify's inode marks and kqueue identify folders by a number and send bare names. Every
+//! backend on top of them has to know which path a number stands for now, watch a whole tree when it
+//! starts, catch up with folders that appear (whose entries may be older than their watch), and
+//! follow renames. [`Folders`] does that. A backend only says how the platform watches one folder
+//! ([`FolderWatcher`]), and what the platform's events mean ([`FolderEvent`]).
 
 mod disk;
 mod engine;
@@ -35,12 +35,11 @@ use options::Options;
 
 /// The watched folders and files of a platform that watches folder by folder.
 ///
-/// It is asked in a loop, which is most of a backend's
-/// [`poll_next`](crate::prelude::Stream::poll_next):
+/// Most of a backend's [`poll_next`](crate::prelude::Stream::poll_next) is this loop:
 ///
-/// 1. [`step`](Self::step): look at what is to be looked at.
-/// 2. [`next`](Self::next): what there is to say. Not earlier: a consumer that is told of a new folder
-///    looks into it, and what is removed between its look and the watch would be told by nothing.
+/// 1. [`step`](Self::step): look at folders, as long as there are any to look at.
+/// 2. [`next`](Self::next): report the next item. Not earlier: a consumer lists a folder that is reported as
+///    new, and if the folder were not watched by then, later changes in it would be lost.
 /// 3. [`apply`](Self::apply) the platform's next event, or some of the next, or wait for one.
 ///
 /// # What holds
@@ -60,48 +59,47 @@ use options::Options;
 /// orders of many. It is not proven: rare orders in which two folders exchange their names, or in which
 /// several watches or links lead to one folder, may report an event under an earlier path of its folder.
 ///
-/// A watched file is watched by its name in the folder that it is in, and may be replaced. Where links
-/// are followed and it is one, what it leads to is watched as well. A watched folder is watched until it
-/// is removed, renamed or unmounted. Where roots overlap, what has the same path in several is said
-/// once.
+/// A file is watched by its name in its folder, and may be replaced. If it is a link and links are followed,
+/// its target is watched too. A folder is watched until it is removed, renamed or unmounted. Where roots
+/// overlap, an event with the same path for several of them is reported once.
 ///
-/// A folder takes at most 80 bytes and its name where an id takes at most 8.
+/// A folder takes at most 80 bytes plus its name, if an id takes at most 8.
 #[derive(Debug)]
 pub struct Folders<W: FolderWatcher>(Engine<OnDisk<W>>);
 
 impl<W: FolderWatcher> Folders<W> {
-    /// Watches nothing yet.
+    /// Creates the bookkeeping, without any watch.
     #[must_use]
     pub fn new(watcher: W) -> Self {
         Self(Engine::new(OnDisk(watcher)))
     }
 
-    /// The platform's part.
+    /// Returns the platform's part.
     #[must_use]
     pub fn watcher(&self) -> &W {
         &self.0.world().0
     }
 
-    /// Adds a watch of a folder or a file; one of the same path is replaced. When it returns, all
-    /// folders are watched that are to be; large trees are walked by as many threads as there are
-    /// cores. [`Watch::check`] it before.
+    /// Adds a watch for a folder or a file, and replaces one of the same path. When it returns, all
+    /// its folders are watched. Large trees are walked by as many threads as there are cores. Call
+    /// [`Watch::check`] first.
     ///
-    /// A folder below that cannot be watched becomes an item.
+    /// A folder below that cannot be watched becomes an error item.
     ///
     /// # Errors
     ///
-    /// If the path itself cannot be watched, or if the limit of watches is reached. What was watched
-    /// before still is.
+    /// If the path itself cannot be watched, or if the limit of watches is reached. Earlier watches stay.
     pub fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         let Watch { path, recursive, access, follow_links, .. } = watch;
         self.0.watch(&path, Options { recursive, access, follow_links })
     }
 
-    /// Removes the watch of a path, spelled as it was given. Nothing is said for it any more.
+    /// Removes the watch of a path, in the spelling in which it was added. Nothing is reported for it any
+    /// more.
     ///
     /// # Errors
     ///
-    /// [`BackendError::NotWatched`].
+    /// [`BackendError::NotWatched`] if there is no such watch.
     pub fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.0.unwatch(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
@@ -112,26 +110,26 @@ impl<W: FolderWatcher> Folders<W> {
         self.0.apply(id, event);
     }
 
-    /// Notes that the platform has lost events: has everything looked at again, and a
-    /// [`Missed`](crate::EventKind::Missed) said when that is done.
+    /// Notes that the platform has lost events. Everything will be looked at again, and then a
+    /// [`Missed`](crate::EventKind::Missed) is reported.
     pub fn lose(&mut self) {
         self.0.lose();
     }
 
-    /// Takes up to `count` small steps of what is to be done before the next event is
-    /// [applied](Self::apply): each looks at a folder. Returns whether there may be more; let other
-    /// tasks have their turn then.
+    /// Does up to `count` small steps of the work that must be done before the next event is
+    /// [applied](Self::apply); each step looks at one folder. Returns whether there may be more to do; let
+    /// other tasks have their turn then.
     pub fn step(&mut self, count: usize) -> bool {
         self.0.step(count)
     }
 
-    /// Takes the next item that there is to say.
+    /// Takes the next item to report.
     #[allow(clippy::should_implement_trait, reason = "there may be more after none")]
     pub fn next(&mut self) -> Option<StreamItem> {
         self.0.next()
     }
 
-    /// Whether nothing is watched. What was until it was gone may have more to [say](Self::next).
+    /// Returns whether nothing is watched. There may still be [items](Self::next) about paths that are gone.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -3,7 +3,7 @@
 use super::cases;
 use crate::capability::Capabilities;
 
-/// What there is to know of one case.
+/// A description of one case.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CaseInfo {
@@ -11,23 +11,23 @@ pub struct CaseInfo {
     pub id: &'static str,
     /// The name, e.g. `recursion::new_folder_race`.
     pub name: String,
-    /// What its group is about.
+    /// The subject of its group.
     pub group: &'static str,
     /// `MUST`, `SHOULD` or `MAY`.
     pub level: &'static str,
     /// The capabilities without which it is ignored.
     pub needs: Capabilities,
-    /// What it needs of the machine, without which it is ignored, e.g. `Linux`.
+    /// What the machine has to offer, e.g. `Linux`; otherwise the case is ignored.
     pub environment: Vec<String>,
     /// The promise, in one sentence.
     pub checks: &'static str,
-    /// Where this went wrong in the field.
+    /// Where this went wrong in practice.
     pub why: &'static str,
     /// What to look for in a backend that fails.
     pub usual_cause: &'static str,
 }
 
-/// Every case of the suite, in the order in which they run.
+/// Returns every case of the suite, in the order in which they run.
 #[must_use]
 pub fn catalogue() -> Vec<CaseInfo> {
     let info = |listed: super::case::Listed| CaseInfo {

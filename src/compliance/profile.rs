@@ -7,9 +7,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Differences between backends that are not capabilities.
 ///
-/// The default is that of a kernel facility: nothing is lost, events arrive at once, and a change
-/// of metadata is told from one of data. A backend that looks at the files from time to time says
-/// so, and is then judged as what it is. Of its times, more than a year is taken for a year.
+/// The default describes a kernel facility: nothing is lost, events arrive at once, and changes of metadata
+/// are distinguished from those of data. A backend that looks at the files from time to time says
+/// so, and is judged accordingly. Times of more than a year count as a year.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,7 +58,7 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// Up to how long after a change its event arrives by design, for a platform that gathers
+    /// Sets how long after a change its event may arrive by design, for a platform that collects
     /// events for a while.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
@@ -66,54 +66,54 @@ impl Profile {
         self
     }
 
-    /// The backend compares the state of the files every `interval`: what is undone between two
-    /// looks is not seen, and the order of what is seen in one look is not that of the changes.
+    /// Declares that the backend compares the state of the files every `interval`: a change that is undone
+    /// between two looks is not seen, and the events of one look are not in the order of the changes.
     #[must_use]
     pub fn sampled(mut self, interval: Duration) -> Self {
         self.sampled = true;
         self.latency(interval)
     }
 
-    /// Whether a change of metadata is told from a change of data.
+    /// Sets whether changes of metadata are distinguished from changes of data.
     #[must_use]
     pub fn distinguishes_metadata(mut self, distinguishes: bool) -> Self {
         self.distinguishes_metadata = distinguishes;
         self
     }
 
-    /// Whether a rename is reported as `From` and `To`. Without it, it may be a removal and a
+    /// Sets whether a rename is reported as `From` and `To`. If not, it may be a removal and a
     /// creation, and the capability [`TrackRelated`](crate::capability::Capability::TrackRelated) is
-    /// not held to it, as on a file system that does not tell files apart.
+    /// not checked, as on a file system that cannot distinguish files.
     ///
-    /// A [sampled](Self::sampled) backend that pairs no renames knows files by their paths alone.
-    /// What is moved away between two looks and back, or is another file for that time, looks to it as
-    /// if nothing had happened. Therefore the suite, which otherwise looks at each path as soon as it is
-    /// told of it, looks when nothing changes any more.
+    /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths.
+    /// A file that is moved away between two looks and back, or is another file meanwhile, seems unchanged
+    /// to it. Therefore the suite, which otherwise looks at each path as soon as it is reported, looks only
+    /// when nothing changes any more.
     #[must_use]
     pub fn pairs_renames(mut self, pairs: bool) -> Self {
         self.pairs_renames = pairs;
         self
     }
 
-    /// Whether the facility makes entries of its own in a watched folder, as a daemon may in order to know
-    /// that it is up to date. The backend's documentation says so; what it reports of them is judged
-    /// like anything else.
+    /// Sets whether the facility makes entries of its own in a watched folder, as a daemon may in order to
+    /// know that it is up to date. The backend's documentation has to say so; events about these entries are
+    /// judged like any others.
     #[must_use]
     pub fn leaves_traces(mut self, leaves: bool) -> Self {
         self.leaves_traces = leaves;
         self
     }
 
-    /// The time within which two changes of the same size are one to the backend, because it goes
-    /// by the time of modification.
+    /// Sets the time within which two changes with the same size look like one to the backend, because it
+    /// compares modification times.
     #[must_use]
     pub fn mtime_granularity(mut self, granularity: Duration) -> Self {
         self.mtime_granularity = granularity.min(LONGEST);
         self
     }
 
-    /// How long an event may be overdue, beyond the [latency](Self::latency), before it counts as
-    /// lost. By default 10 seconds, for the sake of busy machines; only failing cases wait for it.
+    /// Sets how long an event may be overdue, beyond the [latency](Self::latency), before it counts as
+    /// lost. By default 10 seconds, because machines may be busy; only failing cases wait that long.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(LONGEST);

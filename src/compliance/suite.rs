@@ -84,8 +84,8 @@ const NOT_WRITTEN: &str = "implement_new_first";
 const UNAVAILABLE: &str = "facility_is_unavailable";
 
 impl Suite {
-    /// The suite for the backend `B`, as a kernel facility without deviations. One that needs settings
-    /// that suit the suite is [`Made`](crate::settings::Made) with them.
+    /// Creates the suite for the backend `B`, as a kernel facility without deviations. If the backend needs
+    /// settings for the tests, use [`Made`](crate::settings::Made).
     pub fn of<B: Backend>() -> Self {
         Self {
             subject: Subject::of::<B>(),
@@ -95,27 +95,27 @@ impl Suite {
         }
     }
 
-    /// Says what the backend may honestly differ in.
+    /// Sets how the backend may honestly differ.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// Adds a comparison with another backend, the one that `profile` describes: both watch one tree,
-    /// and what their events tell of it has to be the same (case CONV06).
+    /// Adds a comparison with another backend, which `profile` describes: both watch one tree,
+    /// and the same state of the tree has to follow from their events (case CONV06).
     pub fn beside<B: Backend>(mut self, profile: Profile) -> Self {
         self.subject = self.subject.beside::<B>(profile);
         self
     }
 
-    /// Says that only root can make the backend, since its platform asks for a privilege. A run by another
+    /// Declares that only root can make the backend, since its platform needs a privilege. A run by another
     /// user proves nothing: it is one ignored test, with the backend's reason, and does not fail.
     pub fn needs_root(mut self) -> Self {
         self.needs_root = true;
         self
     }
 
-    /// Says that the backend is known not to pass the case with this number, e.g. `REN05`, and why.
+    /// Declares that the backend is known to fail the case with this number, e.g. `REN05`, and why.
     ///
     /// The case runs anyway. If it passes, that is an error, so that the list stays true.
     pub fn deviation(mut self, id: &'static str, reason: &'static str) -> Self {
@@ -123,23 +123,23 @@ impl Suite {
         self
     }
 
-    /// Runs the cases that the program's arguments ask for, as a test program does.
+    /// Runs the cases that the program's arguments select, as a test program does.
     ///
-    /// The backend is made once before, and judged by what it says of itself then ([`Backend::about`]).
+    /// The backend is made once first, and judged by what it declares then ([`Backend::about`]).
     ///
     /// A run of all cases ends with the progress, e.g. ``3 of 61 · next: `files::created` ``, the
-    /// section of the guide that helps with the next case, and what is still open: what the template
-    /// left to be filled in, what is declared and was not tested, and which of the template and this
-    /// crate is behind the other.
+    /// section of the guide that helps with the next case, and what is still open: leftovers of the
+    /// template, capabilities that are declared and were not tested, and whether the template or this
+    /// crate is older than the other.
     ///
-    /// Beyond the arguments of a test program there is `--report FILE`: it writes the score card as
+    /// In addition to the arguments of a test program, there is `--report FILE`: it writes the score card as
     /// `FILE.md` and `FILE.json`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
     /// the same.
     ///
-    /// A backend whose [`Backend::new`] answers [`BackendError::NotImplemented`] fails one test, which
-    /// says what to write first. Where `NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN` is `allowed`, that test
-    /// is ignored, and the run says that it proves nothing. So CI can hold a new crate to all else.
-    /// The variable changes nothing from the moment on that `new` makes a backend.
+    /// A backend whose [`Backend::new`] returns [`BackendError::NotImplemented`] fails one test, which
+    /// says what to write first. If `NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN` is `allowed`, that test
+    /// is ignored, and the run says that it proves nothing. So CI can check everything else of a new crate.
+    /// As soon as `new` returns a backend, the variable has no effect.
     #[must_use]
     pub fn main(mut self) -> ExitCode {
         if self.answer() {
@@ -228,8 +228,8 @@ impl Suite {
         conclusion.exit_code()
     }
 
-    /// Runs the case with this number and answers what came out, whether or not the backend declares
-    /// what it needs. For programs that judge backends by other rules than a test program.
+    /// Runs the case with this number and returns the verdict, whether or not the backend declares
+    /// what the case needs. For programs that judge backends by other rules than a test program.
     ///
     /// The program's `main` function has to call [`answer`](Self::answer) first.
     #[must_use]
@@ -243,12 +243,12 @@ impl Suite {
         }
     }
 
-    /// If this process was started to run one case for this suite's backend, runs it, and answers
-    /// that it did; the process has nothing more to do then.
+    /// Runs one case of this suite's backend, if this process was started for that. Returns whether it was;
+    /// the process has nothing more to do then.
     ///
-    /// [`main`](Self::main) begins with it. Each case is run in a process of its own, and that begins with the
-    /// program's `main` function again: call this first where that starts something for the whole run, such as
-    /// a server. The guide's page [Testing and testing](crate::guide::_3_testing_and_testing#honest-differences-the-profile)
+    /// [`main`](Self::main) calls it first. Each case runs in its own process, which begins with the
+    /// program's `main` function again: if that starts something for the whole run, such as a server, call
+    /// this before. The guide's page [Testing and testing](crate::guide::_3_testing_and_testing#honest-differences-the-profile)
     /// has an example.
     #[must_use]
     pub fn answer(&self) -> bool {

@@ -24,48 +24,47 @@ use crate::error::BackendError;
 
 /// The platform's part: how one folder is watched.
 pub trait FolderWatcher: Send + Sync {
-    /// What the platform calls a watched folder: the same for the same folder, and not that of
+    /// The platform's number for a watched folder: always the same for one folder, and never used for
     /// another one later.
     type Id: Copy + Eq + Hash + Debug + Send + Sync;
 
-    /// Watches a folder for all changes, and for accesses to the files in it if `access` says so.
-    /// What it is watched for already it stays watched for.
+    /// Watches a folder for all changes, and with `access` also for accesses to the files in it. It adds to
+    /// what the folder is already watched for.
     ///
-    /// It is handed over opened, not named: by the time that a path is looked up, it may lead to
-    /// another folder. A platform that wants a path can be given `/proc/self/fd/N`, on Linux.
+    /// The folder is passed as an open descriptor, because a path may lead to another folder when it is
+    /// looked up. For a platform that needs a path, use `/proc/self/fd/N` on Linux.
     ///
     /// # Errors
     ///
-    /// What the platform says.
+    /// The platform's error.
     fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<Self::Id>;
 
-    /// Stops watching a folder for accesses: it is about to be listed, after events were lost. To
-    /// open and read all folders again is reported like any other access, by some platforms, and
-    /// would make their queue overflow again. A change that is lost with it does no harm.
+    /// Stops watching a folder for accesses, because it is about to be listed after a loss. Some platforms
+    /// report that as an access, so listing all folders would make their queue overflow again. A change
+    /// that is lost with it does no harm.
     ///
     /// The provided method does nothing.
     fn mute(&self, folder: BorrowedFd<'_>) {
         let _ = folder;
     }
 
-    /// Gives up the watch of a folder, which may be gone by itself.
+    /// Removes the watch of a folder. The watch may already be gone.
     fn release(&self, id: Self::Id);
 
-    /// Puts a fence into the platform's queue, behind all that is in it by now: an event by which
-    /// [`Folders::apply`](super::Folders::apply) is told that the watch returned has
-    /// [ended](super::FolderEvent::Ended).
+    /// Puts a fence into the platform's queue, behind everything that is in it now, and returns its number.
+    /// The fence is an event. When the backend reads it, it calls [`Folders::apply`](super::Folders::apply)
+    /// with that number and [`Ended`](super::FolderEvent::Ended).
     ///
-    /// What was seen in a look at the disk takes effect when the fence behind it is read, and so in
-    /// its place among what the platform tells; and what is read before it is no news for a watch that
-    /// was added meanwhile. Each takes room in the queue: as long as nothing is queued behind the last
-    /// one, that may be returned again. The provided method has no fences: all that was queued before
-    /// a look or a new watch may be taken for news then.
+    /// What a look at the disk has seen takes effect when the fence behind it is read, in its place among the
+    /// platform's events. Events before the fence are not reported for a watch that was added meanwhile.
+    /// Each fence takes room in the queue: as long as nothing is queued behind the last one, that one may be
+    /// returned again. The provided method has no fences; events from before a look or a new watch may then
+    /// be taken for new ones.
     fn fence(&self) -> Option<Self::Id> {
         None
     }
 
-    /// Says what an error of the platform means for a path. The provided method is
-    /// [`BackendError::from_io`].
+    /// Converts a platform's error for a path. The provided method is [`BackendError::from_io`].
     fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
         BackendError::from_io(path, error)
     }

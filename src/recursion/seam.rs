@@ -64,17 +64,17 @@ pub(super) trait World: Send + Sync {
         folder: &Self::Folder,
     ) -> bool;
 
-    /// Hands over the entries of a folder, without `.` and `..`.
+    /// Lists the entries of a folder, without `.` and `..`.
     ///
-    /// It returns after every change of entries that it shows was reported by the platform. So does
-    /// [`await_events`](Self::await_events), which lists nothing.
+    /// When it returns, the platform has queued the event of every change that the listing shows. The same
+    /// is true of [`await_events`](Self::await_events), which lists nothing.
     fn list(
         &self,
         folder: &Self::Folder,
         found: &mut dyn FnMut(&OsStr, EntryType),
     ) -> io::Result<()>;
 
-    /// Waits until what is being done to the entries of a folder is done, and reported.
+    /// Blocks until changes in progress to the folder's entries have finished and their events are queued.
     fn await_events(&self, folder: &Self::Folder);
 
     /// What is at a path; a link is followed where `follow_link` says so. An absolute path.
@@ -93,14 +93,13 @@ pub(super) trait World: Send + Sync {
         _ = folder;
     }
 
-    /// Puts a fence into the platform's queue, after all events that are in it by now. When it is
-    /// read, that is [`FolderEvent::Ended`] of the id returned, which no folder ever has. It may be the
-    /// last one, if nothing is behind that. None on a platform that has no way to: looks are taken to
-    /// be true at once then.
+    /// Puts a fence into the platform's queue, after all events that are in it now. When it is read, it
+    /// appears as [`FolderEvent::Ended`] of the returned id, which no folder ever has. The last fence may be
+    /// returned again if nothing is behind it. Returns `None` on a platform without fences: looks then take
+    /// effect at once.
     fn fence(&self) -> Option<Self::Id>;
 
-    /// Gives up a watch; it may be gone already. `Ended` may come of it, and events that were in the
-    /// queue before.
+    /// Removes a watch; it may already be gone. `Ended` may follow, and events that were in the queue before.
     fn release(&self, id: Self::Id);
 
     /// What an error of the platform means for a path.
@@ -109,25 +108,25 @@ pub(super) trait World: Send + Sync {
     }
 }
 
-/// What a platform says of a watched folder.
+/// A platform's event about a watched folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderEvent<'a> {
     /// Something happened to an entry of it.
     Entry {
         /// The entry's name.
         name: &'a OsStr,
-        /// What happened. `Create`, `Remove` and `Modify(Name(From))`, `Modify(Name(To))` are what
-        /// the engine follows; everything is reported as it is.
+        /// What happened. The tree follows `Create`, `Remove`, `Modify(Name(From))` and
+        /// `Modify(Name(To))`; every kind is reported unchanged.
         kind: EventKind,
         /// Whether the entry is a folder.
         is_folder: bool,
-        /// What both halves of a rename have in common; 0 where there is no such number.
+        /// The number that both halves of a rename share; 0 if there is none.
         cookie: u32,
     },
     /// Something happened to the folder itself: `Modify(Metadata)`, `Modify(Name)` (it was renamed),
     /// `Remove(Folder)`, or `Remove(Other)` (its file system was unmounted).
     Itself(EventKind),
-    /// It is not watched any more (another event says why), or the id is that of a
+    /// The folder is not watched any more (another event says why), or the number is that of a
     /// [fence](super::FolderWatcher::fence).
     Ended,
 }
