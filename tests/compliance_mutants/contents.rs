@@ -6,7 +6,7 @@ use std::{
     fs,
     num::NonZeroU32,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use notify_backend::prelude::*;
@@ -79,12 +79,6 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<InventsRemovals>("invents_removals", &["REN08"]),
         entry::<NoSpecialFiles>("no_special_files", &["FIL12", "REN13", "SYM03", "SAVE05"]),
         entry::<LinkPathOnly>("link_path_only", &["SYM05"]),
-        entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME08"]),
-        entry::<MakesTextOfNames>("makes_text_of_names", &["NAME01"]),
-        entry::<TrimsNames>("trims_names", &["NAME02"]),
-        entry::<CutsNames>("cuts_names", &["NAME03"]),
-        entry::<ComposesNames>("composes_names", &["NAME04"]),
-        entry::<PassesOverHidden>("passes_over_hidden", &["NAME07"]),
         entry::<StopsAtLocked>("stops_at_locked", &["PERM01", "PERM03"]),
         entry::<SwallowsLoss>("swallows_loss", &["OVF01"]),
         entry::<LossWithoutNeed>("loss_without_need", &["FIL01"]),
@@ -113,6 +107,26 @@ pub(crate) fn mutants() -> Vec<Entry> {
         sampled_entry::<TellsRootsTwice>("tells_looks_at_roots_twice", &["REC21"]),
         entry::<DoublesWhatItFinds>("doubles_what_it_finds", &["ORD08"]),
         entry::<Doubles>("doubles", &["ORD04", "ORD05", "REN14"]),
+    ]
+}
+
+/// Mistakes with names, and with files that are watched by themselves.
+pub(crate) fn mutants_of_names() -> Vec<Entry> {
+    vec![
+        entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME08"]),
+        entry::<MakesTextOfNames>("makes_text_of_names", &["NAME01"]),
+        entry::<MakesTextInRenames>("makes_text_in_renames", &["NAME01"]),
+        entry::<MakesTextInChanges>("makes_text_in_changes", &["NAME01"]),
+        entry::<MakesTextInRemovals>("makes_text_in_removals", &["NAME01"]),
+        entry::<CutsFoldersAtLineBreaks>("cuts_folders_at_line_breaks", &["NAME02"]),
+        entry::<HidesInModules>("hides_in_modules", &["NAME07"]),
+        entry::<DropsMetadataOfFiles>("drops_metadata_of_watched_files", &["FIL16"]),
+        entry::<DropsEmptying>("drops_emptying_of_watched_files", &["FIL16"]),
+        entry::<Debounces>("debounces", &["FIL04", "FIL02"]),
+        entry::<TrimsNames>("trims_names", &["NAME02"]),
+        entry::<CutsNames>("cuts_names", &["NAME03"]),
+        entry::<ComposesNames>("composes_names", &["NAME04"]),
+        entry::<PassesOverHidden>("passes_over_hidden", &["NAME07"]),
     ]
 }
 
@@ -155,6 +169,11 @@ fn with_name(event: &mut Event, change: impl FnOnce(OsString) -> OsString) {
         let name = change(name.to_owned());
         event.path.set_file_name(name);
     }
+}
+
+fn as_text(event: Event) -> Event {
+    let path = event.path.to_string_lossy().into_owned();
+    Event { path: path.into(), ..event }
 }
 
 reports! {
@@ -276,6 +295,34 @@ reports! {
     MakesTextOfNames = |event, reported| {
         let path = event.path.to_string_lossy().into_owned();
         reported.push_back(Ok(Event { path: path.into(), ..event }));
+    }
+
+    MakesTextInRenames = |event, reported| {
+        let is_rename = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+        reported.push_back(Ok(if is_rename { as_text(event) } else { event }));
+    }
+
+    MakesTextInChanges = |event, reported| {
+        let is_change = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+        reported.push_back(Ok(if is_change { as_text(event) } else { event }));
+    }
+
+    MakesTextInRemovals = |event, reported| {
+        reported.push_back(Ok(if is_removal(&event) { as_text(event) } else { event }));
+    }
+
+    /// Reads one line per event.
+    CutsFoldersAtLineBreaks = |event, reported| {
+        let folder = event.path.parent().unwrap_or(Path::new(""));
+        if !folder.as_os_str().as_bytes().contains(&b'\n') {
+            reported.push_back(Ok(event));
+        }
+    }
+
+    HidesInModules = |event, reported| {
+        if !event.path.parent().is_some_and(|folder| folder.ends_with("node_modules")) {
+            reported.push_back(Ok(event));
+        }
     }
 
     /// Keeps the path of a folder as text.
@@ -1010,4 +1057,57 @@ impl Mutation for Swaps {
             }
         }
     }
+}
+
+/// Does not say again what it has said last, for a second.
+#[derive(Debug, Default)]
+pub(crate) struct Debounces {
+    last: Option<(Event, Instant)>,
+}
+impl Mutation for Debounces {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let Ok(event) = item else { return };
+        if is_sentinel(&event.path) {
+            reported.push_back(Ok(event));
+            return;
+        }
+        let is_same = self
+            .last
+            .as_ref()
+            .is_some_and(|(last, when)| *last == event && when.elapsed() < Duration::from_secs(1));
+        self.last = Some((event.clone(), Instant::now()));
+        if !is_same {
+            reported.push_back(Ok(event));
+        }
+    }
+}
+
+/// Mutations that leave out events of a watched file.
+macro_rules! of_watched_files {
+    ($($name:ident = |$event:ident| $leaves_out:expr;)*) => {
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                files: Vec<PathBuf>,
+            }
+            impl Mutation for $name {
+                fn new(watches: Vec<Watch>) -> Made<Self> {
+                    let files = watches.iter().map(|watch| watch.path.clone());
+                    let files = files.filter(|path| path.is_file()).collect();
+                    Ok((InotifyBackend::new(watches)?, Self { files }))
+                }
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    let Ok($event) = item else { return };
+                    if !self.files.contains(&$event.path) || is_sentinel(&$event.path) || !$leaves_out {
+                        reported.push_back(Ok($event));
+                    }
+                }
+            }
+        )*
+    };
+}
+
+of_watched_files! {
+    DropsMetadataOfFiles = |event| is_metadata(&event);
+    DropsEmptying = |event| event.path.metadata().is_ok_and(|metadata| metadata.len() == 0);
 }

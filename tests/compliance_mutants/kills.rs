@@ -14,7 +14,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    construction, contents, in_memory,
+    construction, contents, demands, in_memory,
     mutant::{Mutant, Mutation},
     places, streaming,
 };
@@ -172,11 +172,17 @@ const TEXTS: &[&str] = &[
 ];
 
 pub(crate) fn main() -> ExitCode {
-    let entries: Vec<_> =
-        [construction::mutants(), streaming::mutants(), contents::mutants(), places::mutants()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let entries: Vec<_> = [
+        construction::mutants(),
+        streaming::mutants(),
+        contents::mutants(),
+        contents::mutants_of_names(),
+        places::mutants(),
+        demands::mutants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let control = Suite::of::<Mutant<Nothing>>();
     let turn_control = Suite::of::<Mutant<GivesUpItsTurn>>();
     let all_control = Suite::of::<Mutant<GivesUpTurnsOfAll>>();

@@ -9,6 +9,8 @@ mod construction;
 #[cfg(target_os = "linux")]
 mod contents;
 #[cfg(target_os = "linux")]
+mod demands;
+#[cfg(target_os = "linux")]
 #[path = "../shared/in_memory.rs"]
 mod in_memory;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! Adding and removing watches while the backend runs (CHG).
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     task::Waker,
     time::Duration,
@@ -10,7 +11,8 @@ use super::construction::set_limit;
 use crate::{
     backend::Watch,
     capability::Capability::{
-        ChangeWatches, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+        ChangeWatches, EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
+        WatchRecursively,
     },
     compliance::{
         case::{Case, Group},
@@ -22,6 +24,7 @@ use crate::{
         watcher::Watcher,
     },
     error::BackendError,
+    event::{Event, EventKind},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -47,6 +50,7 @@ pub(super) const GROUP: Group = Group {
         WATCHED_BESIDE,
         REFUSED_AT_LIMIT,
         FROM_NOTHING,
+        ALL_DEMANDS,
     ],
 };
 
@@ -787,6 +791,99 @@ const FROM_NOTHING: Case = Case {
     },
     ..Case::MUST
 };
+
+const ALL_DEMANDS: Case = Case {
+    id: "CHG19",
+    name: "all_demands",
+    needs: &[ChangeWatches, WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "`watch` and `watch_all` heed all that a watch asks for, as `new` does: depth, accesses and links; and \
+             a path that is watched again takes each demand anew.",
+    why: "The counterpart of CHG06 and CHG10, which ask for the depth alone.",
+    usual_cause: "The way from `watch` to the platform is another one than that from `new`, and knows fewer \
+                  demands.",
+    run: |lab| {
+        let mut watcher = lab.watch([lab.beacon()?])?;
+        for at_once in [false, true] {
+            let folder = format!("folder-{at_once}");
+            lab.tree.mkdir_all(format!("{folder}/sub"))?;
+            lab.tree.write(format!("{folder}/file"), "content")?;
+            let plain = Watch::non_recursive(lab.path(&folder));
+            if lab.has(WatchRecursively) {
+                add_as(&mut watcher, at_once, plain.clone().recursive_if(true))?;
+                is_told_of(
+                    lab,
+                    &mut watcher,
+                    &format!("{folder}/sub/new"),
+                    &format!("{folder}/sub/new"),
+                )?;
+                remove(&mut watcher, &plain.path)?;
+            }
+            if lab.has(EmitOnAccess) {
+                let file = format!("{folder}/file");
+                add_as(&mut watcher, at_once, plain.clone().with_access())?;
+                tells_of_reading(lab, &mut watcher, &file, true)?;
+                add(&mut watcher, plain.clone())?;
+                tells_of_reading(lab, &mut watcher, &file, false)?;
+                add(&mut watcher, plain.clone().with_access())?;
+                tells_of_reading(lab, &mut watcher, &file, true)?;
+                remove(&mut watcher, &plain.path)?;
+            }
+            if lab.has(FollowSymlinks) {
+                let link = format!("link-{at_once}");
+                lab.tree.symlink(&plain.path, &link)?;
+                let as_link = Watch::non_recursive(lab.path(&link));
+                add_as(&mut watcher, at_once, as_link.clone().following_links())?;
+                is_told_of(lab, &mut watcher, &format!("{folder}/one"), &format!("{link}/one"))?;
+                remove(&mut watcher, &as_link.path)?;
+                add(&mut watcher, as_link.clone())?;
+                watcher.forget(&as_link.path);
+                add(&mut watcher, as_link.clone().following_links())?;
+                is_told_of(lab, &mut watcher, &format!("{folder}/two"), &format!("{link}/two"))?;
+                remove(&mut watcher, &as_link.path)?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Adds a watch, by `watch_all` if it is to be `at_once` with others that may come.
+fn add_as(watcher: &mut Watcher, at_once: bool, watch: Watch) -> Check {
+    if !at_once {
+        return add(watcher, watch);
+    }
+    match watcher.watch_all(&[watch])? {
+        Ok(()) => Ok(()),
+        Err(error) => fail("`watch_all` adds a watch", format!("it returned: {error}")),
+    }
+}
+
+/// Makes a file, and fails unless that is reported for a path, and nothing else.
+fn is_told_of(lab: &Lab, watcher: &mut Watcher, file: &str, path: &str) -> Check {
+    watcher.next_step();
+    lab.tree.create(file)?;
+    watcher.settle()?;
+    watcher.saw(created_file(path))?;
+    watcher.nothing_else()?;
+    watcher.next_step();
+    Ok(())
+}
+
+/// Reads a file, and fails unless that is reported, or is not.
+fn tells_of_reading(lab: &Lab, watcher: &mut Watcher, file: &str, is_told: bool) -> Check {
+    watcher.next_step();
+    lab.tree.make("read", file, |path| fs::read(path).map(drop))?;
+    watcher.settle()?;
+    let path = lab.path(file);
+    let is_access =
+        |event: &Event| matches!(event.kind, EventKind::Access(_)) && event.path == path;
+    let there = watcher.events().any(is_access);
+    let expected = if is_told { "accesses" } else { "no accesses" };
+    ensure(there == is_told, format!("{expected} of tree/{file}"), || {
+        if there { "there were some".into() } else { "there were none".into() }
+    })
+}
 
 /// Fails unless there are so many watches of the platform, or less, once the backend has heard of some
 /// further changes: only then some know that a folder is not on its way to another place.

@@ -1,6 +1,11 @@
 //! Files in a watched folder (FIL).
 
-use std::{fs::OpenOptions, io::Write as _, path::Path, time::SystemTime};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     backend::Watch,
@@ -448,6 +453,14 @@ const WATCHED_FILE_WRITTEN: Case = Case {
             tree.rename("file-2", "file-3")
         })?;
         watcher.saw(written("file"))?;
+        watcher.nothing_else()?;
+        watcher.next_step();
+        watcher.perform(lab.mode, |tree| tree.truncate("file", 0))?;
+        watcher.saw(written("file"))?;
+        watcher.next_step();
+        let hour = Duration::from_secs(3600);
+        watcher.perform(lab.mode, |tree| tree.set_times("file", SystemTime::now() - hour))?;
+        watcher.saw(modified("file"))?;
         watcher.nothing_else()
     },
     ..Case::MUST

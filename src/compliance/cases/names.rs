@@ -8,7 +8,7 @@ use crate::{
     compliance::{
         case::{Case, Group},
         environment::Environment,
-        expect::{created_file, created_folder, removed_file},
+        expect::{created_file, created_folder, moved_from, moved_to, removed_file, written},
         failure::{Check, Stop},
         lab::Lab,
         mode::Mode,
@@ -23,7 +23,8 @@ pub(super) const GROUP: Group = Group {
     cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
 };
 
-/// Files of these names are reported as created and as removed, and so are files in folders of these names.
+/// Files of these names are reported as created, written, renamed and removed, and so are files in folders
+/// of these names as created.
 fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
     let (mut watcher, places) = places::of(lab).watch()?;
     for place in &places {
@@ -32,6 +33,20 @@ fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
             names.iter().try_for_each(|name| tree.create(name))
         })?;
         names.iter().try_for_each(|name| watcher.saw(created_file(place.path(name))))?;
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().try_for_each(|name| tree.append(name, "more"))
+        })?;
+        names.iter().try_for_each(|name| watcher.saw(written(place.path(name))))?;
+        let plain = |i: usize| format!("plain-{i}");
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().enumerate().try_for_each(|(i, name)| tree.rename(name, plain(i)))
+        })?;
+        names.iter().try_for_each(|name| watcher.saw(moved_from(place.path(name))))?;
+        watcher.next_step();
+        watcher.perform_in(lab.mode, place, |tree| {
+            names.iter().enumerate().try_for_each(|(i, name)| tree.rename(plain(i), name))
+        })?;
+        names.iter().try_for_each(|name| watcher.saw(moved_to(place.path(name))))?;
         watcher.next_step();
         watcher.perform_in(lab.mode, place, |tree| {
             names.iter().try_for_each(|name| tree.remove(name))

@@ -1,0 +1,112 @@
+//! Mistakes with what a watch asks for, where it is added later.
+
+use std::collections::HashMap;
+
+use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
+
+use crate::{
+    kills::{Entry, entry},
+    mutant::Mutation,
+};
+
+pub(crate) fn mutants() -> Vec<Entry> {
+    vec![
+        entry::<WatchAllIsFlat>("watch_all_is_flat", &["CHG19"]),
+        entry::<WatchAllIsQuiet>("watch_all_is_quiet", &["CHG19"]),
+        entry::<WatchAllFollowsNothing>("watch_all_follows_nothing", &["CHG19"]),
+        entry::<WatchIsFlat>("watch_is_flat", &["CHG06", "CHG19"]),
+        entry::<WatchIsQuiet>("watch_is_quiet", &["CHG19"]),
+        entry::<WatchFollowsNothing>("watch_follows_nothing", &["CHG19"]),
+        entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
+        entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
+    ]
+}
+
+fn flat(mut watch: Watch) -> Watch {
+    watch.recursive = false;
+    watch
+}
+
+fn quiet(mut watch: Watch) -> Watch {
+    watch.access = false;
+    watch
+}
+
+fn of_link(mut watch: Watch) -> Watch {
+    watch.follow_links = false;
+    watch
+}
+
+/// Mutations that do not heed a demand in one of the ways to add a watch.
+macro_rules! heedless {
+    (watch { $($one:ident = $forgets_one:ident;)* } watch_all { $($all:ident = $forgets:ident;)* }) => {
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $one;
+            impl Mutation for $one {
+                fn watch(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    watch: Watch,
+                ) -> Result<(), BackendError> {
+                    inner.watch($forgets_one(watch))
+                }
+            }
+        )*
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $all;
+            impl Mutation for $all {
+                fn watch_all(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    watches: Vec<Watch>,
+                ) -> Result<(), BackendError> {
+                    inner.watch_all(watches.into_iter().map($forgets).collect())
+                }
+            }
+        )*
+    };
+}
+
+heedless! {
+    watch {
+        WatchIsFlat = flat;
+        WatchIsQuiet = quiet;
+        WatchFollowsNothing = of_link;
+    }
+    watch_all {
+        WatchAllIsFlat = flat;
+        WatchAllIsQuiet = quiet;
+        WatchAllFollowsNothing = of_link;
+    }
+}
+
+/// Mutations that keep a demand of the first watch of a path.
+macro_rules! keeps {
+    ($($name:ident = $demand:ident;)*) => {
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                first: HashMap<PathBuf, bool>,
+            }
+            impl Mutation for $name {
+                fn watch(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    mut watch: Watch,
+                ) -> Result<(), BackendError> {
+                    let first = self.first.entry(watch.path.clone()).or_insert(watch.$demand);
+                    watch.$demand = *first;
+                    inner.watch(watch)
+                }
+            }
+        )*
+    };
+}
+
+keeps! {
+    KeepsAccessDemand = access;
+    KeepsLinkDemand = follow_links;
+}
