@@ -202,9 +202,10 @@ impl Filesystems {
                 }
                 continue;
             }
-            if !self.has_looked {
-                // Where it fails, as with too many open files, it is tried again.
-                self.has_looked = self.look_for_mounts().is_ok();
+            // Where it fails, as with too many open files, it is tried again.
+            if !self.has_looked && self.look_for_mounts().is_ok() {
+                self.has_looked = true;
+                continue;
             }
             match self.mounts.poll_change(cx) {
                 Poll::Ready(Ok(())) => self.has_looked = false,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use notify_backend::{Backend, StreamItem, prelude::*};
@@ -91,11 +91,14 @@ impl Scene {
 
     /// Reads the next item.
     pub(crate) fn next(&self, backend: &mut impl Backend) -> StreamItem {
-        self.runtime.block_on(async {
+        let start = Instant::now();
+        let item = self.runtime.block_on(async {
             let item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
-            let item = tokio::time::timeout(PATIENCE, item).await;
-            item.expect("something is said in time").expect("the stream goes on")
-        })
+            tokio::time::timeout(PATIENCE, item).await
+        });
+        // The end of the time is a wake-up too, with which something that was forgotten comes.
+        assert!(start.elapsed() < PATIENCE, "something is said in time: {item:?}");
+        item.expect("that was in time").expect("the stream goes on")
     }
 
     fn show(&self, path: &Path) -> String {
