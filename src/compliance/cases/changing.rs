@@ -798,7 +798,7 @@ const ALL_DEMANDS: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::Unix],
     checks: "`watch` and `watch_all` heed all that a watch asks for, as `new` does: depth, accesses and links; and \
-             a path that is watched again takes each demand anew.",
+             a path that is watched again takes demands that it did not have.",
     why: "The counterpart of CHG06 and CHG10, which ask for the depth alone.",
     usual_cause: "The way from `watch` to the platform is another one than that from `new`, and knows fewer \
                   demands.",
