@@ -193,15 +193,19 @@ impl<W: World> Engine<W> {
         let failed = |engine: &Self, error| engine.world.explain(path.into(), error);
         let location = std::path::absolute(path).map_err(|error| failed(self, error))?;
         let entry_type = self.world.entry_type(&location, options.follow_links);
+        // A path that was watched as the other is not any more, as if it had another depth.
         if entry_type.map_err(|error| failed(self, error))?.is_folder() {
-            self.watch_folder(path, &location, options)
+            self.watch_folder(path, &location, options)?;
+            self.unwatch_file(path);
         } else {
             self.watch_file(path, &location, options).map_err(|error| {
                 // It is the folder that is watched.
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 failed(self, error).with_folder(folder.unwrap_or(Path::new(".")))
-            })
+            })?;
+            self.unwatch_folder(path);
         }
+        Ok(())
     }
 
     fn watch_folder(
@@ -234,16 +238,24 @@ impl<W: World> Engine<W> {
 
     /// Removes a watch. Returns whether there was one.
     pub(super) fn unwatch(&mut self, path: &Path) -> bool {
-        if self.files.contains(path.as_os_str()) {
-            let freed = self.files.remove(path.as_os_str());
-            self.release_unused(freed);
-        } else if let Some(&root) = self.spelled.get(path.as_os_str()) {
-            self.remove_root(root);
-        } else {
-            return false;
+        let is_watched = self.is_watched(path);
+        if is_watched {
+            self.unwatch_file(path);
+            self.unwatch_folder(path);
+            self.forget_below(path);
         }
-        self.forget_below(path);
-        true
+        is_watched
+    }
+
+    fn unwatch_file(&mut self, path: &Path) {
+        let freed = self.files.remove(path.as_os_str());
+        self.release_unused(freed);
+    }
+
+    fn unwatch_folder(&mut self, path: &Path) {
+        if let Some(&root) = self.spelled.get(path.as_os_str()) {
+            self.remove_root(root);
+        }
     }
 
     /// Reports an event of a folder, and follows what it means.
