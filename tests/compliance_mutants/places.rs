@@ -66,7 +66,45 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<Below<PassesOverForeign>>("passes_over_foreign_below", &["PERM04"]),
         entry::<InNew<PassesOverForeign>>("passes_over_foreign_in_new", &["PERM04"]),
         entry::<StopsAtMounts>("stops_at_mounts", &["REC24"]),
+        entry::<DeafOverFolder>("deaf_over_folder", &["REC25"]),
     ]
+}
+
+/// The end of a folder that another one is renamed over ends the watch of that too.
+#[derive(Debug, Default)]
+pub(crate) struct DeafOverFolder {
+    folders: HashSet<PathBuf>,
+    deaf: HashSet<PathBuf>,
+}
+
+impl Mutation for DeafOverFolder {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let entries = watches.iter().filter_map(|watch| fs::read_dir(&watch.path).ok()).flatten();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let folders = paths.filter(|path| path.is_dir()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { folders, deaf: HashSet::new() }))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(Event { kind, path, .. }) = &item {
+            match kind {
+                EventKind::Create(CreateKind::Folder) => _ = self.folders.insert(path.clone()),
+                EventKind::Modify(ModifyKind::Name(RenameMode::To))
+                    if self.folders.contains(path) =>
+                {
+                    self.deaf.insert(path.clone());
+                }
+                EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                    self.folders.remove(path);
+                    self.deaf.remove(path);
+                }
+                _ => {}
+            }
+        }
+        if !path_of(&item).ancestors().skip(1).any(|above| self.deaf.contains(above)) {
+            reported.push_back(item);
+        }
+    }
 }
 
 /// A mistake that is made below the entries of the watched folders alone.

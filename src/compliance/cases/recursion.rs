@@ -52,6 +52,7 @@ pub(super) const GROUP: Group = Group {
         UNMOUNTED_INSIDE,
         COPIED_UP,
         MOUNTED_INSIDE,
+        OVER_EMPTY_FOLDER,
     ],
 };
 
@@ -788,6 +789,42 @@ const MOUNTED_INSIDE: Case = Case {
         }
         drop(watcher);
         mounts::unmount(lab, &mount).map_err(Stop::Broken)
+    },
+    ..Case::MUST
+};
+
+const OVER_EMPTY_FOLDER: Case = Case {
+    id: "REC25",
+    name: "over_empty_folder",
+    needs: &[WatchNewFolders],
+    modes: Mode::ALL,
+    environment: &[Environment::Unix],
+    checks: "A folder that is renamed over an empty one is watched under that name, with all below it. So is \
+             one that is renamed back.",
+    why: "`rename` replaces an empty folder: deployments swap a finished folder in like that.",
+    usual_cause: "The end of the replaced folder's watch is taken for that of the folder that now has its \
+                  path.",
+    run: |lab| {
+        lab.tree.mkdir_all("old/deep")?;
+        lab.tree.mkdir("place")?;
+        lab.tree.write("old/deep/file", "content")?;
+        let mut watcher = lab.watch([lab.deep()])?;
+        watcher.perform(lab.mode, |tree| {
+            tree.mkdir("place-of-new")?;
+            tree.mkdir_all("new/deep")?;
+            tree.write("new/deep/file", "content")?;
+            tree.rename("old", "place")?;
+            tree.rename("new", "place-of-new")
+        })?;
+        watcher.saw(gone("old"))?;
+        are_watched(lab, &mut watcher, &["place/deep/file", "place-of-new/deep/file"])?;
+        watcher.next_step();
+        watcher.perform(lab.mode, |tree| {
+            tree.mkdir("old")?;
+            tree.rename("place", "old")
+        })?;
+        watcher.saw(gone("place"))?;
+        are_watched(lab, &mut watcher, &["old/deep/file"])
     },
     ..Case::MUST
 };
