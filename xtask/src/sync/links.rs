@@ -87,23 +87,44 @@ pub(super) fn read_pages(checkout: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 /// The library's code, in which items are found.
+#[derive(Default)]
 struct Sources {
-    /// The text of each file, by its path below `src`.
-    files: BTreeMap<String, String>,
+    /// The path of each file below `src`.
+    files: BTreeSet<String>,
+    /// The files in which there is a public type, or a free function, of a name.
+    types: BTreeMap<String, Vec<String>>,
+    functions: BTreeMap<String, Vec<String>>,
 }
 
 impl Sources {
     fn read(checkout: &Path) -> Result<Self> {
         let src = checkout.join("src");
-        let mut files = BTreeMap::new();
-        for entry in WalkDir::new(&src) {
+        let mut sources = Self::default();
+        for entry in WalkDir::new(&src).sort_by_file_name() {
             let entry = entry?;
             if entry.path().extension().is_some_and(|extension| extension == "rs") {
                 let name = entry.path().strip_prefix(&src)?.to_string_lossy().replace('\\', "/");
-                files.insert(name, read(entry.path())?);
+                for line in read(entry.path())?.lines() {
+                    sources.note(&name, line);
+                }
+                sources.files.insert(name);
             }
         }
-        Ok(Self { files })
+        Ok(sources)
+    }
+
+    /// Notes what a line defines, if it does: what is not indented.
+    fn note(&mut self, file: &str, line: &str) {
+        let Some(item) = line.strip_prefix("pub ") else { return };
+        let item = item.strip_prefix("const ").unwrap_or(item);
+        let Some((kind, rest)) = item.split_once(' ') else { return };
+        let items = match kind {
+            "struct" | "enum" | "trait" => &mut self.types,
+            "fn" => &mut self.functions,
+            _ => return,
+        };
+        let end = rest.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(rest.len());
+        items.entry(rest[..end].to_owned()).or_default().push(file.to_owned());
     }
 
     /// Returns the file in which an item is, from where a page of the guide is.
@@ -119,18 +140,13 @@ impl Sources {
         // What belongs to a type is where that is.
         let kind = parts.iter().find(|part| part.starts_with(char::is_uppercase));
         let module = format!("{}.rs", parts.join("/"));
-        let found: Vec<_> = match kind {
-            Some(name) => self.defining(&format!(r"(?m)^pub (struct|enum|trait) {name}\b"))?,
-            None if self.files.contains_key(&module) => vec![&module],
-            None => self.defining(&format!(r"(?m)^pub (const )?fn {last}\b"))?,
+        let found = match kind {
+            Some(name) => self.types.get(*name),
+            None if self.files.contains(&module) => Some(&vec![module]),
+            None => self.functions.get(*last),
         };
+        let found = found.map_or(&[][..], Vec::as_slice);
         ensure!(found.len() == 1, "{} files of src define it: {found:?}", found.len());
         Ok(format!("../{}", found[0]))
-    }
-
-    fn defining(&self, definition: &str) -> Result<Vec<&String>> {
-        let definition = Regex::new(definition)?;
-        let files = self.files.iter().filter(|(_, text)| definition.is_match(text));
-        Ok(files.map(|(name, _)| name).collect())
     }
 }
