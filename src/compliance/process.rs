@@ -26,6 +26,7 @@ use crate::capability::{Capabilities, Capability};
 /// In a case's folder, if root has made it for an ordinary user: where there are folders that this one
 /// may move, and in each a folder that belongs to root.
 const FOREIGN: &str = "foreign";
+#[cfg(unix)]
 const FOREIGN_FOLDERS: usize = 4;
 /// In each of these folders, a file of the ordinary user in the folder that belongs to root.
 pub(super) const FOREIGN_FILE: &str = "of-root/file";
