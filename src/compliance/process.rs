@@ -26,8 +26,6 @@ use crate::capability::{Capabilities, Capability};
 /// In a case's folder, if root has made it for an ordinary user: where there are folders that this one
 /// may move, and in each a folder that belongs to root.
 const FOREIGN: &str = "foreign";
-#[cfg(unix)]
-const FOREIGN_FOLDERS: usize = 4;
 /// In each of these folders, a file of the ordinary user in the folder that belongs to root.
 pub(super) const FOREIGN_FILE: &str = "of-root/file";
 
@@ -128,14 +126,19 @@ fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
 
     /// The user and group that traditionally own nothing.
     const NOBODY: u32 = 65534;
+    const FOREIGN_FOLDERS: usize = 4;
 
-    chown(folder, Some(NOBODY), Some(NOBODY))?;
+    let all = folder.join(FOREIGN);
+    fs::create_dir(&all)?;
+    for own in [folder, &all] {
+        chown(own, Some(NOBODY), Some(NOBODY))?;
+    }
     for i in 0..FOREIGN_FOLDERS {
-        let foreign = folder.join(FOREIGN).join(i.to_string());
+        let foreign = all.join(i.to_string());
         let file = foreign.join(FOREIGN_FILE);
         fs::create_dir_all(file.parent().unwrap_or(&foreign))?;
         fs::write(&file, "content")?;
-        for own in [&folder.join(FOREIGN), &foreign, &file] {
+        for own in [&foreign, &file] {
             chown(own, Some(NOBODY), Some(NOBODY))?;
         }
     }
@@ -147,18 +150,18 @@ fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// There are no such users here, and no case that asks for one is run.
+#[cfg(not(unix))]
+fn become_ordinary(_: &mut Command, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// The folders that have one in them which belongs to root, if this process runs as an ordinary user whom
 /// root has made them for.
 pub(super) fn foreign_folders() -> Vec<PathBuf> {
     let folder = env::var_os(FOLDER).map(|folder| PathBuf::from(folder).join(FOREIGN));
     let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
     entries.flatten().map(|entry| entry.path()).collect()
-}
-
-/// There are no such users here, and no case that asks for one is run.
-#[cfg(not(unix))]
-fn become_ordinary(_: &mut Command, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Makes folders that a case has locked removable again.

@@ -1084,50 +1084,45 @@ impl Mutation for NeedsFirstWatch {
     }
 }
 
-/// Ends where there is nothing to watch.
-#[derive(Debug, Default)]
-pub(crate) struct EndsWithoutWatches {
-    has_watches: bool,
-}
-impl Mutation for EndsWithoutWatches {
-    fn new(watches: Vec<Watch>) -> Made<Self> {
-        let has_watches = !watches.is_empty();
-        Ok((InotifyBackend::new(watches)?, Self { has_watches }))
-    }
-    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
-        self.has_watches = true;
-        inner.watch(watch)
-    }
-    fn poll(
-        &mut self,
-        inner: &mut InotifyBackend,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<StreamItem>> {
-        if self.has_watches { Pin::new(inner).poll_next(cx) } else { Poll::Ready(None) }
-    }
+/// Mutations that return something of their own from each poll before there is anything to watch.
+macro_rules! before_the_first {
+    ($($(#[$doc:meta])* $name:ident = $answer:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                has_watches: bool,
+            }
+            impl Mutation for $name {
+                fn new(watches: Vec<Watch>) -> Made<Self> {
+                    let has_watches = !watches.is_empty();
+                    Ok((InotifyBackend::new(watches)?, Self { has_watches }))
+                }
+                fn watch(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    watch: Watch,
+                ) -> Result<(), BackendError> {
+                    self.has_watches = true;
+                    inner.watch(watch)
+                }
+                fn poll(
+                    &mut self,
+                    inner: &mut InotifyBackend,
+                    cx: &mut Context<'_>,
+                ) -> Poll<Option<StreamItem>> {
+                    if self.has_watches { Pin::new(inner).poll_next(cx) } else { $answer }
+                }
+            }
+        )*
+    };
 }
 
-/// Has no source, which could wake a task, before there is something to watch.
-#[derive(Debug, Default)]
-pub(crate) struct SleepsUntilAsked {
-    has_watches: bool,
-}
-impl Mutation for SleepsUntilAsked {
-    fn new(watches: Vec<Watch>) -> Made<Self> {
-        let has_watches = !watches.is_empty();
-        Ok((InotifyBackend::new(watches)?, Self { has_watches }))
-    }
-    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
-        self.has_watches = true;
-        inner.watch(watch)
-    }
-    fn poll(
-        &mut self,
-        inner: &mut InotifyBackend,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<StreamItem>> {
-        if self.has_watches { Pin::new(inner).poll_next(cx) } else { Poll::Pending }
-    }
+before_the_first! {
+    /// Ends where there is nothing to watch.
+    EndsWithoutWatches = Poll::Ready(None);
+    /// Has no source, which could wake a task, before there is something to watch.
+    SleepsUntilAsked = Poll::Pending;
 }
 
 impl Mutation for RefusesEmptyLists {

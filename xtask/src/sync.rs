@@ -30,8 +30,9 @@ pub(crate) struct Sync {
 impl Sync {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let repository = &repository()?;
+        let starts = Start::all(repository)?;
         let mut is_same = true;
-        for (path, text) in derived(repository)? {
+        for (path, text) in derived(repository, &starts)? {
             let place = repository.join(&path);
             if place.exists() && read(&place)? == text {
                 continue;
@@ -45,7 +46,7 @@ impl Sync {
                 println!("wrote    {path}");
             }
         }
-        for path in leftovers(repository)? {
+        for path in leftovers(repository, &starts)? {
             is_same = false;
             let shown = path.strip_prefix(repository)?.display();
             if self.check {
@@ -65,10 +66,9 @@ impl Sync {
 
 /// Returns each file that follows from others in whole or in part, by its path below the
 /// checkout, with the text that it should have.
-fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
-    let starts = Start::all(checkout)?;
-    let mut files = vec![("template/starts.rhai".into(), hook::text(&starts))];
-    for start in &starts {
+fn derived(checkout: &Path, starts: &[Start]) -> Result<Vec<(String, String)>> {
+    let mut files = vec![("template/starts.rhai".into(), hook::text(starts))];
+    for start in starts {
         files.extend(manifest::package(start, checkout)?);
     }
     let address = pages::address(checkout)?;
@@ -79,7 +79,7 @@ fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
             None => read(&checkout.join(path))?,
         };
         let text =
-            rewrite(&text, &starts).with_context(|| format!("cannot bring {path} up to date"))?;
+            rewrite(&text, starts).with_context(|| format!("cannot bring {path} up to date"))?;
         let text = pages::with_address(&text, address.as_deref());
         if let Some(page) = guide.get_mut(path) {
             *page = text;
@@ -92,8 +92,7 @@ fn derived(checkout: &Path) -> Result<Vec<(String, String)>> {
 }
 
 /// Returns the packages whose starting points are gone.
-fn leftovers(checkout: &Path) -> Result<Vec<PathBuf>> {
-    let starts = Start::all(checkout)?;
+fn leftovers(checkout: &Path, starts: &[Start]) -> Result<Vec<PathBuf>> {
     let mut left = vec![];
     for entry in fs::read_dir(checkout.join("starting-points"))? {
         let entry = entry?;
