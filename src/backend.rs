@@ -13,7 +13,7 @@ use std::{
 use futures_core::Stream;
 use tokio::runtime::Handle;
 
-pub use self::networked::is_networked;
+pub use self::networked::{check_local, is_networked};
 use crate::{
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},

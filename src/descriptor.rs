@@ -56,7 +56,7 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// What registering it with the poller answers.
+    /// As [`new`](Self::new).
     ///
     /// # Panics
     ///

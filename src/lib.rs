@@ -62,7 +62,9 @@ pub mod settings;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use backend::{About, Backend, StreamItem, Watch, check_paths, check_watches, is_networked};
+pub use backend::{
+    About, Backend, StreamItem, Watch, check_local, check_paths, check_watches, is_networked,
+};
 pub use buffer::Buffer;
 pub use capability::{Capabilities, Capability, CapabilityIter};
 pub use error::{BackendError, Limit, StreamError};

@@ -1,16 +1,17 @@
-//! Whether a path is on a network file system: [`is_networked`].
+//! Paths on network file systems: [`is_networked`], [`check_local`].
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
 use std::{io, path::Path};
 
+use super::Watch;
+use crate::error::BackendError;
+
 /// Returns whether `path` leads to a file system on another machine, such as NFS, SMB, 9p or sshfs. This
 /// machine's kernel does not notice changes that other machines make there.
 ///
-/// It is for backends on the kernel's notifications. They would miss such changes silently, so they refuse
-/// such a path ([`unavailable_at`](crate::BackendError::unavailable_at)) unless a setting allows it. After
-/// that error, [`FirstOf`](crate::fallback::FirstOf) goes on to a backend that polls.
+/// Backends on the kernel's notifications would miss such changes silently: see [`check_local`].
 ///
 /// | system | decided by |
 /// |---|---|
@@ -24,7 +25,7 @@ use std::{io, path::Path};
 /// remote. Here, unknown types are local, such as `fuseblk` (ntfs-3g) and `fuse.gocryptfs`. Only the path
 /// itself is checked, and not the mounts below it.
 ///
-/// A link is followed. If a watch does not follow a link, the link belongs to its folder: check that folder.
+/// A link is followed.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")] {
@@ -41,6 +42,41 @@ use std::{io, path::Path};
 /// the system gives up.
 pub fn is_networked(path: &Path) -> io::Result<bool> {
     system::is_networked(path)
+}
+
+/// Refuses watches on [network file systems](is_networked), for a backend on the kernel's notifications,
+/// unless one of its settings allows them. After this error, [`FirstOf`](crate::fallback::FirstOf) goes on
+/// to a backend that polls. `reason` is for the user, and says what to do.
+///
+/// A link that a watch does not follow belongs to its folder. A path that cannot be inspected passes: adding
+/// its watch will tell why.
+///
+/// ```
+/// use notify_backend::{Watch, check_local};
+///
+/// let reason = "this backend does not hear of changes by other machines; use one that polls";
+/// # if cfg!(target_os = "linux") {
+/// assert!(check_local(&[Watch::recursive("/proc")], reason).is_ok());
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`BackendError::Unavailable`] with the reason and every path that is on such a file system.
+pub fn check_local(watches: &[Watch], reason: impl Into<String>) -> Result<(), BackendError> {
+    let is_refused = |watch: &&Watch| is_networked(place(watch)).unwrap_or(false);
+    let refused: Vec<_> = watches.iter().filter(is_refused).map(|watch| &watch.path).collect();
+    if refused.is_empty() { Ok(()) } else { Err(BackendError::unavailable_at(reason, refused)) }
+}
+
+/// What has to be on this machine: the folder that a link is in, if that is not followed.
+fn place(watch: &Watch) -> &Path {
+    match watch.path.parent() {
+        Some(folder) if !watch.follow_links && watch.path.is_symlink() => {
+            if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+        }
+        _ => &watch.path,
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -34,6 +34,7 @@ pub(crate) const ACCESSES: u64 = FAN_ACCESS | FAN_CLOSE_NOWRITE | FAN_CLOSE_WRIT
 
 /// How many records are looked at before another task gets its turn.
 const STEPS: usize = 64;
+
 /// The watched paths, and the marks on the file systems that they are on.
 #[derive(Debug)]
 pub(crate) struct Filesystems {

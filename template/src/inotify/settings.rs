@@ -1,6 +1,6 @@
 //! What can be chosen: [`Settings`]. {%- capture source %}
 
-use notify_backend::{is_networked, prelude::*};
+use notify_backend::{check_local, prelude::*};
 
 /// Where the backend watches although it cannot see all changes.
 ///
@@ -32,25 +32,9 @@ impl Settings {
         if self.watch_networked {
             return Ok(());
         }
-        // What cannot be looked at is refused for that reason, when it is watched.
-        let is_refused = |watch: &&Watch| is_networked(place(watch)).unwrap_or(false);
-        let refused: Vec<_> = watches.iter().filter(is_refused).map(|watch| &watch.path).collect();
-        if refused.is_empty() {
-            return Ok(());
-        }
         let reason = "inotify does not report what others change on a network file system; use a \
                       backend that looks at the files, or allow it by Settings::watch_networked";
-        Err(BackendError::unavailable_at(reason, refused))
-    }
-}
-
-/// What has to be on this machine: the folder that a link is in, if that is not followed.
-fn place(watch: &Watch) -> &Path {
-    match watch.path.parent() {
-        Some(folder) if !watch.follow_links && watch.path.is_symlink() => {
-            if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
-        }
-        _ => &watch.path,
+        check_local(watches, reason)
     }
 }
 //~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_inotify", crate_name | replace: "InotifyBackend", type_name -}}
