@@ -50,51 +50,18 @@
 
 mod case;
 mod cases;
-mod catalogue;
-mod checklist;
-mod child;
-mod entry;
-mod environment;
-mod expect;
-mod explanation;
-mod failure;
-mod hearing;
-mod history;
-mod invariants;
-mod lab;
-mod measurements;
-mod mirror;
-mod mode;
-mod mounts;
-mod pace;
-mod panics;
-mod places;
-mod platform;
-mod process;
-mod profile;
-mod progress;
-mod promptness;
-mod protocol;
+mod record;
 mod report;
-mod rule;
-mod sentinel;
-mod stopwatch;
-mod subject;
-mod suite;
-mod sync;
-mod timeline;
-mod tree;
-mod turns;
-mod usage;
-mod wake_flag;
-mod watchdog;
-mod watcher;
-mod workload;
+mod rules;
+mod running;
+mod scene;
 
-pub use catalogue::{CaseInfo, catalogue};
-pub use profile::Profile;
-pub use protocol::Verdict;
-pub use suite::Suite;
+pub use report::{
+    catalogue::{CaseInfo, catalogue},
+    verdict::Verdict,
+};
+pub use rules::profile::Profile;
+pub use running::suite::Suite;
 
 /// Runs the compliance suite for a backend; expands to the `main` function of a test file.
 ///

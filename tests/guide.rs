@@ -164,7 +164,7 @@ fn cases_that_are_named_exist() {
 
 #[test]
 fn every_part_of_a_profile_is_listed() {
-    let profile = include_str!("../src/compliance/profile.rs");
+    let profile = include_str!("../src/compliance/rules/profile.rs");
     let parts: Vec<_> = between(profile, "pub fn ", "(mut self").collect();
     assert!(!parts.is_empty());
     for part in parts {
@@ -210,7 +210,7 @@ fn numbers_are_those_of_the_code() {
     let readme = include_str!("../README.md");
     let template = include_str!("../cargo-generate.toml");
     let convergence = include_str!("../src/compliance/cases/convergence.rs");
-    let profile = include_str!("../src/compliance/profile.rs");
+    let profile = include_str!("../src/compliance/rules/profile.rs");
     let numbers = [
         (manifest, "rust-version = \"", "\"", GETTING_STARTED, "a stable Rust with Cargo, ", " or"),
         (template, "_version = \">=", "\"", GETTING_STARTED, "cargo-generate/), ", " or newer"),
@@ -232,7 +232,7 @@ fn numbers_in_words_are_those_of_the_code() {
         let lines = between(code, name, "\n}").next().unwrap().lines();
         lines.filter(|line| line.starts_with("    ") && line.ends_with(',')).count()
     };
-    let modes = variants(include_str!("../src/compliance/mode.rs"), "enum Mode {");
+    let modes = variants(include_str!("../src/compliance/record/mode.rs"), "enum Mode {");
     let levels = variants(include_str!("../src/compliance/case.rs"), "enum Level {");
     let backend = include_str!("../src/backend.rs");
     let backend = between(backend, "pub trait Backend:", "\n}\n").next().unwrap();

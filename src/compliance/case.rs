@@ -3,10 +3,14 @@
 //! To add a case, write a `const` of type [`Case`] in the file of its group under `cases/`, with its
 //! function as the last field, and name it in that file's `GROUP`. Nothing else has to be changed:
 //! names, gating, documentation and score card follow from it. The pieces that a case is written
-//! with are [`Lab`] (the scene), [`Tree`](super::tree::Tree) (changes), [`Watcher`](super::watcher::Watcher)
-//! (the backend, and what it reported) and the functions in [`expect`](super::expect).
+//! with are [`Scene`] (the scene), [`Tree`](super::scene::tree::Tree) (changes), [`Driver`](super::scene::driver::Driver)
+//! (the backend, and what it reported) and the functions in [`expect`](super::rules::expect).
 
-use super::{environment::Environment, failure::Check, lab::Lab, mode::Mode};
+use super::{
+    record::mode::Mode,
+    rules::failure::Step,
+    scene::{Scene, environment::Environment},
+};
 use crate::capability::{Capabilities, Capability};
 
 /// How binding a case is.
@@ -60,7 +64,7 @@ pub(super) struct Case {
     pub(super) why: &'static str,
     /// What to look for in a backend that fails.
     pub(super) usual_cause: &'static str,
-    pub(super) run: fn(&mut Lab) -> Check,
+    pub(super) run: fn(&mut Scene) -> Step,
 }
 
 impl Case {

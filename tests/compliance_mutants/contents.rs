@@ -633,7 +633,7 @@ impl Mutation for PrefixesOfNames {
 pub(crate) struct FirstWatchOnly;
 impl Mutation for FirstWatchOnly {
     fn new(watches: Vec<Watch>) -> Made<Self> {
-        let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("lighthouse");
+        let is_needed = |(i, watch): &(usize, Watch)| *i == 0 || watch.path.ends_with("sentinels");
         let watches = watches.into_iter().enumerate().filter(is_needed).map(|(_, watch)| watch);
         Ok((InotifyBackend::new(watches.collect())?, Self))
     }

@@ -4,19 +4,15 @@ use std::{fs, io::Read as _, path::Path};
 
 use crate::{
     backend::Watch,
-    capability::{
-        Capability,
-        Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
-    },
+    capability::Capability::{self, EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::touched,
-        failure::{Check, ensure},
-        lab::Lab,
-        mode::Mode,
-        places,
-        tree::Tree,
-        watcher::Watcher,
+        record::mode::Mode,
+        rules::{
+            expect::touched,
+            failure::{Step, ensure},
+        },
+        scene::{Scene, driver::Driver, places, tree::Tree},
     },
     error::BackendError,
     event::{AccessKind, AccessMode, EventKind, ModifyKind},
@@ -40,8 +36,8 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// The kinds of the access events of `path`.
-fn accesses(watcher: &Watcher, path: &Path) -> Vec<AccessKind> {
-    let accesses = watcher.events().filter(|event| event.path == path);
+fn accesses(driver: &Driver, path: &Path) -> Vec<AccessKind> {
+    let accesses = driver.events().filter(|event| event.path == path);
     accesses
         .filter_map(|event| match event.kind {
             EventKind::Access(kind) => Some(kind),
@@ -66,22 +62,22 @@ const READ: Case = Case {
     checks: "Opening, reading and closing a file are reported in this order.",
     why: "fsnotify's scripts op-open, op-read and op-closeread.",
     usual_cause: "The platform is asked for only some of the access events.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+        places::of(scene).asking(Watch::with_access).filled(fill).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.make("read", "file", |path| fs::read(path).map(drop))
             })?;
-            let kinds = accesses(watcher, &place.path("file"));
+            let kinds = accesses(driver, &place.path("file"));
             let open = kinds.iter().copied().position(is_open);
             let close = kinds.iter().copied().rposition(is_close);
             let is_read = |kind: &AccessKind| matches!(kind, AccessKind::Read | AccessKind::Any);
             let read = kinds.iter().position(is_read);
             let ordered = open.is_some() && open <= read && read <= close && close.is_some();
             let expected = "access/open, access/read, access/close, in this order";
-            let shown = lab.timeline.show(&place.path("file"));
+            let shown = scene.timeline.show(&place.path("file"));
             ensure(ordered, format!("{expected}, of {shown}"), || format!("{kinds:?}"))?;
-            watcher.nothing_else()
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -96,11 +92,11 @@ const WRITTEN: Case = Case {
              data.",
     why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
     usual_cause: "The two kinds of closing are not distinguished.",
-    run: |lab| {
-        places::of(lab).asking(Watch::with_access).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| tree.write("file", "content"))?;
+    run: |scene| {
+        places::of(scene).asking(Watch::with_access).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| tree.write("file", "content"))?;
             let path = place.path("file");
-            let of_file = watcher.events().filter(|event| event.path == path);
+            let of_file = driver.events().filter(|event| event.path == path);
             let kinds: Vec<_> = of_file.map(|event| event.kind).collect();
             let closed = kinds.iter().rposition(|kind| {
                 matches!(kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
@@ -108,7 +104,7 @@ const WRITTEN: Case = Case {
             let is_data = |kind: &EventKind| matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
             let data = kinds.iter().rposition(is_data);
             let expected = "access/close/write, after the last modify/data";
-            let shown = lab.timeline.show(&path);
+            let shown = scene.timeline.show(&path);
             ensure(closed.is_some() && data < closed, format!("{expected}, of {shown}"), || {
                 format!("the kinds were {kinds:?}")
             })
@@ -124,18 +120,18 @@ const EMPTY_FILE_READ: Case = Case {
     checks: "Reading an empty file is reported as opening and closing, and not as a change.",
     why: "fsnotify's script op-all.",
     usual_cause: "An access is taken for a change.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.create("file");
-        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
+        places::of(scene).asking(Watch::with_access).filled(fill).each(|driver, place| {
             place.make("read", "file", |path| fs::read(path).map(drop))?;
-            watcher.settle()?;
-            let kinds = accesses(watcher, &place.path("file"));
+            driver.settle()?;
+            let kinds = accesses(driver, &place.path("file"));
             let both = kinds.iter().copied().any(is_open) && kinds.iter().copied().any(is_close);
-            let shown = lab.timeline.show(&place.path("file"));
+            let shown = scene.timeline.show(&place.path("file"));
             ensure(both, format!("access/open and access/close, of {shown}"), || {
                 format!("{kinds:?}")
             })?;
-            watcher.nothing_else()
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -152,11 +148,11 @@ const NOT_ASKED: Case = Case {
           filled the queue.",
     usual_cause: "The platform is asked for all its events.",
     // That there are none is an invariant; here is the occasion to break it.
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
+        let (mut driver, places) = places::of(scene).filled(fill).watch()?;
         places.iter().try_for_each(|place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.make("read", "file", |path| fs::read(path).map(drop))?;
                 tree.append("file", "more")?;
                 tree.make("list", "", |path| path.read_dir().map(drop))
@@ -174,14 +170,14 @@ const NO_FEEDBACK: Case = Case {
     why: "superfsmon#5, graphify#3070 (26 minutes of processor time in an hour), baalda#156, \
           pushpin#48212.",
     usual_cause: "An access is reported as a change.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
         for i in 0..10 {
-            lab.tree.write(format!("{i}"), "content")?;
+            scene.tree.write(format!("{i}"), "content")?;
         }
         for round in 0..5 {
-            watcher.settle()?;
-            let changed: Vec<_> = watcher
+            driver.settle()?;
+            let changed: Vec<_> = driver
                 .events()
                 .filter(|event| !matches!(event.kind, EventKind::Access(_)))
                 .map(|event| event.path.clone())
@@ -190,8 +186,8 @@ const NO_FEEDBACK: Case = Case {
             if changed.is_empty() {
                 return Ok(());
             }
-            lab.timeline.did(format!("read {} files, round {round}", changed.len()));
-            watcher.next_step();
+            scene.timeline.did(format!("read {} files, round {round}", changed.len()));
+            driver.next_step();
             for path in changed {
                 // Whatever it holds; opening and reading is what matters.
                 _ = fs::File::open(path).map(|mut file| file.read(&mut [0; 16]));
@@ -209,17 +205,17 @@ const OWN_SCANS: Case = Case {
     checks: "The backend's own listing of folders is not reported as access.",
     why: "notify 8 reports 20 accesses for 20 new folders, all of them its own.",
     usual_cause: "The platform does not say which process it was; drop accesses of folders.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| (0..5).try_for_each(|i| tree.mkdir_all(format!("old-{i}/sub")));
-        places::of(lab).asking(Watch::with_access).filled(fill).each(|watcher, place| {
-            if lab.has(WatchNewFolders) {
+        places::of(scene).asking(Watch::with_access).filled(fill).each(|driver, place| {
+            if scene.has(WatchNewFolders) {
                 (0..5).try_for_each(|i| place.mkdir_all(format!("new-{i}/sub")))?;
-                lab.outside.mkdir_all("full")?;
-                (0..5).try_for_each(|i| lab.outside.mkdir_all(format!("full/{i}/sub")))?;
-                place.rename(lab.outside.path("full"), "full")?;
+                scene.outside.mkdir_all("full")?;
+                (0..5).try_for_each(|i| scene.outside.mkdir_all(format!("full/{i}/sub")))?;
+                place.rename(scene.outside.path("full"), "full")?;
             }
-            watcher.settle_in(&[place.path("")])?;
-            no_accesses(watcher)
+            driver.settle_in(&[place.path("")])?;
+            no_accesses(driver)
         })
     },
     ..Case::SHOULD
@@ -235,15 +231,15 @@ const OPENED_TO_WRITE: Case = Case {
     why: "Locks are taken this way. Linux reports that a file was closed after writing, whether or not \
           it was written.",
     usual_cause: "Closing after writing is taken for a change.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        places::of(lab).filled(fill).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+        places::of(scene).filled(fill).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.make("open and close", "file", |path| {
                     fs::OpenOptions::new().append(true).open(path).map(drop)
                 })
             })?;
-            watcher.never_saw(&touched(place.path("file")))
+            driver.never_saw(&touched(place.path("file")))
         })
     },
     ..Case::MUST
@@ -259,36 +255,36 @@ const ONLY_WHERE_ASKED: Case = Case {
     why: "A program wants accesses in one place, and reads in the other.",
     usual_cause: "One watch that asks decides for all.",
     // That there are none in the other is an invariant.
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
         let make = |tree: &Tree, folder: &str| {
             tree.mkdir(folder)?;
             fill(&tree.within(folder))
         };
-        let recursive = lab.has(WatchRecursively);
-        let quiet = &lab.lighthouse;
+        let recursive = scene.has(WatchRecursively);
+        let quiet = &scene.sentinel_folder;
         fill(quiet)?;
         make(quiet, "old")?;
-        make(&lab.tree, "leaving")?;
+        make(&scene.tree, "leaving")?;
         let beside = Watch::non_recursive(quiet.path("")).recursive_if(recursive);
-        let places = places::of(lab).asking(Watch::with_access).beside(beside).filled(fill);
-        let (mut watcher, loud) = places.watch()?;
+        let places = places::of(scene).asking(Watch::with_access).beside(beside).filled(fill);
+        let (mut driver, loud) = places.watch()?;
         let mut silent = vec!["file", "old/file"];
-        if lab.has(WatchNewFolders) {
+        if scene.has(WatchNewFolders) {
             make(quiet, "new")?;
-            lab.tree.rename("leaving", quiet.path("moved"))?;
-            watcher.settle_in(&["new", "moved"].map(|folder| quiet.path(folder)))?;
+            scene.tree.rename("leaving", quiet.path("moved"))?;
+            driver.settle_in(&["new", "moved"].map(|folder| quiet.path(folder)))?;
             silent.extend(["new/file", "moved/file"]);
         }
         for place in loud {
             let read = |path: &Path| fs::read(path).map(drop);
-            watcher.next_step();
-            watcher.perform_in(lab.mode, &place, |tree| {
+            driver.next_step();
+            driver.perform_in(scene.mode, &place, |tree| {
                 silent.iter().try_for_each(|file| tree.make("read", quiet.path(file), read))?;
                 tree.make("read", "file", read)
             })?;
-            let kinds = accesses(&watcher, &place.path("file"));
-            let shown = lab.timeline.show(&place.path("file"));
+            let kinds = accesses(&driver, &place.path("file"));
+            let shown = scene.timeline.show(&place.path("file"));
             ensure(kinds.iter().copied().any(is_open), format!("access/open of {shown}"), || {
                 format!("{kinds:?}")
             })?;
@@ -306,14 +302,14 @@ const ASKED_IN_VAIN: Case = Case {
              which names the path.",
     why: "If a request is ignored silently, nobody notices until it matters.",
     usual_cause: "`Watch::access` is ignored; `Watch::check` checks it.",
-    run: |lab| refuses_demand(lab, lab.anything()?.with_access(), EmitOnAccess),
+    run: |scene| refuses_demand(scene, scene.anything()?.with_access(), EmitOnAccess),
     ..Case::MUST
 };
 
 /// Checks that a watch is refused that asks for what needs a `missing` capability.
-pub(super) fn refuses_demand(lab: &Lab, watch: Watch, missing: Capability) -> Check {
+pub(super) fn refuses_demand(scene: &Scene, watch: Watch, missing: Capability) -> Step {
     let path = watch.path.clone();
-    let answer = lab.make(vec![watch]).map(drop);
+    let answer = scene.make(vec![watch]).map(drop);
     let named = match &answer {
         Err(BackendError::NotSupported { capability, paths }) => {
             *capability == missing && *paths == [path]
@@ -323,8 +319,8 @@ pub(super) fn refuses_demand(lab: &Lab, watch: Watch, missing: Capability) -> Ch
     ensure(named, format!("NotSupported with {missing} and the path"), || format!("{answer:?}"))
 }
 
-fn no_accesses(watcher: &Watcher) -> Check {
+fn no_accesses(driver: &Driver) -> Step {
     let accesses =
-        watcher.events().filter(|event| matches!(event.kind, EventKind::Access(_))).count();
+        driver.events().filter(|event| matches!(event.kind, EventKind::Access(_))).count();
     ensure(accesses == 0, "no access events", || format!("there were {accesses}"))
 }

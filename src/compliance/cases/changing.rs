@@ -16,12 +16,12 @@ use crate::{
     },
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{appeared, created_file, gone, removed_folder, touched, written},
-        failure::{Check, Stop, ensure, fail},
-        lab::Lab,
-        usage::ResourceUsage,
-        watcher::Watcher,
+        rules::{
+            expect::{appeared, created_file, gone, removed_folder, touched, written},
+            failure::{Step, Stop, ensure, fail},
+            usage::ResourceUsage,
+        },
+        scene::{Scene, driver::Driver, environment::Environment},
     },
     error::BackendError,
     event::{Event, EventKind},
@@ -54,15 +54,15 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-fn add(watcher: &mut Watcher, watch: Watch) -> Check {
-    match watcher.watch(watch)? {
+fn add(driver: &mut Driver, watch: Watch) -> Step {
+    match driver.watch(watch)? {
         Ok(()) => Ok(()),
         Err(error) => fail("`watch` adds a folder", format!("it answered: {error}")),
     }
 }
 
-fn remove(watcher: &mut Watcher, path: &Path) -> Check {
-    match watcher.unwatch(path)? {
+fn remove(driver: &mut Driver, path: &Path) -> Step {
+    match driver.unwatch(path)? {
         Ok(()) => Ok(()),
         Err(error) => fail("`unwatch` removes a folder", format!("it answered: {error}")),
     }
@@ -76,17 +76,17 @@ const ADDED: Case = Case {
              before.",
     why: "The counterpart of CON11 and CON12.",
     usual_cause: "Watches are added by a thread or task that `watch` does not wait for.",
-    run: |lab| {
-        lab.tree.mkdir("one")?;
-        lab.tree.mkdir("other")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("one"))])?;
-        lab.tree.create("other/before")?;
-        add(&mut watcher, Watch::non_recursive(lab.path("other")))?;
-        lab.tree.create("other/after")?;
-        watcher.settle()?;
-        watcher.saw(created_file("other/after"))?;
-        watcher.never_saw(&touched("other/before"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir("one")?;
+        scene.tree.mkdir("other")?;
+        let mut driver = scene.watch([Watch::non_recursive(scene.path("one"))])?;
+        scene.tree.create("other/before")?;
+        add(&mut driver, Watch::non_recursive(scene.path("other")))?;
+        scene.tree.create("other/after")?;
+        driver.settle()?;
+        driver.saw(created_file("other/after"))?;
+        driver.never_saw(&touched("other/before"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -99,18 +99,18 @@ const REMOVED: Case = Case {
              changes that have not been read yet.",
     why: "A consumer that has forgotten the path does not know what to do with its events.",
     usual_cause: "Events are already in a queue when the watch is removed.",
-    run: |lab| {
-        lab.tree.mkdir("one")?;
-        lab.tree.mkdir("other")?;
-        let watches = ["one", "other"].map(|folder| Watch::non_recursive(lab.path(folder)));
-        let mut watcher = lab.watch(watches)?;
-        lab.tree.create("other/unread")?;
-        remove(&mut watcher, &lab.path("other"))?;
-        lab.tree.create("other/after")?;
-        lab.tree.create("one/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("one/file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir("one")?;
+        scene.tree.mkdir("other")?;
+        let watches = ["one", "other"].map(|folder| Watch::non_recursive(scene.path(folder)));
+        let mut driver = scene.watch(watches)?;
+        scene.tree.create("other/unread")?;
+        remove(&mut driver, &scene.path("other"))?;
+        scene.tree.create("other/after")?;
+        scene.tree.create("one/file")?;
+        driver.settle()?;
+        driver.saw(created_file("one/file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -122,25 +122,25 @@ const WITHOUT_GAP: Case = Case {
     checks: "Adding and removing watches loses no events of the others.",
     why: "Backends that start again for each change have a gap.",
     usual_cause: "The platform's instance is replaced by a new one.",
-    run: |lab| {
-        lab.tree.mkdir("kept")?;
-        lab.tree.mkdir("other")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("kept"))])?;
-        let other = lab.path("other");
+    run: |scene| {
+        scene.tree.mkdir("kept")?;
+        scene.tree.mkdir("other")?;
+        let mut driver = scene.watch([Watch::non_recursive(scene.path("kept"))])?;
+        let other = scene.path("other");
         for i in 0..20 {
-            lab.tree.create(format!("kept/before-{i}"))?;
-            add(&mut watcher, Watch::non_recursive(&other))?;
-            lab.tree.create(format!("kept/between-{i}"))?;
-            remove(&mut watcher, &other)?;
-            lab.tree.create(format!("kept/after-{i}"))?;
+            scene.tree.create(format!("kept/before-{i}"))?;
+            add(&mut driver, Watch::non_recursive(&other))?;
+            scene.tree.create(format!("kept/between-{i}"))?;
+            remove(&mut driver, &other)?;
+            scene.tree.create(format!("kept/after-{i}"))?;
         }
-        watcher.settle()?;
+        driver.settle()?;
         for i in 0..20 {
             for when in ["before", "between", "after"] {
-                watcher.saw(created_file(format!("kept/{when}-{i}")))?;
+                driver.saw(created_file(format!("kept/{when}-{i}")))?;
             }
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -153,21 +153,22 @@ const NOT_WATCHED: Case = Case {
              names it, and changes nothing.",
     why: "notify and fsnotify return an error; silence hides a misspelling.",
     usual_cause: "Paths are compared by their components, which makes `a/` and `a` equal.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.flat()])?;
         let spelled =
-            |end: &str| PathBuf::from([lab.path("").as_os_str(), end.as_ref()].join("".as_ref()));
-        for path in [lab.path("folder"), lab.path("missing"), spelled("/"), spelled("/.")] {
-            let expected = format!("`unwatch` returns NotWatched for {}", lab.timeline.show(&path));
-            match watcher.unwatch(&path)? {
+            |end: &str| PathBuf::from([scene.path("").as_os_str(), end.as_ref()].join("".as_ref()));
+        for path in [scene.path("folder"), scene.path("missing"), spelled("/"), spelled("/.")] {
+            let expected =
+                format!("`unwatch` returns NotWatched for {}", scene.timeline.show(&path));
+            match driver.unwatch(&path)? {
                 Err(BackendError::NotWatched { paths }) if paths == [path] => {}
                 answer => return fail(expected, format!("it answered {answer:?}")),
             }
         }
-        lab.tree.create("file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("file"))
+        scene.tree.create("file")?;
+        driver.settle()?;
+        driver.saw(created_file("file"))
     },
     ..Case::MUST
 };
@@ -180,21 +181,21 @@ const MISSING_PATH: Case = Case {
              nothing.",
     why: "fsnotify's TestRemoveState: an error must not change internal state.",
     usual_cause: "The path is recorded before the platform accepts it.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        let missing = lab.path("missing");
-        match watcher.watch(Watch::non_recursive(&missing))? {
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        let missing = scene.path("missing");
+        match driver.watch(Watch::non_recursive(&missing))? {
             Err(BackendError::NotFound { paths }) if paths == [missing.clone()] => {}
             answer => {
                 let expected = "`watch` returns NotFound for tree/missing";
                 return fail(expected, format!("it answered {answer:?}"));
             }
         }
-        let unwatched = watcher.unwatch(&missing)?;
+        let unwatched = driver.unwatch(&missing)?;
         ensure(unwatched.is_err(), "it is not watched now", || "it is".into())?;
-        lab.tree.create("file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("file"))
+        scene.tree.create("file")?;
+        driver.settle()?;
+        driver.saw(created_file("file"))
     },
     ..Case::MUST
 };
@@ -206,21 +207,21 @@ const OTHER_DEPTH: Case = Case {
     checks: "A folder that is added once more takes the new value of `recursive`, both ways.",
     why: "The contract says so.",
     usual_cause: "A path that is already known is not changed.",
-    run: |lab| {
-        lab.tree.mkdir_all("sub/deep")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tree.mkdir_all("sub/deep")?;
+        let mut driver = scene.watch([scene.flat()])?;
         for (i, recursive) in [true, false, true].into_iter().enumerate() {
-            watcher.next_step();
-            add(&mut watcher, Watch::non_recursive(lab.path("")).recursive_if(recursive))?;
+            driver.next_step();
+            add(&mut driver, Watch::non_recursive(scene.path("")).recursive_if(recursive))?;
             let (near, far) = (format!("near-{i}"), format!("sub/deep/far-{i}"));
-            lab.tree.create(&near)?;
-            lab.tree.create(&far)?;
-            watcher.settle()?;
-            watcher.saw(created_file(&near))?;
+            scene.tree.create(&near)?;
+            scene.tree.create(&far)?;
+            driver.settle()?;
+            driver.saw(created_file(&near))?;
             if recursive {
-                watcher.saw(created_file(&far))?;
+                driver.saw(created_file(&far))?;
             }
-            watcher.nothing_else()?;
+            driver.nothing_else()?;
         }
         Ok(())
     },
@@ -235,20 +236,20 @@ const ALL_REMOVED: Case = Case {
              accepts new watches.",
     why: "A frontend that moves from one folder to another removes the old one first.",
     usual_cause: "The stream ends with the last watch.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        remove(&mut watcher, &lab.path(""))?;
-        lab.tree.create("unwatched")?;
-        watcher.drain()?;
-        watcher.is_pending()?;
-        let (flag, waker) = crate::compliance::wake_flag::WakeFlag::new();
-        _ = watcher.poll_once(&waker)?;
-        watcher.wait_for_wake(&flag, Duration::from_millis(20));
-        add(&mut watcher, lab.flat())?;
-        lab.tree.create("watched")?;
-        watcher.settle()?;
-        watcher.saw(created_file("watched"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        remove(&mut driver, &scene.path(""))?;
+        scene.tree.create("unwatched")?;
+        driver.drain()?;
+        driver.is_pending()?;
+        let (flag, waker) = crate::compliance::scene::wake_flag::WakeFlag::new();
+        _ = driver.poll_once(&waker)?;
+        driver.wait_for_wake(&flag, Duration::from_millis(20));
+        add(&mut driver, scene.flat())?;
+        scene.tree.create("watched")?;
+        driver.settle()?;
+        driver.saw(created_file("watched"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -260,16 +261,16 @@ const UNSUPPORTED: Case = Case {
     checks: "Without ChangeWatches, `watch` and `unwatch` return `NotSupported(ChangeWatches)`.",
     why: "A frontend relies on that, and makes a new backend.",
     usual_cause: "The provided methods were replaced.",
-    run: |lab| {
-        let watch = lab.anything()?;
-        let mut watcher = lab.watch([watch.clone()])?;
-        let answers = [watcher.watch(watch.clone())?, watcher.unwatch(&watch.path)?];
+    run: |scene| {
+        let watch = scene.anything()?;
+        let mut driver = scene.watch([watch.clone()])?;
+        let answers = [driver.watch(watch.clone())?, driver.unwatch(&watch.path)?];
         for answer in answers {
             let right =
                 matches!(answer, Err(BackendError::NotSupported { capability: ChangeWatches, .. }));
             ensure(right, "NotSupported(ChangeWatches)", || format!("it answered {answer:?}"))?;
         }
-        watcher.settle()
+        driver.settle()
     },
     ..Case::MUST
 };
@@ -283,25 +284,25 @@ const ALL_GONE: Case = Case {
     why: "The end of the stream and a new watch could cross on their way: the adapter for notify \
           needed sixty lines for that.",
     usual_cause: "The stream ends with the last watch.",
-    run: |lab| {
+    run: |scene| {
         for is_read in [true, false] {
-            lab.tree.mkdir("root")?;
-            lab.tree.mkdir("next")?;
-            let (root, next) = (lab.path("root"), lab.path("next"));
-            let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
-            lab.tree.rmdir("root")?;
-            watcher.forget(&root);
+            scene.tree.mkdir("root")?;
+            scene.tree.mkdir("next")?;
+            let (root, next) = (scene.path("root"), scene.path("next"));
+            let mut driver = scene.watch([Watch::non_recursive(&root)])?;
+            scene.tree.rmdir("root")?;
+            driver.forget(&root);
             if is_read {
-                watcher.saw(removed_folder("root"))?;
-                watcher.drain()?;
+                driver.saw(removed_folder("root"))?;
+                driver.drain()?;
             }
-            add(&mut watcher, Watch::non_recursive(&next))?;
-            lab.tree.create("next/file")?;
-            watcher.settle()?;
-            watcher.saw(removed_folder("root"))?;
-            watcher.saw(created_file("next/file"))?;
-            drop(watcher);
-            lab.tree.remove_all("next")?;
+            add(&mut driver, Watch::non_recursive(&next))?;
+            scene.tree.create("next/file")?;
+            driver.settle()?;
+            driver.saw(removed_folder("root"))?;
+            driver.saw(created_file("next/file"))?;
+            drop(driver);
+            scene.tree.remove_all("next")?;
         }
         Ok(())
     },
@@ -316,15 +317,15 @@ const SEVERAL_AT_ONCE: Case = Case {
              watched before goes on.",
     why: "Otherwise, a frontend would not know which of its paths are watched.",
     usual_cause: "The watches added before the error are not removed again.",
-    run: |lab| {
+    run: |scene| {
         let folders = ["kept", "one", "other"];
         for folder in folders {
-            lab.tree.mkdir(folder)?;
+            scene.tree.mkdir(folder)?;
         }
-        let watch = |folder: &str| Watch::non_recursive(lab.path(folder));
-        let mut watcher = lab.watch([watch("kept")])?;
-        let answer = watcher.watch_all(&["one", "missing", "other"].map(watch))?;
-        let missing = [lab.path("missing")];
+        let watch = |folder: &str| Watch::non_recursive(scene.path(folder));
+        let mut driver = scene.watch([watch("kept")])?;
+        let answer = driver.watch_all(&["one", "missing", "other"].map(watch))?;
+        let missing = [scene.path("missing")];
         match &answer {
             Err(BackendError::NotFound { paths, .. }) if *paths == missing => {}
             _ => {
@@ -333,28 +334,28 @@ const SEVERAL_AT_ONCE: Case = Case {
             }
         }
         for folder in folders {
-            lab.tree.create(format!("{folder}/before"))?;
+            scene.tree.create(format!("{folder}/before"))?;
         }
-        watcher.settle()?;
-        watcher.saw(created_file("kept/before"))?;
-        watcher.nothing_else()?;
+        driver.settle()?;
+        driver.saw(created_file("kept/before"))?;
+        driver.nothing_else()?;
         for folder in ["one", "other"] {
-            let unwatched = watcher.unwatch(&lab.path(folder))?;
+            let unwatched = driver.unwatch(&scene.path(folder))?;
             ensure(unwatched.is_err(), format!("tree/{folder} is not watched"), || "it is".into())?;
         }
 
-        watcher.next_step();
-        if let Err(error) = watcher.watch_all(&["one", "other"].map(watch))? {
+        driver.next_step();
+        if let Err(error) = driver.watch_all(&["one", "other"].map(watch))? {
             return fail("`watch_all` adds two folders", format!("it answered: {error}"));
         }
         for folder in folders {
-            lab.tree.create(format!("{folder}/after"))?;
+            scene.tree.create(format!("{folder}/after"))?;
         }
-        watcher.settle()?;
+        driver.settle()?;
         for folder in folders {
-            watcher.saw(created_file(format!("{folder}/after")))?;
+            driver.saw(created_file(format!("{folder}/after")))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -371,31 +372,31 @@ const TWO_SPELLINGS: Case = Case {
           gets no more events.",
     usual_cause: "Watches are stored by their `PathBuf`, which compares components: `a/.` and `a` are \
                   equal; compare `as_os_str()`.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        let [plain, dotted] = ["folder", "folder/."].map(|folder| lab.path(folder));
-        let mut watcher = lab.watch([Watch::non_recursive(&plain)])?;
-        add(&mut watcher, Watch::non_recursive(&dotted))?;
-        lab.tree.create("folder/one")?;
-        watcher.settle()?;
-        watcher.saw(created_file("folder/one"))?;
-        watcher.saw(created_file("folder/./one"))?;
-        watcher.nothing_else()?;
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        let [plain, dotted] = ["folder", "folder/."].map(|folder| scene.path(folder));
+        let mut driver = scene.watch([Watch::non_recursive(&plain)])?;
+        add(&mut driver, Watch::non_recursive(&dotted))?;
+        scene.tree.create("folder/one")?;
+        driver.settle()?;
+        driver.saw(created_file("folder/one"))?;
+        driver.saw(created_file("folder/./one"))?;
+        driver.nothing_else()?;
 
-        remove(&mut watcher, &dotted)?;
-        watcher.next_step();
-        lab.tree.create("folder/two")?;
-        watcher.settle()?;
-        watcher.saw(created_file("folder/two"))?;
-        watcher.nothing_else()?;
+        remove(&mut driver, &dotted)?;
+        driver.next_step();
+        scene.tree.create("folder/two")?;
+        driver.settle()?;
+        driver.saw(created_file("folder/two"))?;
+        driver.nothing_else()?;
 
-        add(&mut watcher, Watch::non_recursive(&dotted))?;
-        remove(&mut watcher, &plain)?;
-        watcher.next_step();
-        lab.tree.create("folder/three")?;
-        watcher.settle()?;
-        watcher.saw(created_file("folder/./three"))?;
-        watcher.nothing_else()
+        add(&mut driver, Watch::non_recursive(&dotted))?;
+        remove(&mut driver, &plain)?;
+        driver.next_step();
+        scene.tree.create("folder/three")?;
+        driver.settle()?;
+        driver.saw(created_file("folder/./three"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -409,38 +410,38 @@ const FOUND_BUT_UNREAD: Case = Case {
     why: "The counterpart of CHG02: there, the events are in the platform's queue; here, in the \
           backend's.",
     usual_cause: "`unwatch` does not remove items that wait in a buffer, or does not stop a scan.",
-    run: |lab| {
+    run: |scene| {
         const ENTRIES: usize = 100;
         const READ: usize = 30;
 
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
         for moved_in in [false, true] {
             let folder = format!("root/{moved_in}");
-            let mut watcher = lab.watch([Watch::recursive(&root), lab.beacon()?])?;
+            let mut driver = scene.watch([Watch::recursive(&root), scene.barrier_watch()?])?;
             if moved_in {
-                lab.outside.mkdir("full")?;
-                lab.outside.within("full").create_many(ENTRIES)?;
-                lab.tree.rename(lab.outside.path("full"), &folder)?;
+                scene.outside.mkdir("full")?;
+                scene.outside.within("full").create_many(ENTRIES)?;
+                scene.tree.rename(scene.outside.path("full"), &folder)?;
             } else {
-                lab.tree.mkdir(&folder)?;
-                lab.tree.within(&folder).create_many(ENTRIES)?;
+                scene.tree.mkdir(&folder)?;
+                scene.tree.within(&folder).create_many(ENTRIES)?;
             }
             if moved_in {
-                watcher.saw(appeared(&folder))?;
+                driver.saw(appeared(&folder))?;
                 // Whether more is said than that is its own affair.
                 for _ in 0..ENTRIES {
-                    if watcher.events().count() < READ {
-                        watcher.turn_runtime();
-                        _ = watcher.poll_once(Waker::noop())?;
+                    if driver.events().count() < READ {
+                        driver.turn_runtime();
+                        _ = driver.poll_once(Waker::noop())?;
                     }
                 }
             } else {
-                watcher.read_until_told(|watcher| watcher.events().count() >= READ)?;
+                driver.read_until_told(|driver| driver.events().count() >= READ)?;
             }
-            remove(&mut watcher, &root)?;
+            remove(&mut driver, &root)?;
             // That whatever comes is of the other watch is an invariant.
-            watcher.settle()?;
+            driver.settle()?;
         }
         Ok(())
     },
@@ -457,19 +458,19 @@ const OTHERS_GO_ON: Case = Case {
     why: "A project is closed in an editor, and one inside it, or the one beside it, is not.",
     usual_cause: "Paths are compared letter by letter, or the platform's watch is removed although two \
                   watches share it.",
-    run: |lab| {
+    run: |scene| {
         let mut pairs = vec![("alike/a", "alike/ab", false)];
-        if lab.has(WatchRecursively) {
+        if scene.has(WatchRecursively) {
             pairs.push(("outer", "outer/inner", true));
         }
-        if lab.has(WatchFiles) {
+        if scene.has(WatchFiles) {
             pairs.push(("folder", "folder/file.txt", false));
             pairs.push(("files/a.txt", "files/ab.txt", false));
             pairs.push(("files/file.txt", "files/file.txt.txt", false));
         }
         for (one, other, recursive) in pairs {
             for (kept, gone) in [(one, other), (other, one)] {
-                remove_one_of_two(lab, kept, gone, recursive)?;
+                remove_one_of_two(scene, kept, gone, recursive)?;
             }
         }
         Ok(())
@@ -478,52 +479,52 @@ const OTHERS_GO_ON: Case = Case {
 };
 
 /// Watches two paths, which are files if they are called so, and removes one of them.
-fn remove_one_of_two(lab: &Lab, kept: &str, gone: &str, recursive: bool) -> Check {
+fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> Step {
     let is_file = |path: &str| Path::new(path).extension().is_some();
-    lab.timeline.did(format!("begin with {kept}, which stays watched, and {gone}"));
+    scene.timeline.did(format!("begin with {kept}, which stays watched, and {gone}"));
     for path in [kept, gone] {
         let folder = if is_file(path) { Path::new(path).parent() } else { Some(Path::new(path)) };
-        lab.tree.mkdir_all(folder.unwrap_or(Path::new("")))?;
+        scene.tree.mkdir_all(folder.unwrap_or(Path::new("")))?;
         if is_file(path) {
-            lab.tree.write(path, "content")?;
+            scene.tree.write(path, "content")?;
         }
     }
-    let watch = |path: &str| Watch::non_recursive(lab.path(path)).recursive_if(recursive);
-    let mut watcher = lab.watch([watch(kept), watch(gone), lab.beacon()?])?;
+    let watch = |path: &str| Watch::non_recursive(scene.path(path)).recursive_if(recursive);
+    let mut driver = scene.watch([watch(kept), watch(gone), scene.barrier_watch()?])?;
     let covers_gone = !is_file(kept) && Path::new(gone).starts_with(kept);
     // What is changed in a path, and how that is told.
     let change = |path: &str, name: &str| {
         if is_file(path) {
-            lab.tree.append(path, "more")?;
+            scene.tree.append(path, "more")?;
             return Ok(written(path));
         }
         let file = format!("{path}/{name}");
-        lab.tree.create(&file)?;
+        scene.tree.create(&file)?;
         Ok(created_file(file))
     };
     for name in ["before", "after"] {
-        watcher.next_step();
+        driver.next_step();
         let of_gone = change(gone, name)?;
         let of_kept = change(kept, name)?;
         if name == "before" {
-            remove(&mut watcher, &lab.path(gone))?;
+            remove(&mut driver, &scene.path(gone))?;
         }
-        watcher.settle()?;
-        watcher.saw(of_kept)?;
+        driver.settle()?;
+        driver.saw(of_kept)?;
         if covers_gone {
-            watcher.saw(of_gone)?;
+            driver.saw(of_gone)?;
         }
-        watcher.nothing_else()?;
+        driver.nothing_else()?;
     }
-    remove(&mut watcher, &lab.path(kept))?;
-    add(&mut watcher, watch(gone))?;
-    watcher.next_step();
+    remove(&mut driver, &scene.path(kept))?;
+    add(&mut driver, watch(gone))?;
+    driver.next_step();
     change(kept, "at-the-end")?;
     let of_gone = change(gone, "at-the-end")?;
-    watcher.settle()?;
-    watcher.saw(of_gone)?;
-    drop(watcher);
-    lab.tree.remove_all(kept.split('/').next().unwrap_or(kept))
+    driver.settle()?;
+    driver.saw(of_gone)?;
+    drop(driver);
+    scene.tree.remove_all(kept.split('/').next().unwrap_or(kept))
 }
 
 const NOTHING_LEFT: Case = Case {
@@ -537,31 +538,33 @@ const NOTHING_LEFT: Case = Case {
     why: "Each user has a limited number of inotify watches, and a program that opens one project \
           after the other uses them up.",
     usual_cause: "The backend forgets a folder without removing its watch.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.beacon()?])?;
-        watcher.settle()?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.barrier_watch()?])?;
+        driver.settle()?;
         let before = ResourceUsage::watches();
         for (i, held) in HELD.iter().enumerate() {
             let (root, file) = (format!("{i}"), format!("{i}/file"));
-            lab.tree.mkdir_all(format!("{root}/sub/deep"))?;
-            lab.tree.create(&file)?;
-            let of_root = Watch::non_recursive(lab.path(&root));
+            scene.tree.mkdir_all(format!("{root}/sub/deep"))?;
+            scene.tree.create(&file)?;
+            let of_root = Watch::non_recursive(scene.path(&root));
             let watch = match held {
                 Held::Folder => of_root,
-                Held::File if lab.has(WatchFiles) => Watch::non_recursive(lab.path(&file)),
-                Held::Tree | Held::Half if lab.has(WatchRecursively) => of_root.recursive_if(true),
-                Held::MovedOut if lab.has(WatchNewFolders) => of_root.recursive_if(true),
+                Held::File if scene.has(WatchFiles) => Watch::non_recursive(scene.path(&file)),
+                Held::Tree | Held::Half if scene.has(WatchRecursively) => {
+                    of_root.recursive_if(true)
+                }
+                Held::MovedOut if scene.has(WatchNewFolders) => of_root.recursive_if(true),
                 _ => continue,
             };
             let path = watch.path.clone();
             if *held == Held::Half {
-                let missing = Watch::non_recursive(lab.path("missing"));
-                let answer = watcher.watch_all(&[watch, missing])?;
+                let missing = Watch::non_recursive(scene.path("missing"));
+                let answer = driver.watch_all(&[watch, missing])?;
                 let expected = "`watch_all` refuses a missing path";
                 ensure(answer.is_err(), expected, || "it did not".into())?;
             } else {
-                add(&mut watcher, watch)?;
-                watcher.settle()?;
+                add(&mut driver, watch)?;
+                driver.settle()?;
                 let taken = ResourceUsage::watches();
                 if taken == before {
                     let reason = "the backend has no watches that the kernel lists";
@@ -569,15 +572,15 @@ const NOTHING_LEFT: Case = Case {
                 }
                 if *held == Held::MovedOut {
                     let away = format!("{root}/sub");
-                    lab.tree.rename(&away, lab.outside.path(&root))?;
-                    watcher.settle()?;
-                    watcher.saw(gone(&away))?;
+                    scene.tree.rename(&away, scene.outside.path(&root))?;
+                    driver.settle()?;
+                    driver.saw(gone(&away))?;
                     let expected = "the watches of the two folders that were moved away are gone";
-                    come_down_to(&mut watcher, taken - 2, expected)?;
+                    come_down_to(&mut driver, taken - 2, expected)?;
                 }
-                remove(&mut watcher, &path)?;
+                remove(&mut driver, &path)?;
             }
-            come_down_to(&mut watcher, before, &format!("no watch is left of {held:?}"))?;
+            come_down_to(&mut driver, before, &format!("no watch is left of {held:?}"))?;
         }
         Ok(())
     },
@@ -594,41 +597,40 @@ const WATCHED_AGAIN: Case = Case {
     why: "A user closes a project and opens it again; old and new events have the same path.",
     usual_cause: "Waiting events are filtered by whether their path is watched; or they are taken out \
                   by polling, which loses the waker.",
-    run: |lab| {
+    run: |scene| {
         const CHANGES: usize = 20;
 
-        lab.tree.mkdir("kept")?;
-        lab.tree.mkdir("again")?;
-        let again = lab.path("again");
-        let watches = ["kept", "again"].map(|folder| Watch::non_recursive(lab.path(folder)));
-        let mut watcher = lab.watch(watches)?;
+        scene.tree.mkdir("kept")?;
+        scene.tree.mkdir("again")?;
+        let again = scene.path("again");
+        let watches = ["kept", "again"].map(|folder| Watch::non_recursive(scene.path(folder)));
+        let mut driver = scene.watch(watches)?;
         for is_read in [false, true] {
-            watcher.next_step();
+            driver.next_step();
             for i in 0..CHANGES {
-                lab.tree.create(format!("again/before-{is_read}-{i}"))?;
+                scene.tree.create(format!("again/before-{is_read}-{i}"))?;
             }
             if is_read {
-                watcher.read_until_told(|watcher| watcher.events().count() > 0)?;
+                driver.read_until_told(|driver| driver.events().count() > 0)?;
             }
-            remove(&mut watcher, &again)?;
-            add(&mut watcher, Watch::non_recursive(&again))?;
-            watcher.next_step();
+            remove(&mut driver, &again)?;
+            add(&mut driver, Watch::non_recursive(&again))?;
+            driver.next_step();
             let after = format!("again/after-{is_read}");
-            lab.tree.create(&after)?;
-            watcher.settle()?;
-            watcher.saw(created_file(&after))?;
-            watcher.nothing_else()?;
+            scene.tree.create(&after)?;
+            driver.settle()?;
+            driver.saw(created_file(&after))?;
+            driver.nothing_else()?;
         }
 
-        let mut flag = watcher.rest()?;
-        remove(&mut watcher, &again)?;
-        add(&mut watcher, Watch::non_recursive(&again))?;
+        let mut flag = driver.rest()?;
+        remove(&mut driver, &again)?;
+        add(&mut driver, Watch::non_recursive(&again))?;
         for file in ["again/file", "kept/file"] {
-            watcher.next_step();
-            lab.tree.create(file)?;
+            driver.next_step();
+            scene.tree.create(file)?;
             let expected = created_file(file);
-            let told =
-                watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(told, format!("tree/{file} is reported as created"), || {
                 "nobody was woken for it".into()
             })?;
@@ -649,40 +651,40 @@ const WATCHED_BESIDE: Case = Case {
           watching it is no news.",
     usual_cause: "One platform watch serves all watches in a folder, and events in the queue are \
                   reported for every watch that exists when they are read.",
-    run: |lab| {
+    run: |scene| {
         const FILE: &str = "folder/added";
 
-        lab.tree.mkdir("folder")?;
-        lab.tree.write("folder/held", "")?;
-        lab.tree.write(FILE, "")?;
-        let held = Watch::non_recursive(lab.path("folder/held"));
-        let mut watcher = lab.watch([held, lab.beacon()?])?;
+        scene.tree.mkdir("folder")?;
+        scene.tree.write("folder/held", "")?;
+        scene.tree.write(FILE, "")?;
+        let held = Watch::non_recursive(scene.path("folder/held"));
+        let mut driver = scene.watch([held, scene.barrier_watch()?])?;
         for added in [FILE, "folder", FILE, "folder"] {
-            watcher.next_step();
-            lab.tree.append(FILE, "before")?;
-            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
-            watcher.settle()?;
-            watcher.nothing_else()?;
-            remove(&mut watcher, &lab.path(added))?;
+            driver.next_step();
+            scene.tree.append(FILE, "before")?;
+            add(&mut driver, Watch::non_recursive(scene.path(added)))?;
+            driver.settle()?;
+            driver.nothing_else()?;
+            remove(&mut driver, &scene.path(added))?;
 
-            watcher.next_step();
-            lab.tree.append(FILE, "before")?;
-            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
-            lab.tree.append(FILE, "after")?;
-            watcher.settle()?;
-            watcher.saw(written(FILE))?;
-            remove(&mut watcher, &lab.path(added))?;
+            driver.next_step();
+            scene.tree.append(FILE, "before")?;
+            add(&mut driver, Watch::non_recursive(scene.path(added)))?;
+            scene.tree.append(FILE, "after")?;
+            driver.settle()?;
+            driver.saw(written(FILE))?;
+            remove(&mut driver, &scene.path(added))?;
         }
         // That the folder was not where it is now is older than the watch as well.
         for added in [FILE, "folder"] {
-            lab.tree.rename("folder", "away")?;
-            lab.tree.rename("away", "folder")?;
-            add(&mut watcher, Watch::non_recursive(lab.path(added)))?;
-            watcher.settle()?;
-            watcher.next_step();
-            lab.tree.append(FILE, "after")?;
-            watcher.settle()?;
-            watcher.saw(written(FILE))?;
+            scene.tree.rename("folder", "away")?;
+            scene.tree.rename("away", "folder")?;
+            add(&mut driver, Watch::non_recursive(scene.path(added)))?;
+            driver.settle()?;
+            driver.next_step();
+            scene.tree.append(FILE, "after")?;
+            driver.settle()?;
+            driver.saw(written(FILE))?;
         }
         Ok(())
     },
@@ -700,24 +702,24 @@ const REFUSED_AT_LIMIT: Case = Case {
     why: "The counterpart of CON20: half of the tree is watched by then.",
     usual_cause: "The error is returned from the middle of the walk, and the folders watched so far \
                   stay watched.",
-    run: |lab| {
+    run: |scene| {
         const ROOM: u32 = 5;
 
-        lab.sees_changes()?;
-        lab.tree.mkdir("kept")?;
-        (0..10).try_for_each(|i| lab.tree.mkdir_all(format!("large/{i}/sub")))?;
-        lab.tree.mkdir_all("small/sub")?;
-        let [kept, large, small] = ["kept", "large", "small"].map(|folder| lab.path(folder));
-        let mut watcher = lab.watch([Watch::non_recursive(kept)])?;
-        watcher.settle()?;
+        scene.sees_changes()?;
+        scene.tree.mkdir("kept")?;
+        (0..10).try_for_each(|i| scene.tree.mkdir_all(format!("large/{i}/sub")))?;
+        scene.tree.mkdir_all("small/sub")?;
+        let [kept, large, small] = ["kept", "large", "small"].map(|folder| scene.path(folder));
+        let mut driver = scene.watch([Watch::non_recursive(kept)])?;
+        driver.settle()?;
         let before = ResourceUsage::watches();
         let used = u32::try_from(before).unwrap_or(u32::MAX - ROOM);
         for (round, room) in [ROOM, 0, ROOM].into_iter().enumerate() {
-            set_limit(lab, "max_inotify_watches", used + room)?;
+            set_limit(scene, "max_inotify_watches", used + room)?;
             let answer = if round == 2 {
-                watcher.watch_all(&[&small, &large].map(Watch::recursive))?
+                driver.watch_all(&[&small, &large].map(Watch::recursive))?
             } else {
-                watcher.watch(Watch::recursive(&large))?
+                driver.watch(Watch::recursive(&large))?
             };
             match answer {
                 Err(BackendError::WatchLimit { .. }) => {}
@@ -730,29 +732,29 @@ const REFUSED_AT_LIMIT: Case = Case {
                 }
                 Ok(()) => return fail("`watch` returns WatchLimit", "it added the tree"),
             }
-            come_down_to(&mut watcher, before, "no watch is left of the tree that was refused")?;
+            come_down_to(&mut driver, before, "no watch is left of the tree that was refused")?;
             for path in [&large, &small] {
-                let unwatched = watcher.unwatch(path)?;
-                let expected = format!("{} is not watched", lab.timeline.show(path));
+                let unwatched = driver.unwatch(path)?;
+                let expected = format!("{} is not watched", scene.timeline.show(path));
                 ensure(unwatched.is_err(), expected, || "it is".into())?;
             }
-            watcher.next_step();
+            driver.next_step();
             let of_kept = format!("kept/file-{round}");
             for file in [&of_kept, "large/file", "large/0/sub/file", "small/file"] {
-                lab.tree.create(file)?;
+                scene.tree.create(file)?;
             }
-            watcher.settle()?;
-            watcher.saw(created_file(of_kept))?;
-            watcher.nothing_else()?;
+            driver.settle()?;
+            driver.saw(created_file(of_kept))?;
+            driver.nothing_else()?;
         }
-        set_limit(lab, "max_inotify_watches", used + 100)?;
-        add(&mut watcher, Watch::recursive(&large))?;
-        watcher.next_step();
+        set_limit(scene, "max_inotify_watches", used + 100)?;
+        add(&mut driver, Watch::recursive(&large))?;
+        driver.next_step();
         for i in 0..10 {
-            lab.tree.create(format!("large/{i}/sub/after"))?;
+            scene.tree.create(format!("large/{i}/sub/after"))?;
         }
-        watcher.settle()?;
-        (0..10).try_for_each(|i| watcher.saw(created_file(format!("large/{i}/sub/after"))))
+        driver.settle()?;
+        (0..10).try_for_each(|i| driver.saw(created_file(format!("large/{i}/sub/after"))))
     },
     ..Case::MUST
 };
@@ -766,28 +768,28 @@ const FROM_NOTHING: Case = Case {
     why: "A program makes its watcher before it knows what to watch.",
     usual_cause: "The stream ends if there is nothing to watch, or the first poll finds no source that \
                   could wake it later.",
-    run: |lab| {
-        let mut watcher = lab.watch([])?;
-        let mut flag = watcher.rest()?;
-        ensure(!watcher.has_ended(), "the stream waits for the first watch", || {
+    run: |scene| {
+        let mut driver = scene.watch([])?;
+        let mut flag = driver.rest()?;
+        ensure(!driver.has_ended(), "the stream waits for the first watch", || {
             "it has ended".into()
         })?;
-        let add_none = |watcher: &mut Watcher| match watcher.watch_all(&[])? {
+        let add_none = |driver: &mut Driver| match driver.watch_all(&[])? {
             Ok(()) => Ok(()),
             Err(error) => fail("`watch_all` takes an empty list", format!("it answered: {error}")),
         };
-        add_none(&mut watcher)?;
-        add(&mut watcher, lab.flat())?;
-        lab.tree.create("one")?;
+        add_none(&mut driver)?;
+        add(&mut driver, scene.flat())?;
+        scene.tree.create("one")?;
         let one = created_file("one");
-        let told = watcher.read_when_woken(&mut flag, |watcher| watcher.count(&one) > 0)?;
+        let told = driver.read_when_woken(&mut flag, |driver| driver.count(&one) > 0)?;
         ensure(told, "tree/one is reported as created", || "nobody was woken for it".into())?;
-        add_none(&mut watcher)?;
-        lab.tree.create("two")?;
-        watcher.settle()?;
-        watcher.saw(created_file("two"))?;
-        watcher.saw(one)?;
-        watcher.nothing_else()
+        add_none(&mut driver)?;
+        scene.tree.create("two")?;
+        driver.settle()?;
+        driver.saw(created_file("two"))?;
+        driver.saw(one)?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -802,51 +804,51 @@ const ALL_DEMANDS: Case = Case {
     why: "The counterpart of CHG06 and CHG10, which ask for the depth alone.",
     usual_cause: "The way from `watch` to the platform is another one than that from `new`, and knows fewer \
                   demands.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.beacon()?])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.barrier_watch()?])?;
         for at_once in [false, true] {
             let folder = format!("folder-{at_once}");
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/file"), "content")?;
-            let plain = Watch::non_recursive(lab.path(&folder));
-            if lab.has(WatchRecursively) {
-                add_as(&mut watcher, at_once, plain.clone().recursive_if(true))?;
+            scene.tree.mkdir_all(format!("{folder}/sub"))?;
+            scene.tree.write(format!("{folder}/file"), "content")?;
+            let plain = Watch::non_recursive(scene.path(&folder));
+            if scene.has(WatchRecursively) {
+                add_as(&mut driver, at_once, plain.clone().recursive_if(true))?;
                 is_told_of(
-                    lab,
-                    &mut watcher,
+                    scene,
+                    &mut driver,
                     &format!("{folder}/sub/new"),
                     &format!("{folder}/sub/new"),
                 )?;
-                remove(&mut watcher, &plain.path)?;
+                remove(&mut driver, &plain.path)?;
             }
-            if lab.has(EmitOnAccess) {
+            if scene.has(EmitOnAccess) {
                 let file = format!("{folder}/file");
-                add_as(&mut watcher, at_once, plain.clone().with_access())?;
-                tells_of_reading(lab, &mut watcher, &file, true)?;
-                add(&mut watcher, plain.clone())?;
-                tells_of_reading(lab, &mut watcher, &file, false)?;
-                add(&mut watcher, plain.clone().with_access())?;
-                tells_of_reading(lab, &mut watcher, &file, true)?;
-                remove(&mut watcher, &plain.path)?;
+                add_as(&mut driver, at_once, plain.clone().with_access())?;
+                tells_of_reading(scene, &mut driver, &file, true)?;
+                add(&mut driver, plain.clone())?;
+                tells_of_reading(scene, &mut driver, &file, false)?;
+                add(&mut driver, plain.clone().with_access())?;
+                tells_of_reading(scene, &mut driver, &file, true)?;
+                remove(&mut driver, &plain.path)?;
             }
-            if lab.has(FollowSymlinks) {
+            if scene.has(FollowSymlinks) {
                 let link = format!("link-{at_once}");
-                lab.tree.symlink(&plain.path, &link)?;
-                let as_link = Watch::non_recursive(lab.path(&link));
-                add_as(&mut watcher, at_once, as_link.clone().following_links())?;
-                is_told_of(lab, &mut watcher, &format!("{folder}/one"), &format!("{link}/one"))?;
+                scene.tree.symlink(&plain.path, &link)?;
+                let as_link = Watch::non_recursive(scene.path(&link));
+                add_as(&mut driver, at_once, as_link.clone().following_links())?;
+                is_told_of(scene, &mut driver, &format!("{folder}/one"), &format!("{link}/one"))?;
                 // Only a backend that watches files watches a link that is not followed.
-                if lab.has(WatchFiles) {
-                    add(&mut watcher, as_link.clone())?;
-                    watcher.forget(&as_link.path);
-                    watcher.next_step();
-                    lab.tree.create(format!("{folder}/unseen"))?;
-                    watcher.settle()?;
-                    watcher.nothing_else()?;
+                if scene.has(WatchFiles) {
+                    add(&mut driver, as_link.clone())?;
+                    driver.forget(&as_link.path);
+                    driver.next_step();
+                    scene.tree.create(format!("{folder}/unseen"))?;
+                    driver.settle()?;
+                    driver.nothing_else()?;
                 }
-                add(&mut watcher, as_link.clone().following_links())?;
-                is_told_of(lab, &mut watcher, &format!("{folder}/two"), &format!("{link}/two"))?;
-                remove(&mut watcher, &as_link.path)?;
+                add(&mut driver, as_link.clone().following_links())?;
+                is_told_of(scene, &mut driver, &format!("{folder}/two"), &format!("{link}/two"))?;
+                remove(&mut driver, &as_link.path)?;
             }
         }
         Ok(())
@@ -855,36 +857,36 @@ const ALL_DEMANDS: Case = Case {
 };
 
 /// Adds a watch, by `watch_all` if it is to be `at_once` with others that may come.
-fn add_as(watcher: &mut Watcher, at_once: bool, watch: Watch) -> Check {
+fn add_as(driver: &mut Driver, at_once: bool, watch: Watch) -> Step {
     if !at_once {
-        return add(watcher, watch);
+        return add(driver, watch);
     }
-    match watcher.watch_all(&[watch])? {
+    match driver.watch_all(&[watch])? {
         Ok(()) => Ok(()),
         Err(error) => fail("`watch_all` adds a watch", format!("it returned: {error}")),
     }
 }
 
 /// Makes a file, and fails unless that is reported for a path, and nothing else.
-fn is_told_of(lab: &Lab, watcher: &mut Watcher, file: &str, path: &str) -> Check {
-    watcher.next_step();
-    lab.tree.create(file)?;
-    watcher.settle()?;
-    watcher.saw(created_file(path))?;
-    watcher.nothing_else()?;
-    watcher.next_step();
+fn is_told_of(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Step {
+    driver.next_step();
+    scene.tree.create(file)?;
+    driver.settle()?;
+    driver.saw(created_file(path))?;
+    driver.nothing_else()?;
+    driver.next_step();
     Ok(())
 }
 
 /// Reads a file, and fails unless that is reported, or is not.
-fn tells_of_reading(lab: &Lab, watcher: &mut Watcher, file: &str, is_told: bool) -> Check {
-    watcher.next_step();
-    lab.tree.make("read", file, |path| fs::read(path).map(drop))?;
-    watcher.settle()?;
-    let path = lab.path(file);
+fn tells_of_reading(scene: &Scene, driver: &mut Driver, file: &str, is_told: bool) -> Step {
+    driver.next_step();
+    scene.tree.make("read", file, |path| fs::read(path).map(drop))?;
+    driver.settle()?;
+    let path = scene.path(file);
     let is_access =
         |event: &Event| matches!(event.kind, EventKind::Access(_)) && event.path == path;
-    let there = watcher.events().any(is_access);
+    let there = driver.events().any(is_access);
     let expected = if is_told { "accesses" } else { "no accesses" };
     ensure(there == is_told, format!("{expected} of tree/{file}"), || {
         if there { "there were some".into() } else { "there were none".into() }
@@ -893,9 +895,9 @@ fn tells_of_reading(lab: &Lab, watcher: &mut Watcher, file: &str, is_told: bool)
 
 /// Fails unless there are so many watches of the platform, or less, once the backend has heard of some
 /// further changes: only then some know that a folder is not on its way to another place.
-fn come_down_to(watcher: &mut Watcher, most: usize, expected: &str) -> Check {
+fn come_down_to(driver: &mut Driver, most: usize, expected: &str) -> Step {
     for _ in 0..5 {
-        watcher.settle()?;
+        driver.settle()?;
         if ResourceUsage::watches() <= most {
             return Ok(());
         }

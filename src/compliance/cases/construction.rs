@@ -14,13 +14,11 @@ use crate::{
     capability::{Capabilities, Capability},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{appeared, created_file, touched, written},
-        failure::{Check, Stop, ensure, fail},
-        lab::Lab,
-        platform,
-        wake_flag::WakeFlag,
-        watcher::Watcher,
+        rules::{
+            expect::{appeared, created_file, touched, written},
+            failure::{Step, Stop, ensure, fail},
+        },
+        scene::{Scene, driver::Driver, environment::Environment, platform, wake_flag::WakeFlag},
     },
     error::{BackendError, StreamError},
 };
@@ -66,9 +64,9 @@ const MISSING_PATH: Case = Case {
     checks: "A path that does not exist is refused with `NotFound`, which names it.",
     why: "notify#685; a bare system error does not tell which path is meant.",
     usual_cause: "The platform's error is passed on as it is; use `BackendError::from_io`.",
-    run: |lab| {
-        let missing = lab.path("missing");
-        refuses_missing(lab, &[Watch::non_recursive(&missing)], &[&missing])
+    run: |scene| {
+        let missing = scene.path("missing");
+        refuses_missing(scene, &[Watch::non_recursive(&missing)], &[&missing])
     },
     ..Case::MUST
 };
@@ -81,26 +79,26 @@ const MISSING_PATH_AMONG_OTHERS: Case = Case {
     why: "fsnotify#471; fsnotify's TestRemoveState.",
     usual_cause: "The error names the first path, or all paths, or the watches set up before the error \
                   stay behind; use `check_watches`.",
-    run: |lab| {
-        let good = lab.anything()?;
-        let [missing, other] = ["missing", "other"].map(|name| lab.path(name));
+    run: |scene| {
+        let good = scene.anything()?;
+        let [missing, other] = ["missing", "other"].map(|name| scene.path(name));
         let bad = Watch::non_recursive(&missing);
-        refuses_missing(lab, &[good.clone(), bad.clone()], &[&missing])?;
-        refuses_missing(lab, &[bad.clone(), good.clone()], &[&missing])?;
+        refuses_missing(scene, &[good.clone(), bad.clone()], &[&missing])?;
+        refuses_missing(scene, &[bad.clone(), good.clone()], &[&missing])?;
         let both = [bad, good.clone(), Watch::non_recursive(&other)];
-        refuses_missing(lab, &both, &[&missing, &other])?;
-        lab.watch([good])?.settle()
+        refuses_missing(scene, &both, &[&missing, &other])?;
+        scene.watch([good])?.settle()
     },
     ..Case::MUST
 };
 
-fn refuses_missing(lab: &Lab, watches: &[Watch], missing: &[&Path]) -> Check {
-    let shown: Vec<_> = missing.iter().map(|path| lab.timeline.show(path)).collect();
+fn refuses_missing(scene: &Scene, watches: &[Watch], missing: &[&Path]) -> Step {
+    let shown: Vec<_> = missing.iter().map(|path| scene.timeline.show(path)).collect();
     let expected = format!("`new` returns NotFound for {}", shown.join(", "));
-    match lab.try_watch(watches)? {
+    match scene.try_watch(watches)? {
         Ok(_) => fail(expected, "it made a backend"),
         Err(BackendError::NotFound { paths }) => {
-            let shown: Vec<_> = paths.iter().map(|path| lab.timeline.show(path)).collect();
+            let shown: Vec<_> = paths.iter().map(|path| scene.timeline.show(path)).collect();
             let same = paths.len() == missing.len()
                 && missing.iter().all(|&path| paths.iter().any(|named| named == path));
             ensure(same, expected, || format!("it answered NotFound for {}", shown.join(", ")))
@@ -117,9 +115,9 @@ const FILE_WITHOUT_WATCH_FILES: Case = Case {
              capability and the path.",
     why: "parcel-bundler/watcher and gradle test for it; silence looks like a file that never changes.",
     usual_cause: "The platform accepts the file and reports something else about it.",
-    run: |lab| {
-        lab.tree.create("file")?;
-        is_not_supported(lab, "file", Capability::WatchFiles)
+    run: |scene| {
+        scene.tree.create("file")?;
+        is_not_supported(scene, "file", Capability::WatchFiles)
     },
     ..Case::MUST
 };
@@ -131,16 +129,16 @@ const NO_PATHS: Case = Case {
              not declared, or an error, but no panic and no busy loop.",
     why: "notify#718.",
     usual_cause: "The first path is used without checking that there is one.",
-    run: |lab| {
-        if let Ok(mut watcher) = lab.try_watch([])? {
-            watcher.drain()?;
-            let may_end = !lab.has(Capability::ChangeWatches);
-            ensure(may_end || !watcher.has_ended(), "the stream waits for the first path", || {
+    run: |scene| {
+        if let Ok(mut driver) = scene.try_watch([])? {
+            driver.drain()?;
+            let may_end = !scene.has(Capability::ChangeWatches);
+            ensure(may_end || !driver.has_ended(), "the stream waits for the first path", || {
                 "it has ended".into()
             })?;
             let (flag, waker) = WakeFlag::new();
-            if watcher.poll_once(&waker)?.is_pending() {
-                let woken = watcher.wait_for_wake(&flag, Duration::from_millis(50));
+            if driver.poll_once(&waker)?.is_pending() {
+                let woken = driver.wait_for_wake(&flag, Duration::from_millis(50));
                 ensure(!woken, "nobody is woken where there is nothing", || {
                     "the waker was woken".into()
                 })?;
@@ -159,12 +157,12 @@ const UNREADABLE_PATH: Case = Case {
     checks: "A folder that may not be read is refused with `PermissionDenied`, which names it.",
     why: "fsnotify's TestAdd/permission denied; watchman's test_permDeniedRoot.",
     usual_cause: "The platform's error is passed on as it is; use `BackendError::from_io`.",
-    run: |lab| {
-        lab.tree.mkdir("locked")?;
-        lab.tree.chmod("locked", 0o000)?;
-        let locked = lab.path("locked");
-        let answer = lab.try_watch([Watch::non_recursive(&locked)])?;
-        lab.tree.chmod("locked", 0o700)?;
+    run: |scene| {
+        scene.tree.mkdir("locked")?;
+        scene.tree.chmod("locked", 0o000)?;
+        let locked = scene.path("locked");
+        let answer = scene.try_watch([Watch::non_recursive(&locked)])?;
+        scene.tree.chmod("locked", 0o700)?;
         let expected = "`new` returns PermissionDenied for tree/locked";
         match answer {
             Ok(_) => fail(expected, "it made a backend"),
@@ -183,12 +181,12 @@ const IMPOSSIBLE_PATHS: Case = Case {
     why: "JetBrains' testIncorrectPath; users may type any path.",
     usual_cause: "An `unwrap` on the conversion to a C string.",
     // Of a file system, in which the suite makes its trees: a store might take such names.
-    run: |lab| {
-        lab.tree.create("file")?;
+    run: |scene| {
+        scene.tree.create("file")?;
         let long = "x".repeat(300);
         let very_long = vec!["folder"; 2000].join("/");
         for path in ["file/below", "zero\0byte", long.as_str(), very_long.as_str()] {
-            let answer = lab.try_watch([Watch::non_recursive(lab.path(path))])?;
+            let answer = scene.try_watch([Watch::non_recursive(scene.path(path))])?;
             let shown = &path[..path.len().min(20)];
             ensure(answer.is_err(), format!("`new` returns an error for {shown:?}…"), || {
                 "it made a backend".into()
@@ -207,10 +205,10 @@ const DANGLING_LINK: Case = Case {
     checks: "If links are followed, a link that leads nowhere is refused with `NotFound`.",
     why: "notify#255.",
     usual_cause: "The check for existence looks at the link and not at its target.",
-    run: |lab| {
-        lab.tree.symlink("nowhere", "link")?;
-        let link = lab.path("link");
-        refuses_missing(lab, &[Watch::non_recursive(&link).following_links()], &[&link])
+    run: |scene| {
+        scene.tree.symlink("nowhere", "link")?;
+        let link = scene.path("link");
+        refuses_missing(scene, &[Watch::non_recursive(&link).following_links()], &[&link])
     },
     ..Case::MUST
 };
@@ -225,19 +223,19 @@ const FOLDER_OF_ODD_ENTRIES: Case = Case {
     why: "fsnotify#98, fsnotify#479, fsnotify#748: opening a pipe blocks, a dangling link ended the \
           scan.",
     usual_cause: "Entries are opened to find out what they are.",
-    run: |lab| {
-        lab.tree.symlink("nowhere", "dangling")?;
-        lab.tree.make("mkfifo", "pipe", platform::mkfifo)?;
-        lab.tree.make("make the socket", "socket", platform::socket)?;
-        lab.tree.create("locked")?;
-        lab.tree.chmod("locked", 0o000)?;
-        let recursive = lab.has(Capability::WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        lab.tree.create("new")?;
-        watcher.settle()?;
-        watcher.saw(created_file("new"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.symlink("nowhere", "dangling")?;
+        scene.tree.make("mkfifo", "pipe", platform::mkfifo)?;
+        scene.tree.make("make the socket", "socket", platform::socket)?;
+        scene.tree.create("locked")?;
+        scene.tree.chmod("locked", 0o000)?;
+        let recursive = scene.has(Capability::WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        scene.tree.create("new")?;
+        driver.settle()?;
+        driver.saw(created_file("new"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -250,25 +248,25 @@ const SAME_FOLDER_TWICE: Case = Case {
              event, and the folder is watched recursively if the second watch says so.",
     why: "fsnotify#679; fsnotify's script watch-twice.",
     usual_cause: "The platform gives both watches the same number, and the backend stores it twice.",
-    run: |lab| {
-        let mut pairs = vec![(lab.flat(), lab.flat())];
-        if lab.has(Capability::WatchRecursively) {
-            pairs.extend([(lab.flat(), lab.deep()), (lab.deep(), lab.flat())]);
+    run: |scene| {
+        let mut pairs = vec![(scene.flat(), scene.flat())];
+        if scene.has(Capability::WatchRecursively) {
+            pairs.extend([(scene.flat(), scene.deep()), (scene.deep(), scene.flat())]);
         }
-        lab.tree.mkdir("folder")?;
+        scene.tree.mkdir("folder")?;
         for (i, (first, last)) in pairs.into_iter().enumerate() {
             let is_recursive = last.recursive;
-            let mut watcher = lab.watch([first, last])?;
+            let mut driver = scene.watch([first, last])?;
             let (near, far) = (format!("near-{i}"), format!("folder/far-{i}"));
-            lab.tree.create(&near)?;
-            lab.tree.create(&far)?;
-            watcher.settle()?;
-            watcher.saw(created_file(&near))?;
+            scene.tree.create(&near)?;
+            scene.tree.create(&far)?;
+            driver.settle()?;
+            driver.saw(created_file(&near))?;
             if is_recursive {
-                watcher.saw(created_file(&far))?;
+                driver.saw(created_file(&far))?;
             }
-            watcher.nothing_else()?;
-            let count = watcher.count(&created_file(&near));
+            driver.nothing_else()?;
+            let count = driver.count(&created_file(&near));
             ensure(count == 1, "one event for one creation", || format!("there were {count}"))?;
         }
         Ok(())
@@ -285,32 +283,32 @@ const ODD_SPELLING: Case = Case {
     why: "notify#453, notify#740; libuv's fs_event_watch_file_current_dir.",
     usual_cause: "The path is made absolute or canonical when it is watched, or later, when the \
                   current folder has changed.",
-    run: |lab| {
-        lab.tree.mkdir_all("a/b")?;
+    run: |scene| {
+        scene.tree.mkdir_all("a/b")?;
         let change_to = |folder| {
             let changed = std::env::set_current_dir(folder);
             changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))
         };
-        let trailing = format!("{}{MAIN_SEPARATOR}", lab.path("a").display());
+        let trailing = format!("{}{MAIN_SEPARATOR}", scene.path("a").display());
         for given in ["a", ".", "./a", "a/../a", "../tree/a", &trailing] {
-            change_to(lab.path(""))?;
+            change_to(scene.path(""))?;
             let given = Path::new(given);
-            let real = if given == Path::new(".") { lab.path("") } else { lab.path("a") };
-            let mut watcher = lab.watch([Watch::non_recursive(given)])?;
-            change_to(lab.outside.path(""))?;
+            let real = if given == Path::new(".") { scene.path("") } else { scene.path("a") };
+            let mut driver = scene.watch([Watch::non_recursive(given)])?;
+            change_to(scene.outside.path(""))?;
             // No barrier: it would be made under the given path, which now leads elsewhere.
-            watcher.forget(given);
+            driver.forget(given);
             let name = "new-file";
-            lab.tree.create(real.join(name))?;
+            scene.tree.create(real.join(name))?;
             let expected = given.join(name);
-            watcher.read_until_told(|watcher| watcher.created_paths().contains(&expected))?;
-            let spelled: Vec<_> = watcher.created_paths().iter().collect();
+            driver.read_until_told(|driver| driver.created_paths().contains(&expected))?;
+            let spelled: Vec<_> = driver.created_paths().iter().collect();
             let right = spelled.iter().any(|path| path.as_os_str() == expected.as_os_str());
             ensure(right, format!("create of {}", expected.display()), || {
                 format!("created was reported of {spelled:?}")
             })?;
-            drop(watcher);
-            lab.tree.remove(real.join(name))?;
+            drop(driver);
+            scene.tree.remove(real.join(name))?;
         }
         Ok(())
     },
@@ -324,10 +322,10 @@ const CHANGE_RIGHT_AFTER_NEW: Case = Case {
     checks: "A change made right after `new` has returned, before the first poll, is reported.",
     why: "watchexec#1024; dart-archive/watcher#159.",
     usual_cause: "Watches are set up by a thread or task that `new` does not wait for.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.create("new")?;
-        watcher.saw(created_file("new"))
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.create("new")?;
+        driver.saw(created_file("new"))
     },
     ..Case::MUST
 };
@@ -339,17 +337,17 @@ const CHANGE_BEFORE_NEW: Case = Case {
     checks: "Changes made before `new`, and files that merely exist, are not reported.",
     why: "joyent/libuv#986, dart-lang/tools#2176: events from before the watch.",
     usual_cause: "A first scan reports what it finds, or the platform replays its history.",
-    run: |lab| {
-        lab.tree.write("changed", "before")?;
-        lab.tree.create("removed")?;
-        lab.tree.remove("removed")?;
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.settle()?;
+    run: |scene| {
+        scene.tree.write("changed", "before")?;
+        scene.tree.create("removed")?;
+        scene.tree.remove("removed")?;
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.settle()?;
         for path in ["changed", "removed", "folder"] {
-            watcher.never_saw(&touched(path))?;
+            driver.never_saw(&touched(path))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -361,12 +359,12 @@ const CAPABILITIES: Case = Case {
              The capabilities name something to watch, and include what they imply.",
     why: "A frontend chooses a backend by them, once.",
     usual_cause: "They are computed from the machine's state, or one is left out.",
-    run: |lab| {
-        let before = lab.declared().name;
-        let mut all: Vec<Capabilities> = (0..3).map(|_| lab.declared().capabilities).collect();
-        drop(lab.watch([lab.anything()?])?);
-        all.push(lab.declared().capabilities);
-        let after = lab.declared().name;
+    run: |scene| {
+        let before = scene.declared().name;
+        let mut all: Vec<Capabilities> = (0..3).map(|_| scene.declared().capabilities).collect();
+        drop(scene.watch([scene.anything()?])?);
+        all.push(scene.declared().capabilities);
+        let after = scene.declared().name;
         ensure(before == after, "the same name at every call", || {
             format!("{before}, then {after}")
         })?;
@@ -394,8 +392,8 @@ const NAME: Case = Case {
     checks: "The backend's name has the form `namespace/platform`, with one slash and no white space.",
     why: "Frontends list backends by name; two with the same name cannot be told apart.",
     usual_cause: "The namespace is left out.",
-    run: |lab| {
-        let name = lab.declared().name;
+    run: |scene| {
+        let name = scene.declared().name;
         let (namespace, platform) = name.split_once('/').unwrap_or_default();
         let whole = [namespace, platform].iter().all(|part| {
             !part.is_empty() && !part.contains('/') && !part.contains(char::is_whitespace)
@@ -411,18 +409,18 @@ const DEBUG: Case = Case {
     checks: "A backend can be printed for debugging, idle and with events, and loses no event by that.",
     why: "notify's test_debug_impl; a log line must not change what happens.",
     usual_cause: "The output takes a lock that is held elsewhere, or drains a channel.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.anything()?])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.anything()?])?;
         for _ in 0..2 {
-            let text = watcher.call("fmt", |backend| format!("{backend:?}"))?;
+            let text = driver.call("fmt", |backend| format!("{backend:?}"))?;
             ensure(!text.is_empty(), "text", || "it is empty".into())?;
-            if lab.has(Capability::WatchFolders) {
-                lab.tree.create("file")?;
+            if scene.has(Capability::WatchFolders) {
+                scene.tree.create("file")?;
             }
         }
-        watcher.settle()?;
-        if lab.has(Capability::WatchFolders) {
-            watcher.saw(created_file("file"))?;
+        driver.settle()?;
+        if scene.has(Capability::WatchFolders) {
+            driver.saw(created_file("file"))?;
         }
         Ok(())
     },
@@ -435,10 +433,10 @@ const MOVED_BETWEEN_THREADS: Case = Case {
     checks: "A backend made on one thread is polled on a second and dropped on a third.",
     why: "notify's inotify_watcher_is_send_and_sync; parcel's worker threads.",
     usual_cause: "State is kept per thread.",
-    run: |lab| {
-        let watch = lab.anything()?;
+    run: |scene| {
+        let watch = scene.anything()?;
         let runtime = multi_thread_runtime()?;
-        let subject = lab.subject();
+        let subject = scene.subject();
         let handle = runtime.handle();
         let panicked = |_| Stop::Broken("a thread of the case panicked".into());
         let outcome = std::thread::scope(|scope| {
@@ -448,8 +446,8 @@ const MOVED_BETWEEN_THREADS: Case = Case {
             };
             let made = scope.spawn(make).join().map_err(panicked)?;
             let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
-            let expected = change(lab, &watch)?;
-            let deadline = lab.profile.deadline();
+            let expected = change(scene, &watch)?;
+            let deadline = scene.profile.deadline();
             let poll = move || {
                 let found = handle.block_on(async {
                     let next = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
@@ -473,7 +471,7 @@ const MOVED_BETWEEN_THREADS: Case = Case {
     ..Case::MUST
 };
 
-fn multi_thread_runtime() -> Check<tokio::runtime::Runtime> {
+fn multi_thread_runtime() -> Step<tokio::runtime::Runtime> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))
@@ -485,17 +483,17 @@ const RUNTIMES: Case = Case {
     checks: "Outside a Tokio runtime, `new` returns `NoRuntime` or a backend that works there.",
     why: "inotify-rs#99, inotify-rs#101: users had to find out by themselves what a stream needs.",
     usual_cause: "`check_watches` is not called first.",
-    run: |lab| {
-        let watch = lab.anything()?;
-        let mut backend = match (lab.subject().new)(vec![watch.clone()]) {
+    run: |scene| {
+        let watch = scene.anything()?;
+        let mut backend = match (scene.subject().new)(vec![watch.clone()]) {
             Err(BackendError::NoRuntime) => return Ok(()),
             Err(error) => {
                 return fail("`new` returns NoRuntime", format!("it returned {error:?}"));
             }
             Ok(backend) => backend,
         };
-        let expected = change(lab, &watch)?;
-        let next = first_item(lab, &mut *backend);
+        let expected = change(scene, &watch)?;
+        let next = first_item(scene, &mut *backend);
         let right = matches!(&next, Some(Ok(event)) if event.path == expected);
         ensure(right, "`new` returns NoRuntime, or a backend that reports the change", || {
             format!("it made a backend, which reported {next:?}")
@@ -505,8 +503,8 @@ const RUNTIMES: Case = Case {
 };
 
 /// The first item of a backend that is polled outside the runtime, if there is one in time.
-fn first_item(lab: &Lab, backend: &mut dyn Backend) -> Option<StreamItem> {
-    let end = Instant::now() + lab.profile.deadline();
+fn first_item(scene: &Scene, backend: &mut dyn Backend) -> Option<StreamItem> {
+    let end = Instant::now() + scene.profile.deadline();
     loop {
         let (flag, waker) = WakeFlag::new();
         let polled = Pin::new(&mut *backend).poll_next(&mut Context::from_waker(&waker));
@@ -514,20 +512,20 @@ fn first_item(lab: &Lab, backend: &mut dyn Backend) -> Option<StreamItem> {
             return item;
         }
         // The runtime keeps the time, and nothing else.
-        lab.runtime().block_on(async {
+        scene.runtime().block_on(async {
             let woken = poll_fn(|cx| flag.poll_woken(cx));
             tokio::time::timeout_at(end.into(), woken).await.ok()
         })?;
     }
 }
 
-/// Changes what `watch` watches, which is [`Lab::anything`]. Returns the path that is reported.
-fn change(lab: &Lab, watch: &Watch) -> Check<PathBuf> {
-    if lab.has(Capability::WatchFolders) {
-        lab.tree.create("file")?;
-        return Ok(lab.path("file"));
+/// Changes what `watch` watches, which is [`Scene::anything`]. Returns the path that is reported.
+fn change(scene: &Scene, watch: &Watch) -> Step<PathBuf> {
+    if scene.has(Capability::WatchFolders) {
+        scene.tree.create("file")?;
+        return Ok(scene.path("file"));
     }
-    lab.tree.append(&watch.path, "more")?;
+    scene.tree.append(&watch.path, "more")?;
     Ok(watch.path.clone())
 }
 
@@ -539,15 +537,15 @@ const SEVERAL_BACKENDS: Case = Case {
              others.",
     why: "gradle's can start multiple watchers; .NET's MultipleWatchers.",
     usual_cause: "State is kept in a static.",
-    run: |lab| {
-        let watchers: Check<Vec<_>> = (0..10).map(|_| lab.watch([lab.flat()])).collect();
-        let mut watchers = watchers?;
+    run: |scene| {
+        let drivers: Step<Vec<_>> = (0..10).map(|_| scene.watch([scene.flat()])).collect();
+        let mut drivers = drivers?;
         for name in ["first", "second"] {
-            lab.tree.create(name)?;
-            for watcher in &mut watchers {
-                watcher.saw(created_file(name))?;
+            scene.tree.create(name)?;
+            for driver in &mut drivers {
+                driver.saw(created_file(name))?;
             }
-            watchers.truncate(5);
+            drivers.truncate(5);
         }
         Ok(())
     },
@@ -557,9 +555,9 @@ const SEVERAL_BACKENDS: Case = Case {
 /// Where a limit of this namespace is set.
 const NAMESPACE_LIMITS: &str = "/proc/sys/user";
 
-pub(super) fn set_limit(lab: &Lab, limit: &str, value: u32) -> Check {
+pub(super) fn set_limit(scene: &Scene, limit: &str, value: u32) -> Step {
     let file = Path::new(NAMESPACE_LIMITS).join(limit);
-    lab.timeline.did(format!("set {limit} to {value}"));
+    scene.timeline.did(format!("set {limit} to {value}"));
     let written = std::fs::write(&file, value.to_string());
     // Where there is no such limit, the platform has none that could be reached.
     written.map_err(|error| Stop::Ignored(format!("{} cannot be set: {error}", file.display())))
@@ -573,18 +571,18 @@ const INSTANCE_LIMIT: Case = Case {
              go on, and after one is dropped there is room again.",
     why: "watchexec#251.",
     usual_cause: "`EMFILE` is passed on as it is; use `BackendError::from_io`.",
-    run: |lab| {
+    run: |scene| {
         const LIMIT: u32 = 4;
 
-        set_limit(lab, "max_inotify_instances", LIMIT)?;
-        let watch = lab.anything()?;
-        let mut watchers = Vec::new();
+        set_limit(scene, "max_inotify_instances", LIMIT)?;
+        let watch = scene.anything()?;
+        let mut drivers = Vec::new();
         let refusal = loop {
-            match lab.try_watch([watch.clone()])? {
-                Ok(watcher) => watchers.push(watcher),
+            match scene.try_watch([watch.clone()])? {
+                Ok(driver) => drivers.push(driver),
                 Err(error) => break error,
             }
-            if watchers.len() > LIMIT as usize {
+            if drivers.len() > LIMIT as usize {
                 return Err(Stop::Ignored("the limit of inotify does not concern it".into()));
             }
         };
@@ -593,12 +591,12 @@ const INSTANCE_LIMIT: Case = Case {
             BackendError::InstanceLimit { .. } | BackendError::Unavailable { .. }
         );
         ensure(said, "`new` returns InstanceLimit", || format!("it answered {refusal:?}"))?;
-        let Some(mut last) = watchers.pop() else {
+        let Some(mut last) = drivers.pop() else {
             return Err(Stop::Ignored("not a single instance can be made".into()));
         };
         last.settle()?;
         drop(last);
-        lab.watch([watch])?.settle()
+        scene.watch([watch])?.settle()
     },
     ..Case::MUST
 };
@@ -612,19 +610,19 @@ const WATCH_LIMIT: Case = Case {
              returns `WatchLimit`, or error items name the folders beyond the limit.",
     why: "notify#69, nodejs/node#1666, gatsby#11406: No space left on device, with a disk half empty.",
     usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
-    run: |lab| {
-        lab.sees_changes()?;
-        set_limit(lab, "max_inotify_watches", 5)?;
+    run: |scene| {
+        scene.sees_changes()?;
+        set_limit(scene, "max_inotify_watches", 5)?;
         for i in 0..10 {
-            lab.tree.mkdir(format!("{i}"))?;
+            scene.tree.mkdir(format!("{i}"))?;
         }
-        match lab.try_watch([lab.deep()])? {
+        match scene.try_watch([scene.deep()])? {
             Err(BackendError::WatchLimit { .. }) => Ok(()),
             Err(error) => fail("`new` returns WatchLimit", format!("it answered {error:?}")),
-            Ok(mut watcher) => {
-                watcher.allow_errors();
-                watcher.read_until_told(|watcher| !watcher.errors().is_empty())?;
-                is_watch_limit(&watcher, &lab.path(""))
+            Ok(mut driver) => {
+                driver.allow_errors();
+                driver.read_until_told(|driver| !driver.errors().is_empty())?;
+                is_watch_limit(&driver, &scene.path(""))
             }
         }
     },
@@ -632,15 +630,15 @@ const WATCH_LIMIT: Case = Case {
 };
 
 /// An error item says that something below `root` is not watched because of the limit.
-fn is_watch_limit(watcher: &Watcher, root: &Path) -> Check {
-    let said = watcher.errors().iter().any(|error| match error {
+fn is_watch_limit(driver: &Driver, root: &Path) -> Step {
+    let said = driver.errors().iter().any(|error| match error {
         StreamError::Unwatched { path, cause } => {
             path.starts_with(root) && matches!(**cause, BackendError::WatchLimit { .. })
         }
         StreamError::Read { .. } => false,
     });
     ensure(said, "an error item Unwatched with the cause WatchLimit, naming the folder", || {
-        format!("the stream yielded the errors {:?}", watcher.errors())
+        format!("the stream yielded the errors {:?}", driver.errors())
     })
 }
 
@@ -652,17 +650,17 @@ const WATCH_LIMIT_LATER: Case = Case {
     checks: "A new folder that cannot be watched because of the limit is an error item that names it.",
     why: "notify#698, syncthing#5731: from then on there was silence.",
     usual_cause: "The result of adding a watch for a new folder is ignored.",
-    run: |lab| {
-        lab.sees_changes()?;
-        set_limit(lab, "max_inotify_watches", 5)?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.allow_errors();
+    run: |scene| {
+        scene.sees_changes()?;
+        set_limit(scene, "max_inotify_watches", 5)?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
         for i in 0..10 {
-            lab.tree.mkdir(format!("{i}"))?;
+            scene.tree.mkdir(format!("{i}"))?;
         }
-        let told = |watcher: &Watcher| !watcher.errors().is_empty() || watcher.has_missed();
-        watcher.read_until_told(told)?;
-        is_watch_limit(&watcher, &lab.path(""))
+        let told = |driver: &Driver| !driver.errors().is_empty() || driver.has_missed();
+        driver.read_until_told(told)?;
+        is_watch_limit(&driver, &scene.path(""))
     },
     ..Case::MUST
 };
@@ -677,9 +675,9 @@ const SYSTEM_FOLDERS: Case = Case {
     why: "notify#396; rb-inotify#21.",
     usual_cause: "Links are followed without remembering which folders were visited.",
     // That it ends at all is checked: a case has a bounded time.
-    run: |lab| {
+    run: |scene| {
         // Links are not followed: `/proc/self/root` leads to everything there is.
-        _ = lab.make(vec![Watch::recursive("/proc/self")]);
+        _ = scene.make(vec![Watch::recursive("/proc/self")]);
         Ok(())
     },
     ..Case::MUST
@@ -693,19 +691,19 @@ const FOLDER_WITHOUT_WATCH_FOLDERS: Case = Case {
              capability and the path.",
     why: "The counterpart of CON03.",
     usual_cause: "The platform accepts the folder and reports only the folder itself.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        is_not_supported(lab, "folder", Capability::WatchFolders)
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        is_not_supported(scene, "folder", Capability::WatchFolders)
     },
     ..Case::MUST
 };
 
-fn is_not_supported(lab: &Lab, path: &str, needed: Capability) -> Check {
+fn is_not_supported(scene: &Scene, path: &str, needed: Capability) -> Step {
     let expected = format!("`new` returns NotSupported({needed}) for {path}");
-    match lab.try_watch([Watch::non_recursive(lab.path(path))])? {
+    match scene.try_watch([Watch::non_recursive(scene.path(path))])? {
         Ok(_) => fail(expected, "it made a backend"),
         Err(BackendError::NotSupported { capability, paths }) => {
-            let right = capability == needed && paths == [lab.path(path)];
+            let right = capability == needed && paths == [scene.path(path)];
             ensure(right, expected, || format!("it answered {capability} for {paths:?}"))
         }
         Err(error) => fail(expected, format!("it answered {error:?}")),
@@ -719,11 +717,11 @@ const ABOUT: Case = Case {
              implies, and is the same at every call.",
     why: "A frontend that has chosen by the type relies on the value.",
     usual_cause: "The set is built from scratch, instead of adding to that of `About::of::<Self>()`.",
-    run: |lab| {
-        let backend = lab.make(vec![lab.anything()?]);
+    run: |scene| {
+        let backend = scene.make(vec![scene.anything()?]);
         let backend = backend
             .or_else(|error| fail("`new` makes a backend", format!("it answered: {error}")))?;
-        let (about, declared) = (backend.about(), lab.declared().capabilities);
+        let (about, declared) = (backend.about(), scene.declared().capabilities);
         let lost = declared.difference(about.capabilities);
         ensure(lost.is_empty(), "what the type declares is promised", || {
             format!("missing is: {lost}")
@@ -748,17 +746,17 @@ const FILE_IN_UNREADABLE_FOLDER: Case = Case {
     why: "ruby-filewatch#38, watchexec#75: other users' home folders are like that.",
     usual_cause: "The file is watched through its folder, and the error names the folder: the consumer \
                   does not know that path.",
-    run: |lab| {
-        lab.tree.mkdir("closed")?;
-        lab.tree.write("closed/file", "content")?;
-        lab.tree.chmod("closed", 0o100)?;
-        let file = lab.path("closed/file");
-        let answer = lab.try_watch([Watch::non_recursive(&file), lab.beacon()?])?;
+    run: |scene| {
+        scene.tree.mkdir("closed")?;
+        scene.tree.write("closed/file", "content")?;
+        scene.tree.chmod("closed", 0o100)?;
+        let file = scene.path("closed/file");
+        let answer = scene.try_watch([Watch::non_recursive(&file), scene.barrier_watch()?])?;
         match answer {
-            Ok(mut watcher) => {
-                lab.tree.append("closed/file", "more")?;
-                watcher.settle()?;
-                watcher.saw(written("closed/file"))
+            Ok(mut driver) => {
+                scene.tree.append("closed/file", "more")?;
+                driver.settle()?;
+                driver.saw(written("closed/file"))
             }
             Err(BackendError::PermissionDenied { paths, .. }) if paths == [file] => Ok(()),
             Err(error) => {
@@ -781,39 +779,39 @@ const DESCRIPTOR_LIMIT_LATER: Case = Case {
     why: "A program that forgets to close files loses what it watches, and the error names another \
           folder.",
     usual_cause: "The error of opening a folder is attributed to the folder above, or ignored.",
-    run: |lab| {
-        lab.sees_changes()?;
-        lab.tree.mkdir("old")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.allow_errors();
-        watcher.settle()?;
+    run: |scene| {
+        scene.sees_changes()?;
+        scene.tree.mkdir("old")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
+        driver.settle()?;
         let made = platform::without_descriptors(|| {
-            lab.tree.mkdir("old/new")?;
-            lab.tree.mkdir("old/next")?;
+            scene.tree.mkdir("old/new")?;
+            scene.tree.mkdir("old/next")?;
             let next = appeared("old/next");
-            let told = |watcher: &Watcher| !watcher.errors().is_empty() || watcher.count(&next) > 0;
-            watcher.read_until_told(told)
+            let told = |driver: &Driver| !driver.errors().is_empty() || driver.count(&next) > 0;
+            driver.read_until_told(told)
         });
         made.map_err(|error| Stop::Broken(format!("the limit cannot be set: {error}")))??;
-        watcher.settle()?;
-        watcher.saw(appeared("old/new"))?;
+        driver.settle()?;
+        driver.saw(appeared("old/new"))?;
         let named = |error: &StreamError| error.path().map(Path::to_owned);
-        let named: HashSet<_> = watcher.errors().iter().filter_map(named).collect();
-        let unwatched = ["old/new", "old/next"].map(|folder| lab.path(folder));
+        let named: HashSet<_> = driver.errors().iter().filter_map(named).collect();
+        let unwatched = ["old/new", "old/next"].map(|folder| scene.path(folder));
         let strange = named.iter().find(|path| !unwatched.contains(path));
         ensure(strange.is_none(), "no error item but for the two new folders", || {
-            format!("the stream yielded the errors {:?}", watcher.errors())
+            format!("the stream yielded the errors {:?}", driver.errors())
         })?;
-        lab.tree.mkdir("old/later")?;
-        watcher.settle()?;
+        scene.tree.mkdir("old/later")?;
+        driver.settle()?;
         let files = ["old/new/file", "old/next/file", "old/later/file", "old/file"];
         for file in files {
-            lab.tree.create(file)?;
+            scene.tree.create(file)?;
         }
-        watcher.settle()?;
-        for file in files.map(|file| lab.path(file)) {
+        driver.settle()?;
+        for file in files.map(|file| scene.path(file)) {
             if !file.parent().is_some_and(|folder| named.contains(folder)) {
-                watcher.saw(created_file(file))?;
+                driver.saw(created_file(file))?;
             }
         }
         Ok(())
@@ -829,13 +827,13 @@ const CURRENT_FOLDER_REMOVED: Case = Case {
     checks: "If the current folder was removed, `.` is refused with an error that names it.",
     why: "chokidar#1042: a terminal stays in a folder that a checkout has removed.",
     usual_cause: "The system opens and watches the folder, in which nothing can happen any more.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        let changed = std::env::set_current_dir(lab.path("folder"));
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        let changed = std::env::set_current_dir(scene.path("folder"));
         changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))?;
-        lab.tree.rmdir("folder")?;
-        let answer = lab.make(vec![Watch::non_recursive(".")]).map(drop);
-        let changed = std::env::set_current_dir(lab.path(""));
+        scene.tree.rmdir("folder")?;
+        let answer = scene.make(vec![Watch::non_recursive(".")]).map(drop);
+        let changed = std::env::set_current_dir(scene.path(""));
         changed.map_err(|error| Stop::Broken(format!("could not change the folder: {error}")))?;
         let expected = "`new` returns an error for `.`";
         match answer {

@@ -10,12 +10,9 @@ use crate::{
     capability::Capability::{WatchFolders, WatchNewFolders},
     compliance::{
         case::{Case, Group},
-        failure::{Check, Failure, Stop},
-        lab::Lab,
-        mirror::Mirror,
-        mode::Mode,
-        tree::Tree,
-        workload::Workload,
+        record::mode::Mode,
+        rules::failure::{Failure, Step, Stop, ensure},
+        scene::{Scene, consumer::Consumer, tree::Tree, workload::Workload},
     },
     event::EventKind,
 };
@@ -36,30 +33,30 @@ const SEEDS_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_SEEDS";
 const REPLAY_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_REPLAY";
 
 /// How well events tell what has changed.
-type Judge = fn(&Lab, &str, &Workload, bool) -> Check;
+type Judge = fn(&Scene, &str, &Workload, bool) -> Step;
 
 /// Judges many workloads; of the first that fails, a shortened one is reported.
-fn judge_many(lab: &Lab, deep: bool, judge: Judge) -> Check {
+fn judge_many(scene: &Scene, deep: bool, judge: Judge) -> Step {
     if let Some(file) = env::var_os(REPLAY_VARIABLE) {
         let log = fs::read_to_string(&file);
         let log = log.map_err(|error| Stop::Broken(format!("could not read the log: {error}")))?;
-        return judge(lab, "replay", &Workload::parse(&log), deep);
+        return judge(scene, "replay", &Workload::parse(&log), deep);
     }
     let seeds = env::var(SEEDS_VARIABLE).ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(SEEDS) {
         let workload = Workload::random(seed, CHANGES, deep);
-        drop(lab.timeline.take());
-        lab.timeline.did(format!("seed {seed}: {CHANGES} changes"));
-        let Err(stop) = judge(lab, &format!("seed-{seed}"), &workload, deep) else { continue };
+        drop(scene.timeline.take());
+        scene.timeline.did(format!("seed {seed}: {CHANGES} changes"));
+        let Err(stop) = judge(scene, &format!("seed-{seed}"), &workload, deep) else { continue };
         let Stop::Failed(failure) = stop else { return Err(stop) };
-        return Err(Stop::Failed(Box::new(shorten(lab, seed, &workload, deep, judge, *failure))));
+        return Err(Stop::Failed(Box::new(shorten(scene, seed, &workload, deep, judge, *failure))));
     }
     Ok(())
 }
 
 /// Finds a short workload that fails, and says how to repeat it.
 fn shorten(
-    lab: &Lab,
+    scene: &Scene,
     seed: u64,
     workload: &Workload,
     deep: bool,
@@ -68,15 +65,15 @@ fn shorten(
 ) -> Failure {
     let tries = Cell::new(0);
     // The last failure, and its record: a race may spare the shortest workload next time.
-    let last = RefCell::new((failure, lab.timeline.take()));
+    let last = RefCell::new((failure, scene.timeline.take()));
     // A race shows in one of a few attempts, and without one all of them agree.
-    let attempts = if lab.mode == Mode::Concurrent { 4 } else { 1 };
+    let attempts = if scene.mode == Mode::Concurrent { 4 } else { 1 };
     let fails = |part: &Workload| {
         (0..attempts).any(|_| {
             tries.set(tries.get() + 1);
             let folder = format!("shorter-{}", tries.get());
-            let outcome = judge(lab, &folder, part, deep);
-            let record = lab.timeline.take();
+            let outcome = judge(scene, &folder, part, deep);
+            let record = scene.timeline.take();
             let Err(Stop::Failed(failure)) = outcome else { return false };
             last.replace((*failure, record));
             true
@@ -84,7 +81,7 @@ fn shorten(
     };
     let shortest = workload.shrink(80, fails);
     let (failure, record) = last.into_inner();
-    lab.timeline.put_back(record);
+    scene.timeline.put_back(record);
     let but = failure.but;
     let but = format!(
         "{but}\nseed {seed}; {} of its {CHANGES} changes are enough:\n{shortest}\
@@ -95,38 +92,38 @@ fn shorten(
 }
 
 /// A watched folder of its own for each workload, so that one does not meet what another has left.
-fn prepare(lab: &Lab, name: &str) -> Check<Tree> {
-    lab.tree.mkdir(name)?;
-    Ok(lab.tree.within(name))
+fn prepare(scene: &Scene, name: &str) -> Step<Tree> {
+    scene.tree.mkdir(name)?;
+    Ok(scene.tree.within(name))
 }
 
 /// Makes the changes, and keeps a picture by the events.
-fn converges(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
-    let tree = prepare(lab, name)?;
+fn converges(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
+    let tree = prepare(scene, name)?;
     let root = tree.path("");
-    let mut watcher = lab.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
-    watcher.keep(Mirror::of(&root, deep));
-    watcher.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
+    let mut driver = scene.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
+    driver.keep(Consumer::of(&root, deep));
+    driver.perform_in(scene.mode, &tree, |tree| workload.make(tree))?;
     // What a scan of late folders finds comes after the barrier in the root.
-    watcher.settle()?;
-    watcher.mirror_matches_disk()
+    driver.settle()?;
+    driver.consumer_matches_disk()
 }
 
 /// Makes the changes, and looks whether each difference was told, whatever the order.
-fn covers(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
-    let tree = prepare(lab, name)?;
+fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
+    let tree = prepare(scene, name)?;
     let root = tree.path("");
     // Half of the changes come before the watch: something is there to be changed.
     let half = workload.0.len() / 2;
     Workload(workload.0[..half].to_vec()).make(&tree)?;
-    let mut watcher = lab.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
-    let before = Mirror::of(&root, deep);
+    let mut driver = scene.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
+    let before = Consumer::of(&root, deep);
     let rest = Workload(workload.0[half..].to_vec());
-    watcher.perform_in(lab.mode, &tree, |tree| rest.make(tree))?;
-    watcher.settle()?;
-    let changed = before.changed_paths(&Mirror::of(&root, deep));
+    driver.perform_in(scene.mode, &tree, |tree| rest.make(tree))?;
+    driver.settle()?;
+    let changed = before.changed_paths(&Consumer::of(&root, deep));
     let told = |path: &std::path::Path| {
-        watcher.events().any(|event| match event.kind {
+        driver.events().any(|event| match event.kind {
             EventKind::Access(_) => false,
             // What happens to a folder as a whole happens to all that is in it, and everything lies
             // below an empty path.
@@ -138,11 +135,11 @@ fn covers(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
         })
     };
     let silent = changed.iter().find(|path| !told(path));
-    super::super::failure::ensure(
+    ensure(
         silent.is_none(),
         "every path that differs from before is named by an event, or something above it is",
         || {
-            let shown = silent.map(|path| lab.timeline.show(path));
+            let shown = silent.map(|path| scene.timeline.show(path));
             format!("{} differs, and nothing was said", shown.unwrap_or_default())
         },
     )
@@ -158,7 +155,7 @@ const RANDOM_TREE: Case = Case {
     why: "dart's ClientSimulator found the races of its watchers this way; watchman's test_fishy.",
     usual_cause: "There is a race between the platform's events and the backend's own looks; see the \
                   changes that are enough to cause it.",
-    run: |lab| judge_many(lab, true, converges),
+    run: |scene| judge_many(scene, true, converges),
     ..Case::MUST
 };
 
@@ -171,7 +168,7 @@ const COVERAGE: Case = Case {
              it was created, removed or renamed.",
     why: "This is the weakest promise that a cache can live with, whatever the order of events.",
     usual_cause: "Events are dropped because something looks unchanged, or is gone by now.",
-    run: |lab| judge_many(lab, true, covers),
+    run: |scene| judge_many(scene, true, covers),
     ..Case::MUST
 };
 
@@ -183,15 +180,15 @@ const MANY_WRITERS: Case = Case {
              them keeps is right in the end.",
     why: "gradle's OnslaughtExecutor.",
     usual_cause: "State is shared between backends, or a scan is disturbed by changes.",
-    run: |lab| {
-        let tree = prepare(lab, "many")?;
+    run: |scene| {
+        let tree = prepare(scene, "many")?;
         let root = tree.path("");
-        let mut watcher = lab.watch([Watch::recursive(&root)])?;
-        watcher.guard.is_raced = true;
-        watcher.keep(Mirror::of(&root, true));
-        let handle = lab.runtime().handle().clone();
-        let subject = lab.subject();
-        watcher.perform_in(Mode::Concurrent, &tree, |tree| {
+        let mut driver = scene.watch([Watch::recursive(&root)])?;
+        driver.guard.is_raced = true;
+        driver.keep(Consumer::of(&root, true));
+        let handle = scene.runtime().handle().clone();
+        let subject = scene.subject();
+        driver.perform_in(Mode::Concurrent, &tree, |tree| {
             std::thread::scope(|scope| {
                 let writers: Vec<_> = (0..8)
                     .map(|seed| {
@@ -205,8 +202,8 @@ const MANY_WRITERS: Case = Case {
                 writers.into_iter().try_for_each(|writer| writer.join().unwrap_or(Ok(())))
             })
         })?;
-        watcher.settle()?;
-        watcher.mirror_matches_disk()
+        driver.settle()?;
+        driver.consumer_matches_disk()
     },
     ..Case::MUST
 };
@@ -237,9 +234,9 @@ const SCRIPTS: Case = Case {
     checks: "Sequences of changes that once confused a watcher are followed correctly.",
     why: "watchman's test_fishy and test_more_moves; dart's replay logs.",
     usual_cause: "The backend's table of watched folders keeps an entry whose folder has moved.",
-    run: |lab| {
+    run: |scene| {
         LOGS.iter().enumerate().try_for_each(|(i, log)| {
-            converges(lab, &format!("script-{i}"), &Workload::parse(log), true)
+            converges(scene, &format!("script-{i}"), &Workload::parse(log), true)
         })
     },
     ..Case::MUST
@@ -247,25 +244,25 @@ const SCRIPTS: Case = Case {
 
 /// Makes the changes while one of two backends is read, then reads the other, and compares; and the
 /// same with their parts exchanged.
-fn agrees(lab: &Lab, name: &str, workload: &Workload, deep: bool) -> Check {
+fn agrees(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
     for is_late in [true, false] {
-        let tree = prepare(lab, &format!("{name}-{is_late}"))?;
+        let tree = prepare(scene, &format!("{name}-{is_late}"))?;
         let root = tree.path("");
         let watch = Watch::non_recursive(&root).recursive_if(deep);
-        let mut watchers =
-            [lab.watch_with_other(std::slice::from_ref(&watch))?, lab.watch([watch])?];
-        for watcher in &mut watchers {
-            watcher.keep(Mirror::of(&root, deep));
+        let mut drivers =
+            [scene.watch_with_other(std::slice::from_ref(&watch))?, scene.watch([watch])?];
+        for driver in &mut drivers {
+            driver.keep(Consumer::of(&root, deep));
         }
         if !is_late {
-            watchers.reverse();
+            drivers.reverse();
         }
-        let [along, after] = &mut watchers;
-        along.perform_in(lab.mode, &tree, |tree| workload.make(tree))?;
+        let [along, after] = &mut drivers;
+        along.perform_in(scene.mode, &tree, |tree| workload.make(tree))?;
         along.settle()?;
         after.settle()?;
-        along.mirror_matches(after)?;
-        along.mirror_matches_disk()?;
+        along.consumer_matches(after)?;
+        along.consumer_matches_disk()?;
     }
     Ok(())
 }
@@ -279,7 +276,7 @@ const DIFFERENTIAL: Case = Case {
              the right one.",
     why: "Programs switch backends, and go on relying on what they know.",
     usual_cause: "One of them has lost an event: the other's mirror shows which.",
-    run: |lab| judge_many(lab, true, agrees),
+    run: |scene| judge_many(scene, true, agrees),
     ..Case::MUST
 };
 
@@ -291,6 +288,6 @@ const RANDOM_FOLDER: Case = Case {
     checks: "As CONV01, for a folder that is watched without recursion.",
     why: "As CONV01.",
     usual_cause: "One event of a path hides another one.",
-    run: |lab| judge_many(lab, false, converges),
+    run: |scene| judge_many(scene, false, converges),
     ..Case::MUST
 };

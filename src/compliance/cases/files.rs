@@ -12,16 +12,15 @@ use crate::{
     capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{
-            appeared, created, created_file, created_folder, gone, modified, removed, removed_file,
-            removed_folder, touched, written,
+        record::mode::Mode,
+        rules::{
+            expect::{
+                appeared, created, created_file, created_folder, gone, modified, removed,
+                removed_file, removed_folder, touched, written,
+            },
+            failure::{Step, Stop, ensure},
         },
-        failure::{Check, Stop, ensure},
-        lab::Lab,
-        mode::Mode,
-        platform,
-        tree::Tree,
+        scene::{Scene, environment::Environment, platform, tree::Tree},
     },
     event::{Event, EventKind},
 };
@@ -61,19 +60,19 @@ const CREATED: Case = Case {
     why: "fsnotify's scripts create-empty-file and create-file-with-data.",
     usual_cause: "The platform is not asked for creations, or the name is not joined to the folder's \
                   path.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.create("empty")?;
             tree.write("full", "content")
         })?;
-        watcher.saw(created_file("empty"))?;
-        if lab.profile.sampled {
-            watcher.saw(created_file("full"))?;
+        driver.saw(created_file("empty"))?;
+        if scene.profile.sampled {
+            driver.saw(created_file("full"))?;
         } else {
-            watcher.saw_in_order([created_file("full"), written("full")])?;
+            driver.saw_in_order([created_file("full"), written("full")])?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -85,9 +84,9 @@ const WRITTEN: Case = Case {
     checks: "Appending, rewriting and truncating are each reported as a change of data.",
     why: "fsnotify's script truncate-file and TestWatchMultipleWrite.",
     usual_cause: "Only the closing of files is watched, which a truncation need not cause.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
         let changes: [fn(&Tree) -> _; 4] = [
             |tree| tree.append("file", " and more"),
             |tree| tree.write("file", "another, longer content"),
@@ -95,11 +94,11 @@ const WRITTEN: Case = Case {
             |tree| tree.truncate("file", 4000),
         ];
         for change in changes {
-            watcher.next_step();
-            change(&lab.tree)?;
-            watcher.settle()?;
-            watcher.saw(written("file"))?;
-            watcher.nothing_else()?;
+            driver.next_step();
+            change(&scene.tree)?;
+            driver.settle()?;
+            driver.saw(written("file"))?;
+            driver.nothing_else()?;
         }
         Ok(())
     },
@@ -113,23 +112,23 @@ const REWRITTEN_WITH_THE_SAME: Case = Case {
     checks: "Writing the same content again is reported as a change.",
     why: "dart's notifies even if the file contents are unchanged; build tools go by it.",
     usual_cause: "Contents are compared, although the modification time would show it.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        later(lab, "file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.write("file", "content")?;
-        watcher.settle()?;
-        watcher.saw(modified("file"))
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        later(scene, "file")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.write("file", "content")?;
+        driver.settle()?;
+        driver.saw(modified("file"))
     },
     ..Case::MUST
 };
 
 /// Sets the time of modification back, where the backend goes by it and might not tell what comes.
-fn later(lab: &Lab, path: &str) -> Check {
-    if lab.profile.mtime_granularity.is_zero() {
+fn later(scene: &Scene, path: &str) -> Step {
+    if scene.profile.mtime_granularity.is_zero() {
         return Ok(());
     }
-    lab.tree.set_times(path, SystemTime::now() - lab.profile.mtime_granularity * 2)
+    scene.tree.set_times(path, SystemTime::now() - scene.profile.mtime_granularity * 2)
 }
 
 const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
@@ -140,15 +139,15 @@ const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
              change the size.",
     why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the most common mistake of pollers.",
     usual_cause: "Times are compared in whole seconds, or only sizes are compared.",
-    run: |lab| {
-        lab.tells_moments()?;
-        lab.tree.write("file", "one")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tells_moments()?;
+        scene.tree.write("file", "one")?;
+        let mut driver = scene.watch([scene.flat()])?;
         for content in ["two", "six", "ten"] {
-            watcher.next_step();
-            lab.tree.write("file", content)?;
-            watcher.settle()?;
-            watcher.saw(modified("file"))?;
+            driver.next_step();
+            scene.tree.write("file", content)?;
+            driver.settle()?;
+            driver.saw(modified("file"))?;
         }
         Ok(())
     },
@@ -162,16 +161,16 @@ const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
     checks: "A write through a descriptor from before the watch is reported.",
     why: "fsnotify's TestWatchMultipleWrite; log files are held open for days.",
     usual_cause: "Only files that are opened or closed meanwhile are checked.",
-    run: |lab| {
-        lab.tree.create("file")?;
+    run: |scene| {
+        scene.tree.create("file")?;
         let open = |path: &Path| OpenOptions::new().append(true).open(path);
-        let mut file = lab.tree.make("open", "file", open)?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut file = scene.tree.make("open", "file", open)?;
+        let mut driver = scene.watch([scene.flat()])?;
         for _ in 0..2 {
-            watcher.next_step();
-            lab.tree.make("write through the open", "file", |_| file.write_all(b"more"))?;
-            watcher.settle()?;
-            watcher.saw(written("file"))?;
+            driver.next_step();
+            scene.tree.make("write through the open", "file", |_| file.write_all(b"more"))?;
+            driver.settle()?;
+            driver.saw(written("file"))?;
         }
         Ok(())
     },
@@ -187,12 +186,12 @@ const REMOVED: Case = Case {
     why: "Every watcher's test suite begins with it.",
     usual_cause: "The platform is not asked for removals, or the event is dropped because the file is \
                   gone.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.remove("file"))?;
-        watcher.saw(removed_file("file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.remove("file"))?;
+        driver.saw(removed_file("file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -207,28 +206,28 @@ const REPLACED_BY_NAME: Case = Case {
     why: "fsnotify#111, fsnotify#260, fsnotify#470; chokidar: add, not change, when previously \
           deleted.",
     usual_cause: "Events of files that are gone by now are dropped, or merged in the wrong order.",
-    run: |lab| {
-        lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        let times = if lab.mode == Mode::Stepped { 5 } else { 50 };
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.create("file")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let times = if scene.mode == Mode::Stepped { 5 } else { 50 };
+        driver.perform(scene.mode, |tree| {
             (0..times).try_for_each(|_| {
                 tree.remove("file")?;
                 tree.write("file", "again")
             })
         })?;
-        watcher.saw(touched("file"))?;
-        let path = lab.path("file");
+        driver.saw(touched("file"))?;
+        let path = scene.path("file");
         let gone_or_there = |event: &&Event| {
             matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_)) && event.path == path
         };
-        let last = watcher.events().filter(gone_or_there).last().map(|event| event.kind);
+        let last = driver.events().filter(gone_or_there).last().map(|event| event.kind);
         ensure(
             !matches!(last, Some(EventKind::Remove(_))),
             "the last of the creations and removals is a creation",
             || "it is a removal".into(),
         )?;
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -242,10 +241,10 @@ const TRANSIENT: Case = Case {
              nothing is an error.",
     why: "chokidar#133, chokidar#136, dart-lang/tools#1693, tailwindcss#14613.",
     usual_cause: "The backend looks at the file when it reads the creation, and the file is gone.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        let times = if lab.mode == Mode::Stepped { 5 } else { 100 };
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        let times = if scene.mode == Mode::Stepped { 5 } else { 100 };
+        driver.perform(scene.mode, |tree| {
             (0..times).try_for_each(|i| {
                 tree.create(format!("file-{i}"))?;
                 tree.remove(format!("file-{i}"))
@@ -253,11 +252,11 @@ const TRANSIENT: Case = Case {
         })?;
         for i in 0..times {
             let file = format!("file-{i}");
-            if watcher.count(&created_file(&file)) > 0 {
-                watcher.saw_in_order([created_file(&file), removed_file(&file)])?;
+            if driver.count(&created_file(&file)) > 0 {
+                driver.saw_in_order([created_file(&file), removed_file(&file)])?;
             }
-            let seen = watcher.count(&touched(&file)) > 0;
-            ensure(seen || lab.profile.sampled, format!("{file} is reported"), || {
+            let seen = driver.count(&touched(&file)) > 0;
+            ensure(seen || scene.profile.sampled, format!("{file} is reported"), || {
                 "it is not".into()
             })?;
         }
@@ -276,23 +275,23 @@ const FILE_BECOMES_FOLDER: Case = Case {
     why: "chokidar's dir is replaced by file; git's t7527 file_to_directory; JDK's \
           testMoveFileToDirectory.",
     usual_cause: "The kind is stored by path.",
-    run: |lab| {
-        lab.tree.create("file")?;
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.create("file")?;
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.remove("file")?;
             tree.mkdir("file")?;
             tree.rmdir("folder")?;
             tree.create("folder")
         })?;
-        if lab.profile.sampled && lab.mode != Mode::Stepped {
-            watcher.saw(touched("file"))?;
-            return watcher.saw(touched("folder"));
+        if scene.profile.sampled && scene.mode != Mode::Stepped {
+            driver.saw(touched("file"))?;
+            return driver.saw(touched("folder"));
         }
-        watcher.saw_in_order([removed_file("file"), created_folder("file")])?;
-        watcher.saw_in_order([removed_folder("folder"), created_file("folder")])?;
-        watcher.nothing_else()
+        driver.saw_in_order([removed_file("file"), created_folder("file")])?;
+        driver.saw_in_order([removed_folder("folder"), created_file("folder")])?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -306,16 +305,16 @@ const REMOVED_WHILE_OPEN: Case = Case {
     checks: "A file that is removed while a process has it open is reported as removed at once.",
     why: "fsnotify's TestInotifyDeleteOpenFile.",
     usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let held = lab.tree.make("open", "file", |path| std::fs::File::open(path))?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.remove("file")?;
-        watcher.settle()?;
-        watcher.saw(removed_file("file"))?;
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let held = scene.tree.make("open", "file", |path| std::fs::File::open(path))?;
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.remove("file")?;
+        driver.settle()?;
+        driver.saw(removed_file("file"))?;
         drop(held);
-        watcher.settle()?;
-        watcher.nothing_else()
+        driver.settle()?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -329,24 +328,24 @@ const SPECIAL_FILES: Case = Case {
     checks: "Named pipes, sockets and links are reported as created and removed, and are not opened.",
     why: "fsnotify#98; fsnotify's scripts create-fifo and create-dev.",
     usual_cause: "A new entry is opened to find out what it is, which blocks for a pipe.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.make("mkfifo", "pipe", platform::mkfifo)?;
             tree.make("make the socket", "socket", platform::socket)?;
             tree.symlink("pipe", "link")
         })?;
         for name in ["pipe", "socket", "link"] {
-            watcher.saw(created(name))?;
+            driver.saw(created(name))?;
         }
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| {
+        driver.next_step();
+        driver.perform(scene.mode, |tree| {
             ["pipe", "socket", "link"].iter().try_for_each(|name| tree.remove(name))
         })?;
         for name in ["pipe", "socket", "link"] {
-            watcher.saw(removed(name))?;
+            driver.saw(removed(name))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -362,18 +361,18 @@ const LINKED_FROM_NO_NAME: Case = Case {
     why: "O_TMPFILE of open(2): a way to make a file that no one sees half-written. Linux may first \
           report it as `#` and a number.",
     usual_cause: "A new file is expected to be created, and not to be linked.",
-    run: |lab| {
-        let probe = platform::link_nameless(&lab.outside.path("probe"), b"content");
+    run: |scene| {
+        let probe = platform::link_nameless(&scene.outside.path("probe"), b"content");
         if probe.is_err() {
             return Err(Stop::Ignored("the file system has no files without names".into()));
         }
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.make("link a file without a name as", "file", |path| {
                 platform::link_nameless(path, b"content")
             })
         })?;
-        watcher.saw(appeared("file"))
+        driver.saw(appeared("file"))
     },
     ..Case::MUST
 };
@@ -386,19 +385,19 @@ const LOOKED_AT_ONLY: Case = Case {
     checks: "Reading, listing and asking for metadata are not reported as changes.",
     why: "dart's doesn't notify if the file isn't modified.",
     usual_cause: "The access time is taken for a modification time.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.make("read", "file", |path| std::fs::read(path).map(drop))?;
             tree.make("look at", "file", |path| path.metadata().map(drop))?;
             tree.make("list", "folder", |path| path.read_dir().map(drop))?;
             tree.make("list", "", |path| path.read_dir().map(drop))
         })?;
-        watcher.never_saw(&touched("file"))?;
-        watcher.never_saw(&touched("folder"))?;
-        watcher.nothing_else()
+        driver.never_saw(&touched("file"))?;
+        driver.never_saw(&touched("folder"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -411,23 +410,23 @@ const OLD_AND_NEW_ALIKE: Case = Case {
     checks: "Files from before the watch and files made since are treated alike, all 33 of them.",
     why: "fsnotify's script dir-only; chokidar's thirty-three files.",
     usual_cause: "Files are watched one by one, and new ones are missing or limited in number.",
-    run: |lab| {
+    run: |scene| {
         for i in 0..33 {
-            lab.tree.create(format!("old-{i}"))?;
+            scene.tree.create(format!("old-{i}"))?;
         }
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut driver = scene.watch([scene.flat()])?;
         for i in 0..33 {
-            lab.tree.create(format!("new-{i}"))?;
+            scene.tree.create(format!("new-{i}"))?;
         }
-        watcher.settle()?;
-        watcher.next_step();
+        driver.settle()?;
+        driver.next_step();
         let all = || (0..33).flat_map(|i| [format!("old-{i}"), format!("new-{i}")]);
-        let stride = if lab.mode == Mode::Stepped { 11 } else { 1 };
-        watcher.perform(lab.mode, |tree| {
+        let stride = if scene.mode == Mode::Stepped { 11 } else { 1 };
+        driver.perform(scene.mode, |tree| {
             all().step_by(stride).try_for_each(|file| tree.append(file, "more"))
         })?;
-        all().step_by(stride).try_for_each(|file| watcher.saw(written(file)))?;
-        watcher.nothing_else()
+        all().step_by(stride).try_for_each(|file| driver.saw(written(file)))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -441,27 +440,27 @@ const WATCHED_FILE_WRITTEN: Case = Case {
              not.",
     why: "libuv's watch_file_exact_path; chokidar's ignore unwatched siblings.",
     usual_cause: "The folder is watched for the sake of the file, and all its events are passed on.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        lab.tree.write("file-2", "content")?;
-        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
-        let mut watcher = lab.watch(watches)?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        scene.tree.write("file-2", "content")?;
+        let watches = [Watch::non_recursive(scene.path("file")), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
+        driver.perform(scene.mode, |tree| {
             tree.append("file-2", "more")?;
             tree.append("file", "more")?;
             tree.create("fil")?;
             tree.rename("file-2", "file-3")
         })?;
-        watcher.saw(written("file"))?;
-        watcher.nothing_else()?;
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| tree.truncate("file", 0))?;
-        watcher.saw(written("file"))?;
-        watcher.next_step();
+        driver.saw(written("file"))?;
+        driver.nothing_else()?;
+        driver.next_step();
+        driver.perform(scene.mode, |tree| tree.truncate("file", 0))?;
+        driver.saw(written("file"))?;
+        driver.next_step();
         let hour = Duration::from_secs(3600);
-        watcher.perform(lab.mode, |tree| tree.set_times("file", SystemTime::now() - hour))?;
-        watcher.saw(modified("file"))?;
-        watcher.nothing_else()
+        driver.perform(scene.mode, |tree| tree.set_times("file", SystemTime::now() - hour))?;
+        driver.saw(modified("file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -474,13 +473,13 @@ const WATCHED_FILE_REMOVED: Case = Case {
     checks: "A watched file that is removed is reported as removed.",
     why: "notify's delete_self_file; fsnotify's script remove-watched-file.",
     usual_cause: "The platform's event for the watched file itself has no name, and is dropped.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
-        let mut watcher = lab.watch(watches)?;
-        watcher.perform(lab.mode, |tree| tree.remove("file"))?;
-        watcher.saw(removed_file("file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(scene.path("file")), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
+        driver.perform(scene.mode, |tree| tree.remove("file"))?;
+        driver.saw(removed_file("file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -493,18 +492,18 @@ const WATCHED_FILE_RENAMED: Case = Case {
              not reported under the old one.",
     why: "fsnotify#518, notify#555.",
     usual_cause: "The watch is on the file and not on the name, and stays when the name is gone.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
-        let mut watcher = lab.watch(watches)?;
-        lab.tree.rename("file", "renamed")?;
-        watcher.settle()?;
-        watcher.saw(gone("file"))?;
-        watcher.next_step();
-        lab.tree.append("renamed", "more")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(scene.path("file")), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
+        scene.tree.rename("file", "renamed")?;
+        driver.settle()?;
+        driver.saw(gone("file"))?;
+        driver.next_step();
+        scene.tree.append("renamed", "more")?;
+        driver.settle()?;
+        driver.never_saw(&touched("file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -518,20 +517,20 @@ const SEVERAL_WATCHED_FILES: Case = Case {
              only for its own file.",
     why: "JetBrains' testFileRoot.",
     usual_cause: "The platform's number of a folder is taken for that of a file.",
-    run: |lab| {
+    run: |scene| {
         let files = ["one", "two", "sub/one", "sub/two"];
-        lab.tree.mkdir("sub")?;
-        let mut watches = vec![lab.beacon()?];
+        scene.tree.mkdir("sub")?;
+        let mut watches = vec![scene.barrier_watch()?];
         for file in files {
-            lab.tree.write(file, "content")?;
-            watches.push(Watch::non_recursive(lab.path(file)));
+            scene.tree.write(file, "content")?;
+            watches.push(Watch::non_recursive(scene.path(file)));
         }
-        let mut watcher = lab.watch(watches)?;
+        let mut driver = scene.watch(watches)?;
         for file in files {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.append(file, "more"))?;
-            watcher.saw(written(file))?;
-            watcher.nothing_else()?;
+            driver.next_step();
+            driver.perform(scene.mode, |tree| tree.append(file, "more"))?;
+            driver.saw(written(file))?;
+            driver.nothing_else()?;
         }
         Ok(())
     },

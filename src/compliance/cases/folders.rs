@@ -5,10 +5,14 @@ use crate::{
     capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{appeared, created_folder, metadata_changed, removed_folder, touched, written},
-        failure::{Stop, ensure},
-        mode::Mode,
+        record::mode::Mode,
+        rules::{
+            expect::{
+                appeared, created_folder, metadata_changed, removed_folder, touched, written,
+            },
+            failure::{Stop, ensure},
+        },
+        scene::environment::Environment,
     },
     event::{Event, EventKind},
 };
@@ -37,16 +41,16 @@ const MADE_AND_REMOVED: Case = Case {
     why: "notify#545.",
     usual_cause: "The platform's flag for folders is ignored, or the kind is looked up in a file \
                   system that has changed since.",
-    run: |lab| {
-        lab.tree.mkdir("old")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.mkdir("old")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.mkdir("new")?;
             tree.rmdir("old")
         })?;
-        watcher.saw(created_folder("new"))?;
-        watcher.saw(removed_folder("old"))?;
-        watcher.nothing_else()
+        driver.saw(created_folder("new"))?;
+        driver.saw(removed_folder("old"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -60,13 +64,13 @@ const REMOVED_WITH_CONTENT: Case = Case {
              reported and its content is not.",
     why: "fsnotify's script subdir.",
     usual_cause: "Subfolders are watched even if recursion was not requested.",
-    run: |lab| {
-        lab.tree.mkdir_all("folder/sub")?;
-        lab.tree.create("folder/file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.remove_all("folder"))?;
-        watcher.saw(removed_folder("folder"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir_all("folder/sub")?;
+        scene.tree.create("folder/file")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.remove_all("folder"))?;
+        driver.saw(removed_folder("folder"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -81,23 +85,23 @@ const REMOVED_TREE: Case = Case {
     why: "notify#747, notify#709, notify#720, notify#960: removals were reported that were not the \
           last word.",
     usual_cause: "The end of a folder's own watch is reported a second time, after its parent's event.",
-    run: |lab| {
-        lab.tree.mkdir_all("top/a/b")?;
+    run: |scene| {
+        scene.tree.mkdir_all("top/a/b")?;
         for file in ["top/1", "top/a/2", "top/a/b/3"] {
-            lab.tree.create(file)?;
+            scene.tree.create(file)?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| tree.remove_all("top"))?;
-        watcher.saw(removed_folder("top"))?;
-        watcher.settle()?;
-        if lab.profile.sampled {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| tree.remove_all("top"))?;
+        driver.saw(removed_folder("top"))?;
+        driver.settle()?;
+        if scene.profile.sampled {
             return Ok(());
         }
-        let top = lab.path("top");
+        let top = scene.path("top");
         let changes = |event: &&Event| {
             event.path.starts_with(&top) && !matches!(event.kind, EventKind::Access(_))
         };
-        let events: Vec<_> = watcher.events().filter(changes).collect();
+        let events: Vec<_> = driver.events().filter(changes).collect();
         let removal = events
             .iter()
             .position(|event| event.path == top && matches!(event.kind, EventKind::Remove(_)));
@@ -117,22 +121,22 @@ const MADE_AGAIN: Case = Case {
     checks: "A folder that is removed and made again under its name is watched like the first one.",
     why: "chokidar#379, chokidar#917, chokidar#1059: three times the same mistake.",
     usual_cause: "The backend still has the old folder in its table, and adds no new watch.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.deep()])?;
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.deep()])?;
         for i in 0..3 {
-            watcher.next_step();
+            driver.next_step();
             let file = format!("folder/file-{i}");
-            watcher.perform(lab.mode, |tree| {
+            driver.perform(scene.mode, |tree| {
                 tree.remove_all("folder")?;
                 tree.mkdir("folder")?;
                 tree.create(&file)
             })?;
-            watcher.saw(appeared(&file))?;
-            watcher.next_step();
-            lab.tree.append(&file, "more")?;
-            watcher.settle_in(&["folder"])?;
-            watcher.saw(written(&file))?;
+            driver.saw(appeared(&file))?;
+            driver.next_step();
+            scene.tree.append(&file, "more")?;
+            driver.settle_in(&["folder"])?;
+            driver.saw(written(&file))?;
         }
         Ok(())
     },
@@ -148,19 +152,19 @@ const METADATA: Case = Case {
     checks: "A change of a folder's permissions is reported for the folder, once.",
     why: "notify's chmod_dir.",
     usual_cause: "The events of the folder's own watch and of its parent's watch are both reported.",
-    run: |lab| {
-        if !lab.profile.distinguishes_metadata {
+    run: |scene| {
+        if !scene.profile.distinguishes_metadata {
             return Err(Stop::Ignored("the profile does not tell metadata apart".into()));
         }
-        lab.tree.mkdir("folder")?;
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        watcher.perform(lab.mode, |tree| tree.chmod("folder", 0o700))?;
-        watcher.saw(metadata_changed("folder"))?;
-        let count = watcher.count(&metadata_changed("folder"));
+        scene.tree.mkdir("folder")?;
+        let recursive = scene.has(WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        driver.perform(scene.mode, |tree| tree.chmod("folder", 0o700))?;
+        driver.saw(metadata_changed("folder"))?;
+        let count = driver.count(&metadata_changed("folder"));
         ensure(count == 1, "one event for one change", || format!("there were {count}"))?;
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -174,16 +178,16 @@ const BELOW_IS_NOT_WATCHED: Case = Case {
     why: "watchdog#73; fsnotify's script create-file-in-subdir.",
     usual_cause: "`Watch::recursive` is ignored.",
     // That nothing below is reported is an invariant; here is the occasion to break it.
-    run: |lab| {
-        lab.tree.mkdir("old")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.mkdir("old")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.create("old/file")?;
             tree.mkdir("new")?;
             tree.write("new/file", "content")
         })?;
-        watcher.saw(created_folder("new"))?;
-        watcher.nothing_else()
+        driver.saw(created_folder("new"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -196,22 +200,22 @@ const SIBLINGS_ARE_LEFT_ALONE: Case = Case {
     checks: "When an entry of a folder comes or goes, nothing is reported for the other entries.",
     why: "notify#644: the change of the folder itself was reported for one of its files.",
     usual_cause: "An event about the folder is reported with the name of one of its entries.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
         for name in ["file", "folder/one", "folder/other"] {
-            lab.tree.write(name, "content")?;
+            scene.tree.write(name, "content")?;
         }
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        watcher.perform(lab.mode, |tree| {
+        let recursive = scene.has(WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        driver.perform(scene.mode, |tree| {
             tree.create("new")?;
             tree.create("folder/new")?;
             tree.remove("folder/one")?;
             tree.remove("new")
         })?;
         for name in ["file", "folder/other"] {
-            watcher.never_saw(&touched(name))?;
+            driver.never_saw(&touched(name))?;
         }
         Ok(())
     },

@@ -5,10 +5,12 @@ use crate::{
     capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{created, modified, removed, touched, written},
-        failure::ensure,
-        mode::Mode,
+        record::mode::Mode,
+        rules::{
+            expect::{created, modified, removed, touched, written},
+            failure::ensure,
+        },
+        scene::environment::Environment,
     },
 };
 
@@ -28,11 +30,11 @@ const SECOND_NAME: Case = Case {
     checks: "A file that gets a second name is reported as created under it.",
     why: "gradle's tests of hard links.",
     usual_cause: "New names are recognised only for new files.",
-    run: |lab| {
-        lab.tree.write("one", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.hard_link("one", "other"))?;
-        watcher.saw(created("other"))
+    run: |scene| {
+        scene.tree.write("one", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.hard_link("one", "other"))?;
+        driver.saw(created("other"))
     },
     ..Case::MUST
 };
@@ -47,18 +49,18 @@ const TWO_WATCHED_NAMES: Case = Case {
              reported.",
     why: "notify#245: the other one was reported.",
     usual_cause: "The platform gives both the same number, and the second replaces the first.",
-    run: |lab| {
-        lab.tree.mkdir("a")?;
-        lab.tree.mkdir("b")?;
-        lab.tree.write("a/one", "content")?;
-        lab.tree.hard_link("a/one", "b/other")?;
-        let watches = ["a/one", "b/other"].map(|name| Watch::non_recursive(lab.path(name)));
+    run: |scene| {
+        scene.tree.mkdir("a")?;
+        scene.tree.mkdir("b")?;
+        scene.tree.write("a/one", "content")?;
+        scene.tree.hard_link("a/one", "b/other")?;
+        let watches = ["a/one", "b/other"].map(|name| Watch::non_recursive(scene.path(name)));
         let [one, other] = watches;
-        let mut watcher = lab.watch([one, other, lab.beacon()?])?;
+        let mut driver = scene.watch([one, other, scene.barrier_watch()?])?;
         for name in ["a/one", "b/other"] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.append(name, "more"))?;
-            watcher.saw(written(name))?;
+            driver.next_step();
+            driver.perform(scene.mode, |tree| tree.append(name, "more"))?;
+            driver.saw(written(name))?;
         }
         Ok(())
     },
@@ -73,13 +75,14 @@ const WRITTEN_FROM_OUTSIDE: Case = Case {
     checks: "A watched file that is written through another name, somewhere else, is reported.",
     why: "watchman#858, hubblestack/pulsar#60.",
     usual_cause: "The folder is watched for the sake of the file, and reports only changes through it.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        lab.outside.hard_link(lab.path("file"), "other")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("file")), lab.beacon()?])?;
-        lab.outside.append("other", "more")?;
-        watcher.settle()?;
-        let told = watcher.count(&modified("file"));
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        scene.outside.hard_link(scene.path("file"), "other")?;
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("file")), scene.barrier_watch()?])?;
+        scene.outside.append("other", "more")?;
+        driver.settle()?;
+        let told = driver.count(&modified("file"));
         ensure(told > 0, "tree/file is reported as changed", || "it was not, by the barrier".into())
     },
     ..Case::MAY
@@ -95,16 +98,17 @@ const ONE_NAME_REMOVED: Case = Case {
              name.",
     why: "The platform reports only a change of metadata.",
     usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
-    run: |lab| {
-        lab.tree.write("one", "content")?;
-        lab.tree.hard_link("one", "other")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("one")), lab.beacon()?])?;
-        watcher.perform(lab.mode, |tree| tree.remove("one"))?;
-        watcher.saw(removed("one"))?;
-        watcher.next_step();
-        lab.tree.append("other", "more")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("one"))
+    run: |scene| {
+        scene.tree.write("one", "content")?;
+        scene.tree.hard_link("one", "other")?;
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("one")), scene.barrier_watch()?])?;
+        driver.perform(scene.mode, |tree| tree.remove("one"))?;
+        driver.saw(removed("one"))?;
+        driver.next_step();
+        scene.tree.append("other", "more")?;
+        driver.settle()?;
+        driver.never_saw(&touched("one"))
     },
     ..Case::MUST
 };

@@ -10,13 +10,12 @@ use crate::{
     capability::Capability::WatchFolders,
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{metadata_changed, modified, removed_file, written},
-        failure::{Check, Stop, ensure},
-        lab::Lab,
-        mode::Mode,
-        places, platform,
-        tree::Tree,
+        record::mode::Mode,
+        rules::{
+            expect::{metadata_changed, modified, removed_file, written},
+            failure::{Step, Stop, ensure},
+        },
+        scene::{Scene, environment::Environment, places, platform, tree::Tree},
     },
     event::{EventKind, ModifyKind},
 };
@@ -41,8 +40,8 @@ pub(super) const GROUP: Group = Group {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn tells_metadata(lab: &Lab) -> Check {
-    if lab.profile.distinguishes_metadata {
+fn tells_metadata(scene: &Scene) -> Step {
+    if scene.profile.distinguishes_metadata {
         return Ok(());
     }
     Err(Stop::Ignored("the profile does not tell metadata apart".into()))
@@ -57,14 +56,14 @@ const PERMISSIONS: Case = Case {
     checks: "A change of permissions, of a file or a folder, is reported as a change of metadata.",
     why: "fsnotify's scripts chmod and chmod-after-write; notify's chmod_file.",
     usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        tells_metadata(lab)?;
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
+    run: |scene| {
+        tells_metadata(scene)?;
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for (path, mode) in [("file", 0o600), ("", 0o700)] {
-                watcher.perform_in(lab.mode, place, |tree| tree.chmod(path, mode))?;
-                watcher.saw(metadata_changed(place.path(path)))?;
+                driver.perform_in(scene.mode, place, |tree| tree.chmod(path, mode))?;
+                driver.saw(metadata_changed(place.path(path)))?;
             }
-            watcher.nothing_else()
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -78,18 +77,18 @@ const SAME_PERMISSIONS: Case = Case {
     checks: "Setting the permissions that a file already has is reported.",
     why: "Linux reports it; a comparison cannot.",
     usual_cause: "States are compared.",
-    run: |lab| {
-        tells_metadata(lab)?;
+    run: |scene| {
+        tells_metadata(scene)?;
         let modes = [("file", 0o600), ("", 0o700)];
         let chmod = |tree: &Tree| modes.iter().try_for_each(|&(path, mode)| tree.chmod(path, mode));
         let fill = |tree: &Tree| {
             tree.write("file", "content")?;
             chmod(tree)
         };
-        places::of(lab).filled(fill).each(|watcher, place| {
+        places::of(scene).filled(fill).each(|driver, place| {
             chmod(place)?;
-            watcher.settle()?;
-            modes.iter().try_for_each(|&(path, _)| watcher.saw(metadata_changed(place.path(path))))
+            driver.settle()?;
+            modes.iter().try_for_each(|&(path, _)| driver.saw(metadata_changed(place.path(path))))
         })
     },
     ..Case::MAY
@@ -103,12 +102,12 @@ const TIMES: Case = Case {
     checks: "Setting the modification time is reported.",
     why: "notify's set_file_mtime; `touch` makes build tools run.",
     usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+    run: |scene| {
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.set_times("file", SystemTime::now() - HOUR)
             })?;
-            watcher.saw(modified(place.path("file")))
+            driver.saw(modified(place.path("file")))
         })
     },
     ..Case::MUST
@@ -123,12 +122,13 @@ const OWNER: Case = Case {
     checks: "A change of the owner is reported as a change of metadata.",
     why: "fsnotify's script chmod has it beside permissions.",
     usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        tells_metadata(lab)?;
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
-            watcher
-                .perform_in(lab.mode, place, |tree| tree.make("chown", "file", platform::chown))?;
-            watcher.saw(metadata_changed(place.path("file")))
+    run: |scene| {
+        tells_metadata(scene)?;
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
+                tree.make("chown", "file", platform::chown)
+            })?;
+            driver.saw(metadata_changed(place.path("file")))
         })
     },
     ..Case::MUST
@@ -143,25 +143,25 @@ const EXTENDED: Case = Case {
     checks: "A change of an extended attribute, of a file or a folder, is reported as a change of metadata.",
     why: "Backup programs and desktops store important data there.",
     usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        tells_metadata(lab)?;
+    run: |scene| {
+        tells_metadata(scene)?;
         // It leaves no trace but the time of the change.
-        lab.tells_moments()?;
+        scene.tells_moments()?;
         // Not tried with the file itself: to set the same again may change nothing.
-        lab.outside.create("file")?;
-        if platform::setxattr(&lab.outside.path("file")).is_err() {
+        scene.outside.create("file")?;
+        if platform::setxattr(&scene.outside.path("file")).is_err() {
             return Err(Stop::Ignored("the file system has no extended attributes".into()));
         }
         // A comparison of states sees a time of a folder that changes with its entries as well.
-        let paths: &[_] = if lab.profile.sampled { &["file"] } else { &["file", ""] };
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
+        let paths: &[_] = if scene.profile.sampled { &["file"] } else { &["file", ""] };
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for path in paths {
-                watcher.perform_in(lab.mode, place, |tree| {
+                driver.perform_in(scene.mode, place, |tree| {
                     tree.make("set an attribute of", path, platform::setxattr)
                 })?;
-                watcher.saw(metadata_changed(place.path(path)))?;
+                driver.saw(metadata_changed(place.path(path)))?;
             }
-            watcher.nothing_else()
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -176,19 +176,19 @@ const MASKS_NOTHING: Case = Case {
     checks: "A change of metadata hides neither the write nor the removal that follows it.",
     why: "gradle's changing metadata doesn't mask content change.",
     usual_cause: "Events of one path are merged, and the first one wins.",
-    run: |lab| {
+    run: |scene| {
         let files = ["written", "removed"];
         let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
-        places::of(lab).filled(fill).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+        places::of(scene).filled(fill).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.chmod("written", 0o600)?;
                 tree.append("written", "more")?;
                 tree.chmod("removed", 0o600)?;
                 tree.remove("removed")
             })?;
-            watcher.saw(written(place.path("written")))?;
-            watcher.saw(removed_file(place.path("removed")))?;
-            watcher.nothing_else()
+            driver.saw(written(place.path("written")))?;
+            driver.saw(removed_file(place.path("removed")))?;
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -205,23 +205,23 @@ const IS_NO_DATA: Case = Case {
     why: "fsnotify#520: a change of permissions caused a full rebuild.",
     usual_cause: "All changes are mapped to one kind.",
     // To set the time of modification alone is a change of data to Linux, see META10.
-    run: |lab| {
-        tells_metadata(lab)?;
+    run: |scene| {
+        tells_metadata(scene)?;
         let files = ["mode", "times"];
         let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
-        places::of(lab).filled(fill).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+        places::of(scene).filled(fill).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.chmod("mode", 0o600)?;
                 tree.set_times("times", SystemTime::now() - HOUR)
             })?;
             let [mode, times] = files.map(|file| place.path(file));
-            watcher.saw(metadata_changed(&mode))?;
-            let wrong = watcher.events().find(|event| match event.kind {
+            driver.saw(metadata_changed(&mode))?;
+            let wrong = driver.events().find(|event| match event.kind {
                 EventKind::Modify(ModifyKind::Metadata(_)) => false,
                 EventKind::Modify(ModifyKind::Data(_)) => event.path == mode || event.path == times,
                 _ => event.path == mode,
             });
-            let [mode, times] = [mode, times].map(|path| lab.timeline.show(&path));
+            let [mode, times] = [mode, times].map(|path| scene.timeline.show(&path));
             let expected = format!("modify/metadata of {mode}, no modify/data of {times}");
             ensure(wrong.is_none(), expected, || {
                 wrong.map_or_else(String::new, |event| format!("there was {}", event.kind))
@@ -240,15 +240,15 @@ const READ_ONLY: Case = Case {
              both times.",
     why: "JetBrains' testPermissionUpdate; editors then show a lock.",
     usual_cause: "The platform is not asked for changes of attributes.",
-    run: |lab| {
-        tells_metadata(lab)?;
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
+    run: |scene| {
+        tells_metadata(scene)?;
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for read_only in [true, false] {
-                watcher.next_step();
-                watcher
-                    .perform_in(lab.mode, place, |tree| tree.set_read_only("file", read_only))?;
-                watcher.saw(metadata_changed(place.path("file")))?;
-                watcher.nothing_else()?;
+                driver.next_step();
+                driver
+                    .perform_in(scene.mode, place, |tree| tree.set_read_only("file", read_only))?;
+                driver.saw(metadata_changed(place.path("file")))?;
+                driver.nothing_else()?;
             }
             Ok(())
         })
@@ -265,13 +265,13 @@ const TIME_OF_WRITING: Case = Case {
     why: "`touch -m` makes build tools run. Linux reports it like a write, but setting both times is a \
           change of attributes.",
     usual_cause: "The platform is asked only for changes of attributes, or only for those of data.",
-    run: |lab| {
-        places::of(lab).filled(|tree| tree.write("file", "content")).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+    run: |scene| {
+        places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.set_modified("file", SystemTime::now() - HOUR)
             })?;
-            watcher.saw(modified(place.path("file")))?;
-            watcher.nothing_else()
+            driver.saw(modified(place.path("file")))?;
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -288,18 +288,18 @@ const WRITE_IS_DATA: Case = Case {
           of data being reported as such.",
     usual_cause: "States are compared, and a file that is not newer is taken for unwritten: report \
                   what may be either as `modify/any`.",
-    run: |lab| {
-        lab.tells_moments()?;
+    run: |scene| {
+        scene.tells_moments()?;
         for file in ["older", "same"] {
-            lab.tree.write(file, "content")?;
+            scene.tree.write(file, "content")?;
         }
         let time = |file: &str| {
-            let metadata = lab.path(file).metadata();
+            let metadata = scene.path(file).metadata();
             metadata.and_then(|metadata| metadata.modified())
         };
         let time = time("same").map_err(|error| Stop::Broken(format!("no times: {error}")))?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             for (file, time) in [("older", time - HOUR), ("same", time)] {
                 // One change to those who compare states.
                 tree.make("write with the time kept of", file, |path| {
@@ -311,12 +311,12 @@ const WRITE_IS_DATA: Case = Case {
             }
             Ok(())
         })?;
-        watcher.saw(written("older"))?;
+        driver.saw(written("older"))?;
         // Without a time of the last change of any kind, nothing that can be compared has changed.
-        if lab.profile.sampled && !cfg!(unix) {
+        if scene.profile.sampled && !cfg!(unix) {
             return Ok(());
         }
-        watcher.saw(written("same"))
+        driver.saw(written("same"))
     },
     ..Case::MUST
 };

@@ -18,15 +18,19 @@ use crate::{
     capability::Capability::WatchNewFolders,
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{Expected, created_file, removed_file, written},
-        failure::{Check, Stop, ensure},
-        lab::Lab,
-        mirror::{Mirror, Reading},
-        mode::Mode,
-        platform::OpenFolder,
-        tree::Tree,
-        watcher::Watcher,
+        record::mode::Mode,
+        rules::{
+            expect::{Expected, created_file, removed_file, written},
+            failure::{Step, Stop, ensure},
+        },
+        scene::{
+            Scene,
+            consumer::{Consumer, Reading},
+            driver::Driver,
+            environment::Environment,
+            platform::OpenFolder,
+            tree::Tree,
+        },
     },
     event::{Event, EventKind},
 };
@@ -49,7 +53,7 @@ const FOLDER: Case = Case {
     why: "The starting point inotify dropped events between the two halves of the folder's rename.",
     usual_cause: "Between the halves of its rename, a folder has no path; its events have to be held \
                   until the second half has come.",
-    run: |lab| change_in_motion(lab, ""),
+    run: |scene| change_in_motion(scene, ""),
     ..Case::MUST
 };
 
@@ -62,7 +66,7 @@ const FOLDER_ABOVE: Case = Case {
     checks: "As MOV01, but the folder above is renamed.",
     why: "As MOV01.",
     usual_cause: "As MOV01: if a folder has no path, the folders below it have none either.",
-    run: |lab| change_in_motion(lab, "below"),
+    run: |scene| change_in_motion(scene, "below"),
     ..Case::MUST
 };
 
@@ -70,36 +74,36 @@ const FOLDER_ABOVE: Case = Case {
 const NAMES: [&str; 2] = ["one", "other"];
 
 /// Makes, writes and removes files in the folder `inside` of one that is renamed to and fro.
-fn change_in_motion(lab: &Lab, inside: &str) -> Check {
+fn change_in_motion(scene: &Scene, inside: &str) -> Step {
     let names = NAMES.map(|name| Path::new(name).join(inside));
     // Few where everything is read after each change; enough to meet the renames where not.
-    let (rounds, files) = if lab.mode == Mode::Stepped { (1, 5) } else { (8, 100) };
-    lab.tree.mkdir_all(&names[0])?;
-    let folder = set_up(OpenFolder::open(&lab.path(&names[0])))?;
+    let (rounds, files) = if scene.mode == Mode::Stepped { (1, 5) } else { (8, 100) };
+    scene.tree.mkdir_all(&names[0])?;
+    let folder = set_up(OpenFolder::open(&scene.path(&names[0])))?;
     for file in 0..rounds * files {
         set_up(folder.open_file(&Change::Write.file(file)))?;
         set_up(folder.open_file(&Change::Remove.file(file)))?;
     }
-    let mut watcher = lab.watch([lab.deep()])?;
-    watcher.guard.is_raced = true;
+    let mut driver = scene.watch([scene.deep()])?;
+    driver.guard.is_raced = true;
     // Two looks show the state at each look and nothing in between. A folder that was away meanwhile
     // seems to have stayed: a consumer that looked at that time was wrong, and is not told.
-    let is_sampled = lab.profile.sampled;
+    let is_sampled = scene.profile.sampled;
     if is_sampled {
-        watcher.keep_by(Mirror::of(&lab.path(""), true), Reading::WhenSettled);
+        driver.keep_by(Consumer::of(&scene.path(""), true), Reading::WhenSettled);
     }
-    let mode = lab.mode;
+    let mode = scene.mode;
     for round in 0..rounds {
         let files = round * files..(round + 1) * files;
-        watcher.perform(mode, |tree| match mode {
+        driver.perform(mode, |tree| match mode {
             Mode::Stepped => change_by_turns(tree, &names[0], &folder, files),
             Mode::Batched | Mode::Concurrent => change_at_once(tree, &names[0], &folder, files),
         })?;
     }
     if is_sampled {
-        watcher.mirror_matches_disk()
+        driver.consumer_matches_disk()
     } else {
-        all_is_reported(lab, &watcher, &names, rounds * files)
+        all_is_reported(scene, &driver, &names, rounds * files)
     }
 }
 
@@ -142,7 +146,7 @@ impl Change {
 }
 
 /// Renames between the changes.
-fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Check {
+fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Step {
     let [mut from, mut to] = NAMES;
     for file in files {
         for change in Change::ALL {
@@ -156,7 +160,7 @@ fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<u
 }
 
 /// Renames in another thread.
-fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Check {
+fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Step {
     let (start, has_ended) = (Barrier::new(2), AtomicBool::new(false));
     thread::scope(|scope| {
         let renaming = scope.spawn(|| {
@@ -178,7 +182,7 @@ fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<us
 
 /// Renames until all changes were made, but not so often that a queue could overflow; the folder has
 /// its first name in the end.
-fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Check {
+fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Step {
     const MOST: usize = 300;
     let [one, other] = NAMES.map(|name| tree.path(name));
     tree.make("rename to and fro until all are changed", NAMES[0], |_| {
@@ -194,10 +198,10 @@ fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Check {
 }
 
 /// Each change was reported under one of the names, and nothing of a file under another path.
-fn all_is_reported(lab: &Lab, watcher: &Watcher, names: &[PathBuf; 2], files: usize) -> Check {
-    let folders = [lab.path(&names[0]), lab.path(&names[1])];
+fn all_is_reported(scene: &Scene, driver: &Driver, names: &[PathBuf; 2], files: usize) -> Step {
+    let folders = [scene.path(&names[0]), scene.path(&names[1])];
     let mut reports: HashMap<&OsStr, Vec<&Event>> = HashMap::new();
-    for event in watcher.events().filter(|event| !matches!(event.kind, EventKind::Access(_))) {
+    for event in driver.events().filter(|event| !matches!(event.kind, EventKind::Access(_))) {
         let Some((folder, file)) = event.path.parent().zip(event.path.file_name()) else {
             continue;
         };
@@ -205,13 +209,13 @@ fn all_is_reported(lab: &Lab, watcher: &Watcher, names: &[PathBuf; 2], files: us
         ensure(
             is_folder || folders.iter().any(|it| folder == it),
             "nothing but true paths",
-            || format!("{} {} was reported", event.kind, lab.timeline.show(&event.path)),
+            || format!("{} {} was reported", event.kind, scene.timeline.show(&event.path)),
         )?;
         reports.entry(file).or_default().push(event);
     }
     let is_reported = |&(change, i): &(Change, usize)| {
         let reports = reports.get(OsStr::new(&change.file(i)));
-        let tells = |event: &&Event| change.expected(&event.path).is_told_by(event, &lab.profile);
+        let tells = |event: &&Event| change.expected(&event.path).is_told_by(event, &scene.profile);
         reports.into_iter().flatten().any(tells)
     };
     let changes = (0..files).flat_map(|i| Change::ALL.map(|change| (change, i)));
@@ -223,6 +227,6 @@ fn all_is_reported(lab: &Lab, watcher: &Watcher, names: &[PathBuf; 2], files: us
     })
 }
 
-fn set_up<T>(made: io::Result<T>) -> Check<T> {
+fn set_up<T>(made: io::Result<T>) -> Step<T> {
     made.map_err(|error| Stop::Broken(format!("could not set the scene: {error}")))
 }

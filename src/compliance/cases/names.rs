@@ -7,12 +7,12 @@ use crate::{
     capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{created_file, created_folder, moved_from, moved_to, removed_file, written},
-        failure::{Check, Stop},
-        lab::Lab,
-        mode::Mode,
-        places,
+        record::mode::Mode,
+        rules::{
+            expect::{created_file, created_folder, moved_from, moved_to, removed_file, written},
+            failure::{Step, Stop},
+        },
+        scene::{Scene, environment::Environment, places},
     },
 };
 
@@ -25,51 +25,51 @@ pub(super) const GROUP: Group = Group {
 
 /// Files of these names are reported as created, written, renamed and removed, and so are files in folders
 /// of these names as created.
-fn survive<N: AsRef<Path> + Sync>(lab: &Lab, names: &[N]) -> Check {
-    let (mut watcher, places) = places::of(lab).watch()?;
+fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
+    let (mut driver, places) = places::of(scene).watch()?;
     for place in &places {
-        watcher.next_step();
-        watcher.perform_in(lab.mode, place, |tree| {
+        driver.next_step();
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().try_for_each(|name| tree.create(name))
         })?;
-        names.iter().try_for_each(|name| watcher.saw(created_file(place.path(name))))?;
-        watcher.perform_in(lab.mode, place, |tree| {
+        names.iter().try_for_each(|name| driver.saw(created_file(place.path(name))))?;
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().try_for_each(|name| tree.append(name, "more"))
         })?;
-        names.iter().try_for_each(|name| watcher.saw(written(place.path(name))))?;
+        names.iter().try_for_each(|name| driver.saw(written(place.path(name))))?;
         let plain = |i: usize| format!("plain-{i}");
-        watcher.perform_in(lab.mode, place, |tree| {
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().enumerate().try_for_each(|(i, name)| tree.rename(name, plain(i)))
         })?;
-        names.iter().try_for_each(|name| watcher.saw(moved_from(place.path(name))))?;
-        watcher.next_step();
-        watcher.perform_in(lab.mode, place, |tree| {
+        names.iter().try_for_each(|name| driver.saw(moved_from(place.path(name))))?;
+        driver.next_step();
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().enumerate().try_for_each(|(i, name)| tree.rename(plain(i), name))
         })?;
-        names.iter().try_for_each(|name| watcher.saw(moved_to(place.path(name))))?;
-        watcher.next_step();
-        watcher.perform_in(lab.mode, place, |tree| {
+        names.iter().try_for_each(|name| driver.saw(moved_to(place.path(name))))?;
+        driver.next_step();
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().try_for_each(|name| tree.remove(name))
         })?;
-        names.iter().try_for_each(|name| watcher.saw(removed_file(place.path(name))))?;
-        watcher.nothing_else()?;
+        names.iter().try_for_each(|name| driver.saw(removed_file(place.path(name))))?;
+        driver.nothing_else()?;
     }
-    if !lab.has(WatchNewFolders) {
+    if !scene.has(WatchNewFolders) {
         return Ok(());
     }
     for place in &places {
-        watcher.next_step();
-        watcher.perform_in(lab.mode, place, |tree| {
+        driver.next_step();
+        driver.perform_in(scene.mode, place, |tree| {
             names.iter().try_for_each(|name| {
                 tree.mkdir(name)?;
                 tree.create(name.as_ref().join("file"))
             })
         })?;
         for name in names {
-            watcher.saw(created_folder(place.path(name)))?;
-            watcher.saw(created_file(place.path(name).join("file")))?;
+            driver.saw(created_folder(place.path(name)))?;
+            driver.saw(created_file(place.path(name).join("file")))?;
         }
-        watcher.nothing_else()?;
+        driver.nothing_else()?;
     }
     Ok(())
 }
@@ -96,7 +96,7 @@ const NOT_UTF8: Case = Case {
     checks: "A name that is not UTF-8 is reported byte for byte.",
     why: "notify#790 aborted its application; rust-analyzer#1416, watchdog#811, syncthing#9369.",
     usual_cause: "The name goes through `String`; use `OsStr::from_bytes`.",
-    run: |lab| survive(lab, &not_utf8()),
+    run: |scene| survive(scene, &not_utf8()),
     ..Case::MUST
 };
 
@@ -111,9 +111,9 @@ const ODD_CHARACTERS: Case = Case {
     why: "JetBrains' testLineBreaksInName; gradle's table of characters; chokidar's glob-like \
           filenames.",
     usual_cause: "A name is parsed, quoted or taken for a pattern.",
-    run: |lab| {
+    run: |scene| {
         survive(
-            lab,
+            scene,
             &[
                 "line\nbreak",
                 "tab\there",
@@ -150,22 +150,22 @@ const LONG: Case = Case {
     why: "inotify-rs#208: a buffer that is too small for one event is an error; a small one needs one \
           system call per event.",
     usual_cause: "The buffer for the platform's events is smaller than the largest one.",
-    run: |lab| {
+    run: |scene| {
         let name = |i: usize| format!("{i:04}{}", "x".repeat(251));
-        let (mut watcher, places) = places::of(lab).watch()?;
+        let (mut driver, places) = places::of(scene).watch()?;
         for place in places {
             place.create(name(0))?;
-            watcher.settle()?;
-            watcher.saw(created_file(place.path(name(0))))?;
+            driver.settle()?;
+            driver.saw(created_file(place.path(name(0))))?;
         }
         for i in 1..2000 {
-            lab.tree.create(name(i))?;
+            scene.tree.create(name(i))?;
         }
-        watcher.settle()?;
+        driver.settle()?;
         for i in 1..2000 {
-            let path = lab.path(name(i));
-            if !watcher.created_paths().contains(&path) {
-                return watcher.saw(created_file(path));
+            let path = scene.path(name(i));
+            if !driver.created_paths().contains(&path) {
+                return driver.saw(created_file(path));
             }
         }
         Ok(())
@@ -181,11 +181,11 @@ const UNICODE_FORMS: Case = Case {
     checks: "A name with an accent is reported in the form that it has on disk, composed or not.",
     why: "vscode#29765, atom/watcher#12.",
     usual_cause: "Names are normalised.",
-    run: |lab| {
+    run: |scene| {
         let composed = "caf\u{e9}-1";
         let decomposed = "cafe\u{301}-2";
-        places::of(lab).each(|watcher, place| {
-            watcher.perform_in(lab.mode, place, |tree| {
+        places::of(scene).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
                 tree.create(composed)?;
                 tree.create(decomposed)
             })?;
@@ -193,7 +193,7 @@ const UNICODE_FORMS: Case = Case {
             let listed = listed.map_err(|error| Stop::Broken(format!("no listing: {error}")))?;
             for entry in listed.flatten() {
                 if entry.file_name().as_encoded_bytes().starts_with(b"caf") {
-                    watcher.saw(created_file(entry.path()))?;
+                    driver.saw(created_file(entry.path()))?;
                 }
             }
             Ok(())
@@ -210,16 +210,16 @@ const LONG_PATH: Case = Case {
     checks: "A change is reported at a path of almost the greatest length (4095 bytes).",
     why: "gradle's can watch directory with long path.",
     usual_cause: "The buffer for the path has a fixed length.",
-    run: |lab| {
-        let base = lab.path("").as_os_str().len();
+    run: |scene| {
+        let base = scene.path("").as_os_str().len();
         let parts = (4095 - base - 10) / 201;
         let folder = vec!["x".repeat(200); parts].join("/");
-        lab.tree.mkdir_all(&folder)?;
-        let mut watcher = lab.watch([lab.deep()])?;
+        scene.tree.mkdir_all(&folder)?;
+        let mut driver = scene.watch([scene.deep()])?;
         let file = format!("{folder}/file");
-        lab.tree.create(&file)?;
-        watcher.settle()?;
-        watcher.saw(created_file(&file))
+        scene.tree.create(&file)?;
+        driver.settle()?;
+        driver.saw(created_file(&file))
     },
     ..Case::MUST
 };
@@ -233,7 +233,9 @@ const HIDDEN: Case = Case {
              reported like any other.",
     why: "The consumer decides what to ignore.",
     usual_cause: "There is a list of names to ignore.",
-    run: |lab| survive(lab, &[".git", ".hidden", "file~", "node_modules", ".DS_Store", "file.swp"]),
+    run: |scene| {
+        survive(scene, &[".git", ".hidden", "file~", "node_modules", ".DS_Store", "file.swp"])
+    },
     ..Case::MUST
 };
 
@@ -246,14 +248,14 @@ const OF_WATCHED_FOLDER: Case = Case {
     checks: "The watched folder itself may have any kind of name.",
     why: "The counterpart of NAME01 and NAME02.",
     usual_cause: "The path of the watch goes through `String`.",
-    run: |lab| {
+    run: |scene| {
         let names = not_utf8().into_iter().chain(["line\nbreak", "*", " "].map(Into::into));
         for name in names {
-            lab.tree.mkdir(&name)?;
-            let folder = lab.path(&name);
-            let mut watcher = lab.watch([Watch::non_recursive(&folder)])?;
-            watcher.perform(lab.mode, |tree| tree.create(folder.join("file")))?;
-            watcher.saw(created_file(folder.join("file")))?;
+            scene.tree.mkdir(&name)?;
+            let folder = scene.path(&name);
+            let mut driver = scene.watch([Watch::non_recursive(&folder)])?;
+            driver.perform(scene.mode, |tree| tree.create(folder.join("file")))?;
+            driver.saw(created_file(folder.join("file")))?;
         }
         Ok(())
     },

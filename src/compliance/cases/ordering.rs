@@ -7,9 +7,13 @@ use crate::{
     capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        expect::{created, created_file, created_folder, removed, removed_file, touched, written},
-        failure::ensure,
-        mode::Mode,
+        record::mode::Mode,
+        rules::{
+            expect::{
+                created, created_file, created_folder, removed, removed_file, touched, written,
+            },
+            failure::ensure,
+        },
     },
     event::{Event, EventKind},
 };
@@ -38,22 +42,22 @@ const OF_ONE_PATH: Case = Case {
     checks: "Events of one path are reported in order: created, written, removed, created.",
     why: "fsnotify's own tests sort both sides before comparing.",
     usual_cause: "Events are collected in a set, or two threads deliver them.",
-    run: |lab| {
-        lab.sees_changes()?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.sees_changes()?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.write("file", "content")?;
             tree.append("file", "more")?;
             tree.remove("file")?;
             tree.mkdir("file")
         })?;
-        watcher.saw_in_order([
+        driver.saw_in_order([
             created_file("file"),
             written("file"),
             removed_file("file"),
             created_folder("file"),
         ])?;
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -66,17 +70,17 @@ const IN_ONE_FOLDER: Case = Case {
     checks: "Files that are made one after the other in a folder are reported in that order.",
     why: "Logs and spools are read in the order in which they were written.",
     usual_cause: "Events are collected in a map.",
-    run: |lab| {
-        lab.sees_changes()?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        let count = if lab.mode == Mode::Stepped { 5 } else { 200 };
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.sees_changes()?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let count = if scene.mode == Mode::Stepped { 5 } else { 200 };
+        driver.perform(scene.mode, |tree| {
             // Not in the order of their names.
             (0..count).try_for_each(|i| tree.create(format!("{}-{i}", i * 7 % 10)))
         })?;
         let expected: Vec<_> =
-            (0..count).map(|i| lab.path(format!("{}-{i}", i * 7 % 10))).collect();
-        let told: Vec<_> = watcher
+            (0..count).map(|i| scene.path(format!("{}-{i}", i * 7 % 10))).collect();
+        let told: Vec<_> = driver
             .events()
             .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
@@ -97,16 +101,16 @@ const ACROSS_FOLDERS: Case = Case {
     checks: "Changes in several folders of one tree are reported in the order in which they happened.",
     why: "The contract leaves it open; some facilities have one queue for all.",
     usual_cause: "There is one queue per folder.",
-    run: |lab| {
-        lab.sees_changes()?;
+    run: |scene| {
+        scene.sees_changes()?;
         for i in 0..10 {
-            lab.tree.mkdir(format!("folder-{i}"))?;
+            scene.tree.mkdir(format!("folder-{i}"))?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut driver = scene.watch([scene.deep()])?;
         let files: Vec<_> = (0..100).map(|i| format!("folder-{}/{i}", i * 7 % 10)).collect();
-        watcher.perform(lab.mode, |tree| files.iter().try_for_each(|file| tree.create(file)))?;
-        let expected: Vec<_> = files.iter().map(|file| lab.path(file)).collect();
-        let told: Vec<_> = watcher
+        driver.perform(scene.mode, |tree| files.iter().try_for_each(|file| tree.create(file)))?;
+        let expected: Vec<_> = files.iter().map(|file| scene.path(file)).collect();
+        let told: Vec<_> = driver
             .events()
             .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
@@ -125,28 +129,28 @@ const NOTHING_TWICE: Case = Case {
     why: "howeyc/fsnotify#16, notify#708, fsnotify#524.",
     usual_cause: "Entries found by listing a new folder are reported although the platform reports \
                   them too; or a folder is watched by itself and through its parent.",
-    run: |lab| {
-        let recursive = lab.has(WatchNewFolders);
-        let root = Watch::non_recursive(lab.path("")).recursive_if(recursive);
-        let mut watcher = lab.watch([root])?;
-        lab.tree.create("file")?;
-        watcher.settle()?;
-        lab.tree.mkdir("folder")?;
-        watcher.settle()?;
+    run: |scene| {
+        let recursive = scene.has(WatchNewFolders);
+        let root = Watch::non_recursive(scene.path("")).recursive_if(recursive);
+        let mut driver = scene.watch([root])?;
+        scene.tree.create("file")?;
+        driver.settle()?;
+        scene.tree.mkdir("folder")?;
+        driver.settle()?;
         if recursive {
-            lab.tree.create("folder/file")?;
-            watcher.settle_in(&["folder"])?;
-            lab.tree.remove("folder/file")?;
-            watcher.settle()?;
+            scene.tree.create("folder/file")?;
+            driver.settle_in(&["folder"])?;
+            scene.tree.remove("folder/file")?;
+            driver.settle()?;
         }
-        lab.tree.remove("file")?;
-        watcher.settle()?;
-        lab.tree.make("remove all of", "folder", |path| std::fs::remove_dir_all(path))?;
-        watcher.settle()?;
+        scene.tree.remove("file")?;
+        driver.settle()?;
+        scene.tree.make("remove all of", "folder", |path| std::fs::remove_dir_all(path))?;
+        driver.settle()?;
         let below: &[&str] = if recursive { &["folder/file"] } else { &[] };
         for path in ["file", "folder"].iter().chain(below) {
             for (word, expected) in [("created", created(path)), ("removed", removed(path))] {
-                let count = watcher.count(&expected);
+                let count = driver.count(&expected);
                 ensure(count == 1, format!("{path} is reported as {word} once"), || {
                     format!("it was reported so {count} times")
                 })?;
@@ -166,12 +170,12 @@ const MERGED_WRITES: Case = Case {
              more than there were.",
     why: "Linux merges them; five writes may be one event.",
     usual_cause: "All equal events are taken for duplicates.",
-    run: |lab| {
-        lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| (0..5).try_for_each(|_| tree.append("file", "x")))?;
-        watcher.saw(written("file"))?;
-        let count = watcher.count(&written("file"));
+    run: |scene| {
+        scene.tree.create("file")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| (0..5).try_for_each(|_| tree.append("file", "x")))?;
+        driver.saw(written("file"))?;
+        let count = driver.count(&written("file"));
         ensure(count <= 5, "at most 5 events", || format!("there were {count}"))
     },
     ..Case::MUST
@@ -185,17 +189,17 @@ const LAST_WORD: Case = Case {
     checks: "After the removal of a path, nothing is reported for it until it is there again.",
     why: "notify#747: a removal was not the last word.",
     usual_cause: "The removal is told by two sources, of which one is late.",
-    run: |lab| {
-        lab.sees_changes()?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.sees_changes()?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.write("file", "content")?;
             tree.append("file", "more")?;
             tree.remove("file")
         })?;
-        watcher.saw(removed_file("file"))?;
-        let path = lab.path("file");
-        let last = watcher.events().filter(|event| event.path == path).last();
+        driver.saw(removed_file("file"))?;
+        let path = scene.path("file");
+        let last = driver.events().filter(|event| event.path == path).last();
         let is_removal = last.is_some_and(|event| matches!(event.kind, EventKind::Remove(_)));
         ensure(is_removal, "the removal is the last event of tree/file", || {
             format!("it is {last:?}")
@@ -211,16 +215,16 @@ const BETWEEN_BARRIERS: Case = Case {
     checks: "In one folder, a change is reported after earlier ones and before later ones.",
     why: "The suite's own barriers depend on it.",
     usual_cause: "Events of one folder come from two sources.",
-    run: |lab| {
-        lab.sees_changes()?;
-        lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.sees_changes()?;
+        scene.tree.create("file")?;
+        let mut driver = scene.watch([scene.flat()])?;
         for _ in 0..20 {
-            watcher.settle()?;
-            watcher.next_step();
-            lab.tree.append("file", "more")?;
-            watcher.settle()?;
-            ensure(watcher.count(&touched("file")) > 0, "an event of tree/file", || {
+            driver.settle()?;
+            driver.next_step();
+            scene.tree.append("file", "more")?;
+            driver.settle()?;
+            ensure(driver.count(&touched("file")) > 0, "an event of tree/file", || {
                 "the file that was made after the change was reported, and the change was not"
                     .into()
             })?;
@@ -240,11 +244,11 @@ const COUNTED: Case = Case {
     why: "The counterpart of ORD04 where there is a race: notify#708, howeyc/fsnotify#16.",
     usual_cause: "The entries found by listing a new folder are not compared with the events that the platform \
                   sends for them later.",
-    run: |lab| {
+    run: |scene| {
         const ROUNDS: usize = 100;
 
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             (0..ROUNDS).try_for_each(|i| {
                 tree.mkdir(i.to_string())?;
                 tree.create(format!("{i}/file"))?;
@@ -252,16 +256,16 @@ const COUNTED: Case = Case {
                 tree.create(format!("{i}/sub/file"))
             })
         })?;
-        watcher.settle()?;
+        driver.settle()?;
         let is_creation = |event: &&Event| matches!(event.kind, EventKind::Create(_));
         let mut counts: HashMap<&Path, usize> = HashMap::new();
-        for event in watcher.events().filter(is_creation) {
+        for event in driver.events().filter(is_creation) {
             *counts.entry(&event.path).or_default() += 1;
         }
         for i in 0..ROUNDS {
             for below in ["", "/file", "/sub", "/sub/file"] {
                 let path = format!("{i}{below}");
-                let count = counts.get(lab.path(&path).as_path()).copied().unwrap_or_default();
+                let count = counts.get(scene.path(&path).as_path()).copied().unwrap_or_default();
                 ensure(count == 1, format!("tree/{path} is reported as created once"), || {
                     format!("it was reported so {count} times")
                 })?;

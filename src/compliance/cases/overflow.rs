@@ -10,13 +10,12 @@ use crate::{
     },
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{created_file, gone, written},
-        failure::{Check, Stop, ensure},
-        lab::Lab,
-        mirror::Mirror,
-        usage::ResourceUsage,
-        watcher::Watcher,
+        rules::{
+            expect::{created_file, gone, written},
+            failure::{Step, Stop, ensure},
+            usage::ResourceUsage,
+        },
+        scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment},
     },
     event::EventKind,
 };
@@ -49,61 +48,61 @@ const LOSS_IS_SAID: Case = Case {
              that number is possible.",
     why: "golang/go#16392, watchdog#654, watchfiles#348, PyInotify#23.",
     usual_cause: "The platform's overflow event is dropped, or a full channel is ignored.",
-    run: |lab| {
-        lab.hears()?;
+    run: |scene| {
+        scene.hears()?;
         let files = queue_limit() + 2000;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.guard.may_miss = true;
-        lab.tree.create_many(files)?;
-        told_or_missed(lab, &mut watcher, files, |watcher| watcher.created_paths().len())?;
-        if watcher.has_missed() {
-            watcher.settle()?;
-            return can_be_true(&watcher, files, watcher.created_paths().len());
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.guard.may_miss = true;
+        scene.tree.create_many(files)?;
+        told_or_missed(scene, &mut driver, files, |driver| driver.created_paths().len())?;
+        if driver.has_missed() {
+            driver.settle()?;
+            return can_be_true(&driver, files, driver.created_paths().len());
         }
-        for renames in storms(lab) {
-            watcher.next_step();
-            storm(lab, renames)?;
+        for renames in storms(scene) {
+            driver.next_step();
+            storm(scene, renames)?;
             let named = RefCell::new(HashSet::new());
-            told_or_missed(lab, &mut watcher, renames, |watcher| {
-                let latest = watcher.latest().map(|event| &event.path);
+            told_or_missed(scene, &mut driver, renames, |driver| {
+                let latest = driver.latest().map(|event| &event.path);
                 named.borrow_mut().extend(latest.filter(|path| is_of_storm(path)).cloned());
                 named.borrow().len()
             })?;
-            if watcher.has_missed() {
-                watcher.settle()?;
-                let paths = watcher.events().map(|event| &event.path);
+            if driver.has_missed() {
+                driver.settle()?;
+                let paths = driver.events().map(|event| &event.path);
                 let told: HashSet<_> = paths.filter(|path| is_of_storm(path)).collect();
-                return can_be_true(&watcher, renames, told.len());
+                return can_be_true(&driver, renames, told.len());
             }
         }
-        if lab.profile.sampled { Ok(()) } else { Err(not_lost()) }
+        if scene.profile.sampled { Ok(()) } else { Err(not_lost()) }
     },
     ..Case::MUST
 };
 
 /// Reads until as many names as `all` were `told`, or the loss of some; fails if neither comes.
 fn told_or_missed(
-    lab: &Lab,
-    watcher: &mut Watcher,
+    scene: &Scene,
+    driver: &mut Driver,
     all: usize,
     // Asked after each item.
-    told: impl Fn(&Watcher) -> usize,
-) -> Check {
-    let folder = lab.path("");
-    watcher.read_until_told(|watcher| watcher.has_missed_in(&folder) || told(watcher) == all)?;
-    let told = told(watcher);
-    ensure(told == all || watcher.has_missed_in(&folder), format!("{all} names, or Missed"), || {
+    told: impl Fn(&Driver) -> usize,
+) -> Step {
+    let folder = scene.path("");
+    driver.read_until_told(|driver| driver.has_missed_in(&folder) || told(driver) == all)?;
+    let told = told(driver);
+    ensure(told == all || driver.has_missed_in(&folder), format!("{all} names, or Missed"), || {
         format!("{told} names were reported, and no Missed for the folder or everything")
     })
 }
 
 /// Fails unless the number of events that were said to be lost can be true, if there is one: of `all`
 /// changes so many are `told`.
-fn can_be_true(watcher: &Watcher, all: usize, told: usize) -> Check {
+fn can_be_true(driver: &Driver, all: usize, told: usize) -> Step {
     /// How many events there may be of a change: both names of a rename, the accesses of a new file.
     const EVENTS: usize = 4;
 
-    let Some(lost) = watcher.lost() else { return Ok(()) };
+    let Some(lost) = driver.lost() else { return Ok(()) };
     let (least, most) = (all.saturating_sub(told) as u64, (all * EVENTS) as u64);
     ensure((least..=most).contains(&lost), format!("{least} to {most} events are lost"), || {
         format!("it was said that {lost} are; of {all} changes {told} were told")
@@ -122,19 +121,19 @@ fn queue_limit() -> usize {
 
 /// The numbers of renames that are tried, one after the other, until events are lost: a backend with
 /// a thread of its own has read ahead what the first ones make.
-fn storms(lab: &Lab) -> impl Iterator<Item = usize> {
-    let times: &[usize] = if lab.profile.sampled { &[] } else { &[1, 2, 4, 8] };
+fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
+    let times: &[usize] = if scene.profile.sampled { &[] } else { &[1, 2, 4, 8] };
     times.iter().map(|times| times * queue_limit())
 }
 
 /// Renames the file `one` so many times, and back. Each name is a new one, since facilities merge what
 /// is told of the same names: fanotify takes renames to and fro for two.
-fn storm(lab: &Lab, renames: usize) -> Check {
-    if !lab.path("one").exists() {
-        lab.tree.create("one")?;
+fn storm(scene: &Scene, renames: usize) -> Step {
+    if !scene.path("one").exists() {
+        scene.tree.create("one")?;
     }
-    let names = lab.tree.new_names(STORM, renames);
-    lab.tree.rename_along("one", &names)
+    let names = scene.tree.new_names(STORM, renames);
+    scene.tree.rename_along("one", &names)
 }
 
 /// What the names of a storm begin with.
@@ -146,9 +145,9 @@ fn is_of_storm(path: &Path) -> bool {
 
 /// Ignores the case, before its scene is set, for a backend that has no queue, and fails it for one of
 /// which nothing is heard.
-fn needs_queue(lab: &Lab) -> Check {
-    lab.sees_changes()?;
-    lab.hears()
+fn needs_queue(scene: &Scene) -> Step {
+    scene.sees_changes()?;
+    scene.hears()
 }
 
 /// Ignores the case, since no event was lost.
@@ -162,12 +161,12 @@ pub(in crate::compliance) const NOT_LOST: &str =
 
 /// Makes more changes than the queue holds, and reads until the loss was said; ignores the case if
 /// nothing was lost.
-fn overflow(lab: &Lab, watcher: &mut Watcher) -> Check {
-    watcher.guard.may_miss = true;
-    for renames in storms(lab) {
-        storm(lab, renames)?;
-        watcher.settle()?;
-        if watcher.has_missed() {
+fn overflow(scene: &Scene, driver: &mut Driver) -> Step {
+    driver.guard.may_miss = true;
+    for renames in storms(scene) {
+        storm(scene, renames)?;
+        driver.settle()?;
+        if driver.has_missed() {
             return Ok(());
         }
     }
@@ -182,16 +181,16 @@ pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
              before.",
     why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
     usual_cause: "The overflow is taken for an error, and ends the reading; or the rescan never ends.",
-    run: |lab| {
-        needs_queue(lab)?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        overflow(lab, &mut watcher)?;
-        watcher.forget_events();
-        lab.tree.create("new")?;
-        watcher.settle()?;
-        watcher.saw(created_file("new"))?;
-        watcher.drain()?;
-        is_quiet(lab, &mut watcher)
+    run: |scene| {
+        needs_queue(scene)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        overflow(scene, &mut driver)?;
+        driver.forget_events();
+        scene.tree.create("new")?;
+        driver.settle()?;
+        driver.saw(created_file("new"))?;
+        driver.drain()?;
+        is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
@@ -203,36 +202,36 @@ const FOLDERS_AFTER_LOSS: Case = Case {
     checks: "Folders that were made and moved while events were lost are watched afterwards.",
     why: "wazuh#6299, wazuh#6445; watchman crawls again, git flushes and starts anew.",
     usual_cause: "After an overflow, the backend tells consumers to rescan and does not rescan itself.",
-    run: |lab| {
-        needs_queue(lab)?;
-        for round in 0..storms(lab).count() {
-            lab.tree.mkdir_all(format!("{round}/moved/sub"))?;
-            lab.tree.mkdir_all(format!("{round}/removed/sub"))?;
+    run: |scene| {
+        needs_queue(scene)?;
+        for round in 0..storms(scene).count() {
+            scene.tree.mkdir_all(format!("{round}/moved/sub"))?;
+            scene.tree.mkdir_all(format!("{round}/removed/sub"))?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.guard.may_miss = true;
-        for (round, renames) in storms(lab).enumerate() {
-            storm(lab, renames)?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.guard.may_miss = true;
+        for (round, renames) in storms(scene).enumerate() {
+            storm(scene, renames)?;
             for i in 0..50 {
-                lab.tree.mkdir_all(format!("{round}/new-{i}/sub"))?;
+                scene.tree.mkdir_all(format!("{round}/new-{i}/sub"))?;
             }
-            lab.tree.rename(format!("{round}/moved"), format!("{round}/new-0/moved"))?;
-            lab.tree.remove_all(format!("{round}/removed"))?;
-            lab.tree.mkdir_all(format!("{round}/removed/again"))?;
-            watcher.settle()?;
-            if !watcher.has_missed() {
+            scene.tree.rename(format!("{round}/moved"), format!("{round}/new-0/moved"))?;
+            scene.tree.remove_all(format!("{round}/removed"))?;
+            scene.tree.mkdir_all(format!("{round}/removed/again"))?;
+            driver.settle()?;
+            if !driver.has_missed() {
                 continue;
             }
-            watcher.forget_events();
+            driver.forget_events();
             let folders: Vec<_> = (0..50)
                 .map(|i| format!("{round}/new-{i}/sub"))
                 .chain([format!("{round}/new-0/moved/sub"), format!("{round}/removed/again")])
                 .collect();
             for folder in &folders {
-                lab.tree.create(format!("{folder}/file"))?;
+                scene.tree.create(format!("{folder}/file"))?;
             }
             for folder in &folders {
-                watcher.saw(created_file(format!("{folder}/file")))?;
+                driver.saw(created_file(format!("{folder}/file")))?;
             }
             return Ok(());
         }
@@ -249,18 +248,18 @@ const PICTURE_AFTER_LOSS: Case = Case {
              end.",
     why: "watchman's test_force_recrawl; this is what `Missed` is for.",
     usual_cause: "`Missed` is reported before events that belong in front of it.",
-    run: |lab| {
-        needs_queue(lab)?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        overflow(lab, &mut watcher)?;
-        watcher.keep(Mirror::of(&lab.path(""), false));
-        watcher.forget_events();
+    run: |scene| {
+        needs_queue(scene)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        overflow(scene, &mut driver)?;
+        driver.keep(Consumer::of(&scene.path(""), false));
+        driver.forget_events();
         for i in 0..100 {
-            lab.tree.create(format!("file-{i}"))?;
+            scene.tree.create(format!("file-{i}"))?;
         }
-        lab.tree.remove("one")?;
-        watcher.settle()?;
-        watcher.mirror_matches_disk()
+        scene.tree.remove("one")?;
+        driver.settle()?;
+        driver.consumer_matches_disk()
     },
     ..Case::MUST
 };
@@ -276,26 +275,26 @@ const SLOW_CONSUMER: Case = Case {
                   `Buffer`.",
     // 50 MB is far more than any sensible queue, and far less than what 300 000 events with their
     // paths take.
-    run: |lab| {
+    run: |scene| {
         const LIMIT: u64 = 50_000_000;
 
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.guard.may_miss = true;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.guard.may_miss = true;
         let file = "x".repeat(200);
-        lab.tree.create(&file)?;
-        let names = lab.tree.new_names(&"y".repeat(190), 5000);
+        scene.tree.create(&file)?;
+        let names = scene.tree.new_names(&"y".repeat(190), 5000);
         let before = ResourceUsage::memory();
         let mut most = 0;
         for round in 0..30 {
-            lab.tree.rename_along(&file, &names)?;
+            scene.tree.rename_along(&file, &names)?;
             // A backend that compares listings may find the file where it was. This one stays.
-            lab.tree.create(format!("round-{round}"))?;
-            watcher.turn_runtime();
-            let before_that = watcher.events().count();
-            watcher.read_until_told(|watcher| watcher.events().count() > before_that)?;
+            scene.tree.create(format!("round-{round}"))?;
+            driver.turn_runtime();
+            let before_that = driver.events().count();
+            driver.read_until_told(|driver| driver.events().count() > before_that)?;
             most = most.max(ResourceUsage::memory().saturating_sub(before));
         }
-        lab.measured("memory behind a slow consumer", format!("{} kB", most / 1000));
+        scene.measured("memory behind a slow consumer", format!("{} kB", most / 1000));
         ensure(most < LIMIT, format!("memory grows by less than {LIMIT} bytes"), || {
             format!("it grew by {most} bytes")
         })
@@ -310,13 +309,13 @@ const MISSED_IS_RARE: Case = Case {
     checks: "A loss is reported once or a few times, not once per lost event.",
     why: "Consumers react by rescanning everything.",
     usual_cause: "Each event that finds the queue full causes a `Missed`.",
-    run: |lab| {
-        needs_queue(lab)?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        overflow(lab, &mut watcher)?;
-        watcher.settle()?;
+    run: |scene| {
+        needs_queue(scene)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        overflow(scene, &mut driver)?;
+        driver.settle()?;
         let count =
-            watcher.events().filter(|event| matches!(event.kind, EventKind::Missed(_))).count();
+            driver.events().filter(|event| matches!(event.kind, EventKind::Missed(_))).count();
         ensure(count <= 10, "at most 10 times `Missed`", || format!("there were {count}"))
     },
     ..Case::SHOULD
@@ -329,19 +328,19 @@ const LOSS_IN_LARGE_TREE: Case = Case {
     checks: "After a loss in a tree of 5000 folders, the backend's rescan causes no further loss.",
     why: "The accesses of a backend's own scan overflow the queue again, and it scans forever.",
     usual_cause: "The platform is asked for accesses while the folders are listed.",
-    run: |lab| {
-        needs_queue(lab)?;
-        lab.tree.make("make 5000 folders in the folders in", "wide", |wide| {
+    run: |scene| {
+        needs_queue(scene)?;
+        scene.tree.make("make 5000 folders in the folders in", "wide", |wide| {
             (0..5000)
                 .try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
         })?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        overflow(lab, &mut watcher)?;
-        watcher.forget_events();
-        watcher.guard.may_miss = false;
-        lab.tree.create("wide/99/49/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("wide/99/49/file"))
+        let mut driver = scene.watch([scene.deep()])?;
+        overflow(scene, &mut driver)?;
+        driver.forget_events();
+        driver.guard.may_miss = false;
+        scene.tree.create("wide/99/49/file")?;
+        driver.settle()?;
+        driver.saw(created_file("wide/99/49/file"))
     },
     ..Case::SHOULD
 };
@@ -354,24 +353,24 @@ const READER_COMES_TO_REST: Case = Case {
     why: "nx#37136: hashing 65 000 files made 130 000 events, which overflowed the queue, again and \
           again.",
     usual_cause: "Accesses are reported although no watch has asked for them.",
-    run: |lab| {
+    run: |scene| {
         const ROUNDS: usize = 4;
 
-        needs_queue(lab)?;
+        needs_queue(scene)?;
         // To open, read and close one is three events where these are asked for.
         let files = queue_limit() / 2;
-        lab.tree.make(&format!("write {files} files in"), "", |folder| {
+        scene.tree.make(&format!("write {files} files in"), "", |folder| {
             (0..files).try_for_each(|i| fs::write(folder.join(format!("file-{i}")), "content"))
         })?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        overflow(lab, &mut watcher)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        overflow(scene, &mut driver)?;
         for round in 1..=ROUNDS {
-            watcher.forget_events();
-            lab.tree.make(&format!("read {files} files, round {round}, in"), "", |folder| {
+            driver.forget_events();
+            scene.tree.make(&format!("read {files} files, round {round}, in"), "", |folder| {
                 (0..files).try_for_each(|i| fs::read(folder.join(format!("file-{i}"))).map(drop))
             })?;
-            watcher.settle()?;
-            if !watcher.events().any(|event| matches!(event.kind, EventKind::Missed(_))) {
+            driver.settle()?;
+            if !driver.events().any(|event| matches!(event.kind, EventKind::Missed(_))) {
                 return Ok(());
             }
         }
@@ -389,21 +388,21 @@ const PART_OF_LOSS: Case = Case {
     why: "FSEvents may drop the events of a whole stream, and reports that once for each of its paths.",
     usual_cause: "`Missed` names the folder whose event found the queue full, but events of others \
                   were lost as well.",
-    run: |lab| {
-        needs_queue(lab)?;
+    run: |scene| {
+        needs_queue(scene)?;
         let files = queue_limit() + 1000;
-        lab.tree.mkdir("one")?;
-        lab.tree.mkdir("other")?;
-        let mut watcher =
-            lab.watch(["one", "other"].map(|it| Watch::non_recursive(lab.path(it))))?;
-        watcher.guard.may_miss = true;
-        watcher.keep(Mirror::of(&lab.path(""), true));
-        lab.tree.within("one").create_many(files)?;
+        scene.tree.mkdir("one")?;
+        scene.tree.mkdir("other")?;
+        let mut driver =
+            scene.watch(["one", "other"].map(|it| Watch::non_recursive(scene.path(it))))?;
+        driver.guard.may_miss = true;
+        driver.keep(Consumer::of(&scene.path(""), true));
+        scene.tree.within("one").create_many(files)?;
         // Where both share a queue, there is no room for any of these.
-        lab.tree.within("other").create_many(100)?;
-        watcher.settle()?;
-        watcher.mirror_matches_disk()?;
-        if watcher.has_missed() {
+        scene.tree.within("other").create_many(100)?;
+        driver.settle()?;
+        driver.consumer_matches_disk()?;
+        if driver.has_missed() {
             return Ok(());
         }
         Err(not_lost())
@@ -420,26 +419,26 @@ const ACTS_AT_ONCE: Case = Case {
     why: "The counterpart of OVF04, where the consumer reads everything before it rescans.",
     usual_cause: "Events that were read behind the loss are thrown away, or `Missed` is reported \
                   before the backend's own rescan is over.",
-    run: |lab| {
-        needs_queue(lab)?;
-        let recursive = lab.has(WatchNewFolders);
-        let mut watcher = lab.watch([lab.flat().recursive_if(recursive)])?;
-        watcher.guard.may_miss = true;
-        watcher.keep(Mirror::of(&lab.path(""), recursive));
-        for renames in storms(lab) {
-            lab.tree.create("before")?;
-            storm(lab, renames)?;
-            lab.tree.remove("before")?;
-            if watcher.read_to_loss()? {
+    run: |scene| {
+        needs_queue(scene)?;
+        let recursive = scene.has(WatchNewFolders);
+        let mut driver = scene.watch([scene.flat().recursive_if(recursive)])?;
+        driver.guard.may_miss = true;
+        driver.keep(Consumer::of(&scene.path(""), recursive));
+        for renames in storms(scene) {
+            scene.tree.create("before")?;
+            storm(scene, renames)?;
+            scene.tree.remove("before")?;
+            if driver.read_to_loss()? {
                 for i in 0..100 {
-                    lab.tree.mkdir_all(format!("folder-{i}/sub"))?;
-                    lab.tree.create(format!("folder-{i}/sub/file"))?;
-                    lab.tree.create(format!("file-{i}"))?;
+                    scene.tree.mkdir_all(format!("folder-{i}/sub"))?;
+                    scene.tree.create(format!("folder-{i}/sub/file"))?;
+                    scene.tree.create(format!("file-{i}"))?;
                 }
-                lab.tree.remove("one")?;
-                lab.tree.remove_all("folder-0")?;
-                watcher.settle()?;
-                return watcher.mirror_matches_disk();
+                scene.tree.remove("one")?;
+                scene.tree.remove_all("folder-0")?;
+                driver.settle()?;
+                return driver.consumer_matches_disk();
             }
         }
         Err(not_lost())
@@ -455,61 +454,61 @@ const CHANGED_MEANWHILE: Case = Case {
              link in a tree, if links are followed; a watched folder that is gone is reported.",
     why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
     usual_cause: "After a loss, only the folders of trees are rescanned.",
-    run: |lab| {
-        needs_queue(lab)?;
-        let follows = lab.has(FollowSymlinks) && lab.has(WatchNewFolders);
-        let mut watches = vec![lab.flat()];
-        for round in 0..storms(lab).count() {
+    run: |scene| {
+        needs_queue(scene)?;
+        let follows = scene.has(FollowSymlinks) && scene.has(WatchNewFolders);
+        let mut watches = vec![scene.flat()];
+        for round in 0..storms(scene).count() {
             for folder in ["gone", "files", "linked"] {
-                lab.tree.mkdir_all(format!("{round}/{folder}"))?;
+                scene.tree.mkdir_all(format!("{round}/{folder}"))?;
             }
-            watches.push(Watch::non_recursive(lab.path(format!("{round}/gone"))));
-            lab.tree.write(format!("{round}/files/file"), "content")?;
-            if lab.has(WatchFiles) {
-                watches.push(Watch::non_recursive(lab.path(format!("{round}/files/file"))));
+            watches.push(Watch::non_recursive(scene.path(format!("{round}/gone"))));
+            scene.tree.write(format!("{round}/files/file"), "content")?;
+            if scene.has(WatchFiles) {
+                watches.push(Watch::non_recursive(scene.path(format!("{round}/files/file"))));
             }
             if follows {
                 for target in ["one", "other"] {
-                    lab.outside.mkdir_all(format!("{round}/{target}"))?;
+                    scene.outside.mkdir_all(format!("{round}/{target}"))?;
                 }
-                let target = lab.outside.path(format!("{round}/one"));
-                lab.tree.symlink(target, format!("{round}/linked/link"))?;
-                let linked = Watch::recursive(lab.path(format!("{round}/linked")));
+                let target = scene.outside.path(format!("{round}/one"));
+                scene.tree.symlink(target, format!("{round}/linked/link"))?;
+                let linked = Watch::recursive(scene.path(format!("{round}/linked")));
                 watches.push(linked.following_links());
             }
         }
-        let mut watcher = lab.watch(watches)?;
-        watcher.guard.may_miss = true;
-        for (round, renames) in storms(lab).enumerate() {
-            watcher.next_step();
-            storm(lab, renames)?;
+        let mut driver = scene.watch(watches)?;
+        driver.guard.may_miss = true;
+        for (round, renames) in storms(scene).enumerate() {
+            driver.next_step();
+            storm(scene, renames)?;
             let [root, file] = ["gone", "files/file"].map(|path| format!("{round}/{path}"));
-            lab.tree.rmdir(&root)?;
-            watcher.forget(&lab.path(&root));
-            lab.tree.write(format!("{file}.new"), "content")?;
-            lab.tree.rename(format!("{file}.new"), &file)?;
+            scene.tree.rmdir(&root)?;
+            driver.forget(&scene.path(&root));
+            scene.tree.write(format!("{file}.new"), "content")?;
+            scene.tree.rename(format!("{file}.new"), &file)?;
             let link = format!("{round}/linked/link");
-            let target = lab.outside.path(format!("{round}/other"));
+            let target = scene.outside.path(format!("{round}/other"));
             if follows {
-                lab.tree.symlink(&target, format!("{link}.new"))?;
-                lab.tree.rename(format!("{link}.new"), &link)?;
+                scene.tree.symlink(&target, format!("{link}.new"))?;
+                scene.tree.rename(format!("{link}.new"), &link)?;
             }
-            watcher.settle()?;
-            watcher.saw(gone(&root))?;
-            if !watcher.has_missed() {
+            driver.settle()?;
+            driver.saw(gone(&root))?;
+            if !driver.has_missed() {
                 continue;
             }
-            watcher.next_step();
-            lab.tree.append(&file, "more")?;
+            driver.next_step();
+            scene.tree.append(&file, "more")?;
             if follows {
-                lab.outside.create(target.join("file"))?;
+                scene.outside.create(target.join("file"))?;
             }
-            watcher.settle()?;
-            if lab.has(WatchFiles) {
-                watcher.saw(written(&file))?;
+            driver.settle()?;
+            if scene.has(WatchFiles) {
+                driver.saw(written(&file))?;
             }
             if follows {
-                watcher.saw(created_file(format!("{link}/file")))?;
+                driver.saw(created_file(format!("{link}/file")))?;
             }
             return Ok(());
         }

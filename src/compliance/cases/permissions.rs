@@ -7,11 +7,11 @@ use crate::{
     capability::Capability::{WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{appeared, created_file, removed_file, touched, written},
-        failure::{Check, Stop},
-        places, process,
-        tree::Tree,
+        rules::{
+            expect::{appeared, created_file, removed_file, touched, written},
+            failure::{Step, Stop},
+        },
+        scene::{environment::Environment, foreign, places, tree::Tree},
     },
 };
 
@@ -30,16 +30,16 @@ const FILE_LOCKED: Case = Case {
     checks: "A file that becomes unreadable is reported as changed, and later as removed.",
     why: "fsnotify's scripts make-file-unreadable and unreadable-file.",
     usual_cause: "The file is opened to find out what happened to it.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
-        places::of(lab).filled(fill).each(|watcher, place| {
+        places::of(scene).filled(fill).each(|driver, place| {
             place.chmod("file", 0o000)?;
-            watcher.settle()?;
-            watcher.saw(touched(place.path("file")))?;
+            driver.settle()?;
+            driver.saw(touched(place.path("file")))?;
             place.remove("file")?;
-            watcher.settle()?;
-            watcher.saw(removed_file(place.path("file")))?;
-            watcher.nothing_else()
+            driver.settle()?;
+            driver.saw(removed_file(place.path("file")))?;
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -54,18 +54,18 @@ const ROOT_LOCKED: Case = Case {
              loop, and is watched again once it may be read.",
     why: "A temporary change of permissions is no reason to stop.",
     usual_cause: "The folder is listed at each event, and the error ends the stream.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
-        watcher.allow_errors();
-        watcher.forget(&root);
-        lab.tree.chmod("root", 0o000)?;
-        watcher.settle()?;
-        lab.tree.chmod("root", 0o700)?;
-        watcher.settle()?;
-        lab.tree.create("root/file")?;
-        watcher.saw(touched("root/file"))
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
+        let mut driver = scene.watch([Watch::non_recursive(&root), scene.barrier_watch()?])?;
+        driver.allow_errors();
+        driver.forget(&root);
+        scene.tree.chmod("root", 0o000)?;
+        driver.settle()?;
+        scene.tree.chmod("root", 0o700)?;
+        driver.settle()?;
+        scene.tree.create("root/file")?;
+        driver.saw(touched("root/file"))
     },
     ..Case::MUST
 };
@@ -79,31 +79,31 @@ const OF_ANOTHER_USER: Case = Case {
              anywhere in a tree.",
     why: "Configuration in /etc is watched by programs that must not write there.",
     usual_cause: "The platform is asked for more rights than reading events needs.",
-    run: |lab| {
+    run: |scene| {
         let of_root = std::path::Path::new("/etc");
-        let mut watcher = lab.watch([Watch::non_recursive(of_root), lab.flat()])?;
+        let mut driver = scene.watch([Watch::non_recursive(of_root), scene.flat()])?;
         // Nothing can be made there; that it is watched is all that can be seen.
-        watcher.forget(of_root);
-        lab.tree.create("file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("file"))?;
-        drop(watcher);
+        driver.forget(of_root);
+        scene.tree.create("file")?;
+        driver.settle()?;
+        driver.saw(created_file("file"))?;
+        drop(driver);
 
         // Where root has started the suite, there are files of one's own in folders of root's.
-        let foreign = RefCell::new(process::foreign_folders());
-        if foreign.borrow().is_empty() || !lab.has(WatchRecursively) {
+        let foreign = RefCell::new(foreign::folders());
+        if foreign.borrow().is_empty() || !scene.has(WatchRecursively) {
             return Ok(());
         }
         let fill = |tree: &Tree| match foreign.borrow_mut().pop() {
             Some(folder) => tree.rename(folder, "foreign"),
             None => Err(Stop::Broken("there are too few folders of root's".into())),
         };
-        places::of(lab).filled(fill).each(|watcher, place| {
-            let file = place.path("foreign").join(process::FOREIGN_FILE);
+        places::of(scene).filled(fill).each(|driver, place| {
+            let file = place.path("foreign").join(foreign::FILE);
             place.append(&file, "more")?;
-            watcher.settle()?;
-            watcher.saw(written(file))?;
-            watcher.nothing_else()
+            driver.settle()?;
+            driver.saw(written(file))?;
+            driver.nothing_else()
         })
     },
     ..Case::MUST
@@ -118,23 +118,23 @@ const FOLDER_LOCKED: Case = Case {
              from being watched, and is watched once it may be read again.",
     why: "The counterpart of PERM03: a temporary change of permissions is no reason to stop.",
     usual_cause: "The folder is given up at the first error, and consumers are not told.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| tree.mkdir_all("locked/below");
-        let (mut watcher, places) = places::of(lab).filled(fill).watch()?;
-        watcher.allow_errors();
+        let (mut driver, places) = places::of(scene).filled(fill).watch()?;
+        driver.allow_errors();
         let chmod = |mode| places.iter().try_for_each(|place| place.chmod("locked", mode));
         chmod(0o000)?;
-        watcher.settle()?;
+        driver.settle()?;
         places.iter().try_for_each(|place| place.create("beside"))?;
-        watcher.settle()?;
-        places.iter().try_for_each(|place| watcher.saw(created_file(place.path("beside"))))?;
+        driver.settle()?;
+        places.iter().try_for_each(|place| driver.saw(created_file(place.path("beside"))))?;
         chmod(0o700)?;
-        watcher.settle()?;
-        let make = |name: &str| -> Check { places.iter().try_for_each(|place| place.create(name)) };
+        driver.settle()?;
+        let make = |name: &str| -> Step { places.iter().try_for_each(|place| place.create(name)) };
         for file in ["locked/file", "locked/below/file"] {
             make(file)?;
-            watcher.settle()?;
-            places.iter().try_for_each(|place| watcher.saw(appeared(place.path(file))))?;
+            driver.settle()?;
+            places.iter().try_for_each(|place| driver.saw(appeared(place.path(file))))?;
         }
         Ok(())
     },

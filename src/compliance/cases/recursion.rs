@@ -8,18 +8,18 @@ use crate::{
     capability::Capability::{WatchEntireFilesystem, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{
-            Expected, appeared, created_file, gone, metadata_changed, modified, removed_file,
-            touched, written,
+        record::mode::Mode,
+        rules::{
+            expect::{
+                Expected, appeared, created_file, gone, metadata_changed, modified, removed_file,
+                touched, written,
+            },
+            failure::{Step, Stop, ensure, fail},
         },
-        failure::{Check, Stop, ensure, fail},
-        lab::Lab,
-        mode::Mode,
-        mounts, places,
-        stopwatch::Taken,
-        tree::Tree,
-        watcher::Watcher,
+        scene::{
+            Scene, driver::Driver, environment::Environment, mounts, places, stopwatch::Taken,
+            tree::Tree,
+        },
     },
     error::{BackendError, StreamError},
 };
@@ -63,17 +63,17 @@ const EXISTING_TREE: Case = Case {
     checks: "Changes are reported at depth 1, 5 and 50 of an existing tree.",
     why: "fsnotify's script add-file; libuv's dir_recursive.",
     usual_cause: "Only the given folder is watched, or the scan stops at some depth.",
-    run: |lab| {
+    run: |scene| {
         let at_depth = |depth: usize| vec!["d"; depth].join("/");
-        lab.tree.mkdir_all(at_depth(50))?;
-        let mut watcher = lab.watch([lab.deep()])?;
+        scene.tree.mkdir_all(at_depth(50))?;
+        let mut driver = scene.watch([scene.deep()])?;
         for depth in [1, 5, 50] {
             let file = format!("{}/file-{depth}", at_depth(depth));
-            lab.tree.create(&file)?;
-            watcher.settle_in(&[at_depth(depth)])?;
-            watcher.saw(created_file(&file))?;
+            scene.tree.create(&file)?;
+            driver.settle_in(&[at_depth(depth)])?;
+            driver.saw(created_file(&file))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -85,18 +85,18 @@ const NEW_FOLDER: Case = Case {
     checks: "A file made in a folder that was itself made a while ago is reported.",
     why: "fswatch#114.",
     usual_cause: "No watch is added for a folder that appears.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
         for folder in ["a", "a/b", "a/b/c"] {
-            lab.tree.mkdir(folder)?;
-            watcher.settle()?;
-            watcher.saw(appeared(folder))?;
+            scene.tree.mkdir(folder)?;
+            driver.settle()?;
+            driver.saw(appeared(folder))?;
             let file = format!("{folder}/file");
-            lab.tree.create(&file)?;
-            watcher.settle()?;
-            watcher.saw(created_file(&file))?;
+            scene.tree.create(&file)?;
+            driver.settle()?;
+            driver.saw(created_file(&file))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -112,20 +112,20 @@ const NEW_FOLDER_RACE: Case = Case {
           folder before it is watched is lost.",
     usual_cause: "A new folder is watched but not listed afterwards; or it is listed first and \
                   watched then, which leaves a gap.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.mkdir_all("a/b/c/d")?;
             tree.create("a/b/c/d/file")
         })?;
         for path in ["a", "a/b", "a/b/c", "a/b/c/d", "a/b/c/d/file"] {
-            watcher.saw(appeared(path))?;
+            driver.saw(appeared(path))?;
         }
-        watcher.nothing_else()?;
-        watcher.next_step();
-        lab.tree.append("a/b/c/d/file", "later")?;
-        watcher.settle_in(&["a/b/c/d"])?;
-        watcher.saw(touched("a/b/c/d/file"))
+        driver.nothing_else()?;
+        driver.next_step();
+        scene.tree.append("a/b/c/d/file", "later")?;
+        driver.settle_in(&["a/b/c/d"])?;
+        driver.saw(touched("a/b/c/d/file"))
     },
     ..Case::MUST
 };
@@ -139,26 +139,26 @@ const NEW_FOLDERS_AMID_READING: Case = Case {
     why: "fswatch#330, fswatch#354 (`git add`), AnyEvent-Filesys-Notify#11.",
     usual_cause: "A folder is listed before its watch is in place, or the list is not compared with \
                   the events that arrived meanwhile.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             (0..200).try_for_each(|i| {
                 tree.mkdir(format!("{i}"))?;
                 tree.create(format!("{i}/file"))
             })
         })?;
-        (0..200).try_for_each(|i| watcher.saw(appeared(format!("{i}/file"))))
+        (0..200).try_for_each(|i| driver.saw(appeared(format!("{i}/file"))))
     },
     ..Case::MUST
 };
 
 /// A write at each of these files is reported.
-fn are_watched(lab: &Lab, watcher: &mut Watcher, files: &[&str]) -> Check {
+fn are_watched(scene: &Scene, driver: &mut Driver, files: &[&str]) -> Step {
     for file in files {
-        watcher.next_step();
-        lab.tree.append(file, "more")?;
-        watcher.settle()?;
-        watcher.saw(written(file))?;
+        driver.next_step();
+        scene.tree.append(file, "more")?;
+        driver.settle()?;
+        driver.saw(written(file))?;
     }
     Ok(())
 }
@@ -171,17 +171,17 @@ const MOVED_IN: Case = Case {
     checks: "A folder that is moved in from outside is reported, and everything in it is watched.",
     why: "watchdog#4, watchdog#1094, watchdog#1278, notify#491, osquery#1969.",
     usual_cause: "The second half of a rename without a first one is not taken for a new folder.",
-    run: |lab| {
-        lab.outside.mkdir_all("top/a/b")?;
+    run: |scene| {
+        scene.outside.mkdir_all("top/a/b")?;
         for file in ["top/1", "top/a/2", "top/a/b/3"] {
-            lab.outside.write(file, "content")?;
+            scene.outside.write(file, "content")?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        let from = lab.outside.path("top");
-        watcher.perform(lab.mode, |tree| tree.rename(&from, "top"))?;
-        watcher.saw(appeared("top"))?;
-        watcher.settle_in(&["top/a/b"])?;
-        are_watched(lab, &mut watcher, &["top/1", "top/a/2", "top/a/b/3"])
+        let mut driver = scene.watch([scene.deep()])?;
+        let from = scene.outside.path("top");
+        driver.perform(scene.mode, |tree| tree.rename(&from, "top"))?;
+        driver.saw(appeared("top"))?;
+        driver.settle_in(&["top/a/b"])?;
+        are_watched(scene, &mut driver, &["top/1", "top/a/2", "top/a/b/3"])
     },
     ..Case::MUST
 };
@@ -195,20 +195,20 @@ const MOVED_OUT: Case = Case {
              not reported.",
     why: "fsnotify's script rename-to-unwatched; watchdog#363.",
     usual_cause: "The watch moves along with the folder, and the backend keeps its old path.",
-    run: |lab| {
-        lab.tree.mkdir_all("top/a")?;
-        lab.tree.write("top/a/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        let to = lab.outside.path("top");
-        watcher.perform(lab.mode, |tree| tree.rename("top", &to))?;
-        watcher.saw(gone("top"))?;
-        watcher.next_step();
-        lab.outside.append("top/a/file", "more")?;
-        lab.outside.create("top/new")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("top/a/file"))?;
-        watcher.never_saw(&touched("top/new"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir_all("top/a")?;
+        scene.tree.write("top/a/file", "content")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        let to = scene.outside.path("top");
+        driver.perform(scene.mode, |tree| tree.rename("top", &to))?;
+        driver.saw(gone("top"))?;
+        driver.next_step();
+        scene.outside.append("top/a/file", "more")?;
+        scene.outside.create("top/new")?;
+        driver.settle()?;
+        driver.never_saw(&touched("top/a/file"))?;
+        driver.never_saw(&touched("top/new"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -222,24 +222,24 @@ const RENAMED_INSIDE: Case = Case {
              the new path, and none under the old one.",
     why: "inotify-tools#4, inotify-tools#59, rjeczalik/notify#195, PyInotify#19, e-dant/watcher#109.",
     usual_cause: "The path of the folder itself is updated, but those below it are not.",
-    run: |lab| {
-        lab.tree.mkdir_all("old/a/b")?;
-        lab.tree.mkdir("other")?;
-        lab.tree.write("old/a/b/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
+    run: |scene| {
+        scene.tree.mkdir_all("old/a/b")?;
+        scene.tree.mkdir("other")?;
+        scene.tree.write("old/a/b/file", "content")?;
+        let mut driver = scene.watch([scene.deep()])?;
         for (from, to) in [("old", "new"), ("new", "other/newer")] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.rename(from, to))?;
-            watcher.saw(gone(from))?;
-            watcher.saw(appeared(to))?;
-            watcher.next_step();
+            driver.next_step();
+            driver.perform(scene.mode, |tree| tree.rename(from, to))?;
+            driver.saw(gone(from))?;
+            driver.saw(appeared(to))?;
+            driver.next_step();
             let file = format!("{to}/a/b/file");
-            lab.tree.append(&file, "more")?;
-            watcher.settle_in(&[format!("{to}/a/b")])?;
-            watcher.saw(written(&file))?;
-            watcher.never_saw(&touched(format!("{from}/a/b/file")))?;
+            scene.tree.append(&file, "more")?;
+            driver.settle_in(&[format!("{to}/a/b")])?;
+            driver.saw(written(&file))?;
+            driver.never_saw(&touched(format!("{from}/a/b/file")))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -253,22 +253,22 @@ const RENAMED_TWICE: Case = Case {
              under the final path.",
     why: "inotify-tools#130; notify's rename_dir_twice.",
     usual_cause: "The new path is built from a parent's path that is out of date.",
-    run: |lab| {
-        lab.tree.mkdir_all("a/x")?;
-        lab.tree.write("a/x/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.mkdir_all("a/x")?;
+        scene.tree.write("a/x/file", "content")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.rename("a/x", "a/y")?;
             tree.rename("a", "b")?;
             tree.rename("b", "c")?;
             tree.rename("c/y", "c/z")
         })?;
-        watcher.saw(appeared("c"))?;
-        watcher.next_step();
-        lab.tree.append("c/z/file", "more")?;
-        watcher.settle_in(&["c/z"])?;
-        watcher.saw(written("c/z/file"))?;
-        watcher.nothing_else()
+        driver.saw(appeared("c"))?;
+        driver.next_step();
+        scene.tree.append("c/z/file", "more")?;
+        driver.settle_in(&["c/z"])?;
+        driver.saw(written("c/z/file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -281,16 +281,16 @@ const NAMES_THAT_BEGIN_ALIKE: Case = Case {
     checks: "Renaming or removing a folder `a` does not concern its neighbour `ab`.",
     why: "fsnotify#754, fsnotify#755.",
     usual_cause: "Paths below a folder are found by comparing text prefixes.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["a", "ab", "a-c"] {
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/sub/file"), "content")?;
+            scene.tree.mkdir_all(format!("{folder}/sub"))?;
+            scene.tree.write(format!("{folder}/sub/file"), "content")?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| tree.rename("a", "b"))?;
-        are_watched(lab, &mut watcher, &["ab/sub/file", "a-c/sub/file", "b/sub/file"])?;
-        watcher.perform(lab.mode, |tree| tree.remove_all("b"))?;
-        are_watched(lab, &mut watcher, &["ab/sub/file", "a-c/sub/file"])
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| tree.rename("a", "b"))?;
+        are_watched(scene, &mut driver, &["ab/sub/file", "a-c/sub/file", "b/sub/file"])?;
+        driver.perform(scene.mode, |tree| tree.remove_all("b"))?;
+        are_watched(scene, &mut driver, &["ab/sub/file", "a-c/sub/file"])
     },
     ..Case::MUST
 };
@@ -304,9 +304,9 @@ const FOLDER_COMES_AND_GOES: Case = Case {
     why: "inotify-tools#29, inotify-tools#120, notify#61.",
     usual_cause: "A watch could not be added for a folder that was gone, but its name was recorded as \
                   watched.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             (0..300).try_for_each(|_| {
                 tree.mkdir("folder")?;
                 tree.rmdir("folder")
@@ -314,8 +314,8 @@ const FOLDER_COMES_AND_GOES: Case = Case {
             tree.mkdir("folder")?;
             tree.create("folder/file")
         })?;
-        watcher.saw(appeared("folder/file"))?;
-        are_watched(lab, &mut watcher, &["folder/file"])
+        driver.saw(appeared("folder/file"))?;
+        are_watched(scene, &mut driver, &["folder/file"])
     },
     ..Case::MUST
 };
@@ -330,46 +330,46 @@ const UNREADABLE_FOLDER: Case = Case {
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
           nothing could be watched.",
     usual_cause: "The first error of the scan is returned from `new`; report it in the stream instead.",
-    run: |lab| {
+    run: |scene| {
         // A folder that may not be written cannot be moved: its entry `..` changes.
         let lock = |tree: &Tree, folder: &str| {
             tree.mkdir_all(format!("{folder}/below"))?;
             tree.chmod(folder, 0o200)
         };
-        lock(&lab.tree, "locked")?;
-        lab.tree.mkdir_all("old/below")?;
-        lock(&lab.tree, "old/below/locked")?;
-        lab.outside.mkdir("moved")?;
-        lock(&lab.outside, "moved/locked")?;
-        lock(&lab.outside, "later")?;
-        lock(&lab.outside, "new")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.allow_errors();
+        lock(&scene.tree, "locked")?;
+        scene.tree.mkdir_all("old/below")?;
+        lock(&scene.tree, "old/below/locked")?;
+        scene.outside.mkdir("moved")?;
+        lock(&scene.outside, "moved/locked")?;
+        lock(&scene.outside, "later")?;
+        lock(&scene.outside, "new")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
         let mut locked = vec!["locked", "old/below/locked"];
         let mut open = vec!["", "old", "old/below"];
-        if lab.has(WatchNewFolders) {
-            lab.tree.mkdir("new")?;
-            lab.tree.rename(lab.outside.path("new"), "new/locked")?;
-            lab.tree.rename(lab.outside.path("later"), "old/later")?;
-            lab.tree.rename(lab.outside.path("moved"), "moved")?;
+        if scene.has(WatchNewFolders) {
+            scene.tree.mkdir("new")?;
+            scene.tree.rename(scene.outside.path("new"), "new/locked")?;
+            scene.tree.rename(scene.outside.path("later"), "old/later")?;
+            scene.tree.rename(scene.outside.path("moved"), "moved")?;
             locked.extend(["old/later", "new/locked", "moved/locked"]);
             open.extend(["new", "moved"]);
         }
-        watcher.settle_in(&open)?;
+        driver.settle_in(&open)?;
         for folder in &open {
-            lab.tree.create(Path::new(folder).join("file"))?;
+            scene.tree.create(Path::new(folder).join("file"))?;
         }
-        watcher.settle_in(&open)?;
+        driver.settle_in(&open)?;
         for folder in open {
-            watcher.saw(created_file(Path::new(folder).join("file")))?;
+            driver.saw(created_file(Path::new(folder).join("file")))?;
         }
-        let named: Vec<_> = watcher.errors().iter().filter_map(StreamError::path).collect();
-        let silent = locked.iter().find(|folder| !named.contains(&&*lab.path(folder)));
+        let named: Vec<_> = driver.errors().iter().filter_map(StreamError::path).collect();
+        let silent = locked.iter().find(|folder| !named.contains(&&*scene.path(folder)));
         ensure(silent.is_none(), "an error item Unwatched for each locked folder", || {
-            format!("there is none for {silent:?}; the errors are {:?}", watcher.errors())
+            format!("there is none for {silent:?}; the errors are {:?}", driver.errors())
         })?;
-        watcher.drain()?;
-        is_quiet(lab, &mut watcher)
+        driver.drain()?;
+        is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
@@ -383,17 +383,17 @@ const FOLDER_BECOMES_READABLE: Case = Case {
     why: "MetPX/sarracenia#289. A SHOULD: if each folder has to be opened, as with kqueue, the \
           platform reports nothing about one that could not be.",
     usual_cause: "A failed folder is not tried again when its permissions change.",
-    run: |lab| {
+    run: |scene| {
         let fill = |tree: &Tree| {
             tree.mkdir("locked")?;
             tree.chmod("locked", 0o000)
         };
-        places::of(lab).filled(fill).with_errors().each(|watcher, place| {
+        places::of(scene).filled(fill).with_errors().each(|driver, place| {
             place.chmod("locked", 0o755)?;
-            watcher.settle()?;
+            driver.settle()?;
             place.create("locked/file")?;
-            watcher.settle()?;
-            watcher.saw(appeared(place.path("locked/file")))
+            driver.settle()?;
+            driver.saw(appeared(place.path("locked/file")))
         })
     },
     ..Case::SHOULD
@@ -407,18 +407,19 @@ const LARGE_TREE: Case = Case {
              and a change at the far end is reported.",
     why: "gradle tests with 10 000 folders; JDK's LotsOfEntries.",
     usual_cause: "Each new folder is compared with all others, or the scan recurses on the stack.",
-    run: |lab| {
-        let deep = make_large_tree(lab, 2000)?;
-        let (watcher, Taken { own: took, .. }) = lab.stopwatch().time(|| lab.watch([lab.deep()]));
-        let mut watcher = watcher?;
+    run: |scene| {
+        let deep = make_large_tree(scene, 2000)?;
+        let (driver, Taken { own: took, .. }) =
+            scene.stopwatch().time(|| scene.watch([scene.deep()]));
+        let mut driver = driver?;
         // That the scan itself loses nothing is another case.
-        watcher.guard.may_miss = true;
-        lab.measured("time of `new` for 2241 folders", format!("{took:.0?}"));
-        watcher.drain()?;
+        driver.guard.may_miss = true;
+        scene.measured("time of `new` for 2241 folders", format!("{took:.0?}"));
+        driver.drain()?;
         for folder in ["wide/39/49", deep.as_str()] {
             let file = format!("{folder}/file");
-            lab.tree.create(&file)?;
-            watcher.saw(created_file(&file))?;
+            scene.tree.create(&file)?;
+            driver.saw(created_file(&file))?;
         }
         let limit = Duration::from_secs(10);
         ensure(took < limit, format!("`new` takes less than {limit:?}"), || {
@@ -429,12 +430,12 @@ const LARGE_TREE: Case = Case {
 };
 
 /// Makes many folders, 50 in each, and some that are 200 deep. Returns the deepest.
-fn make_large_tree(lab: &Lab, count: usize) -> Check<String> {
-    lab.tree.make(&format!("make {count} folders in the folders in"), "wide", |wide| {
+fn make_large_tree(scene: &Scene, count: usize) -> Step<String> {
+    scene.tree.make(&format!("make {count} folders in the folders in"), "wide", |wide| {
         (0..count).try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
     })?;
     let deep = vec!["d"; 200].join("/");
-    lab.tree.mkdir_all(&deep)?;
+    scene.tree.mkdir_all(&deep)?;
     Ok(deep)
 }
 
@@ -447,16 +448,16 @@ const OVERLAPPING_ROOTS: Case = Case {
              one are reported once.",
     why: "rjeczalik/notify#208, rjeczalik/notify#230, efsw#128, notify#708.",
     usual_cause: "The platform gives both the same number, and the second entry replaces the first.",
-    run: |lab| {
-        lab.tree.mkdir_all("outer/inner/deep")?;
-        let (outer, inner) = (lab.path("outer"), lab.path("outer/inner"));
+    run: |scene| {
+        scene.tree.mkdir_all("outer/inner/deep")?;
+        let (outer, inner) = (scene.path("outer"), scene.path("outer/inner"));
         let outer = [Watch::recursive(&outer), Watch::non_recursive(&outer)];
         let inner = [Watch::recursive(&inner), Watch::non_recursive(&inner)];
         let mut name = 0;
         for outer in &outer {
             for inner in &inner {
                 for watches in [[outer, inner], [inner, outer]] {
-                    let mut watcher = lab.watch(watches.map(Clone::clone))?;
+                    let mut driver = scene.watch(watches.map(Clone::clone))?;
                     name += 1;
                     let mut files =
                         vec![format!("outer/inner/file-{name}"), format!("outer/file-{name}")];
@@ -464,26 +465,26 @@ const OVERLAPPING_ROOTS: Case = Case {
                         files.push(format!("outer/inner/deep/file-{name}"));
                     }
                     let renamed = |file: &String| format!("{file}-renamed");
-                    watcher.perform(lab.mode, |tree| {
+                    driver.perform(scene.mode, |tree| {
                         files.iter().try_for_each(|it| tree.create(it))
                     })?;
                     for file in &files {
-                        is_told_once(&mut watcher, &created_file(file))?;
+                        is_told_once(&mut driver, &created_file(file))?;
                     }
-                    watcher.perform(lab.mode, |tree| {
+                    driver.perform(scene.mode, |tree| {
                         files.iter().try_for_each(|file| tree.rename(file, renamed(file)))
                     })?;
                     for file in &files {
-                        is_told_once(&mut watcher, &gone(file))?;
-                        is_told_once(&mut watcher, &appeared(renamed(file)))?;
+                        is_told_once(&mut driver, &gone(file))?;
+                        is_told_once(&mut driver, &appeared(renamed(file)))?;
                     }
-                    watcher.perform(lab.mode, |tree| {
+                    driver.perform(scene.mode, |tree| {
                         files.iter().try_for_each(|file| tree.remove(renamed(file)))
                     })?;
                     for file in &files {
-                        is_told_once(&mut watcher, &removed_file(renamed(file)))?;
+                        is_told_once(&mut driver, &removed_file(renamed(file)))?;
                     }
-                    watcher.nothing_else()?;
+                    driver.nothing_else()?;
                 }
             }
         }
@@ -493,9 +494,9 @@ const OVERLAPPING_ROOTS: Case = Case {
 };
 
 /// Fails unless it is reported, once.
-fn is_told_once(watcher: &mut Watcher, expected: &Expected) -> Check {
-    watcher.saw(expected.clone())?;
-    let count = watcher.count(expected);
+fn is_told_once(driver: &mut Driver, expected: &Expected) -> Step {
+    driver.saw(expected.clone())?;
+    let count = driver.count(expected);
     ensure(count == 1, format!("one event of {}", expected.path.display()), || {
         format!("there were {count}")
     })
@@ -512,28 +513,28 @@ const EXCHANGED_FOLDERS: Case = Case {
              path.",
     why: "watchman's test_fishy; the platform reports four halves of renames.",
     usual_cause: "The second half of the first rename replaces the folder that is still there.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["a", "b"] {
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/sub/of-{folder}"), "content")?;
+            scene.tree.mkdir_all(format!("{folder}/sub"))?;
+            scene.tree.write(format!("{folder}/sub/of-{folder}"), "content")?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
-        if tells_folders_apart(lab) {
-            watcher.saw(touched("a"))?;
-            watcher.saw(touched("b"))?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| tree.exchange("a", "b"))?;
+        if tells_folders_apart(scene) {
+            driver.saw(touched("a"))?;
+            driver.saw(touched("b"))?;
         }
-        are_watched(lab, &mut watcher, &["a/sub/of-b", "b/sub/of-a"])?;
-        watcher.never_saw(&touched("a/sub/of-a"))?;
-        watcher.never_saw(&touched("b/sub/of-b"))
+        are_watched(scene, &mut driver, &["a/sub/of-b", "b/sub/of-a"])?;
+        driver.never_saw(&touched("a/sub/of-a"))?;
+        driver.never_saw(&touched("b/sub/of-b"))
     },
     ..Case::MUST
 };
 
 /// Whether a folder that takes another one's place is seen. A backend that compares states, and cannot
 /// tell one folder from another, finds the same as before.
-fn tells_folders_apart(lab: &Lab) -> bool {
-    !lab.profile.sampled || lab.profile.pairs_renames
+fn tells_folders_apart(scene: &Scene) -> bool {
+    !scene.profile.sampled || scene.profile.pairs_renames
 }
 
 const CHANGED_AFTER_MOVE: Case = Case {
@@ -545,18 +546,18 @@ const CHANGED_AFTER_MOVE: Case = Case {
              event for something above it is.",
     why: "The README of dart's watcher calls it the example of a data race.",
     usual_cause: "The old path is looked up when the change is read, and does not exist any more.",
-    run: |lab| {
-        lab.tree.mkdir_all("old/sub")?;
-        lab.tree.write("old/sub/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.mkdir_all("old/sub")?;
+        scene.tree.write("old/sub/file", "content")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.rename("old", "new")?;
             tree.append("new/sub/file", "more")?;
             tree.create("new/sub/fresh")
         })?;
-        watcher.saw(appeared("new"))?;
-        watcher.saw(touched("new/sub/file"))?;
-        watcher.saw(appeared("new/sub/fresh"))
+        driver.saw(appeared("new"))?;
+        driver.saw(touched("new/sub/file"))?;
+        driver.saw(appeared("new/sub/fresh"))
     },
     ..Case::MUST
 };
@@ -569,21 +570,21 @@ const DISPLACED_BY_COPY: Case = Case {
     checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
     why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
     usual_cause: "The new folder is found under the old path, and taken for watched.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["tree-a", "copy"] {
-            lab.tree.mkdir_all(format!("{folder}/sub"))?;
-            lab.tree.write(format!("{folder}/sub/file"), "content")?;
+            scene.tree.mkdir_all(format!("{folder}/sub"))?;
+            scene.tree.write(format!("{folder}/sub/file"), "content")?;
         }
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.rename("tree-a", "backup")?;
             tree.rename("copy", "tree-a")
         })?;
-        watcher.saw(appeared("backup"))?;
-        if tells_folders_apart(lab) {
-            watcher.saw(appeared("tree-a"))?;
+        driver.saw(appeared("backup"))?;
+        if tells_folders_apart(scene) {
+            driver.saw(appeared("tree-a"))?;
         }
-        are_watched(lab, &mut watcher, &["tree-a/sub/file", "backup/sub/file"])
+        are_watched(scene, &mut driver, &["tree-a/sub/file", "backup/sub/file"])
     },
     ..Case::MUST
 };
@@ -596,10 +597,10 @@ const LARGE_TREE_OVERFLOWS_NOTHING: Case = Case {
     why: "A backend's own listing causes access events too, and those of 5000 folders overflow the \
           queue of Linux.",
     usual_cause: "The platform is asked for accesses before the folders are listed.",
-    run: |lab| {
-        make_large_tree(lab, 5000)?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.settle()
+    run: |scene| {
+        make_large_tree(scene, 5000)?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.settle()
     },
     ..Case::SHOULD
 };
@@ -613,20 +614,20 @@ const RENAMED_AND_MADE_ANEW: Case = Case {
              watched under their paths, and neither is mistaken for the other.",
     why: "When the first creation is read, the name already leads to the second folder.",
     usual_cause: "The folder found under the name is taken for the first one, and follows its rename.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.mkdir("first")?;
             tree.create("first/old")?;
             tree.rename("first", "second")?;
             tree.mkdir("first")?;
             tree.create("first/new")
         })?;
-        watcher.saw(appeared("second"))?;
-        watcher.saw(appeared("first/new"))?;
-        watcher.never_saw(&touched("second/new"))?;
-        are_watched(lab, &mut watcher, &["first/new", "second/old"])?;
-        watcher.never_saw(&touched("second/new"))
+        driver.saw(appeared("second"))?;
+        driver.saw(appeared("first/new"))?;
+        driver.never_saw(&touched("second/new"))?;
+        are_watched(scene, &mut driver, &["first/new", "second/old"])?;
+        driver.never_saw(&touched("second/new"))
     },
     ..Case::MUST
 };
@@ -641,34 +642,34 @@ const ROOT_IN_ROOT: Case = Case {
     why: "The platform reports them for the folder itself and for the one above it.",
     usual_cause: "Events about a watched folder itself are reported for every watched path, and not \
                   only if nothing above it is watched.",
-    run: |lab| {
-        let (outer, inner) = (lab.path("outer"), lab.path("outer/inner"));
+    run: |scene| {
+        let (outer, inner) = (scene.path("outer"), scene.path("outer/inner"));
         let inner = Watch::recursive(inner);
         for outer in [Watch::recursive(&outer), Watch::non_recursive(&outer)] {
             for watches in [[&outer, &inner], [&inner, &outer]] {
                 for is_renamed in [true, false] {
-                    lab.tree.mkdir_all("outer/inner")?;
-                    let mut watcher = lab.watch(watches.map(Clone::clone))?;
-                    lab.tree.chmod("outer/inner", 0o700)?;
-                    watcher.settle()?;
-                    let told = watcher.count(&metadata_changed("outer/inner"));
+                    scene.tree.mkdir_all("outer/inner")?;
+                    let mut driver = scene.watch(watches.map(Clone::clone))?;
+                    scene.tree.chmod("outer/inner", 0o700)?;
+                    driver.settle()?;
+                    let told = driver.count(&metadata_changed("outer/inner"));
                     ensure(told <= 1, "the change of permissions is reported once", || {
                         format!("it was {told} times")
                     })?;
-                    watcher.forget(&inner.path);
+                    driver.forget(&inner.path);
                     if is_renamed {
-                        lab.tree.rename("outer/inner", "outer/renamed")?;
+                        scene.tree.rename("outer/inner", "outer/renamed")?;
                     } else {
-                        lab.tree.remove_all("outer/inner")?;
+                        scene.tree.remove_all("outer/inner")?;
                     }
-                    watcher.settle()?;
-                    watcher.saw(gone("outer/inner"))?;
-                    let told = watcher.count(&gone("outer/inner"));
+                    driver.settle()?;
+                    driver.saw(gone("outer/inner"))?;
+                    let told = driver.count(&gone("outer/inner"));
                     ensure(told == 1, "that it is gone is reported once", || {
                         format!("it was {told} times")
                     })?;
-                    drop(watcher);
-                    lab.tree.remove_all("outer")?;
+                    drop(driver);
+                    scene.tree.remove_all("outer")?;
                 }
             }
         }
@@ -689,36 +690,36 @@ const UNMOUNTED_INSIDE: Case = Case {
     why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
     usual_cause: "The platform's event ends the watch, and the backend does not look what is there \
                   now.",
-    run: |lab| {
-        lab.tree.mkdir_all("mount/below")?;
-        let mount = lab.path("mount");
-        mounts::mount(lab, &mount)?;
-        lab.tree.mkdir("mount/in")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        lab.tree.create("mount/in/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("mount/in/file"))?;
-        watcher.next_step();
-        watcher.guard.may_miss = true;
-        watcher.allow_errors();
-        if let Err(error) = mounts::unmount(lab, &mount) {
+    run: |scene| {
+        scene.tree.mkdir_all("mount/below")?;
+        let mount = scene.path("mount");
+        mounts::mount(scene, &mount)?;
+        scene.tree.mkdir("mount/in")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        scene.tree.create("mount/in/file")?;
+        driver.settle()?;
+        driver.saw(created_file("mount/in/file"))?;
+        driver.next_step();
+        driver.guard.may_miss = true;
+        driver.allow_errors();
+        if let Err(error) = mounts::unmount(scene, &mount) {
             let expected = "the backend does not keep the file system busy";
             return fail(expected, format!("umount said: {error}"));
         }
-        watcher.settle()?;
-        if watcher.errors().iter().any(|error| error.path() == Some(&mount)) {
+        driver.settle()?;
+        if driver.errors().iter().any(|error| error.path() == Some(&mount)) {
             return Ok(());
         }
-        if tells_folders_apart(lab) && !watcher.has_missed_in(&mount) {
-            watcher.saw(gone("mount"))?;
-            watcher.saw(appeared("mount"))?;
+        if tells_folders_apart(scene) && !driver.has_missed_in(&mount) {
+            driver.saw(gone("mount"))?;
+            driver.saw(appeared("mount"))?;
         }
         for folder in ["mount", "mount/below"] {
-            watcher.next_step();
+            driver.next_step();
             let file = format!("{folder}/file");
-            lab.tree.create(&file)?;
-            watcher.settle_in(&[folder])?;
-            watcher.saw(created_file(&file))?;
+            scene.tree.create(&file)?;
+            driver.settle_in(&[folder])?;
+            driver.saw(created_file(&file))?;
         }
         Ok(())
     },
@@ -734,35 +735,35 @@ const COPIED_UP: Case = Case {
              is reported as gone: the file is copied, along with its folders, and nothing was removed.",
     why: "libuv#1201, moby#11705: files in containers are stored like that.",
     usual_cause: "A folder is recognised by its number or its birth time, which the copy changes.",
-    run: |lab| {
+    run: |scene| {
         // Also where the case's own folder is on an overlayfs.
-        mounts::mount(lab, &lab.path(""))?;
+        mounts::mount(scene, &scene.path(""))?;
         for folder in ["lower/folder/deep", "upper", "work", "merged"] {
-            lab.tree.mkdir_all(folder)?;
+            scene.tree.mkdir_all(folder)?;
         }
         for file in ["lower/folder/deep/file", "lower/folder/beside"] {
-            lab.tree.write(file, "content")?;
+            scene.tree.write(file, "content")?;
         }
-        let merged = lab.path("merged");
-        mounts::mount_overlay(lab, &merged)?;
+        let merged = scene.path("merged");
+        mounts::mount_overlay(scene, &merged)?;
         let watch = Watch::recursive(&merged);
-        if let Err(BackendError::Unavailable { reason, .. }) = lab.try_watch([watch.clone()])? {
+        if let Err(BackendError::Unavailable { reason, .. }) = scene.try_watch([watch.clone()])? {
             return Err(Stop::Ignored(format!("the backend watches no overlayfs: {reason}")));
         }
-        let mut watcher = lab.watch([watch])?;
-        lab.tree.append("merged/folder/deep/file", "more")?;
-        watcher.settle()?;
-        watcher.saw(modified("merged/folder/deep/file"))?;
+        let mut driver = scene.watch([watch])?;
+        scene.tree.append("merged/folder/deep/file", "more")?;
+        driver.settle()?;
+        driver.saw(modified("merged/folder/deep/file"))?;
         for path in ["merged/folder", "merged/folder/deep", "merged/folder/beside"] {
-            watcher.never_saw(&gone(path))?;
-            watcher.never_saw(&appeared(path))?;
+            driver.never_saw(&gone(path))?;
+            driver.never_saw(&appeared(path))?;
         }
-        watcher.never_saw(&gone("merged/folder/deep/file"))?;
-        lab.tree.create("merged/folder/deep/new")?;
-        watcher.settle_in(&["merged/folder/deep"])?;
-        watcher.saw(created_file("merged/folder/deep/new"))?;
-        drop(watcher);
-        mounts::unmount(lab, &merged).map_err(Stop::Broken)
+        driver.never_saw(&gone("merged/folder/deep/file"))?;
+        scene.tree.create("merged/folder/deep/new")?;
+        driver.settle_in(&["merged/folder/deep"])?;
+        driver.saw(created_file("merged/folder/deep/new"))?;
+        drop(driver);
+        mounts::unmount(scene, &merged).map_err(Stop::Broken)
     },
     ..Case::MUST
 };
@@ -776,19 +777,19 @@ const MOUNTED_INSIDE: Case = Case {
              item names it.",
     why: "A home folder or a volume of a container is often a file system of its own.",
     usual_cause: "The platform's watch ends where the file system does, and nobody looks for others below.",
-    run: |lab| {
-        lab.tree.mkdir("mount")?;
-        let mount = lab.path("mount");
-        mounts::mount(lab, &mount)?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.allow_errors();
-        lab.tree.create("mount/file")?;
-        watcher.settle()?;
-        if !watcher.errors().iter().any(|error| error.path() == Some(&mount)) {
-            watcher.saw(created_file("mount/file"))?;
+    run: |scene| {
+        scene.tree.mkdir("mount")?;
+        let mount = scene.path("mount");
+        mounts::mount(scene, &mount)?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
+        scene.tree.create("mount/file")?;
+        driver.settle()?;
+        if !driver.errors().iter().any(|error| error.path() == Some(&mount)) {
+            driver.saw(created_file("mount/file"))?;
         }
-        drop(watcher);
-        mounts::unmount(lab, &mount).map_err(Stop::Broken)
+        drop(driver);
+        mounts::unmount(scene, &mount).map_err(Stop::Broken)
     },
     ..Case::MUST
 };
@@ -804,27 +805,27 @@ const OVER_EMPTY_FOLDER: Case = Case {
     why: "`rename` replaces an empty folder: deployments swap a finished folder in like that.",
     usual_cause: "The end of the replaced folder's watch is taken for that of the folder that now has its \
                   path.",
-    run: |lab| {
-        lab.tree.mkdir_all("old/deep")?;
-        lab.tree.mkdir("place")?;
-        lab.tree.write("old/deep/file", "content")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.mkdir_all("old/deep")?;
+        scene.tree.mkdir("place")?;
+        scene.tree.write("old/deep/file", "content")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.perform(scene.mode, |tree| {
             tree.mkdir("place-of-new")?;
             tree.mkdir_all("new/deep")?;
             tree.write("new/deep/file", "content")?;
             tree.rename("old", "place")?;
             tree.rename("new", "place-of-new")
         })?;
-        watcher.saw(gone("old"))?;
-        are_watched(lab, &mut watcher, &["place/deep/file", "place-of-new/deep/file"])?;
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| {
+        driver.saw(gone("old"))?;
+        are_watched(scene, &mut driver, &["place/deep/file", "place-of-new/deep/file"])?;
+        driver.next_step();
+        driver.perform(scene.mode, |tree| {
             tree.mkdir("old")?;
             tree.rename("place", "old")
         })?;
-        watcher.saw(gone("place"))?;
-        are_watched(lab, &mut watcher, &["old/deep/file"])
+        driver.saw(gone("place"))?;
+        are_watched(scene, &mut driver, &["old/deep/file"])
     },
     ..Case::MUST
 };

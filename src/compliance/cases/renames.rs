@@ -7,14 +7,13 @@ use crate::{
     capability::Capability::{TrackRelated, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{appeared, gone, moved_from, moved_to, touched},
-        failure::{Check, Stop, ensure, fail},
-        lab::Lab,
-        mode::Mode,
-        platform,
-        usage::ResourceUsage,
-        watcher::Watcher,
+        record::mode::Mode,
+        rules::{
+            expect::{appeared, gone, moved_from, moved_to, touched},
+            failure::{Step, Stop, ensure, fail},
+            usage::ResourceUsage,
+        },
+        scene::{Scene, driver::Driver, environment::Environment, platform},
     },
     event::{EventKind, ModifyKind, RenameMode, Tracker},
 };
@@ -50,33 +49,33 @@ const WITHIN_FOLDER: Case = Case {
              backend tracks renames, with one tracker.",
     why: "fsnotify's script rename-file.",
     usual_cause: "The platform's cookie is not passed on as the tracker.",
-    run: |lab| {
-        lab.tree.write("old", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.rename("old", "new"))?;
-        watcher.saw(moved_from("old"))?;
-        watcher.saw(moved_to("new"))?;
-        watcher.nothing_else()?;
-        is_pair(lab, &watcher, "old", "new")
+    run: |scene| {
+        scene.tree.write("old", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.rename("old", "new"))?;
+        driver.saw(moved_from("old"))?;
+        driver.saw(moved_to("new"))?;
+        driver.nothing_else()?;
+        is_pair(scene, &driver, "old", "new")
     },
     ..Case::MUST
 };
 
 /// Whether the two halves of a rename have to be there: the backend promises it, and its profile does
 /// not say that it cannot be kept here.
-fn is_paired(lab: &Lab) -> bool {
-    lab.has(TrackRelated) && lab.profile.pairs_renames
+fn is_paired(scene: &Scene) -> bool {
+    scene.has(TrackRelated) && scene.profile.pairs_renames
 }
 
 /// The two halves are there, in order and with one tracker, if the backend promises that.
-fn is_pair(lab: &Lab, watcher: &Watcher, from: &str, to: &str) -> Check {
-    if !is_paired(lab) {
+fn is_pair(scene: &Scene, driver: &Driver, from: &str, to: &str) -> Step {
+    if !is_paired(scene) {
         return Ok(());
     }
     let half = |mode, path: &str| {
-        let path = lab.path(path);
+        let path = scene.path(path);
         let kind = EventKind::Modify(ModifyKind::Name(mode));
-        watcher.events().enumerate().find(|(_, event)| event.kind == kind && event.path == path)
+        driver.events().enumerate().find(|(_, event)| event.kind == kind && event.path == path)
     };
     let expected = format!("modify/name/from {from}, then modify/name/to {to}, with one tracker");
     match (half(RenameMode::From, from), half(RenameMode::To, to)) {
@@ -100,20 +99,20 @@ const BETWEEN_FOLDERS: Case = Case {
              a pair with one tracker.",
     why: "fsnotify's scripts rename-to-different-dir and rename-from-other-watch; notify#491.",
     usual_cause: "Halves are matched within one folder only.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["one/a", "one/b", "other"] {
-            lab.tree.mkdir_all(folder)?;
+            scene.tree.mkdir_all(folder)?;
         }
-        lab.tree.write("one/a/file", "content")?;
-        let roots = [Watch::recursive(lab.path("one")), Watch::recursive(lab.path("other"))];
-        let mut watcher = lab.watch(roots)?;
+        scene.tree.write("one/a/file", "content")?;
+        let roots = [Watch::recursive(scene.path("one")), Watch::recursive(scene.path("other"))];
+        let mut driver = scene.watch(roots)?;
         for (from, to) in [("one/a/file", "one/b/file"), ("one/b/file", "other/file")] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.rename(from, to))?;
-            watcher.saw(moved_from(from))?;
-            watcher.saw(moved_to(to))?;
-            watcher.nothing_else()?;
-            is_pair(lab, &watcher, from, to)?;
+            driver.next_step();
+            driver.perform(scene.mode, |tree| tree.rename(from, to))?;
+            driver.saw(moved_from(from))?;
+            driver.saw(moved_to(to))?;
+            driver.nothing_else()?;
+            is_pair(scene, &driver, from, to)?;
         }
         Ok(())
     },
@@ -128,13 +127,13 @@ const MOVED_IN: Case = Case {
     checks: "A file that is moved in from an unwatched place is reported as there.",
     why: "fsnotify's script rename-from-unwatched; watchdog's test_move_to.",
     usual_cause: "The second half of a rename is dropped because the first is missing.",
-    run: |lab| {
-        lab.outside.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        let from = lab.outside.path("file");
-        watcher.perform(lab.mode, |tree| tree.rename(&from, "file"))?;
-        watcher.saw(appeared("file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.outside.write("file", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let from = scene.outside.path("file");
+        driver.perform(scene.mode, |tree| tree.rename(&from, "file"))?;
+        driver.saw(appeared("file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -147,14 +146,14 @@ const MOVED_OUT: Case = Case {
              happens.",
     why: "dotnet/corefx#2671, notify#480: the first half was held back to wait for the second.",
     usual_cause: "The `From` half waits for its `To`, which never comes.",
-    run: |lab| {
-        lab.tree.write("file", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.rename("file", lab.outside.path("file"))?;
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.rename("file", scene.outside.path("file"))?;
         // Not settled by a barrier: that would be something else that happens.
-        watcher.saw(gone("file"))?;
-        watcher.settle()?;
-        watcher.nothing_else()
+        driver.saw(gone("file"))?;
+        driver.settle()?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -168,20 +167,20 @@ const OVER_EXISTING: Case = Case {
              target, and not as its removal alone.",
     why: "fsnotify's script rename-overwrite; notify's create_write_overwrite.",
     usual_cause: "The removal of the replaced file is reported last.",
-    run: |lab| {
-        lab.tree.write("source", "new")?;
+    run: |scene| {
+        scene.tree.write("source", "new")?;
         // Of another size, as coarse times alone would not tell it from the new ones.
-        lab.tree.write("target", "replaced")?;
-        lab.outside.write("source", "newer")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        let outside = lab.outside.path("source");
-        let inside = lab.path("source");
+        scene.tree.write("target", "replaced")?;
+        scene.outside.write("source", "newer")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let outside = scene.outside.path("source");
+        let inside = scene.path("source");
         for source in [inside, outside] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| tree.rename(&source, "target"))?;
-            watcher.saw(touched("target"))?;
-            let target = lab.path("target");
-            let last = watcher
+            driver.next_step();
+            driver.perform(scene.mode, |tree| tree.rename(&source, "target"))?;
+            driver.saw(touched("target"))?;
+            let target = scene.path("target");
+            let last = driver
                 .events()
                 .filter(|event| event.path == target)
                 .filter(|event| !matches!(event.kind, EventKind::Access(_)))
@@ -192,10 +191,10 @@ const OVER_EXISTING: Case = Case {
                 "the last word on the target is that it is there",
                 || "it is its removal".into(),
             )?;
-            if source.starts_with(lab.path("")) {
-                watcher.saw(gone("source"))?;
+            if source.starts_with(scene.path("")) {
+                driver.saw(gone("source"))?;
             }
-            watcher.nothing_else()?;
+            driver.nothing_else()?;
         }
         Ok(())
     },
@@ -211,37 +210,37 @@ const CHAIN: Case = Case {
              with a tracker of its own.",
     why: "notify's rename_twice; parcel's coalese multiple rename events.",
     usual_cause: "Halves are matched by path, and the second rename finds the halves of the first one.",
-    run: |lab| {
-        lab.tree.write("a", "content")?;
-        lab.tree.write("x", "content")?;
-        lab.tree.write("y", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tree.write("a", "content")?;
+        scene.tree.write("x", "content")?;
+        scene.tree.write("y", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
         let steps = [("a", "b"), ("b", "c"), ("x", "tmp"), ("y", "x"), ("tmp", "y")];
-        watcher.perform(lab.mode, |tree| {
+        driver.perform(scene.mode, |tree| {
             steps.iter().try_for_each(|(from, to)| tree.rename(from, to))
         })?;
-        if lab.profile.sampled && lab.mode != Mode::Stepped {
-            watcher.saw(gone("a"))?;
-            return watcher.saw(appeared("c"));
+        if scene.profile.sampled && scene.mode != Mode::Stepped {
+            driver.saw(gone("a"))?;
+            return driver.saw(appeared("c"));
         }
         for (from, to) in steps {
-            watcher.saw(moved_from(from))?;
-            watcher.saw(moved_to(to))?;
+            driver.saw(moved_from(from))?;
+            driver.saw(moved_to(to))?;
         }
-        watcher.nothing_else()?;
-        let steps = steps.map(|(from, to)| (lab.path(from), lab.path(to)));
-        are_pairs(lab, &watcher, &steps)
+        driver.nothing_else()?;
+        let steps = steps.map(|(from, to)| (scene.path(from), scene.path(to)));
+        are_pairs(scene, &driver, &steps)
     },
     ..Case::MUST
 };
 
 /// Each of the renames is a pair, with a tracker of its own, if the backend promises that.
-fn are_pairs(lab: &Lab, watcher: &Watcher, renames: &[(PathBuf, PathBuf)]) -> Check {
-    if !is_paired(lab) {
+fn are_pairs(scene: &Scene, driver: &Driver, renames: &[(PathBuf, PathBuf)]) -> Step {
+    if !is_paired(scene) {
         return Ok(());
     }
     let mut told: HashMap<Tracker, (Option<PathBuf>, Option<PathBuf>)> = HashMap::new();
-    for event in watcher.events() {
+    for event in driver.events() {
         let Some(tracker) = event.attrs.tracker() else { continue };
         let (from, to) = told.entry(tracker).or_default();
         match event.kind {
@@ -268,14 +267,14 @@ const EXCHANGED: Case = Case {
     checks: "Two files that are exchanged in one step are both reported.",
     why: "The platform reports two renames, and the first seems to overwrite.",
     usual_cause: "A rename to an existing name is dropped.",
-    run: |lab| {
-        lab.tree.write("a", "one")?;
-        lab.tree.write("b", "other")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.exchange("a", "b"))?;
-        watcher.saw(touched("a"))?;
-        watcher.saw(touched("b"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.write("a", "one")?;
+        scene.tree.write("b", "other")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.exchange("a", "b"))?;
+        driver.saw(touched("a"))?;
+        driver.saw(touched("b"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -290,13 +289,13 @@ const ONTO_ITSELF: Case = Case {
              reported as gone.",
     why: "POSIX rename(2): the call does nothing and succeeds.",
     usual_cause: "The change is derived from the call and not from the platform's events.",
-    run: |lab| {
-        lab.tree.write("a", "content")?;
-        lab.tree.hard_link("a", "b")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.rename("a", "b"))?;
-        watcher.never_saw(&gone("a"))?;
-        watcher.never_saw(&gone("b"))
+    run: |scene| {
+        scene.tree.write("a", "content")?;
+        scene.tree.hard_link("a", "b")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.rename("a", "b"))?;
+        driver.never_saw(&gone("a"))?;
+        driver.never_saw(&gone("b"))
     },
     ..Case::MUST
 };
@@ -309,17 +308,17 @@ const MANY_AT_ONCE: Case = Case {
     checks: "Renames by eight threads at once are each a pair with a tracker of its own.",
     why: "fsnotify keeps ten open renames; arcbox#582 pairs only what was read together.",
     usual_cause: "Open halves are kept in a small ring, or only the last one is.",
-    run: |lab| {
+    run: |scene| {
         const THREADS: usize = 8;
         const RENAMES: usize = 200;
 
         for thread in 0..THREADS {
-            lab.tree.create(format!("{thread}-0"))?;
+            scene.tree.create(format!("{thread}-0"))?;
         }
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut driver = scene.watch([scene.flat()])?;
         let name = |thread, i| format!("{thread}-{i}");
-        let tree = lab.tree.clone();
-        watcher.perform(lab.mode, |_| {
+        let tree = scene.tree.clone();
+        driver.perform(scene.mode, |_| {
             std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..THREADS)
                     .map(|thread| {
@@ -334,12 +333,13 @@ const MANY_AT_ONCE: Case = Case {
             })
         })?;
         for thread in 0..THREADS {
-            watcher.saw(appeared(name(thread, RENAMES)))?;
+            driver.saw(appeared(name(thread, RENAMES)))?;
         }
         let renames = (0..THREADS)
             .flat_map(|thread| (0..RENAMES).map(move |i| (name(thread, i), name(thread, i + 1))));
-        let renames: Vec<_> = renames.map(|(from, to)| (lab.path(from), lab.path(to))).collect();
-        if lab.profile.sampled { Ok(()) } else { are_pairs(lab, &watcher, &renames) }
+        let renames: Vec<_> =
+            renames.map(|(from, to)| (scene.path(from), scene.path(to))).collect();
+        if scene.profile.sampled { Ok(()) } else { are_pairs(scene, &driver, &renames) }
     },
     ..Case::MUST
 };
@@ -353,19 +353,19 @@ const ACROSS_READS: Case = Case {
     why: "watchdog's test_move_internal_batch; arcbox#582.",
     usual_cause: "Open halves are forgotten when a buffer has been read to its end.",
     // Names of any length, so that some pair straddles the end of any buffer.
-    run: |lab| {
+    run: |scene| {
         const RENAMES: usize = 600;
 
         let name = |i: usize| format!("{i}-{}", "x".repeat(i * 7 % 230));
-        lab.tree.create(name(0))?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+        scene.tree.create(name(0))?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             (0..RENAMES).try_for_each(|i| tree.rename(name(i), name(i + 1)))
         })?;
-        watcher.saw(appeared(name(RENAMES)))?;
+        driver.saw(appeared(name(RENAMES)))?;
         let renames: Vec<_> =
-            (0..RENAMES).map(|i| (lab.path(name(i)), lab.path(name(i + 1)))).collect();
-        if lab.profile.sampled { Ok(()) } else { are_pairs(lab, &watcher, &renames) }
+            (0..RENAMES).map(|i| (scene.path(name(i)), scene.path(name(i + 1)))).collect();
+        if scene.profile.sampled { Ok(()) } else { are_pairs(scene, &driver, &renames) }
     },
     ..Case::MUST
 };
@@ -378,23 +378,23 @@ const MANY_MOVED_OUT: Case = Case {
     checks: "First halves without a second one are not kept: 20 000 of them cost no memory.",
     why: "watchdog#1041, watchdog#587.",
     usual_cause: "Open renames are kept until their other half arrives.",
-    run: |lab| {
+    run: |scene| {
         const ROUNDS: usize = 20;
         const RENAMES: usize = 1000;
 
-        lab.tree.create("file")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        let (inside, outside) = (lab.path("file"), lab.outside.path("file"));
+        scene.tree.create("file")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let (inside, outside) = (scene.path("file"), scene.outside.path("file"));
         let mut first = 0;
         for round in 0..ROUNDS {
-            lab.tree.make(&format!("move out and in {RENAMES} times"), "file", |_| {
+            scene.tree.make(&format!("move out and in {RENAMES} times"), "file", |_| {
                 (0..RENAMES).try_for_each(|_| {
                     std::fs::rename(&inside, &outside)?;
                     std::fs::rename(&outside, &inside)
                 })
             })?;
-            watcher.settle()?;
-            watcher.forget_events();
+            driver.settle()?;
+            driver.forget_events();
             if round == 1 {
                 first = ResourceUsage::memory();
             }
@@ -418,18 +418,18 @@ const CASE_ONLY: Case = Case {
              the new spelling.",
     why: "JetBrains' testFileCaseChange, watchdog's test_case_change, parcel.",
     usual_cause: "The old name still leads to the file, so nothing seems to have happened.",
-    run: |lab| {
-        for tree in [&lab.outside, &lab.tree] {
+    run: |scene| {
+        for tree in [&scene.outside, &scene.tree] {
             tree.write("file", "content")?;
         }
-        lab.outside.rename("file", "FILE")?;
-        let names = std::fs::read_dir(lab.outside.path("")).into_iter().flatten().flatten();
+        scene.outside.rename("file", "FILE")?;
+        let names = std::fs::read_dir(scene.outside.path("")).into_iter().flatten().flatten();
         if !names.map(|entry| entry.file_name()).any(|name| name == "FILE") {
             return Err(Stop::Ignored("the system does not rename a file so, it leaves it".into()));
         }
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.rename("file", "FILE"))?;
-        watcher.saw(appeared("FILE"))
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.rename("file", "FILE"))?;
+        driver.saw(appeared("FILE"))
     },
     ..Case::MUST
 };
@@ -443,20 +443,20 @@ const SPECIAL_FILES: Case = Case {
     checks: "Renames of links and named pipes are reported like those of files.",
     why: "fsnotify's script rename-symlink.",
     usual_cause: "A link is resolved, and its target reported.",
-    run: |lab| {
-        lab.tree.symlink("nowhere", "link")?;
-        lab.tree.make("mkfifo", "pipe", platform::mkfifo)?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.symlink("nowhere", "link")?;
+        scene.tree.make("mkfifo", "pipe", platform::mkfifo)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.rename("link", "link-2")?;
             tree.rename("pipe", "pipe-2")
         })?;
         for (from, to) in [("link", "link-2"), ("pipe", "pipe-2")] {
-            watcher.saw(moved_from(from))?;
-            watcher.saw(moved_to(to))?;
-            is_pair(lab, &watcher, from, to)?;
+            driver.saw(moved_from(from))?;
+            driver.saw(moved_to(to))?;
+            is_pair(scene, &driver, from, to)?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -469,18 +469,18 @@ const FOLDER: Case = Case {
     checks: "A rename of a folder is one pair, with and without recursion.",
     why: "notify 9 reports the first half once more, after the second.",
     usual_cause: "The folder's own watch reports its move, and so does its parent's.",
-    run: |lab| {
-        lab.tree.mkdir("old")?;
-        lab.tree.create("old/file")?;
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        watcher.perform(lab.mode, |tree| tree.rename("old", "new"))?;
-        watcher.saw(moved_from("old"))?;
-        watcher.saw(moved_to("new"))?;
-        is_pair(lab, &watcher, "old", "new")?;
+    run: |scene| {
+        scene.tree.mkdir("old")?;
+        scene.tree.create("old/file")?;
+        let recursive = scene.has(WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        driver.perform(scene.mode, |tree| tree.rename("old", "new"))?;
+        driver.saw(moved_from("old"))?;
+        driver.saw(moved_to("new"))?;
+        is_pair(scene, &driver, "old", "new")?;
         for half in [moved_from("old"), moved_to("new")] {
-            let count = watcher.count(&half);
+            let count = driver.count(&half);
             ensure(count == 1, "each half once", || format!("one of them came {count} times"))?;
         }
         Ok(())

@@ -5,10 +5,11 @@ use crate::{
     capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        failure::{Stop, ensure, fail},
-        usage::ResourceUsage,
-        wake_flag::WakeFlag,
+        rules::{
+            failure::{Stop, ensure, fail},
+            usage::ResourceUsage,
+        },
+        scene::{environment::Environment, wake_flag::WakeFlag},
     },
 };
 
@@ -35,12 +36,12 @@ const NOTHING_LEFT: Case = Case {
     why: "fsnotify#3, fsnotify#732, watchdog#249, listen#353, rb-inotify#26, watchman#27.",
     usual_cause: "A descriptor, thread or task is kept alive by a clone of itself.",
     // The process of a case is checked for leaks at its end.
-    run: |lab| {
-        let watch = lab.anything()?;
+    run: |scene| {
+        let watch = scene.anything()?;
         for _ in 0..100 {
-            let mut watcher = lab.watch([watch.clone()])?;
+            let mut driver = scene.watch([watch.clone()])?;
             let (_, waker) = WakeFlag::new();
-            _ = watcher.poll_once(&waker)?;
+            _ = driver.poll_once(&waker)?;
         }
         Ok(())
     },
@@ -54,11 +55,11 @@ const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
     why: "A frontend may try again every second until the path is there.",
     usual_cause: "The descriptor is opened before the paths are checked, and nothing owns it that \
                   closes it.",
-    run: |lab| {
-        let good = lab.anything()?;
-        let missing = Watch::non_recursive(lab.path("missing"));
+    run: |scene| {
+        let good = scene.anything()?;
+        let missing = Watch::non_recursive(scene.path("missing"));
         for _ in 0..50 {
-            let made = lab.try_watch([good.clone(), missing.clone()])?;
+            let made = scene.try_watch([good.clone(), missing.clone()])?;
             ensure(made.is_err(), "`new` returns an error", || "it made a backend".into())?;
         }
         Ok(())
@@ -75,19 +76,19 @@ const FOLDERS_COME_AND_GO: Case = Case {
     checks: "5000 folders that come and go leave neither watches nor memory behind.",
     why: "inotify-tools#29, inotify-tools#120, notify#61, fsnotify#73, cadvisor#1339.",
     usual_cause: "The backend's table keeps folders that are gone.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.deep()])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.deep()])?;
         let (mut watches, mut memory) = (0, 0);
         for round in 0..10 {
             for i in 0..500 {
-                let folder = lab.path(format!("folder-{round}-{i}"));
-                lab.tree.make("make and remove", &folder, |folder| {
+                let folder = scene.path(format!("folder-{round}-{i}"));
+                scene.tree.make("make and remove", &folder, |folder| {
                     std::fs::create_dir(folder)?;
                     std::fs::remove_dir(folder)
                 })?;
             }
-            watcher.settle()?;
-            watcher.forget_events();
+            driver.settle()?;
+            driver.forget_events();
             if round == 1 {
                 (watches, memory) = (ResourceUsage::watches(), ResourceUsage::memory());
             }
@@ -114,21 +115,21 @@ const NO_WATCH_FOR_EACH_FILE: Case = Case {
              limited number of them.",
     why: "A folder's watch reports its files; with a watch per file, the limit is soon reached.",
     usual_cause: "Every entry that is found is watched.",
-    run: |lab| {
+    run: |scene| {
         const FOLDERS: usize = 20;
 
         for folder in 0..FOLDERS {
-            lab.tree.mkdir(format!("{folder}"))?;
-            lab.tree.within(format!("{folder}")).create_many(20)?;
+            scene.tree.mkdir(format!("{folder}"))?;
+            scene.tree.within(format!("{folder}")).create_many(20)?;
         }
         let before = ResourceUsage::watches();
-        let mut watcher = lab.watch([lab.deep()])?;
-        watcher.settle()?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.settle()?;
         let taken = ResourceUsage::watches().saturating_sub(before);
         if taken == 0 {
             return Err(Stop::Ignored("the backend does not use inotify".into()));
         }
-        lab.measured("inotify watches for 21 folders with 400 files", taken.to_string());
+        scene.measured("inotify watches for 21 folders with 400 files", taken.to_string());
         ensure(taken <= FOLDERS + 1, format!("{} watches at most", FOLDERS + 1), || {
             format!("there are {taken}")
         })
@@ -143,17 +144,17 @@ const REMOVED_FOLDER_IS_FREED: Case = Case {
     checks: "A watched folder can be removed, and a new one of the same name can be made at once.",
     why: "fsnotify#42: open handles prevented folders from being removed on Windows.",
     usual_cause: "A handle of the folder is kept open until the end.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(&root).recursive_if(recursive), lab.beacon()?])?;
-        watcher.forget(&root);
-        lab.tree.rmdir("root")?;
-        lab.tree.mkdir("root")?;
-        lab.tree.rmdir("root")?;
-        watcher.settle()
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
+        let recursive = scene.has(WatchRecursively);
+        let mut driver = scene
+            .watch([Watch::non_recursive(&root).recursive_if(recursive), scene.barrier_watch()?])?;
+        driver.forget(&root);
+        scene.tree.rmdir("root")?;
+        scene.tree.mkdir("root")?;
+        scene.tree.rmdir("root")?;
+        driver.settle()
     },
     ..Case::MUST
 };
@@ -165,9 +166,9 @@ const PROCESS_ENDS: Case = Case {
     why: "chokidar's should not prevent the process from exiting.",
     usual_cause: "A thread is joined when the process ends.",
     // The backend is forgotten, and the process of the case ends.
-    run: |lab| {
-        let watch = lab.anything()?;
-        let made = lab.make(vec![watch]);
+    run: |scene| {
+        let watch = scene.anything()?;
+        let made = scene.make(vec![watch]);
         let Ok(backend) = made else { return fail("`new` makes a backend", "it did not") };
         std::mem::forget(backend);
         Err(Stop::Passed)
@@ -183,18 +184,18 @@ const TREE_IS_UNTOUCHED: Case = Case {
     checks: "Watching a tree changes nothing in it: no entries, sizes, modes or times.",
     why: "Other watchers report the files that an observer leaves behind.",
     usual_cause: "A file is made to find out whether events arrive.",
-    run: |lab| {
-        if lab.profile.leaves_traces {
+    run: |scene| {
+        if scene.profile.leaves_traces {
             return Err(Stop::Ignored("the profile says that traces are left".into()));
         }
-        lab.tree.mkdir_all("a/b")?;
+        scene.tree.mkdir_all("a/b")?;
         for file in ["file", "a/file", "a/b/file"] {
-            lab.tree.write(file, "content")?;
+            scene.tree.write(file, "content")?;
         }
         let look = || {
             let mut seen = Vec::new();
             for path in ["", "file", "a", "a/file", "a/b", "a/b/file"] {
-                let metadata = lab.path(path).metadata();
+                let metadata = scene.path(path).metadata();
                 let metadata = metadata.map_err(|error| Stop::Broken(error.to_string()))?;
                 let modified = metadata.modified().ok();
                 seen.push((path, modified, metadata.len(), metadata.permissions()));
@@ -202,12 +203,13 @@ const TREE_IS_UNTOUCHED: Case = Case {
             Ok(seen)
         };
         let before = look()?;
-        let recursive = lab.has(WatchRecursively);
-        let watches = [Watch::non_recursive(lab.path("")).recursive_if(recursive), lab.beacon()?];
-        let mut watcher = lab.watch(watches)?;
-        watcher.forget(&lab.path(""));
-        watcher.settle()?;
-        drop(watcher);
+        let recursive = scene.has(WatchRecursively);
+        let watches =
+            [Watch::non_recursive(scene.path("")).recursive_if(recursive), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
+        driver.forget(&scene.path(""));
+        driver.settle()?;
+        drop(driver);
         let after = look()?;
         ensure(before == after, "everything is as it was", || {
             let changed = before.iter().zip(&after).find(|(before, after)| before != after);

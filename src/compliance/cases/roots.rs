@@ -8,11 +8,12 @@ use crate::{
     },
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{created_file, gone, removed_folder, touched},
-        failure::{ensure, fail},
-        mode::Mode,
-        mounts,
+        record::mode::Mode,
+        rules::{
+            expect::{created_file, gone, removed_folder, touched},
+            failure::{ensure, fail},
+        },
+        scene::{environment::Environment, mounts},
     },
     event::Event,
 };
@@ -43,22 +44,22 @@ const REMOVED: Case = Case {
              entries.",
     why: "fsnotify#620; watchdog's test_delete_self.",
     usual_cause: "The platform's event for the watched folder itself has no name, and is dropped.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        lab.tree.create("root/file")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
-        lab.tree.remove_all("root")?;
-        watcher.forget(&root);
-        watcher.settle()?;
-        if lab.profile.sampled {
-            watcher.saw(removed_folder("root"))?;
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        scene.tree.create("root/file")?;
+        let root = scene.path("root");
+        let mut driver = scene.watch([Watch::non_recursive(&root), scene.barrier_watch()?])?;
+        scene.tree.remove_all("root")?;
+        driver.forget(&root);
+        driver.settle()?;
+        if scene.profile.sampled {
+            driver.saw(removed_folder("root"))?;
         } else {
-            watcher.saw_in_order([gone("root/file"), removed_folder("root")])?;
+            driver.saw_in_order([gone("root/file"), removed_folder("root")])?;
         }
-        watcher.next_step();
-        watcher.settle()?;
-        watcher.nothing_else()
+        driver.next_step();
+        driver.settle()?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -70,19 +71,19 @@ const ONE_OF_SEVERAL_REMOVED: Case = Case {
     checks: "When one of several watched folders is removed, the others go on being watched.",
     why: "An early inotify backend took the end of one watch for the end of all.",
     usual_cause: "The stream ends with the first watch that the platform gives up.",
-    run: |lab| {
-        lab.tree.mkdir("one")?;
-        lab.tree.mkdir("other")?;
-        let (one, other) = (lab.path("one"), lab.path("other"));
-        let mut watcher = lab.watch([Watch::non_recursive(&one), Watch::non_recursive(&other)])?;
-        lab.tree.remove_all("one")?;
-        watcher.forget(&one);
-        watcher.settle()?;
-        watcher.saw(removed_folder("one"))?;
-        lab.tree.create("other/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("other/file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir("one")?;
+        scene.tree.mkdir("other")?;
+        let (one, other) = (scene.path("one"), scene.path("other"));
+        let mut driver = scene.watch([Watch::non_recursive(&one), Watch::non_recursive(&other)])?;
+        scene.tree.remove_all("one")?;
+        driver.forget(&one);
+        driver.settle()?;
+        driver.saw(removed_folder("one"))?;
+        scene.tree.create("other/file")?;
+        driver.settle()?;
+        driver.saw(created_file("other/file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -95,23 +96,23 @@ const RENAMED: Case = Case {
              are not reported under the old one.",
     why: "fsnotify#518, notify#165, notify#555, atom/watcher#87, inotify-tools#41.",
     usual_cause: "The watch moves along with the folder, and the backend keeps its old path.",
-    run: |lab| {
-        lab.tree.mkdir_all("root/sub")?;
-        let root = lab.path("root");
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(&root).recursive_if(recursive), lab.beacon()?])?;
-        watcher.forget(&root);
-        lab.tree.rename("root", "renamed")?;
-        watcher.settle()?;
-        watcher.saw(gone("root"))?;
-        watcher.next_step();
-        lab.tree.create("renamed/file")?;
-        lab.tree.create("renamed/sub/file")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("root/file"))?;
-        watcher.never_saw(&touched("root/sub/file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir_all("root/sub")?;
+        let root = scene.path("root");
+        let recursive = scene.has(WatchRecursively);
+        let mut driver = scene
+            .watch([Watch::non_recursive(&root).recursive_if(recursive), scene.barrier_watch()?])?;
+        driver.forget(&root);
+        scene.tree.rename("root", "renamed")?;
+        driver.settle()?;
+        driver.saw(gone("root"))?;
+        driver.next_step();
+        scene.tree.create("renamed/file")?;
+        scene.tree.create("renamed/sub/file")?;
+        driver.settle()?;
+        driver.never_saw(&touched("root/file"))?;
+        driver.never_saw(&touched("root/sub/file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -124,18 +125,18 @@ const MADE_AGAIN: Case = Case {
              the new one is watched or there is silence, without errors.",
     why: "chokidar#1059, JetBrains' testWatchRootRecreation, ttilley/fssm#6.",
     usual_cause: "A watch for a path that is gone is added again and again.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
-        watcher.forget(&root);
-        lab.tree.rmdir("root")?;
-        watcher.settle()?;
-        watcher.saw(removed_folder("root"))?;
-        lab.tree.mkdir("root")?;
-        lab.tree.create("root/file")?;
-        watcher.settle()?;
-        watcher.settle()
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
+        let mut driver = scene.watch([Watch::non_recursive(&root), scene.barrier_watch()?])?;
+        driver.forget(&root);
+        scene.tree.rmdir("root")?;
+        driver.settle()?;
+        driver.saw(removed_folder("root"))?;
+        scene.tree.mkdir("root")?;
+        scene.tree.create("root/file")?;
+        driver.settle()?;
+        driver.settle()
     },
     ..Case::MUST
 };
@@ -148,19 +149,19 @@ const FILE_REPLACED: Case = Case {
     checks: "A watched file that is replaced by a rename is reported each time, not only the first.",
     why: "notify#531, watchexec#179: editors save this way.",
     usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
-    run: |lab| {
-        lab.tells_moments()?;
-        lab.tree.write("file", "content")?;
-        let watches = [Watch::non_recursive(lab.path("file")), lab.beacon()?];
-        let mut watcher = lab.watch(watches)?;
+    run: |scene| {
+        scene.tells_moments()?;
+        scene.tree.write("file", "content")?;
+        let watches = [Watch::non_recursive(scene.path("file")), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
         for i in 0..4 {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| {
+            driver.next_step();
+            driver.perform(scene.mode, |tree| {
                 tree.write("temporary", &format!("content {i}"))?;
                 tree.rename("temporary", "file")
             })?;
-            watcher.saw(touched("file"))?;
-            watcher.nothing_else()?;
+            driver.saw(touched("file"))?;
+            driver.nothing_else()?;
         }
         Ok(())
     },
@@ -177,16 +178,16 @@ const ALL_REMOVED: Case = Case {
           that moment must not lose it.",
     usual_cause: "The stream ends with the last watch, or reading goes on from a source that has \
                   nothing more.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root)])?;
-        lab.tree.remove_all("root")?;
-        watcher.forget(&root);
-        watcher.saw(removed_folder("root"))?;
-        watcher.drain()?;
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
+        let mut driver = scene.watch([Watch::non_recursive(&root)])?;
+        scene.tree.remove_all("root")?;
+        driver.forget(&root);
+        driver.saw(removed_folder("root"))?;
+        driver.drain()?;
         ensure(
-            !(watcher.has_ended() && lab.has(ChangeWatches)),
+            !(driver.has_ended() && scene.has(ChangeWatches)),
             "the stream goes on, since paths can be added",
             || "it has ended".into(),
         )
@@ -203,28 +204,28 @@ const UNMOUNTED: Case = Case {
              backend neither keeps the file system busy nor runs wild.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
     usual_cause: "The backend does not know the platform's event for it.",
-    run: |lab| {
-        lab.tree.mkdir("mount")?;
-        let mount = lab.path("mount");
-        mounts::mount(lab, &mount)?;
-        let mut watcher = lab.watch([Watch::non_recursive(&mount), lab.beacon()?])?;
-        lab.tree.create("mount/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("mount/file"))?;
-        watcher.forget(&mount);
-        watcher.allow_errors();
-        watcher.next_step();
-        if let Err(error) = mounts::unmount(lab, &mount) {
+    run: |scene| {
+        scene.tree.mkdir("mount")?;
+        let mount = scene.path("mount");
+        mounts::mount(scene, &mount)?;
+        let mut driver = scene.watch([Watch::non_recursive(&mount), scene.barrier_watch()?])?;
+        scene.tree.create("mount/file")?;
+        driver.settle()?;
+        driver.saw(created_file("mount/file"))?;
+        driver.forget(&mount);
+        driver.allow_errors();
+        driver.next_step();
+        if let Err(error) = mounts::unmount(scene, &mount) {
             let expected = "the backend does not keep the file system busy";
             return fail(expected, format!("umount said: {error}"));
         }
-        watcher.settle()?;
+        driver.settle()?;
         let named = |error: &crate::error::StreamError| error.path() == Some(mount.as_path());
-        if !watcher.errors().iter().any(named) {
-            watcher.saw(gone("mount"))?;
+        if !driver.errors().iter().any(named) {
+            driver.saw(gone("mount"))?;
         }
-        watcher.drain()?;
-        is_quiet(lab, &mut watcher)
+        driver.drain()?;
+        is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
@@ -237,16 +238,16 @@ const PARENT_RENAMED: Case = Case {
              old path, which does not exist any more.",
     why: "gradle stops watching when parent of watched directory is moved; directory-watcher#77.",
     usual_cause: "The platform does not report it, and the backend does not check.",
-    run: |lab| {
-        lab.tree.mkdir_all("above/root")?;
-        let root = lab.path("above/root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
-        watcher.forget(&root);
-        lab.tree.rename("above", "renamed")?;
-        watcher.settle()?;
-        lab.tree.create("renamed/root/file")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("above/root/file"))
+    run: |scene| {
+        scene.tree.mkdir_all("above/root")?;
+        let root = scene.path("above/root");
+        let mut driver = scene.watch([Watch::non_recursive(&root), scene.barrier_watch()?])?;
+        driver.forget(&root);
+        scene.tree.rename("above", "renamed")?;
+        driver.settle()?;
+        scene.tree.create("renamed/root/file")?;
+        driver.settle()?;
+        driver.never_saw(&touched("above/root/file"))
     },
     ..Case::MAY
 };
@@ -259,16 +260,16 @@ const BECOMES_FILE: Case = Case {
              no nonsense follows.",
     why: "chokidar's dir is replaced by file.",
     usual_cause: "The kind is stored by path.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = lab.path("root");
-        let mut watcher = lab.watch([Watch::non_recursive(&root), lab.beacon()?])?;
-        watcher.forget(&root);
-        lab.tree.rmdir("root")?;
-        lab.tree.write("root", "content")?;
-        watcher.settle()?;
-        watcher.saw(removed_folder("root"))?;
-        let root_events = watcher.events().filter(|event| event.path != root).count();
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = scene.path("root");
+        let mut driver = scene.watch([Watch::non_recursive(&root), scene.barrier_watch()?])?;
+        driver.forget(&root);
+        scene.tree.rmdir("root")?;
+        scene.tree.write("root", "content")?;
+        driver.settle()?;
+        driver.saw(removed_folder("root"))?;
+        let root_events = driver.events().filter(|event| event.path != root).count();
         ensure(root_events == 0, "no events but those of the root", || {
             format!("there were {root_events}")
         })
@@ -285,22 +286,22 @@ const REACHED_THROUGH_LINK: Case = Case {
              elsewhere, events keep the spelling with the link.",
     why: "fsnotify's script to-dir; dotnet's FileSystemWatcher.SymbolicLink.",
     usual_cause: "The path is resolved when it is watched.",
-    run: |lab| {
-        lab.tree.mkdir("one")?;
-        lab.tree.mkdir("other")?;
-        lab.tree.symlink("one", "link")?;
-        let link = lab.path("link");
-        let mut watcher =
-            lab.watch([Watch::non_recursive(&link).following_links(), lab.beacon()?])?;
-        lab.tree.create("one/file")?;
-        watcher.settle()?;
-        watcher.saw(created_file("link/file"))?;
-        watcher.forget(&link);
-        lab.tree.symlink("other", "link-2")?;
-        lab.tree.rename("link-2", "link")?;
-        watcher.settle()?;
+    run: |scene| {
+        scene.tree.mkdir("one")?;
+        scene.tree.mkdir("other")?;
+        scene.tree.symlink("one", "link")?;
+        let link = scene.path("link");
+        let mut driver =
+            scene.watch([Watch::non_recursive(&link).following_links(), scene.barrier_watch()?])?;
+        scene.tree.create("one/file")?;
+        driver.settle()?;
+        driver.saw(created_file("link/file"))?;
+        driver.forget(&link);
+        scene.tree.symlink("other", "link-2")?;
+        scene.tree.rename("link-2", "link")?;
+        driver.settle()?;
         let is_spelled = |event: &&Event| !event.path.as_os_str().is_empty();
-        let mut spelled = watcher.events().filter(is_spelled);
+        let mut spelled = driver.events().filter(is_spelled);
         let strange = spelled.find(|event| !event.path.starts_with(&link));
         ensure(strange.is_none(), "every path begins with tree/link", || format!("{strange:?}"))
     },

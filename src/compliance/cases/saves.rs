@@ -7,13 +7,12 @@ use crate::{
     capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::touched,
-        failure::{Check, ensure},
-        lab::Lab,
-        mode::Mode,
-        tree::Tree,
-        watcher::Watcher,
+        record::mode::Mode,
+        rules::{
+            expect::touched,
+            failure::{Step, ensure},
+        },
+        scene::{Scene, driver::Driver, environment::Environment, tree::Tree},
     },
     event::EventKind,
 };
@@ -33,7 +32,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// A way to give `file` a new content.
-type Pattern = (&'static str, fn(&Tree, &str) -> Check);
+type Pattern = (&'static str, fn(&Tree, &str) -> Step);
 
 const EDITORS: &[Pattern] = &[
     ("vim", |tree, content| {
@@ -98,16 +97,16 @@ const TOOLS: &[Pattern] = &[
 
 /// Saves three times with each pattern, and each time the file is reported after it had its new
 /// content.
-fn saves_are_seen(lab: &Lab, watcher: &mut Watcher, patterns: &[Pattern]) -> Check {
-    let file = lab.path("file");
+fn saves_are_seen(scene: &Scene, driver: &mut Driver, patterns: &[Pattern]) -> Step {
+    let file = scene.path("file");
     for (name, save) in patterns {
         for i in 0..3 {
-            lab.timeline.did(format!("save like {name} ({} of 3)", i + 1));
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| save(tree, &format!("content {i} of {name}")))?;
-            watcher.saw(touched("file"))?;
+            scene.timeline.did(format!("save like {name} ({} of 3)", i + 1));
+            driver.next_step();
+            driver.perform(scene.mode, |tree| save(tree, &format!("content {i} of {name}")))?;
+            driver.saw(touched("file"))?;
             let changes = |kind| !matches!(kind, EventKind::Access(_));
-            let last = watcher
+            let last = driver
                 .events()
                 .filter(|event| event.path == file && changes(event.kind))
                 .last()
@@ -122,18 +121,19 @@ fn saves_are_seen(lab: &Lab, watcher: &mut Watcher, patterns: &[Pattern]) -> Che
     Ok(())
 }
 
-fn in_folder(lab: &Lab, patterns: &[Pattern]) -> Check {
-    lab.tells_moments()?;
-    lab.tree.write("file", "content")?;
-    let mut watcher = lab.watch([lab.flat()])?;
-    saves_are_seen(lab, &mut watcher, patterns)
+fn in_folder(scene: &Scene, patterns: &[Pattern]) -> Step {
+    scene.tells_moments()?;
+    scene.tree.write("file", "content")?;
+    let mut driver = scene.watch([scene.flat()])?;
+    saves_are_seen(scene, &mut driver, patterns)
 }
 
-fn of_file(lab: &Lab, patterns: &[Pattern]) -> Check {
-    lab.tells_moments()?;
-    lab.tree.write("file", "content")?;
-    let mut watcher = lab.watch([Watch::non_recursive(lab.path("file")), lab.beacon()?])?;
-    saves_are_seen(lab, &mut watcher, patterns)
+fn of_file(scene: &Scene, patterns: &[Pattern]) -> Step {
+    scene.tells_moments()?;
+    scene.tree.write("file", "content")?;
+    let mut driver =
+        scene.watch([Watch::non_recursive(scene.path("file")), scene.barrier_watch()?])?;
+    saves_are_seen(scene, &mut driver, patterns)
 }
 
 const IN_FOLDER_EDITORS: Case = Case {
@@ -145,7 +145,7 @@ const IN_FOLDER_EDITORS: Case = Case {
              is reported at each save, after it has its new content.",
     why: "fsnotify#17, vscode#15111, atom#7519, pug#1854, macdown3000#354.",
     usual_cause: "A rename over the file is reported as its removal.",
-    run: |lab| in_folder(lab, EDITORS),
+    run: |scene| in_folder(scene, EDITORS),
     ..Case::MUST
 };
 
@@ -158,7 +158,7 @@ const IN_FOLDER_TOOLS: Case = Case {
              reported each time, after it has its new content.",
     why: "fsnotify#372, file-watcher#14, file-watcher#19.",
     usual_cause: "Events of links and renames are not requested.",
-    run: |lab| in_folder(lab, TOOLS),
+    run: |scene| in_folder(scene, TOOLS),
     ..Case::MUST
 };
 
@@ -170,7 +170,7 @@ const OF_FILE_EDITORS: Case = Case {
     checks: "A watched file that an editor saves is reported at each save, not only the first.",
     why: "notify#531, watchexec#179, mdterm#33.",
     usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
-    run: |lab| of_file(lab, EDITORS),
+    run: |scene| of_file(scene, EDITORS),
     ..Case::MUST
 };
 
@@ -182,7 +182,7 @@ const OF_FILE_TOOLS: Case = Case {
     checks: "A watched file that a tool replaces is reported each time, not only the first.",
     why: "notify#531; fsnotify#372.",
     usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
-    run: |lab| of_file(lab, TOOLS),
+    run: |scene| of_file(scene, TOOLS),
     ..Case::MUST
 };
 
@@ -196,22 +196,22 @@ const LINK_SWAPPED: Case = Case {
              reported each time.",
     why: "fsnotify#372; configuration that is mounted into a container changes this way.",
     usual_cause: "Links are resolved, and only their targets are watched.",
-    run: |lab| {
-        lab.tells_moments()?;
+    run: |scene| {
+        scene.tells_moments()?;
         for version in ["..1", "..2", "..3"] {
-            lab.tree.mkdir(version)?;
-            lab.tree.write(format!("{version}/config"), version)?;
+            scene.tree.mkdir(version)?;
+            scene.tree.write(format!("{version}/config"), version)?;
         }
-        lab.tree.symlink("..1", "..data")?;
-        lab.tree.symlink("..data/config", "config")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+        scene.tree.symlink("..1", "..data")?;
+        scene.tree.symlink("..data/config", "config")?;
+        let mut driver = scene.watch([scene.flat()])?;
         for version in ["..2", "..3", "..1"] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| {
+            driver.next_step();
+            driver.perform(scene.mode, |tree| {
                 tree.symlink(Path::new(version), "..data_tmp")?;
                 tree.rename("..data_tmp", "..data")
             })?;
-            watcher.saw(touched("..data"))?;
+            driver.saw(touched("..data"))?;
         }
         Ok(())
     },
@@ -227,22 +227,22 @@ const LOG_ROTATED: Case = Case {
              one are reported.",
     why: "Otherwise, programs that follow logs lose lines.",
     usual_cause: "A truncation is not taken for a change.",
-    run: |lab| {
-        lab.tree.write("log", "lines")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        scene.tree.write("log", "lines")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| {
             tree.rename("log", "log.1")?;
             tree.write("log", "more lines")
         })?;
-        watcher.saw(touched("log.1"))?;
-        watcher.saw(touched("log"))?;
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| {
+        driver.saw(touched("log.1"))?;
+        driver.saw(touched("log"))?;
+        driver.next_step();
+        driver.perform(scene.mode, |tree| {
             tree.write("log.2", "more lines")?;
             tree.truncate("log", 0)
         })?;
-        watcher.saw(touched("log.2"))?;
-        watcher.saw(touched("log"))
+        driver.saw(touched("log.2"))?;
+        driver.saw(touched("log"))
     },
     ..Case::MUST
 };

@@ -10,12 +10,13 @@ use crate::{
     capability::Capability::{WatchEntireFilesystem, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::created_file,
-        failure::{Check, ensure, fail},
-        lab::Lab,
-        mode::Mode,
-        usage::ResourceUsage,
+        record::mode::Mode,
+        rules::{
+            expect::created_file,
+            failure::{Step, ensure, fail},
+            usage::ResourceUsage,
+        },
+        scene::{Scene, environment::Environment},
     },
 };
 
@@ -34,17 +35,17 @@ const FULL_FOLDER: Case = Case {
     checks: "In a folder of 10 000 files, a new one is reported as in any other folder.",
     why: "Mail folders, caches and photo collections are like that.",
     usual_cause: "Each event leads to a scan of all entries of the folder.",
-    run: |lab| {
+    run: |scene| {
         const FILES: usize = 10_000;
 
-        lab.hears()?;
-        lab.tree.create_many(FILES)?;
+        scene.hears()?;
+        scene.tree.create_many(FILES)?;
         let start = Instant::now();
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.measured("time of `new` for a folder of 10 000 files", millis(start.elapsed()));
-        lab.tree.create("one-more")?;
-        watcher.saw(created_file("one-more"))?;
-        watcher.nothing_else()
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.measured("time of `new` for a folder of 10 000 files", millis(start.elapsed()));
+        scene.tree.create("one-more")?;
+        driver.saw(created_file("one-more"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -57,28 +58,28 @@ const MANY_FOLDERS: Case = Case {
     checks: "In a tree of 10 000 folders, a change in any of them is reported.",
     why: "gradle tests with 10 000 folders; a checkout with its `node_modules` has more.",
     usual_cause: "A limit is reached, and the remaining folders are skipped silently.",
-    run: |lab| {
+    run: |scene| {
         const FOLDERS: usize = 10_000;
 
-        lab.hears()?;
-        lab.tree.make("make 10000 folders in the 100 folders in", "", |top| {
+        scene.hears()?;
+        scene.tree.make("make 10000 folders in the 100 folders in", "", |top| {
             (0..FOLDERS)
                 .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
         })?;
         let (start, memory) = (Instant::now(), ResourceUsage::memory());
-        let mut watcher = lab.watch([lab.deep()])?;
+        let mut driver = scene.watch([scene.deep()])?;
         // That looking at so many loses nothing is another case.
-        watcher.guard.may_miss = true;
+        driver.guard.may_miss = true;
         let took = start.elapsed();
-        lab.measured("time of `new` for 10 000 folders", millis(took));
-        watcher.allow_for_looks(took);
+        scene.measured("time of `new` for 10 000 folders", millis(took));
+        driver.allow_for_looks(took);
         let grown = ResourceUsage::memory().saturating_sub(memory);
-        lab.measured("memory for 10 000 folders", format!("{} kB", grown / 1000));
-        watcher.drain()?;
+        scene.measured("memory for 10 000 folders", format!("{} kB", grown / 1000));
+        driver.drain()?;
         for folder in ["0/0", "49/99", "99/99"] {
             let file = format!("{folder}/file");
-            lab.tree.create(&file)?;
-            watcher.saw(created_file(&file))?;
+            scene.tree.create(&file)?;
+            driver.saw(created_file(&file))?;
         }
         Ok(())
     },
@@ -93,21 +94,21 @@ const LATENCY: Case = Case {
              this is at most what the profile says plus a second.",
     why: "A program that builds what was saved is only as fast as this.",
     usual_cause: "Events are collected for a while.",
-    run: |lab| {
+    run: |scene| {
         const CHANGES: usize = 50;
 
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut driver = scene.watch([scene.flat()])?;
         let mut took = Vec::with_capacity(CHANGES);
         for i in 0..CHANGES {
             let start = Instant::now();
-            lab.tree.create(format!("{i}"))?;
-            watcher.saw(created_file(format!("{i}")))?;
+            scene.tree.create(format!("{i}"))?;
+            driver.saw(created_file(format!("{i}")))?;
             took.push(start.elapsed());
         }
         took.sort_unstable();
-        lab.measured("latency, median", micros(took[CHANGES / 2]));
-        lab.measured("latency, longest of 50", micros(took[CHANGES - 1]));
-        let limit = lab.profile.latency * 4 + Duration::from_secs(1);
+        scene.measured("latency, median", micros(took[CHANGES / 2]));
+        scene.measured("latency, longest of 50", micros(took[CHANGES - 1]));
+        let limit = scene.profile.latency * 4 + Duration::from_secs(1);
         // A busy machine makes each of them later, a backend that gathers events all of them.
         ensure(took[0] < limit, format!("some change is told within {limit:?}"), || {
             format!("the quickest was told after {:?}", took[0])
@@ -125,17 +126,17 @@ const THROUGHPUT: Case = Case {
              the first to the last.",
     why: "Unpacking an archive makes as many in less than a second.",
     usual_cause: "Each event costs an unnecessary system call, lock or allocation.",
-    run: |lab| {
+    run: |scene| {
         const FILES: usize = 2000;
 
-        let mut watcher = lab.watch([lab.flat()])?;
+        let mut driver = scene.watch([scene.flat()])?;
         let start = Instant::now();
-        watcher.perform(lab.mode, |tree| tree.create_many(FILES))?;
+        driver.perform(scene.mode, |tree| tree.create_many(FILES))?;
         let took = start.elapsed();
-        let mode = lab.mode.name();
-        lab.measured(&format!("2000 files made and told, {mode}"), millis(took));
+        let mode = scene.mode.name();
+        scene.measured(&format!("2000 files made and told, {mode}"), millis(took));
         let told =
-            (0..FILES).filter(|i| watcher.created_paths().contains(&lab.path(i.to_string())));
+            (0..FILES).filter(|i| driver.created_paths().contains(&scene.path(i.to_string())));
         let told = told.count();
         ensure(told == FILES, format!("{FILES} files are told"), || format!("{told} were"))
     },
@@ -152,20 +153,20 @@ const ENTIRE_FILESYSTEM: Case = Case {
              folder.",
     why: "notify#497, watchexec#1090, fsnotify#114: what makes facilities for whole file systems wanted.",
     usual_cause: "The tree is walked, if only to know its folders beforehand.",
-    run: |lab| {
+    run: |scene| {
         const FOLDERS: usize = 5000;
 
-        lab.tree.mkdir("few")?;
-        lab.tree.make("make 5000 folders in the 50 folders in", "many", |top| {
+        scene.tree.mkdir("few")?;
+        scene.tree.make("make 5000 folders in the 50 folders in", "many", |top| {
             (0..FOLDERS)
                 .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
         })?;
         // What is set up once, whatever is watched, is no matter.
-        cost(lab, "few")?;
-        let (few, many) = (cost(lab, "few")?, cost(lab, "many")?);
-        lab.measured("watches for 5000 folders", many.watches.to_string());
-        lab.measured("processor time of `new` for 5000 folders", millis(many.time));
-        lab.measured("memory for 5000 folders", format!("{} kB", many.memory / 1000));
+        cost(scene, "few")?;
+        let (few, many) = (cost(scene, "few")?, cost(scene, "many")?);
+        scene.measured("watches for 5000 folders", many.watches.to_string());
+        scene.measured("processor time of `new` for 5000 folders", millis(many.time));
+        scene.measured("memory for 5000 folders", format!("{} kB", many.memory / 1000));
         ensure(many.watches == few.watches, format!("{} watches", few.watches), || {
             format!("there are {}", many.watches)
         })?;
@@ -188,10 +189,10 @@ struct Cost {
     time: Duration,
 }
 
-fn cost(lab: &Lab, top: &str) -> Check<Cost> {
+fn cost(scene: &Scene, top: &str) -> Step<Cost> {
     let (watches, memory) = (ResourceUsage::watches(), ResourceUsage::memory());
     let time = ResourceUsage::cpu_time();
-    let made = lab.make(vec![Watch::recursive(lab.path(top))]);
+    let made = scene.make(vec![Watch::recursive(scene.path(top))]);
     let time = ResourceUsage::cpu_time().saturating_sub(time);
     let Ok(_backend) = made else { return fail("`new` makes a backend", "it did not") };
     Ok(Cost {

@@ -21,15 +21,13 @@ use crate::{
     capability::Capability::{ChangeWatches, WatchFiles, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{created_file, removed_folder, written},
-        failure::{Check, Stop, ensure, fail},
-        lab::Lab,
-        mode::Mode,
-        tree::Tree,
-        usage::ResourceUsage,
-        wake_flag::WakeFlag,
-        watcher::Watcher,
+        record::mode::Mode,
+        rules::{
+            expect::{created_file, removed_folder, written},
+            failure::{Step, Stop, ensure, fail},
+            usage::ResourceUsage,
+        },
+        scene::{Scene, driver::Driver, environment::Environment, tree::Tree, wake_flag::WakeFlag},
     },
     error::BackendError,
 };
@@ -67,13 +65,13 @@ const PENDING_WHEN_IDLE: Case = Case {
     checks: "A poll while nothing happens returns `Pending`.",
     why: "inotify-rs had a test named it_should_return_immediately_if_no_events_are_available.",
     usual_cause: "`WouldBlock` is passed on as an error, or the stream ends for want of events.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.anything()?])?;
-        watcher.is_pending()?;
-        watcher.settle()?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.anything()?])?;
+        driver.is_pending()?;
+        driver.settle()?;
         // What the barrier itself leaves behind, such as the closing of its file.
-        watcher.drain()?;
-        watcher.is_pending()
+        driver.drain()?;
+        driver.is_pending()
     },
     ..Case::MUST
 };
@@ -86,22 +84,22 @@ const WAKES: Case = Case {
     why: "inotify-rs#160: events were read once, and the rest was lost because the task was never \
           woken.",
     usual_cause: "The waker is not stored, or the source's readiness was consumed before `Pending`.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
         for name in ["first", "second", "third"] {
             // Nothing of the change before may be left, or its wake-up would be taken for this one.
-            watcher.settle()?;
-            watcher.drain()?;
+            driver.settle()?;
+            driver.drain()?;
             let (flag, waker) = WakeFlag::new();
-            if watcher.poll_once(&waker)?.is_ready() {
+            if driver.poll_once(&waker)?.is_ready() {
                 return fail("Poll::Pending", "something was left after everything was read");
             }
-            lab.tree.create(name)?;
-            let limit = lab.profile.deadline();
-            ensure(watcher.wait_for_wake(&flag, limit), "the waker is woken", || {
+            scene.tree.create(name)?;
+            let limit = scene.profile.deadline();
+            ensure(driver.wait_for_wake(&flag, limit), "the waker is woken", || {
                 format!("it was not, within {limit:?}")
             })?;
-            watcher.saw(created_file(name))?;
+            driver.saw(created_file(name))?;
         }
         Ok(())
     },
@@ -115,19 +113,19 @@ const LAST_WAKER: Case = Case {
     checks: "After several polls that returned `Pending`, the waker of the last one is woken.",
     why: "The contract of streams; a stream that moves to another task gets another waker.",
     usual_cause: "The first waker is kept; store the waker of each poll.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.drain()?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.drain()?;
         let (_, first) = WakeFlag::new();
         let (last, waker) = WakeFlag::new();
         for waker in [&first, &waker] {
-            if watcher.poll_once(waker)?.is_ready() {
+            if driver.poll_once(waker)?.is_ready() {
                 return fail("Poll::Pending", "an item, while nothing happened");
             }
         }
-        lab.tree.create("new")?;
-        let limit = lab.profile.deadline();
-        ensure(watcher.wait_for_wake(&last, limit), "the last waker is woken", || {
+        scene.tree.create("new")?;
+        let limit = scene.profile.deadline();
+        ensure(driver.wait_for_wake(&last, limit), "the last waker is woken", || {
             format!("it was not, within {limit:?}")
         })
     },
@@ -142,20 +140,20 @@ const BURST_WITHOUT_POLLING: Case = Case {
     why: "notify#267, inotify-rs#156: one buffer was read per wake-up, and the rest stayed in the \
           kernel until the next change.",
     usual_cause: "The source is not read until it is empty.",
-    run: |lab| {
+    run: |scene| {
         const FILES: usize = 3000;
 
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.guard.may_miss = true;
-        lab.tree.create_many(FILES)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.guard.may_miss = true;
+        scene.tree.create_many(FILES)?;
         // Not settled by a barrier: that would be a further change.
-        let folder = lab.path("");
-        let is_told = |watcher: &Watcher| {
-            watcher.has_missed_in(&folder) || watcher.created_paths().len() == FILES
+        let folder = scene.path("");
+        let is_told = |driver: &Driver| {
+            driver.has_missed_in(&folder) || driver.created_paths().len() == FILES
         };
-        watcher.read_until_told(is_told)?;
-        let told = watcher.created_paths().len();
-        ensure(is_told(&watcher), format!("{FILES} names, or Missed"), || {
+        driver.read_until_told(is_told)?;
+        let told = driver.created_paths().len();
+        ensure(is_told(&driver), format!("{FILES} names, or Missed"), || {
             format!("{told} names were reported, and no Missed for the folder or everything")
         })
     },
@@ -171,13 +169,13 @@ const ITEM_BY_ITEM: Case = Case {
     why: "Related to STR04: events that were read from the source must not be lost for want of a \
           wake-up.",
     usual_cause: "`Pending` is returned although there are items in a buffer.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.create_many(10)?;
-        watcher.saw(created_file("0"))?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.create_many(10)?;
+        driver.saw(created_file("0"))?;
         // The change has been made long ago; whatever the platform hands over in one go is there.
         for i in 1..10 {
-            watcher.saw(created_file(i.to_string()))?;
+            driver.saw(created_file(i.to_string()))?;
         }
         Ok(())
     },
@@ -194,24 +192,24 @@ const IDLE_COSTS_NOTHING: Case = Case {
     why: "fsnotify#480 (woke every 100 ms), notify#566, bun#27667, rust-analyzer#1780.",
     usual_cause: "The source is polled in a loop, or the waker is woken at each poll.",
     // A second of rest is what is measured.
-    run: |lab| {
-        let mut watcher = lab.watch([lab.anything()?])?;
-        watcher.settle()?;
-        watcher.drain()?;
-        is_quiet(lab, &mut watcher)
+    run: |scene| {
+        let mut driver = scene.watch([scene.anything()?])?;
+        driver.settle()?;
+        driver.drain()?;
+        is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
 
 /// Looks at a second in which nothing happens, once all has been read.
-pub(super) fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
+pub(super) fn is_quiet(scene: &Scene, driver: &mut Driver) -> Step {
     let second = Duration::from_secs(1);
     let (before, start) = (ResourceUsage::cpu_time(), Instant::now());
     let mut count = 0;
     while let Some(left) = second.checked_sub(start.elapsed()) {
         let (flag, waker) = WakeFlag::new();
-        while watcher.poll_once(&waker)?.is_ready() && !watcher.has_ended() {}
-        if !watcher.wait_for_wake(&flag, left) {
+        while driver.poll_once(&waker)?.is_ready() && !driver.has_ended() {}
+        if !driver.wait_for_wake(&flag, left) {
             break;
         }
         count += 1;
@@ -219,15 +217,15 @@ pub(super) fn is_quiet(lab: &Lab, watcher: &mut Watcher) -> Check {
     // A second, or more where others had the processors.
     let (used, passed) = (ResourceUsage::cpu_time().saturating_sub(before), start.elapsed());
     // A backend that looks from time to time may wake up for each look.
-    let looks = if lab.profile.sampled {
-        passed.as_micros() / lab.profile.latency.as_micros().max(1) * 2
+    let looks = if scene.profile.sampled {
+        passed.as_micros() / scene.profile.latency.as_micros().max(1) * 2
     } else {
         0
     };
     ensure(count <= 2 + looks, format!("at most {} wake-ups in {passed:.1?}", 2 + looks), || {
         format!("there were {count}")
     })?;
-    let limit = passed.mul_f32(if lab.profile.sampled { 0.3 } else { 0.1 });
+    let limit = passed.mul_f32(if scene.profile.sampled { 0.3 } else { 0.1 });
     let expected = format!("less than {limit:.1?} of processor time in {passed:.1?}");
     ensure(used < limit, expected, || format!("it used {used:?}"))
 }
@@ -241,26 +239,26 @@ const QUIET_AFTER_STORM: Case = Case {
     checks: "After a storm of events that have all been read, the backend is as idle as before.",
     why: "zed#55829: a thread was busy for minutes after a `git fetch`.",
     usual_cause: "The backend's own scans cause the events that it reacts to.",
-    run: |lab| {
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        watcher.guard.may_miss = true;
+    run: |scene| {
+        let recursive = scene.has(WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        driver.guard.may_miss = true;
         for i in 0..100 {
-            lab.tree.mkdir(format!("folder-{i}"))?;
-            lab.tree.write(format!("folder-{i}/file"), "content")?;
+            scene.tree.mkdir(format!("folder-{i}"))?;
+            scene.tree.write(format!("folder-{i}/file"), "content")?;
         }
-        lab.tree.create_many(500)?;
+        scene.tree.create_many(500)?;
         // A barrier in the root may be reported before what is in folders that were found late.
         for _ in 0..5 {
-            watcher.next_step();
-            watcher.settle()?;
-            watcher.drain()?;
-            if watcher.latest().is_none() {
+            driver.next_step();
+            driver.settle()?;
+            driver.drain()?;
+            if driver.latest().is_none() {
                 break;
             }
         }
-        is_quiet(lab, &mut watcher)
+        is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
@@ -276,7 +274,7 @@ const PROMPT_UNDER_LOAD: Case = Case {
     why: "A kqueue backend blocked in its poll for the next native event.",
     usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
     // Every poll of every case is timed; this one has many of them, with much to do and with nothing.
-    run: |lab| {
+    run: |scene| {
         const IDLE: usize = 300;
         // What a call takes that asks the platform in vain, on a machine that is ten times as slow as
         // most.
@@ -284,19 +282,19 @@ const PROMPT_UNDER_LOAD: Case = Case {
         // The shortest sleep there is takes longer, by the 50 us that a timer may be late on Linux.
         const NO_TIME: Duration = Duration::from_micros(20);
 
-        let recursive = lab.has(WatchRecursively);
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-        watcher.guard.may_miss = true;
-        watcher.perform(lab.mode, |tree| {
+        let recursive = scene.has(WatchRecursively);
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+        driver.guard.may_miss = true;
+        driver.perform(scene.mode, |tree| {
             (0..200).try_for_each(|i| {
                 tree.mkdir_all(format!("{}/{i}", i % 7))?;
                 tree.write(format!("{}/{i}/file", i % 7), "content")
             })
         })?;
-        watcher.drain()?;
-        let (own, blocked) = watcher.time_polls(IDLE)?;
-        lab.measured("a poll with nothing to do", format!("{own:.1?}"));
+        driver.drain()?;
+        let (own, blocked) = driver.time_polls(IDLE)?;
+        scene.measured("a poll with nothing to do", format!("{own:.1?}"));
         // Where nobody tells in which time it was blocked, it may have been interrupted.
         let Some(blocked) = blocked else { return Ok(()) };
         let expected =
@@ -319,22 +317,22 @@ const ENDS_FOR_EVER: Case = Case {
           the other.",
     usual_cause: "`poll_next` forgets that it has ended or that reading has failed, or `watch` does \
                   not check it.",
-    run: |lab| {
-        lab.tree.mkdir("root")?;
-        let root = Watch::non_recursive(lab.path("root"));
-        let mut watcher = lab.watch([root.clone()])?;
-        lab.tree.remove_all("root")?;
-        watcher.forget(&root.path);
-        watcher.saw(removed_folder("root"))?;
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = Watch::non_recursive(scene.path("root"));
+        let mut driver = scene.watch([root.clone()])?;
+        scene.tree.remove_all("root")?;
+        driver.forget(&root.path);
+        driver.saw(removed_folder("root"))?;
         // The suite polls on after every `None`.
-        watcher.drain()?;
+        driver.drain()?;
         let mut ends = 0;
-        if watcher.has_ended() {
+        if driver.has_ended() {
             ends += 1;
-            lab.tree.mkdir("root")?;
-            refuses_changes(watcher.watch(root.clone())?, watcher.unwatch(&root.path)?)?;
+            scene.tree.mkdir("root")?;
+            refuses_changes(driver.watch(root.clone())?, driver.unwatch(&root.path)?)?;
         }
-        ends += usize::from(ends_with_its_runtime(lab)?);
+        ends += usize::from(ends_with_its_runtime(scene)?);
         if ends > 0 {
             return Ok(());
         }
@@ -344,22 +342,22 @@ const ENDS_FOR_EVER: Case = Case {
 };
 
 /// Polls a backend whose runtime is gone. Returns whether its stream has ended.
-fn ends_with_its_runtime(lab: &Lab) -> Check<bool> {
+fn ends_with_its_runtime(scene: &Scene) -> Step<bool> {
     /// More than was there to read.
     const MANY: usize = 100;
 
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
-    let watch = lab.flat();
-    let made = runtime.block_on(async { (lab.subject().new)(vec![watch.clone()]) });
+    let watch = scene.flat();
+    let made = runtime.block_on(async { (scene.subject().new)(vec![watch.clone()]) });
     let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
     drop(runtime);
-    lab.timeline.did("end the runtime");
+    scene.timeline.did("end the runtime");
 
-    let runtime = lab.runtime();
+    let runtime = scene.runtime();
     let _entered = runtime.enter();
     let mut poll = || Pin::new(&mut *backend).poll_next(&mut Context::from_waker(Waker::noop()));
-    let mut is_explained = !lab.has(ChangeWatches);
+    let mut is_explained = !scene.has(ChangeWatches);
     let mut items = (0..MANY).map(|_| poll());
     let last = items.find(|polled| match polled {
         Poll::Ready(Some(item)) => {
@@ -382,11 +380,11 @@ fn ends_with_its_runtime(lab: &Lab) -> Check<bool> {
     ensure(matches!(again, Poll::Ready(None)), "`None` after `None`", || {
         format!("it yielded {again:?}")
     })?;
-    refuses_changes(backend.watch(lab.flat()), backend.unwatch(&watch.path))?;
+    refuses_changes(backend.watch(scene.flat()), backend.unwatch(&watch.path))?;
     Ok(true)
 }
 
-fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendError>) -> Check {
+fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendError>) -> Step {
     for (name, answer) in [("watch", watch), ("unwatch", unwatch)] {
         // The provided method says what would not have been supported before either.
         let right = match &answer {
@@ -407,18 +405,18 @@ const DROP_IN_ANY_STATE: Case = Case {
              events.",
     why: "libuv's close_with_pending_event; fsnotify's TestClose; fswatch's stop latency tests.",
     usual_cause: "`Drop` joins a thread that waits for an event, or for room in a channel.",
-    run: |lab| {
-        let watch = lab.anything()?;
+    run: |scene| {
+        let watch = scene.anything()?;
         for state in ["right after `new`", "when idle", "with unread events"] {
             let mut slow = SlowDrops::default();
             while slow.is_unsure() {
-                let mut watcher = lab.watch([watch.clone()])?;
+                let mut driver = scene.watch([watch.clone()])?;
                 match state {
-                    "when idle" => watcher.settle()?,
-                    "with unread events" => lab.tree.create_many(100)?,
+                    "when idle" => driver.settle()?,
+                    "with unread events" => scene.tree.create_many(100)?,
                     _ => {}
                 }
-                slow.note(state, watcher.close())?;
+                slow.note(state, driver.close())?;
             }
         }
         Ok(())
@@ -443,7 +441,7 @@ impl SlowDrops {
         self.slow == self.drops
     }
 
-    fn note(&mut self, state: &str, took: Duration) -> Check {
+    fn note(&mut self, state: &str, took: Duration) -> Step {
         let limit = Self::LIMIT;
         self.drops += 1;
         self.slow += usize::from(took > limit);
@@ -462,10 +460,10 @@ const DROP_AMID_CHANGES: Case = Case {
     why: "fsnotify's TestRace; gradle's can close watcher for directory hierarchy while it is being \
           deleted.",
     usual_cause: "A lock is held while waiting for a thread that wants it.",
-    run: |lab| {
-        let recursive = lab.has(WatchRecursively);
+    run: |scene| {
+        let recursive = scene.has(WatchRecursively);
         let stop = AtomicBool::new(false);
-        let tree = lab.tree.clone();
+        let tree = scene.tree.clone();
         let mut slow = SlowDrops::default();
         std::thread::scope(|scope| {
             let churn = scope.spawn(|| {
@@ -479,14 +477,14 @@ const DROP_AMID_CHANGES: Case = Case {
                 Ok(())
             });
             let dropping = (0..50).try_for_each(|i| {
-                let mut watcher =
-                    lab.watch([Watch::non_recursive(lab.path("")).recursive_if(recursive)])?;
-                watcher.allow_errors();
-                watcher.guard.may_miss = true;
+                let mut driver =
+                    scene.watch([Watch::non_recursive(scene.path("")).recursive_if(recursive)])?;
+                driver.allow_errors();
+                driver.guard.may_miss = true;
                 if i % 2 == 0 {
-                    _ = watcher.poll_once(Waker::noop())?;
+                    _ = driver.poll_once(Waker::noop())?;
                 }
-                slow.note("amid changes", watcher.close())
+                slow.note("amid changes", driver.close())
             });
             stop.store(true, Ordering::Relaxed);
             let panicked = |_| Err(Stop::Broken("the thread that makes changes panicked".into()));
@@ -503,23 +501,23 @@ const NOT_WOKEN_AFTER_DROP: Case = Case {
     checks: "A dropped backend wakes no task any more, and has dropped the waker.",
     why: "libuv's no_callback_after_close.",
     usual_cause: "A thread or task lives on with a clone of the waker.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.drain()?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.drain()?;
         let (flag, waker) = WakeFlag::new();
-        _ = watcher.poll_once(&waker)?;
-        watcher.close();
+        _ = driver.poll_once(&waker)?;
+        driver.close();
         let woken = flag.count();
-        lab.tree.create("new")?;
+        scene.tree.create("new")?;
         // Another backend's report of the change tells that the platform has handed it out.
-        let mut other = lab.watch([lab.flat()])?;
+        let mut other = scene.watch([scene.flat()])?;
         other.settle()?;
         ensure(flag.count() == woken, "no wake-up after `drop`", || {
             format!("there were {}", flag.count() - woken)
         })?;
         drop(waker);
         // One for this function's own.
-        let deadline = Instant::now() + lab.profile.deadline();
+        let deadline = Instant::now() + scene.profile.deadline();
         while Arc::strong_count(&flag) > 1 && Instant::now() < deadline {
             other.settle()?;
         }
@@ -536,20 +534,20 @@ const DROP_INSIDE_WAKER: Case = Case {
     checks: "The backend can be dropped from inside the waker that it wakes.",
     why: "rolldown#9462, notify#410, notify#463: closing from a callback was a deadlock.",
     usual_cause: "The waker is woken while a lock is held that `drop` takes.",
-    run: |lab| {
-        let watch = lab.flat();
-        let runtime = lab.runtime();
-        let made = lab.make(vec![watch]);
+    run: |scene| {
+        let watch = scene.flat();
+        let runtime = scene.runtime();
+        let made = scene.make(vec![watch]);
         let Ok(backend) = made else { return fail("`new` makes a backend", "it did not") };
         let dropper = Arc::new(Dropper::default());
-        let limit = lab.profile.deadline();
+        let limit = scene.profile.deadline();
         let pended = runtime.block_on(async {
             tokio::time::timeout(limit, dropper.poll_until_pending(backend)).await.is_ok()
         });
         ensure(pended, "`Pending` without having woken the waker", || {
             format!("each poll yielded something or woke the waker, for {limit:?}")
         })?;
-        lab.tree.create("new")?;
+        scene.tree.create("new")?;
         let woken = runtime.block_on(async {
             let dropped = poll_fn(|cx| dropper.dropped.poll_woken(cx));
             tokio::time::timeout(limit, dropped).await.is_ok()
@@ -626,10 +624,10 @@ const INTERRUPTED: Case = Case {
     why: "fsnotify#61, fsnotify#475.",
     usual_cause: "`EINTR` is passed on as an error; try again.",
     // Being stopped and continued interrupts the calls that wait for events, see signal(7).
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
         // It is stopped in the middle of its calls.
-        watcher.ignore_time();
+        driver.ignore_time();
         let process = std::process::id().to_string();
         let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
                       kill -STOP $0; kill -CONT $0; done";
@@ -637,11 +635,11 @@ const INTERRUPTED: Case = Case {
         storm.args(["-c", script, &process]);
         let spawned = storm.spawn();
         let mut storm = spawned.map_err(|error| Stop::Broken(format!("no `sh`: {error}")))?;
-        let outcome =
-            watcher.perform(lab.mode, |tree| (0..200).try_for_each(|i| tree.create(i.to_string())));
+        let outcome = driver
+            .perform(scene.mode, |tree| (0..200).try_for_each(|i| tree.create(i.to_string())));
         _ = storm.wait();
         outcome?;
-        (0..200).try_for_each(|i| watcher.saw(created_file(i.to_string())))
+        (0..200).try_for_each(|i| driver.saw(created_file(i.to_string())))
     },
     ..Case::MUST
 };
@@ -653,16 +651,16 @@ const CLOSED_ON_EXEC: Case = Case {
     checks: "A program that is started meanwhile does not inherit any of the backend's descriptors.",
     why: "fsnotify#178, fsnotify#273, fsnotify#617.",
     usual_cause: "A descriptor is made without `CLOEXEC`.",
-    run: |lab| {
+    run: |scene| {
         let list = || {
             let listed = Command::new("ls").arg("/proc/self/fd").output();
             let listed = listed.map_err(|error| Stop::Broken(format!("no `ls`: {error}")))?;
             Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
         };
         let before = list()?;
-        let watcher = lab.watch([lab.anything()?])?;
+        let driver = scene.watch([scene.anything()?])?;
         let with = list()?;
-        drop(watcher);
+        drop(driver);
         ensure(
             with <= before,
             "a started program has as many descriptors as without the backend",
@@ -679,14 +677,14 @@ const SIZE_HINT: Case = Case {
     checks: "`size_hint` never promises more items than come.",
     why: "The contract of streams; `collect` reserves room by it.",
     usual_cause: "It returns the number of raw events, some of which do not become items.",
-    run: |lab| {
-        let mut watcher = lab.watch([lab.flat()])?;
-        lab.tree.create_many(20)?;
-        watcher.saw(created_file("0"))?;
-        let (promised, _) = watcher.call("size_hint", |backend| backend.size_hint())?;
-        let before = watcher.events().count();
-        watcher.settle()?;
-        let came = watcher.events().count() - before;
+    run: |scene| {
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.create_many(20)?;
+        driver.saw(created_file("0"))?;
+        let (promised, _) = driver.call("size_hint", |backend| backend.size_hint())?;
+        let before = driver.events().count();
+        driver.settle()?;
+        let came = driver.events().count() - before;
         ensure(promised <= came + 1, format!("{promised} further items, as promised"), || {
             format!("there were {came}")
         })
@@ -700,10 +698,10 @@ const MANY_AT_ONCE: Case = Case {
     checks: "Backends can be made and dropped by several threads at once.",
     why: "fsnotify's TestClose/double close.",
     usual_cause: "A static is initialised without care for a second thread.",
-    run: |lab| {
-        let watch = lab.anything()?;
-        let subject = lab.subject();
-        let runtime = lab.runtime();
+    run: |scene| {
+        let watch = scene.anything()?;
+        let subject = scene.subject();
+        let runtime = scene.runtime();
         let handle = runtime.handle();
         let made = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
@@ -728,18 +726,18 @@ const DROPPED_OUTSIDE: Case = Case {
              has ended.",
     why: "It is common that `main` keeps the backend until after `block_on`.",
     usual_cause: "`Drop` spawns a task, or asks for the runtime's handle.",
-    run: |lab| {
-        let watch = lab.anything()?;
+    run: |scene| {
+        let watch = scene.anything()?;
         for has_ended in [false, true] {
             let runtime = Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
-            let made = runtime.block_on(async { (lab.subject().new)(vec![watch.clone()]) });
+            let made = runtime.block_on(async { (scene.subject().new)(vec![watch.clone()]) });
             let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
             // It has a waker to let go of.
             let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx)));
             let first = runtime.block_on(first);
             let runtime = (!has_ended).then_some(runtime);
-            lab.timeline.during("drop", || drop(backend));
+            scene.timeline.during("drop", || drop(backend));
             drop((runtime, first));
         }
         Ok(())
@@ -757,43 +755,42 @@ const WOKEN_AFTER_NOTHING: Case = Case {
           `Pending` without having asked to be woken.",
     usual_cause: "After reading an event that is not reported, `poll_next` returns `Pending`; read on \
                   until the source is empty.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["watched/sub", "beside"] {
-            lab.tree.mkdir_all(folder)?;
+            scene.tree.mkdir_all(folder)?;
         }
         for file in ["watched/old", "beside/file"] {
-            lab.tree.write(file, "content")?;
+            scene.tree.write(file, "content")?;
         }
-        let mut watches = vec![Watch::non_recursive(lab.path("watched"))];
-        if lab.has(WatchFiles) {
-            watches.push(Watch::non_recursive(lab.path("beside/file")));
+        let mut watches = vec![Watch::non_recursive(scene.path("watched"))];
+        if scene.has(WatchFiles) {
+            watches.push(Watch::non_recursive(scene.path("beside/file")));
         }
-        let mut watcher = lab.watch(watches)?;
+        let mut driver = scene.watch(watches)?;
         // What comes of each step after the other, since a task is not polled in between.
-        let mut flag = watcher.rest()?;
+        let mut flag = driver.rest()?;
         for (i, (act, make)) in UNREPORTED.iter().enumerate() {
-            make(&lab.tree)?;
+            make(&scene.tree)?;
             // Whether it hears of that at all is its own affair, and so is when.
             for _ in 0..3 {
-                let soon = Duration::from_millis(10) + lab.profile.latency * 2;
-                if watcher.wait_for_wake(&flag, soon) {
-                    flag = watcher.rest()?;
+                let soon = Duration::from_millis(10) + scene.profile.latency * 2;
+                if driver.wait_for_wake(&flag, soon) {
+                    flag = driver.rest()?;
                 }
             }
             let file = format!("watched/new-{i}");
-            lab.tree.create(&file)?;
+            scene.tree.create(&file)?;
             let expected = created_file(&file);
-            let told =
-                watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(told, format!("after {act}, tree/{file} is reported as created"), || {
                 "nobody was woken for it".into()
             })?;
-            if lab.has(WatchFiles) {
-                lab.tree.append("beside/file", "more")?;
+            if scene.has(WatchFiles) {
+                scene.tree.append("beside/file", "more")?;
                 let expected = written("beside/file");
-                watcher.next_step();
+                driver.next_step();
                 let told =
-                    watcher.read_when_woken(&mut flag, |watcher| watcher.count(&expected) > 0)?;
+                    driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
                 ensure(told, "after that, tree/beside/file is reported as written", || {
                     "nobody was woken for it".into()
                 })?;
@@ -805,7 +802,7 @@ const WOKEN_AFTER_NOTHING: Case = Case {
 };
 
 /// Something that is done, in words and in deed.
-type Act = (&'static str, fn(&Tree) -> Check);
+type Act = (&'static str, fn(&Tree) -> Step);
 
 /// Of which nothing is reported.
 const UNREPORTED: [Act; 5] = [

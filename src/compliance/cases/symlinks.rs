@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::access::refuses_demand;
 use crate::{
     backend::Watch,
     capability::Capability::{
@@ -9,20 +10,17 @@ use crate::{
     },
     compliance::{
         case::{Case, Group},
-        environment::Environment,
-        expect::{
-            appeared, created, created_file, gone, moved_from, moved_to, removed, touched, written,
+        record::mode::Mode,
+        rules::{
+            expect::{
+                appeared, created, created_file, gone, moved_from, moved_to, removed, touched,
+                written,
+            },
+            failure::{Step, ensure},
         },
-        failure::{Check, ensure},
-        lab::Lab,
-        mode::Mode,
-        stopwatch::Taken,
-        tree::Tree,
-        watcher::Watcher,
+        scene::{Scene, driver::Driver, environment::Environment, stopwatch::Taken, tree::Tree},
     },
 };
-
-use super::access::refuses_demand;
 
 pub(super) const GROUP: Group = Group {
     name: "symlinks",
@@ -55,15 +53,17 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
     checks: "Changes of a watched link's target are reported under the path of the link.",
     why: "fsnotify's scripts to-file and to-dir.",
     usual_cause: "The link is resolved, and the target's path is reported.",
-    run: |lab| {
-        lab.tree.mkdir("real")?;
-        lab.tree.write("real/file", "content")?;
-        lab.tree.symlink("real/file", "link")?;
-        let mut watcher =
-            lab.watch([Watch::non_recursive(lab.path("link")).following_links(), lab.beacon()?])?;
-        watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
-        watcher.saw(written("link"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.tree.mkdir("real")?;
+        scene.tree.write("real/file", "content")?;
+        scene.tree.symlink("real/file", "link")?;
+        let mut driver = scene.watch([
+            Watch::non_recursive(scene.path("link")).following_links(),
+            scene.barrier_watch()?,
+        ])?;
+        driver.perform(scene.mode, |tree| tree.append("real/file", "more"))?;
+        driver.saw(written("link"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -77,16 +77,17 @@ const WATCHED_LINK_ITSELF: Case = Case {
              and changes of its target are not reported.",
     why: "notify#255; notify's watch_with_dereference_disabled.",
     usual_cause: "The platform follows links unless told otherwise.",
-    run: |lab| {
-        lab.tree.write("target", "content")?;
-        lab.tree.symlink("target", "link")?;
-        let mut watcher = lab.watch([Watch::non_recursive(lab.path("link")), lab.beacon()?])?;
-        lab.tree.append("target", "more")?;
-        watcher.settle()?;
-        watcher.never_saw(&touched("link"))?;
-        lab.tree.remove("link")?;
-        watcher.settle()?;
-        watcher.saw(gone("link"))
+    run: |scene| {
+        scene.tree.write("target", "content")?;
+        scene.tree.symlink("target", "link")?;
+        let mut driver =
+            scene.watch([Watch::non_recursive(scene.path("link")), scene.barrier_watch()?])?;
+        scene.tree.append("target", "more")?;
+        driver.settle()?;
+        driver.never_saw(&touched("link"))?;
+        scene.tree.remove("link")?;
+        driver.settle()?;
+        driver.saw(gone("link"))
     },
     ..Case::MUST
 };
@@ -100,24 +101,24 @@ const LINK_IN_FOLDER: Case = Case {
     checks: "A link that is made, renamed and removed in a watched folder is reported as itself.",
     why: "fsnotify's scripts symlink-file, rename-symlink and remove-symlink.",
     usual_cause: "The link is resolved; a dangling one is not reported at all.",
-    run: |lab| {
-        lab.tree.write("target", "content")?;
-        let mut watcher = lab.watch([lab.flat()])?;
+    run: |scene| {
+        scene.tree.write("target", "content")?;
+        let mut driver = scene.watch([scene.flat()])?;
         for target in ["target", "nowhere"] {
-            watcher.next_step();
-            watcher.perform(lab.mode, |tree| {
+            driver.next_step();
+            driver.perform(scene.mode, |tree| {
                 tree.symlink(target, "link")?;
                 tree.rename("link", "renamed")?;
                 tree.remove("renamed")
             })?;
-            if lab.profile.sampled && lab.mode != Mode::Stepped {
+            if scene.profile.sampled && scene.mode != Mode::Stepped {
                 continue;
             }
-            watcher.saw(created("link"))?;
-            watcher.saw(moved_from("link"))?;
-            watcher.saw(moved_to("renamed"))?;
-            watcher.saw(removed("renamed"))?;
-            watcher.nothing_else()?;
+            driver.saw(created("link"))?;
+            driver.saw(moved_from("link"))?;
+            driver.saw(moved_to("renamed"))?;
+            driver.saw(removed("renamed"))?;
+            driver.nothing_else()?;
         }
         Ok(())
     },
@@ -133,28 +134,28 @@ const CYCLES: Case = Case {
              in bounded time.",
     why: "chokidar#56, listen#259, rb-inotify#21, node-watch#3, efsw#64, fsnotify#101.",
     usual_cause: "Links are followed without remembering which folders were visited.",
-    run: |lab| {
-        lab.tree.mkdir_all("a/b")?;
-        lab.tree.symlink(".", "a/self")?;
-        lab.tree.symlink("..", "a/b/up")?;
-        lab.tree.symlink(lab.path("a/b"), "to-b")?;
-        lab.tree.symlink("two", "one")?;
-        lab.tree.symlink("one", "two")?;
+    run: |scene| {
+        scene.tree.mkdir_all("a/b")?;
+        scene.tree.symlink(".", "a/self")?;
+        scene.tree.symlink("..", "a/b/up")?;
+        scene.tree.symlink(scene.path("a/b"), "to-b")?;
+        scene.tree.symlink("two", "one")?;
+        scene.tree.symlink("one", "two")?;
         for i in 0..20 {
             let next = format!("fan-{}", i + 1);
-            lab.tree.mkdir(format!("fan-{i}"))?;
+            scene.tree.mkdir(format!("fan-{i}"))?;
             for side in ["left", "right"] {
-                lab.tree.symlink(format!("../{next}"), format!("fan-{i}/{side}"))?;
+                scene.tree.symlink(format!("../{next}"), format!("fan-{i}/{side}"))?;
             }
         }
-        lab.tree.mkdir("fan-20")?;
-        let deep = lab.deep();
-        let deep = if lab.has(FollowSymlinks) { deep.following_links() } else { deep };
-        let (watcher, Taken { own: took, .. }) = lab.stopwatch().time(|| lab.watch([deep]));
-        let mut watcher = watcher?;
-        watcher.allow_errors();
-        lab.tree.create("a/b/file")?;
-        watcher.saw(appeared("a/b/file"))?;
+        scene.tree.mkdir("fan-20")?;
+        let deep = scene.deep();
+        let deep = if scene.has(FollowSymlinks) { deep.following_links() } else { deep };
+        let (driver, Taken { own: took, .. }) = scene.stopwatch().time(|| scene.watch([deep]));
+        let mut driver = driver?;
+        driver.allow_errors();
+        scene.tree.create("a/b/file")?;
+        driver.saw(appeared("a/b/file"))?;
         let limit = Duration::from_secs(5);
         ensure(took < limit, format!("`new` takes less than {limit:?}"), || {
             format!("it took {took:?}")
@@ -173,13 +174,13 @@ const TARGET_IN_THE_SAME_TREE: Case = Case {
              at least under its real path.",
     why: "notify#572, dart-lang/sdk#24815: only the path of the link was reported.",
     usual_cause: "The platform gives both the same number, and the link replaces the folder.",
-    run: |lab| {
-        lab.tree.mkdir("real")?;
-        lab.tree.symlink("real", "a-link")?;
-        lab.tree.symlink("real", "z-link")?;
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        watcher.perform(lab.mode, |tree| tree.create("real/file"))?;
-        watcher.saw(created("real/file"))
+    run: |scene| {
+        scene.tree.mkdir("real")?;
+        scene.tree.symlink("real", "a-link")?;
+        scene.tree.symlink("real", "z-link")?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        driver.perform(scene.mode, |tree| tree.create("real/file"))?;
+        driver.saw(created("real/file"))
     },
     ..Case::MUST
 };
@@ -194,14 +195,14 @@ const OUTSIDE_TARGET_NOT_FOLLOWED: Case = Case {
              reported.",
     why: "dotnet's IncludeSubdirectories_DoNotDereferenceChildLink.",
     usual_cause: "The scan looks at the target's kind and not at the link's.",
-    run: |lab| {
-        lab.outside.mkdir("folder")?;
-        lab.tree.symlink(lab.outside.path("folder"), "link")?;
-        let mut watcher = lab.watch([lab.deep()])?;
-        let file = lab.outside.path("folder/file");
-        watcher.perform(lab.mode, |tree| tree.create(&file))?;
-        watcher.never_saw(&touched("link/file"))?;
-        watcher.nothing_else()
+    run: |scene| {
+        scene.outside.mkdir("folder")?;
+        scene.tree.symlink(scene.outside.path("folder"), "link")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        let file = scene.outside.path("folder/file");
+        driver.perform(scene.mode, |tree| tree.create(&file))?;
+        driver.never_saw(&touched("link/file"))?;
+        driver.nothing_else()
     },
     ..Case::MUST
 };
@@ -216,13 +217,13 @@ const LINK_IS_NO_FOLDER: Case = Case {
              as a folder.",
     why: "dart's watcher 1.2.0.",
     usual_cause: "The kind is that of the target.",
-    run: |lab| {
-        lab.tree.mkdir("folder")?;
-        let mut watcher = lab.watch([lab.flat()])?;
-        watcher.perform(lab.mode, |tree| tree.symlink("folder", "link"))?;
-        watcher.saw(created("link"))?;
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.perform(scene.mode, |tree| tree.symlink("folder", "link"))?;
+        driver.saw(created("link"))?;
         let folder = crate::event::EventKind::Create(crate::event::CreateKind::Folder);
-        let typed = watcher.events().any(|event| event.kind == folder);
+        let typed = driver.events().any(|event| event.kind == folder);
         ensure(!typed, "no create/folder", || "there was one".into())
     },
     ..Case::MUST
@@ -238,14 +239,14 @@ const DANGLING_LINK: Case = Case {
     why: "For example a link to a file system that is not mounted yet.",
     usual_cause: "No event reports what happens outside the tree; the link has to be checked from time to \
                   time.",
-    run: |lab| {
-        lab.tree.symlink(lab.outside.path("folder"), "link")?;
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        lab.outside.mkdir("folder")?;
-        watcher.settle()?;
-        lab.outside.create("folder/file")?;
-        watcher.settle()?;
-        let told = watcher.count(&appeared("link/file"));
+    run: |scene| {
+        scene.tree.symlink(scene.outside.path("folder"), "link")?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        scene.outside.mkdir("folder")?;
+        driver.settle()?;
+        scene.outside.create("folder/file")?;
+        driver.settle()?;
+        let told = driver.count(&appeared("link/file"));
         ensure(told > 0, "tree/link/file is reported", || "nothing was, by the barrier".into())
     },
     ..Case::MAY
@@ -260,18 +261,18 @@ const TWO_LINKS_TO_ONE: Case = Case {
     checks: "When two links to one file are watched, a change is reported under both.",
     why: "JetBrains' testMultipleSymbolicLinkPathsToFile.",
     usual_cause: "The platform gives both the same number, and the second replaces the first.",
-    run: |lab| {
-        lab.tree.mkdir("real")?;
-        lab.tree.write("real/file", "content")?;
-        lab.tree.symlink("real/file", "one")?;
-        lab.tree.symlink("real/file", "other")?;
+    run: |scene| {
+        scene.tree.mkdir("real")?;
+        scene.tree.write("real/file", "content")?;
+        scene.tree.symlink("real/file", "one")?;
+        scene.tree.symlink("real/file", "other")?;
         let watches =
-            ["one", "other"].map(|link| Watch::non_recursive(lab.path(link)).following_links());
+            ["one", "other"].map(|link| Watch::non_recursive(scene.path(link)).following_links());
         let [one, other] = watches;
-        let mut watcher = lab.watch([one, other, lab.beacon()?])?;
-        watcher.perform(lab.mode, |tree| tree.append("real/file", "more"))?;
-        watcher.saw(written("one"))?;
-        watcher.saw(written("other"))
+        let mut driver = scene.watch([one, other, scene.barrier_watch()?])?;
+        driver.perform(scene.mode, |tree| tree.append("real/file", "more"))?;
+        driver.saw(written("one"))?;
+        driver.saw(written("other"))
     },
     ..Case::MUST
 };
@@ -286,17 +287,17 @@ const NEW_LINK_TO_FOLDER: Case = Case {
              directly, through other links, in an old folder and in one that was moved in.",
     why: "chokidar's follow newly created symlinks.",
     usual_cause: "A new entry is watched only if the platform calls it a folder.",
-    run: |lab| {
-        let links = Links::prepare(lab)?;
-        lab.outside.mkdir("moved")?;
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        let from = lab.outside.path("moved");
-        watcher.perform(lab.mode, |tree| {
+    run: |scene| {
+        let links = Links::prepare(scene)?;
+        scene.outside.mkdir("moved")?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        let from = scene.outside.path("moved");
+        driver.perform(scene.mode, |tree| {
             links.make(tree)?;
             tree.symlink("../../outside/e", from.join("link"))?;
             tree.rename(&from, "moved")
         })?;
-        links.are_followed(lab, &mut watcher, &[("moved/link", "e")])
+        links.are_followed(scene, &mut driver, &[("moved/link", "e")])
     },
     ..Case::MUST
 };
@@ -306,37 +307,37 @@ struct Links([(&'static str, PathBuf, &'static str); 4]);
 
 impl Links {
     /// Makes the folders, and the links that are not in the tree.
-    fn prepare(lab: &Lab) -> Check<Self> {
+    fn prepare(scene: &Scene) -> Step<Self> {
         for folder in ["a/sub", "b/sub", "c/sub", "way/d/sub", "e/sub"] {
-            lab.outside.mkdir_all(folder)?;
+            scene.outside.mkdir_all(folder)?;
         }
-        lab.outside.symlink("c", "hop")?;
-        lab.outside.symlink("way", "through")?;
-        lab.tree.mkdir("old")?;
+        scene.outside.symlink("c", "hop")?;
+        scene.outside.symlink("way", "through")?;
+        scene.tree.mkdir("old")?;
         Ok(Self([
-            ("straight", lab.outside.path("a"), "a"),
+            ("straight", scene.outside.path("a"), "a"),
             ("old/relative", "../../outside/b".into(), "b"),
-            ("chain", lab.outside.path("hop"), "c"),
-            ("old/way", lab.outside.path("through/d"), "way/d"),
+            ("chain", scene.outside.path("hop"), "c"),
+            ("old/way", scene.outside.path("through/d"), "way/d"),
         ]))
     }
 
     /// Makes the links in the tree.
-    fn make(&self, tree: &Tree) -> Check {
+    fn make(&self, tree: &Tree) -> Step {
         self.0.iter().try_for_each(|(link, target, _)| tree.symlink(target, link))
     }
 
     /// What is made where these and `more` links lead is reported under them.
-    fn are_followed(&self, lab: &Lab, watcher: &mut Watcher, more: &[(&str, &str)]) -> Check {
+    fn are_followed(&self, scene: &Scene, driver: &mut Driver, more: &[(&str, &str)]) -> Step {
         let links = self.0.iter().map(|(link, _, real)| (*link, *real));
         for (link, real) in links.chain(more.iter().copied()) {
-            watcher.next_step();
+            driver.next_step();
             for folder in ["", "/sub"] {
-                lab.outside.create(format!("{real}{folder}/file"))?;
+                scene.outside.create(format!("{real}{folder}/file"))?;
             }
-            watcher.settle_in(&[link])?;
+            driver.settle_in(&[link])?;
             for folder in ["", "/sub"] {
-                watcher.saw(created_file(format!("{link}{folder}/file")))?;
+                driver.saw(created_file(format!("{link}{folder}/file")))?;
             }
         }
         Ok(())
@@ -351,7 +352,7 @@ const ASKED_IN_VAIN: Case = Case {
              `NotSupported`, which names the path.",
     why: "If a request is ignored silently, nobody notices until it matters.",
     usual_cause: "`Watch::follow_links` is ignored; `Watch::check` checks it.",
-    run: |lab| refuses_demand(lab, lab.anything()?.following_links(), FollowSymlinks),
+    run: |scene| refuses_demand(scene, scene.anything()?.following_links(), FollowSymlinks),
     ..Case::MUST
 };
 
@@ -364,11 +365,11 @@ const LINKS_IN_TREE: Case = Case {
              through another link, and through a linked folder.",
     why: "The packages of a workspace, and those that `npm link` makes, are links to folders.",
     usual_cause: "The given path is followed, and the links below it are not.",
-    run: |lab| {
-        let links = Links::prepare(lab)?;
-        links.make(&lab.tree)?;
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        links.are_followed(lab, &mut watcher, &[])
+    run: |scene| {
+        let links = Links::prepare(scene)?;
+        links.make(&scene.tree)?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        links.are_followed(scene, &mut driver, &[])
     },
     ..Case::MUST
 };
@@ -383,24 +384,24 @@ const LINK_REPLACED: Case = Case {
              changes in the new folder are reported, and those in the old one are not.",
     why: "Deployments switch a link `current` from one release to the next.",
     usual_cause: "The link's path is recorded as watched, and not checked again.",
-    run: |lab| {
+    run: |scene| {
         for folder in ["one", "other"] {
-            lab.outside.mkdir(folder)?;
+            scene.outside.mkdir(folder)?;
         }
-        let other = lab.outside.path("other");
-        lab.tree.symlink(lab.outside.path("one"), "link")?;
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        watcher.perform(lab.mode, |tree| {
+        let other = scene.outside.path("other");
+        scene.tree.symlink(scene.outside.path("one"), "link")?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        driver.perform(scene.mode, |tree| {
             tree.symlink(&other, "temporary")?;
             tree.rename("temporary", "link")
         })?;
-        watcher.settle_in(&["link"])?;
-        watcher.next_step();
-        lab.outside.create("one/file")?;
-        lab.outside.create("other/new")?;
-        watcher.settle_in(&["link"])?;
-        watcher.saw(created_file("link/new"))?;
-        watcher.never_saw(&touched("link/file"))
+        driver.settle_in(&["link"])?;
+        driver.next_step();
+        scene.outside.create("one/file")?;
+        scene.outside.create("other/new")?;
+        driver.settle_in(&["link"])?;
+        driver.saw(created_file("link/new"))?;
+        driver.never_saw(&touched("link/file"))
     },
     ..Case::MUST
 };
@@ -416,27 +417,27 @@ const LINK_TO_FILE_IN_TREE: Case = Case {
     why: "bun#43090, chokidar#696: a consumer has to know which of the two is reported. One that needs the \
           file's changes watches the link by its path.",
     usual_cause: "Some links are looked at through their targets.",
-    run: |lab| {
-        lab.outside.write("file", "content")?;
-        let file = lab.outside.path("file");
+    run: |scene| {
+        scene.outside.write("file", "content")?;
+        let file = scene.outside.path("file");
         for link in ["old", "moving"] {
-            lab.tree.symlink(&file, link)?;
+            scene.tree.symlink(&file, link)?;
         }
-        let mut watcher = lab.watch([lab.deep().following_links()])?;
-        watcher.perform(lab.mode, |tree| {
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        driver.perform(scene.mode, |tree| {
             tree.symlink(&file, "new")?;
             tree.rename("moving", "renamed")
         })?;
-        watcher.saw(created("new"))?;
-        watcher.saw(moved_from("moving"))?;
-        watcher.saw(moved_to("renamed"))?;
-        watcher.nothing_else()?;
-        watcher.next_step();
-        watcher.perform(lab.mode, |tree| tree.append(&file, "more"))?;
+        driver.saw(created("new"))?;
+        driver.saw(moved_from("moving"))?;
+        driver.saw(moved_to("renamed"))?;
+        driver.nothing_else()?;
+        driver.next_step();
+        driver.perform(scene.mode, |tree| tree.append(&file, "more"))?;
         for link in ["old", "new", "renamed"] {
-            watcher.never_saw(&touched(link))?;
+            driver.never_saw(&touched(link))?;
         }
-        watcher.nothing_else()
+        driver.nothing_else()
     },
     ..Case::MUST
 };

@@ -31,7 +31,7 @@ pub(crate) fn run(test: fn(&mut Scene)) {
     mount(&["-t", "tmpfs", "none"], &top);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut scene = Scene { top, runtime, barriers: 0 };
-    for name in ["root", "outside", "lighthouse"] {
+    for name in ["root", "outside", "sentinels"] {
         fs::create_dir(scene.path(name)).unwrap();
     }
     test(&mut scene);
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     pub(crate) fn watch_these<B: Backend>(&self, mut watches: Vec<Watch>) -> B {
-        watches.push(Watch::non_recursive(self.path("lighthouse")));
+        watches.push(Watch::non_recursive(self.path("sentinels")));
         let _entered = self.runtime.enter();
         B::new(watches).unwrap()
     }
@@ -69,7 +69,7 @@ impl Scene {
     /// Reads all that has happened by now: events as text, with paths from the scene's top.
     pub(crate) fn read(&mut self, backend: &mut impl Backend) -> Vec<String> {
         self.barriers += 1;
-        let barrier = self.path("lighthouse").join(self.barriers.to_string());
+        let barrier = self.path("sentinels").join(self.barriers.to_string());
         fs::write(&barrier, "").unwrap();
         let mut said = vec![];
         loop {
@@ -79,7 +79,7 @@ impl Scene {
                         return said;
                     }
                 }
-                Ok(event) if event.path.starts_with(self.path("lighthouse")) => {}
+                Ok(event) if event.path.starts_with(self.path("sentinels")) => {}
                 Ok(event) => said.push(format!("{} {}", event.kind, self.show(&event.path))),
                 Err(error) => {
                     let path = error.path().unwrap_or(Path::new(""));

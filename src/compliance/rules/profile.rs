@@ -1,0 +1,157 @@
+//! What a backend may honestly differ in: [`Profile`].
+
+use std::time::Duration;
+
+/// What a clock can be set to anywhere, with room for some times as long.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Differences between backends that are not capabilities.
+///
+/// The default describes a kernel facility: nothing is lost, events arrive at once, and changes of metadata
+/// are distinguished from those of data. A backend that looks at the files from time to time says
+/// so, and is judged accordingly. Times of more than a year count as a year.
+///
+/// ```
+/// use std::time::Duration;
+/// use notify_backend::compliance::Profile;
+///
+/// let profile = Profile::default().sampled(Duration::from_millis(50)).pairs_renames(false);
+/// # let _ = profile;
+/// ```
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct Profile {
+    pub(crate) latency: Duration,
+    pub(crate) sampled: bool,
+    pub(crate) distinguishes_metadata: bool,
+    pub(crate) pairs_renames: bool,
+    pub(crate) leaves_traces: bool,
+    pub(crate) mtime_granularity: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) outlook: Outlook,
+}
+
+/// What is to be expected of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    Good,
+    /// The cases before have waited in vain for whatever they made: less patience will do.
+    Deaf,
+}
+
+/// The part of the patience that is left for a backend of which nothing is heard.
+const DEAF_PART: u32 = 100;
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            latency: Duration::ZERO,
+            sampled: false,
+            distinguishes_metadata: true,
+            pairs_renames: true,
+            leaves_traces: false,
+            mtime_granularity: Duration::ZERO,
+            patience: Duration::from_secs(10),
+            outlook: Outlook::Good,
+        }
+    }
+}
+
+impl Profile {
+    /// Sets how long after a change its event may arrive by design, for a platform that collects
+    /// events for a while.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency.min(LONGEST);
+        self
+    }
+
+    /// Declares that the backend compares the state of the files every `interval`: a change that is undone
+    /// between two looks is not seen, and the events of one look are not in the order of the changes.
+    #[must_use]
+    pub fn sampled(mut self, interval: Duration) -> Self {
+        self.sampled = true;
+        self.latency(interval)
+    }
+
+    /// Sets whether changes of metadata are distinguished from changes of data.
+    #[must_use]
+    pub fn distinguishes_metadata(mut self, distinguishes: bool) -> Self {
+        self.distinguishes_metadata = distinguishes;
+        self
+    }
+
+    /// Sets whether a rename is reported as `From` and `To`. If not, it may be a removal and a
+    /// creation, and the capability [`TrackRelated`](crate::capability::Capability::TrackRelated) is
+    /// not checked, as on a file system that cannot distinguish files.
+    ///
+    /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths.
+    /// A file that is moved away between two looks and back, or is another file meanwhile, seems unchanged
+    /// to it. Therefore the suite, which otherwise looks at each path as soon as it is reported, looks only
+    /// when nothing changes any more.
+    #[must_use]
+    pub fn pairs_renames(mut self, pairs: bool) -> Self {
+        self.pairs_renames = pairs;
+        self
+    }
+
+    /// Sets whether the facility makes entries of its own in a watched folder, as a daemon may in order to
+    /// know that it is up to date. The backend's documentation has to say so; events about these entries are
+    /// judged like any others.
+    #[must_use]
+    pub fn leaves_traces(mut self, leaves: bool) -> Self {
+        self.leaves_traces = leaves;
+        self
+    }
+
+    /// Sets the time within which two changes with the same size look like one to the backend, because it
+    /// compares modification times.
+    #[must_use]
+    pub fn mtime_granularity(mut self, granularity: Duration) -> Self {
+        self.mtime_granularity = granularity.min(LONGEST);
+        self
+    }
+
+    /// Sets how long an event may be overdue, beyond the [latency](Self::latency), before it counts as
+    /// lost. By default 10 seconds, because machines may be busy; only failing cases wait that long.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.min(LONGEST);
+        self
+    }
+
+    /// This profile for a case of which that is to be expected.
+    pub(crate) fn with_outlook(self, outlook: Outlook) -> Self {
+        let patience = match outlook {
+            Outlook::Good => self.patience,
+            Outlook::Deaf => self.patience / DEAF_PART,
+        };
+        Self { patience, outlook, ..self }
+    }
+
+    /// After which time an event that has not arrived is lost.
+    pub(crate) fn deadline(&self) -> Duration {
+        // A sampling backend may need a look to take a reference and another one to compare.
+        self.patience + self.latency * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_times_can_be_reckoned_with() {
+        let profile = Profile::default()
+            .sampled(Duration::MAX)
+            .mtime_granularity(Duration::MAX)
+            .patience(Duration::MAX);
+        // No case does more with them.
+        let longest = profile.deadline() * 10;
+        assert!(Instant::now().checked_add(longest).is_some());
+        assert!(SystemTime::now().checked_sub(profile.mtime_granularity * 2).is_some());
+        assert!(u64::try_from(longest.as_millis()).is_ok());
+    }
+}

@@ -1,0 +1,99 @@
+//! What a process holds, where the system tells it: [`ResourceUsage`].
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    failure::{Step, violates},
+    invariants,
+};
+
+/// The descriptors and threads of this process, where the system tells them.
+#[derive(Debug)]
+pub(crate) struct ResourceUsage {
+    /// What each descriptor leads to, sorted.
+    pub(crate) descriptors: Vec<String>,
+    pub(crate) threads: usize,
+}
+
+impl ResourceUsage {
+    pub(crate) fn count() -> Self {
+        let list = |folder| fs::read_dir(folder).into_iter().flatten().flatten();
+        let target = |entry: &fs::DirEntry| fs::read_link(entry.path()).ok();
+        // The descriptor of the listing itself is gone by the time it is looked at.
+        let descriptors = list("/proc/self/fd").filter_map(|entry| target(&entry));
+        let mut descriptors: Vec<_> =
+            descriptors.map(|target| target.display().to_string()).collect();
+        descriptors.retain(|target| !target.ends_with("/fd"));
+        descriptors.sort();
+        Self { descriptors, threads: list("/proc/self/task").count() }
+    }
+
+    /// How many watches of inotify, and marks of fanotify, this process has; zero where the system does
+    /// not tell.
+    pub(crate) fn watches() -> usize {
+        const WATCHES: [&str; 4] =
+            ["inotify wd:", "fanotify ino:", "fanotify mnt_id:", "fanotify sdev:"];
+
+        let descriptors = fs::read_dir("/proc/self/fdinfo").into_iter().flatten().flatten();
+        let texts = descriptors.filter_map(|file| fs::read_to_string(file.path()).ok());
+        let is_watch = |line: &&str| WATCHES.iter().any(|start| line.starts_with(start));
+        texts.map(|text| text.lines().filter(is_watch).count()).sum()
+    }
+
+    /// The memory that this process has in use, in bytes; zero where the system does not tell.
+    pub(crate) fn memory() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.and_then(|number| number.parse::<u64>().ok()).unwrap_or_default() * 1024
+    }
+
+    /// The processor time that this process has used, all threads that live together; zero where the
+    /// system does not tell.
+    pub(crate) fn cpu_time() -> Duration {
+        scheduled(0)
+    }
+
+    /// For how long the threads of this process could have run and got no processor; zero where the
+    /// system does not tell.
+    pub(crate) fn waited() -> Duration {
+        scheduled(1)
+    }
+
+    /// Waits until no more is there than at this count, and fails if that does not come in time.
+    pub(crate) fn expect_same(&self, patience: Duration) -> Step {
+        // A thread that has been told to end takes a moment.
+        let deadline = Instant::now() + patience;
+        loop {
+            let now = Self::count();
+            if now.threads <= self.threads && now.descriptors.len() <= self.descriptors.len() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let mut new = now.descriptors;
+                for old in &self.descriptors {
+                    if let Some(at) = new.iter().position(|new| new == old) {
+                        new.remove(at);
+                    }
+                }
+                let threads = now.threads.saturating_sub(self.threads);
+                let left = format!("left were {threads} threads and the descriptors {new:?}");
+                return Err(violates(invariants::NO_LEAK, left));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The sum of a field of what the scheduler knows of the threads, in nanoseconds.
+fn scheduled(field: usize) -> Duration {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().nth(field)?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
+}

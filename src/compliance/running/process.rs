@@ -1,0 +1,6 @@
+//! One case in a process of its own: the side that starts it, the side that runs it, and what they say to
+//! each other.
+
+pub(crate) mod child;
+pub(crate) mod parent;
+pub(crate) mod protocol;

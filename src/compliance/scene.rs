@@ -1,0 +1,301 @@
+//! The scene of a case: folders, a runtime, and the backend under test: [`Scene`].
+
+pub(super) mod consumer;
+pub(super) mod driver;
+pub(super) mod environment;
+pub(super) mod foreign;
+pub(super) mod mounts;
+pub(super) mod pace;
+pub(super) mod places;
+pub(super) mod platform;
+pub(super) mod promptness;
+pub(super) mod sentinel;
+pub(super) mod stopwatch;
+pub(super) mod subject;
+pub(super) mod sync;
+pub(super) mod tree;
+pub(super) mod wake_flag;
+pub(super) mod workload;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use self::{
+    driver::{Driver, Meters},
+    stopwatch::Stopwatch,
+    subject::{Other, Subject},
+    tree::Tree,
+};
+use super::{
+    record::{history::History, measurements::Measurements, mode::Mode, timeline::Timeline},
+    rules::{
+        failure::{Step, Stop, fail, violates},
+        invariants::{self, Guard},
+        profile::{Outlook, Profile},
+    },
+};
+use crate::{
+    backend::{About, Backend, Watch},
+    capability::{Capabilities, Capability},
+    error::BackendError,
+};
+
+/// Everything that a case works with.
+#[derive(Debug)]
+pub(super) struct Scene {
+    /// The folder that is watched and changed.
+    pub(super) tree: Tree,
+    /// A folder on the same file system that is not watched.
+    pub(super) outside: Tree,
+    /// A folder that a case watches beside its own, when its own may go.
+    pub(super) sentinel_folder: Tree,
+    pub(super) mode: Mode,
+    pub(super) profile: Profile,
+    pub(super) timeline: Timeline,
+    subject: Subject,
+    history: History,
+    measurements: Measurements,
+    runtime: Rc<Runtime>,
+    stopwatch: Rc<Stopwatch>,
+}
+
+impl Scene {
+    /// A scene in `folder`, which exists and is empty.
+    pub(super) fn new(
+        folder: &Path,
+        subject: &Subject,
+        profile: &Profile,
+        mode: Mode,
+        timeline: &Timeline,
+        measurements: &Measurements,
+    ) -> Step<Self> {
+        let history = History::default();
+        let tree = |name| Tree::new(folder.join(name), timeline.clone(), history.clone());
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
+        Ok(Self {
+            tree: tree("tree")?,
+            outside: tree("outside")?,
+            sentinel_folder: tree("sentinels")?,
+            mode,
+            profile: profile.clone(),
+            timeline: timeline.clone(),
+            subject: subject.clone(),
+            history: history.clone(),
+            measurements: measurements.clone(),
+            runtime: Rc::new(runtime),
+            stopwatch: Rc::new(Stopwatch::new()),
+        })
+    }
+
+    /// What the backend promises.
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.subject.about().capabilities
+    }
+
+    /// The backend's type, for cases that make it in their own way.
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What the backend's type declares.
+    pub(super) fn declared(&self) -> About {
+        (self.subject.declared)()
+    }
+
+    pub(super) fn has(&self, capability: Capability) -> bool {
+        self.capabilities().contains(capability)
+    }
+
+    /// Where no case so far has heard anything of the backend, finds out by one barrier whether this
+    /// one does: before it sets a scene that takes long.
+    pub(super) fn hears(&self) -> Step {
+        match self.profile.outlook {
+            Outlook::Good => Ok(()),
+            Outlook::Deaf => self.watch([self.flat()])?.settle(),
+        }
+    }
+
+    /// Ignores the case for a backend that compares states: it sees no single changes, and has no queue and
+    /// no watches whose number is limited.
+    pub(super) fn sees_changes(&self) -> Step {
+        if self.profile.sampled {
+            return Err(Stop::Ignored("the profile says that states are compared".into()));
+        }
+        Ok(())
+    }
+
+    /// Ignores the case where the backend sees no second change that comes soon and leaves the size as
+    /// it was.
+    pub(super) fn tells_moments(&self) -> Step {
+        let granularity = self.profile.mtime_granularity;
+        if granularity.is_zero() {
+            return Ok(());
+        }
+        let reason = format!("the profile says that two changes within {granularity:?} may be one");
+        Err(Stop::Ignored(reason))
+    }
+
+    /// The case's folder, not below it.
+    pub(super) fn flat(&self) -> Watch {
+        Watch::non_recursive(self.tree.path(""))
+    }
+
+    /// The case's folder and all below it.
+    pub(super) fn deep(&self) -> Watch {
+        Watch::recursive(self.tree.path(""))
+    }
+
+    /// A watch for barriers alone, for cases whose own watches do not allow for any: a folder, or a
+    /// file if the backend watches no folders.
+    pub(super) fn barrier_watch(&self) -> Step<Watch> {
+        if self.has(Capability::WatchFolders) {
+            return Ok(Watch::non_recursive(self.sentinel_folder.path("")));
+        }
+        let file = self.sentinel_folder.path("suite-sentinel-file");
+        let made = fs::write(&file, ".");
+        made.map_err(|error| Stop::Broken(format!("could not make the sentinel file: {error}")))?;
+        Ok(Watch::non_recursive(file))
+    }
+
+    /// Something to watch and settle with, whatever the backend can watch: the case's folder, or
+    /// else the sentinel file.
+    pub(super) fn anything(&self) -> Step<Watch> {
+        if self.has(Capability::WatchFolders) { Ok(self.flat()) } else { self.barrier_watch() }
+    }
+
+    /// Makes the backend; fails if it will not be made.
+    pub(super) fn watch(&self, watches: impl Into<Vec<Watch>>) -> Step<Driver> {
+        let watches = watches.into();
+        let shown: Vec<_> = watches.iter().map(|watch| self.timeline.show(&watch.path)).collect();
+        self.try_watch(watches)?.or_else(|error| {
+            fail(format!("`new` watches {}", shown.join(", ")), format!("it answered: {error}"))
+        })
+    }
+
+    /// Makes the backend, or hands over its refusal.
+    pub(super) fn try_watch(
+        &self,
+        watches: impl Into<Vec<Watch>>,
+    ) -> Step<Result<Driver, BackendError>> {
+        let watches = watches.into();
+        match self.make(watches.clone()) {
+            Err(error) => Ok(Err(error)),
+            Ok(made) => self.driver(made, self.capabilities(), &self.profile, &watches).map(Ok),
+        }
+    }
+
+    /// Ends the case, and says why, if the backend is unavailable to `role`: it says so honestly, and
+    /// nothing else can be learned from it.
+    pub(super) fn is_available_to(&self, role: &str) -> Step {
+        let watch = self.anything()?;
+        match self.try_watch([watch])? {
+            Err(BackendError::Unavailable { reason, .. }) => {
+                Err(Stop::Ignored(format!("the backend is unavailable to {role}: {reason}")))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Makes the backend that the one under test is compared with, if there is any.
+    pub(super) fn watch_with_other(&self, watches: &[Watch]) -> Step<Driver> {
+        let Some(Other { new, declared, profile }) = &self.subject.other else {
+            return Err(Stop::Ignored("there is no other backend: see `Suite::beside`".into()));
+        };
+        let entered = self.runtime.enter();
+        let made = new(watches.to_vec());
+        drop(entered);
+        let made = made.map_err(|error| Stop::Broken(format!("the other backend: {error}")))?;
+        self.driver(made, declared().capabilities, profile, watches)
+    }
+
+    fn driver(
+        &self,
+        backend: Box<dyn Backend>,
+        capabilities: Capabilities,
+        profile: &Profile,
+        watches: &[Watch],
+    ) -> Step<Driver> {
+        let guard =
+            Guard::new(capabilities, self.timeline.clone(), self.history.clone(), self.mode);
+        let (runtime, timeline) = (self.runtime.clone(), self.timeline.clone());
+        let tree = self.tree.clone();
+        let meters =
+            Meters { stopwatch: self.stopwatch.clone(), measurements: self.measurements.clone() };
+        let mut made =
+            Driver::new(backend, runtime, timeline, profile.clone(), tree, guard, meters);
+        watches.iter().try_for_each(|watch| made.added(watch))?;
+        Ok(made)
+    }
+
+    /// Makes the backend itself, inside the runtime.
+    pub(super) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
+        let shown: Vec<_> = watches
+            .iter()
+            .map(|watch| {
+                let how = if watch.recursive { " and below" } else { "" };
+                format!("{}{how}", self.timeline.show(&watch.path))
+            })
+            .collect();
+        let _entered = self.runtime.enter();
+        let made = self.timeline.during("new", || (self.subject.new)(watches));
+        let answer = match &made {
+            Ok(_) => "done".into(),
+            Err(error) => format!("error: {error}"),
+        };
+        self.timeline.note("call", format!("new({}): {answer}", shown.join(", ")));
+        made
+    }
+
+    /// A path of the case's folder, absolute.
+    pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.tree.path(path)
+    }
+
+    /// The runtime, for cases that use the backend in their own way.
+    pub(super) fn runtime(&self) -> Rc<Runtime> {
+        self.runtime.clone()
+    }
+
+    /// Notes something that was measured, with its unit, for the score card.
+    pub(super) fn measured(&self, name: &str, value: impl Into<String>) {
+        self.measurements.note(name, value);
+    }
+
+    /// How long a call takes by itself.
+    pub(super) fn stopwatch(&self) -> &Stopwatch {
+        &self.stopwatch
+    }
+
+    /// Fails if a task is left in the runtime once all backends are dropped, and stays there for as long
+    /// as `patience`.
+    pub(super) fn expect_no_tasks(&self, patience: Duration) -> Step {
+        let deadline = Instant::now() + patience;
+        loop {
+            // A task that is aborted ends when its turn comes.
+            self.runtime.block_on(tokio::task::yield_now());
+            let tasks = self.runtime.metrics().num_alive_tasks();
+            if tasks == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let left = format!("left were {tasks} tasks in the Tokio runtime");
+                return Err(violates(invariants::NO_LEAK, left));
+            }
+        }
+    }
+
+    /// Ends the runtime, in bounded time. What the backend left in it ends with it.
+    pub(super) fn close(self) {
+        // Nothing else holds it once the drivers are gone.
+        if let Ok(runtime) = Rc::try_unwrap(self.runtime) {
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! A picture of a tree that is kept up to date by events alone: [`Consumer`].
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, FileType},
+    ops::Bound,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::sentinel::is_sentinel;
+use crate::{
+    compliance::rules::{
+        failure::{Step, ensure},
+        profile::Profile,
+    },
+    event::{Event, EventKind, ModifyKind, RenameMode},
+};
+
+/// How a consumer uses what it is told, which depends on what the backend can notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It looks at each path at once. The backend is told of every change, so if anything becomes of
+    /// the path after that, there is another event.
+    AtOnce,
+    /// As `AtOnce`, but it takes a removal at its word. What comes and goes between two looks of a
+    /// backend that compares states is never told, so a consumer must not go and see it; what is
+    /// there again at the next look is told as new.
+    TrustingRemovals,
+    /// As `TrustingRemovals`, but it looks when nothing changes any more. To a backend that compares
+    /// states and does not know files again, one that was away between two looks, or was another
+    /// one, looks as if it had been there all the time. A consumer that looks at that moment is
+    /// wrong, and nothing will tell it.
+    WhenSettled,
+}
+
+impl Reading {
+    /// How a consumer has to use a backend with this profile.
+    pub(crate) fn of(profile: &Profile) -> Self {
+        match (profile.sampled, profile.pairs_renames) {
+            (false, _) => Self::AtOnce,
+            (true, true) => Self::TrustingRemovals,
+            (true, false) => Self::WhenSettled,
+        }
+    }
+}
+
+/// What a consumer knows of a tree that scans it once and then goes by events.
+///
+/// An event says that it is worth to look at its path again, and no more than that: a literal
+/// replay of, say, two files that were exchanged would be wrong.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    root: PathBuf,
+    recursive: bool,
+    reading: Reading,
+    entries: BTreeMap<PathBuf, State>,
+    /// Reported events, which are used when nothing changes any more.
+    held_back: Vec<Event>,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    kind: FileType,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl State {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.symlink_metadata().ok()?;
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            // The size and time of a folder change with its entries, which have events of their
+            // own.
+            return Some(Self { kind, length: 0, modified: None });
+        }
+        Some(Self { kind, length: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
+impl Consumer {
+    /// A picture of `root` as it is now.
+    pub(crate) fn of(root: &Path, recursive: bool) -> Self {
+        let mut consumer = Self {
+            root: root.into(),
+            recursive,
+            reading: Reading::AtOnce,
+            entries: BTreeMap::new(),
+            held_back: Vec::new(),
+        };
+        consumer.scan(root);
+        consumer
+    }
+
+    /// Is kept up to date in this way, rather than [`AtOnce`](Reading::AtOnce).
+    pub(crate) fn reading(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    /// Takes in a reported event.
+    pub(crate) fn told(&mut self, event: &Event) {
+        match self.reading {
+            Reading::AtOnce | Reading::TrustingRemovals => self.apply(event),
+            Reading::WhenSettled => self.held_back.push(event.clone()),
+        }
+    }
+
+    /// Everything was told, and nothing changes any more.
+    pub(crate) fn settled(&mut self) {
+        for event in std::mem::take(&mut self.held_back) {
+            self.apply(&event);
+        }
+    }
+
+    /// Looks again where the event says so.
+    fn apply(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::Missed(_) if event.path.as_os_str().is_empty() => {
+                self.entries.clear();
+                self.scan(&self.root.clone());
+            }
+            EventKind::Access(_) => {}
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+                if self.reading != Reading::AtOnce =>
+            {
+                self.forget(&event.path);
+            }
+            // What is at the path now may be another folder with other entries.
+            EventKind::Create(_)
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Any
+            | EventKind::Other
+            | EventKind::Missed(_) => {
+                self.forget(&event.path);
+                self.look_at(&event.path);
+            }
+            EventKind::Modify(_) => {
+                let is_folder = |state: &State| state.kind.is_dir();
+                let was_folder = self.entries.get(&event.path).is_some_and(is_folder);
+                if !was_folder || !State::of(&event.path).as_ref().is_some_and(is_folder) {
+                    self.forget(&event.path);
+                    self.look_at(&event.path);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, path: &Path) {
+        // What is below a path comes right behind it.
+        let known = self.entries.range::<Path, _>((Bound::Included(path), Bound::Unbounded));
+        let known = known.map(|(known, _)| known);
+        let below: Vec<_> = known.take_while(|known| known.starts_with(path)).cloned().collect();
+        for known in below {
+            self.entries.remove(&known);
+        }
+    }
+
+    fn look_at(&mut self, path: &Path) {
+        let Some(state) = State::of(path) else { return };
+        if path != self.root {
+            self.entries.insert(path.into(), state);
+        }
+        if state.kind.is_dir() && (self.recursive || path == self.root) {
+            self.scan(path);
+        }
+    }
+
+    fn scan(&mut self, folder: &Path) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if !is_sentinel(&path) {
+                self.look_at(&path);
+            }
+        }
+    }
+
+    /// Fails unless the picture is what is on disk.
+    pub(crate) fn matches_disk(&self) -> Step {
+        let differences = self.differences(&Self::of(&self.root, self.recursive));
+        ensure(
+            differences.is_empty(),
+            "a picture kept by events alone equals what is on disk",
+            || {
+                let shown: Vec<_> = differences.iter().take(10).map(String::as_str).collect();
+                format!("{} entries differ:\n{}", differences.len(), shown.join("\n"))
+            },
+        )
+    }
+
+    /// The paths that `other` has and this has not, or has in another state.
+    pub(crate) fn changed_paths(&self, other: &Self) -> Vec<PathBuf> {
+        let paths = self.entries.keys().chain(other.entries.keys());
+        let changed = paths.filter(|path| self.entries.get(*path) != other.entries.get(*path));
+        changed.cloned().collect()
+    }
+
+    /// What differs in `other`, in words.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let paths = self.entries.keys().chain(other.entries.keys());
+        let mut paths: Vec<_> = paths.collect();
+        paths.sort();
+        paths.dedup();
+        let describe = |path: &Path| {
+            let path = path.strip_prefix(&self.root).unwrap_or(path).display();
+            path.to_string()
+        };
+        paths
+            .into_iter()
+            .filter_map(|path| match (self.entries.get(path), other.entries.get(path)) {
+                (Some(_), None) => Some(format!("{} is not there any more", describe(path))),
+                (None, Some(_)) => Some(format!("{} is there, and nobody said so", describe(path))),
+                (Some(known), Some(real)) if known != real => {
+                    Some(format!("{} has changed since it was last reported", describe(path)))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::{
+        Reading::{AtOnce, TrustingRemovals, WhenSettled},
+        *,
+    };
+    use crate::event::{CreateKind, DataChange, RemoveKind};
+
+    /// A folder and a picture of it, which a consumer keeps.
+    struct Scene {
+        folder: TempDir,
+        consumer: Consumer,
+    }
+
+    impl Scene {
+        /// With a file `known`, which the consumer has seen.
+        fn new(reading: Reading) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("known"), "as it was").unwrap();
+            let consumer = Consumer::of(folder.path(), true).reading(reading);
+            Self { folder, consumer }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            fs::write(self.path(name), content).unwrap();
+        }
+
+        fn rename(&self, from: &str, to: &str) {
+            fs::rename(self.path(from), self.path(to)).unwrap();
+        }
+
+        fn created(&mut self, name: &str) {
+            self.consumer.told(&Event::create(CreateKind::File, self.path(name)));
+        }
+
+        fn removed(&mut self, name: &str) {
+            self.consumer.told(&Event::remove(RemoveKind::File, self.path(name)));
+        }
+
+        /// What is wrong in the picture when nothing changes any more.
+        fn errors(mut self) -> Vec<String> {
+            self.consumer.settled();
+            self.consumer.differences(&Consumer::of(self.folder.path(), true))
+        }
+    }
+
+    const ALL: [Reading; 3] = [AtOnce, TrustingRemovals, WhenSettled];
+
+    #[test]
+    fn what_was_told_is_in_the_picture() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.created("new");
+            scene.write("known", "as it is");
+            let change = ModifyKind::Data(DataChange::Any);
+            scene.consumer.told(&Event::modify(change, scene.path("known")));
+            assert_eq!(scene.errors(), [""; 0], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_told_is_not() {
+        for reading in ALL {
+            let scene = Scene::new(reading);
+            scene.write("new", "");
+            assert_eq!(scene.errors(), ["new is there, and nobody said so"], "{reading:?}");
+
+            let scene = Scene::new(reading);
+            scene.write("known", "longer than it was");
+            let said = ["known has changed since it was last reported"];
+            assert_eq!(scene.errors(), said, "{reading:?}");
+
+            let scene = Scene::new(reading);
+            fs::remove_file(scene.path("known")).unwrap();
+            assert_eq!(scene.errors(), ["known is not there any more"], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn everything_is_looked_at_after_a_loss() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.consumer.told(&Event::missed(None));
+            assert_eq!(scene.errors(), [""; 0], "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_part_is_looked_at_where_a_loss_was() {
+        for reading in ALL {
+            let mut scene = Scene::new(reading);
+            for folder in ["one", "other"] {
+                fs::create_dir(scene.path(folder)).unwrap();
+                scene.created(folder);
+            }
+            scene.consumer.settled();
+            scene.write("one/new", "");
+            scene.write("other/new", "");
+            scene.consumer.told(&Event::missed_below(scene.path("one"), None));
+            let other = Path::new("other").join("new");
+            let said = format!("{} is there, and nobody said so", other.display());
+            assert_eq!(scene.errors(), [said], "{reading:?}");
+        }
+    }
+
+    /// It is there. A backend that compares states says that it is removed only if a look did not find
+    /// it, and that it is back after that.
+    #[test]
+    fn a_removal_is_taken_at_its_word_where_states_are_compared() {
+        for (reading, looks) in [(AtOnce, true), (TrustingRemovals, false), (WhenSettled, false)] {
+            let mut scene = Scene::new(reading);
+            scene.removed("known");
+            assert_eq!(scene.errors().is_empty(), looks, "{reading:?}");
+        }
+    }
+
+    /// It was away for a moment, in which the consumer was told of it.
+    #[test]
+    fn what_was_away_is_missed_by_who_looks_at_once() {
+        for (reading, looks) in [(AtOnce, false), (TrustingRemovals, false), (WhenSettled, true)] {
+            let mut scene = Scene::new(reading);
+            scene.write("new", "");
+            scene.rename("new", "away");
+            scene.created("new");
+            scene.rename("away", "new");
+            assert_eq!(scene.errors().is_empty(), looks, "{reading:?}");
+        }
+    }
+
+    /// It is removed, made again and removed again, or the other way round: the order counts.
+    #[test]
+    fn what_was_held_back_is_used_in_order() {
+        let mut scene = Scene::new(WhenSettled);
+        scene.removed("known");
+        scene.created("known");
+        assert_eq!(scene.errors(), [""; 0]);
+
+        let mut scene = Scene::new(WhenSettled);
+        scene.created("known");
+        scene.removed("known");
+        assert_eq!(scene.errors(), ["known is there, and nobody said so"]);
+    }
+
+    #[test]
+    fn how_a_consumer_reads_follows_from_the_profile() {
+        let lossless = Profile::default();
+        let sampled = lossless.clone().sampled(std::time::Duration::ZERO);
+        assert_eq!(Reading::of(&lossless), AtOnce);
+        assert_eq!(Reading::of(&lossless.pairs_renames(false)), AtOnce);
+        assert_eq!(Reading::of(&sampled), TrustingRemovals);
+        assert_eq!(Reading::of(&sampled.pairs_renames(false)), WhenSettled);
+    }
+}

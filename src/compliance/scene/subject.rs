@@ -1,0 +1,66 @@
+//! The backend under test, without its type: the cases are compiled once for all backends.
+
+use std::fmt;
+
+use crate::{
+    backend::{About, Backend, Watch},
+    compliance::rules::profile::Profile,
+    error::BackendError,
+};
+
+type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;
+
+/// What the suite needs of a backend's type.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    /// The type's path, which tells backends apart that share a test program.
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) new: New,
+    /// What its type declares.
+    pub(crate) declared: fn() -> About,
+    /// What a value of it says of itself, once there was one.
+    pub(crate) said: Option<About>,
+    /// What it is compared with.
+    pub(crate) other: Option<Other>,
+    /// Whether other cases make changes at the same time.
+    pub(crate) is_beside_others: bool,
+}
+
+/// Another backend, which is right.
+#[derive(Clone)]
+pub(crate) struct Other {
+    pub(crate) new: New,
+    pub(crate) declared: fn() -> About,
+    pub(crate) profile: Profile,
+}
+
+impl Subject {
+    pub(crate) const fn of<B: Backend>() -> Self {
+        Self {
+            type_name: std::any::type_name::<B>,
+            new: |watches| Ok(Box::new(B::new(watches)?)),
+            declared: About::of::<B>,
+            said: None,
+            other: None,
+            is_beside_others: true,
+        }
+    }
+
+    /// The same, beside the backend `B`.
+    pub(crate) fn beside<B: Backend>(mut self, profile: Profile) -> Self {
+        let Self { new, declared, .. } = Self::of::<B>();
+        self.other = Some(Other { new, declared, profile });
+        self
+    }
+
+    /// What it is judged by.
+    pub(crate) fn about(&self) -> About {
+        self.said.clone().unwrap_or_else(self.declared)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str((self.type_name)())
+    }
+}
