@@ -30,42 +30,45 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The compiler shows these lines to code that names a private module, so they say where its items are.
-#[cfg(feature = "notify")]
-pub mod adapter;
-mod backend; // its items are at the root, where `check_watches` does what `require_runtime` did
-mod buffer; // its items are at the root, as `notify_backend::Buffer`
-mod capability; // its items are at the root, as `notify_backend::Capability`
-pub mod channel;
 #[cfg(feature = "compliance")]
 pub mod compliance;
-#[cfg(all(unix, feature = "descriptor"))]
-pub mod descriptor;
-mod display;
-mod error; // its items are at the root, as `notify_backend::BackendError`
-pub mod event;
-pub mod fallback;
+mod consumers;
+mod contract;
 #[cfg(doc)]
 pub mod guide;
+mod parts;
 pub mod prelude;
 // The suite and the tests of `recursion` make random changes.
 #[cfg(any(feature = "compliance", all(test, target_os = "linux", feature = "recursion")))]
 mod random;
-#[cfg(all(unix, feature = "recursion"))]
-pub mod recursion;
-#[cfg(feature = "sample")]
-pub mod sample;
-pub mod settings;
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use backend::{
-    About, Backend, StreamItem, Watch, check_local, check_paths, check_watches, is_networked,
+#[cfg(feature = "notify")]
+pub use consumers::adapter;
+#[cfg(feature = "sample")]
+pub use consumers::sample;
+pub use contract::{
+    backend::{
+        About, Backend, StreamItem, Watch, check_local, check_paths, check_watches, is_networked,
+    },
+    capability::{Capabilities, Capability, CapabilityIter},
+    error::{BackendError, Limit, StreamError},
+    event::{self, kind::EventKind, one::Event},
+    settings,
 };
-pub use buffer::Buffer;
-pub use capability::{Capabilities, Capability, CapabilityIter};
-pub use error::{BackendError, Limit, StreamError};
-pub use event::{kind::EventKind, one::Event};
+#[cfg(all(unix, feature = "descriptor"))]
+pub use parts::descriptor;
+#[cfg(all(unix, feature = "recursion"))]
+pub use parts::recursion;
+pub use parts::{buffer::Buffer, channel, fallback};
+
+// The compiler shows these lines to code that names a private module, so they say where its items are.
+use contract::backend; // its items are at the root, where `check_watches` does what `require_runtime` did
+use contract::capability; // its items are at the root, as `notify_backend::Capability`
+use contract::display;
+use contract::error; // its items are at the root, as `notify_backend::BackendError`
+use parts::buffer; // its items are at the root, as `notify_backend::Buffer`

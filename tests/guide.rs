@@ -234,11 +234,11 @@ fn numbers_in_words_are_those_of_the_code() {
     };
     let modes = variants(include_str!("../src/compliance/record/mode.rs"), "enum Mode {");
     let levels = variants(include_str!("../src/compliance/case.rs"), "enum Level {");
-    let backend = include_str!("../src/backend.rs");
+    let backend = include_str!("../src/contract/backend.rs");
     let backend = between(backend, "pub trait Backend:", "\n}\n").next().unwrap();
     let provided = backend.lines().filter(|line| *line == "    }").count();
     let required = backend.lines().filter(|line| line.starts_with("    fn ")).count() - provided;
-    let kinds = include_str!("../src/event/kinds.md").lines();
+    let kinds = include_str!("../src/contract/event/kinds.md").lines();
     let columns = kinds.filter(|line| line.starts_with("| kind | meaning | "));
     let facilities = columns.map(|line| line.matches(" | ").count()).sum::<usize>() - 1;
     let steps = WALK_THROUGH.matches("\n## Step ").count() - 1;

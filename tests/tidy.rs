@@ -16,7 +16,7 @@ impl File {
     }
 
     fn is_test(&self) -> bool {
-        self.name.split('/').any(|part| part == "tests" || part == "tests.rs")
+        self.name.split('/').any(|part| ["tests", "tests.rs", "test-packages"].contains(&part))
     }
 }
 
@@ -90,7 +90,7 @@ fn every_source_file_says_what_it_is_for() {
     let bare = |file: &File| {
         file.is_rust()
             && !file.text.starts_with("//! ")
-            && !file.name.starts_with("tests/compiler/tests/mistakes/")
+            && !file.name.starts_with("test-packages/compiler/tests/mistakes/")
     };
     let bare: Vec<_> = files().into_iter().filter(bare).map(|file| file.name).collect();
     assert!(bare.is_empty(), "the first line has to be a `//!` sentence in {bare:?}");

@@ -2,7 +2,7 @@
 //!
 //! A page writes `[the buffer](crate::Buffer)`, as rustdoc has it, which becomes
 //! `[the buffer][crate::Buffer]`. Below the page stands what that is for
-//! those who read the file: `[crate::Buffer]: ../buffer.rs`. `links.md` says for rustdoc that it is the item,
+//! those who read the file: `[crate::Buffer]: ../parts/buffer.rs`. `links.md` says for rustdoc that it is the item,
 //! and comes before each page: of two definitions, the first counts. `[a file](repository::README.md)` leads
 //! rustdoc's readers to the repository, once its address is known.
 
@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    slice,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -19,6 +20,8 @@ use walkdir::WalkDir;
 use crate::files::read;
 
 const GUIDE: &str = "src/guide";
+/// The folders of `src` whose modules are the crate's own: its root hands them on.
+const FOLDERS: [&str; 4] = ["", "contract/", "parts/", "consumers/"];
 
 /// Before the path of a file of the repository that is no item of the library.
 const FILE: &str = "repository::";
@@ -139,13 +142,16 @@ impl Sources {
         let last = parts.last().context("an item has a name")?;
         // What belongs to a type is where that is.
         let kind = parts.iter().find(|part| part.starts_with(char::is_uppercase));
+        // A module is where its path leads, or in a folder that hands it on.
         let module = format!("{}.rs", parts.join("/"));
+        let module = FOLDERS.map(|folder| format!("{folder}{module}"));
+        let module = module.iter().find(|module| self.files.contains(*module));
         let found = match kind {
             Some(name) => self.types.get(*name),
-            None if self.files.contains(&module) => Some(&vec![module]),
+            None if module.is_some() => None,
             None => self.functions.get(*last),
         };
-        let found = found.map_or(&[][..], Vec::as_slice);
+        let found = found.map_or(module.map_or(&[][..], slice::from_ref), Vec::as_slice);
         ensure!(found.len() == 1, "{} files of src define it: {found:?}", found.len());
         Ok(format!("../{}", found[0]))
     }

@@ -1,0 +1,9 @@
+//! Parts that many backends want, so that each need not write them anew.
+
+pub(crate) mod buffer;
+pub mod channel;
+#[cfg(all(unix, feature = "descriptor"))]
+pub mod descriptor;
+pub mod fallback;
+#[cfg(all(unix, feature = "recursion"))]
+pub mod recursion;
