@@ -1,10 +1,10 @@
 //! What a platform that watches folder by folder needs in order to watch recursively.
 //!
-//! inotify, fanotify's inode marks and kqueue identify folders by a number and send bare names. Every
-//! backend on top of them has to know which path a number stands for now, watch a whole tree when it
-//! starts, catch up with folders that appear (whose entries may be older than their watch), and
-//! follow renames. [`Folders`] does that. A backend only says how the platform watches one folder
-//! ([`FolderWatcher`]), and what the platform's events mean ([`FolderEvent`]).
+//! inotify and kqueue identify folders by a number and send bare names. Every backend on top of them
+//! has to know which path a number stands for now, watch a whole tree when it starts, catch up with
+//! folders that appear (whose entries may be older than their watch), and follow renames. [`Folders`]
+//! does that. A backend only says how the platform watches one folder ([`FolderWatcher`]), and what the
+//! platform's events mean ([`FolderEvent`]).
 
 mod disk;
 mod engine;

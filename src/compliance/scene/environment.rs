@@ -39,9 +39,9 @@ impl Environment {
     pub(crate) fn missing(self) -> Option<String> {
         let there = match self {
             Self::Linux => cfg!(target_os = "linux"),
-            // Root can become an ordinary user.
-            Self::Unix | Self::OrdinaryUser => cfg!(unix),
-            Self::Root => is_root(),
+            Self::Unix => cfg!(unix),
+            Self::OrdinaryUser => cfg!(unix) && (!is_root() || becomes_another()),
+            Self::Root => is_root() && becomes_another(),
             Self::CaseInsensitive => ignores_case(),
             Self::Namespaces => has_namespaces(),
             Self::Mounts => unshare_mounts().is_some(),
@@ -57,7 +57,7 @@ impl fmt::Display for Environment {
             Self::Linux => "Linux",
             Self::Unix => "a Unix system",
             Self::OrdinaryUser => "an ordinary user of a Unix system",
-            Self::Root => "root",
+            Self::Root => "root, beside other users",
             Self::CaseInsensitive => "a file system that ignores upper and lower case",
             Self::Namespaces => "user and mount namespaces by `unshare`",
             Self::Mounts => "a mount namespace by `unshare`",
@@ -99,6 +99,28 @@ fn ignores_case() -> bool {
                 && folder.path().join("NAME").exists()
         })
     })
+}
+
+/// The user and group that traditionally own nothing.
+#[cfg(unix)]
+pub(crate) const NOBODY: u32 = 65534;
+
+/// Whether root can become an ordinary user: not in a user namespace that has no other users.
+#[cfg(unix)]
+fn becomes_another() -> bool {
+    use std::os::unix::process::CommandExt as _;
+
+    static PROBED: OnceLock<bool> = OnceLock::new();
+    *PROBED.get_or_init(|| {
+        let probe = Command::new("true").uid(NOBODY).gid(NOBODY).status();
+        probe.is_ok_and(|status| status.success())
+    })
+}
+
+/// Whether root can become an ordinary user; there are none here.
+#[cfg(not(unix))]
+fn becomes_another() -> bool {
+    false
 }
 
 /// Whether this process runs as root, to whom permissions mean nothing.

@@ -17,6 +17,7 @@ use libc::{
     FAN_RENAME, FAN_REPORT_DFID_NAME_TARGET, FAN_UNLIMITED_MARKS,
 };
 use notify_backend::{descriptor::Descriptor, prelude::*};
+use rustix::io::Errno;
 
 use crate::{
     explain::explain,
@@ -58,10 +59,18 @@ pub(crate) struct Filesystems {
 }
 
 impl Filesystems {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Fails where no file system can be marked. Without root's privileges, only the watches can tell, so
+    /// `is_empty` says that there are none.
+    pub(crate) fn new(is_empty: bool) -> io::Result<Self> {
         // That marks are not limited is a privilege; so is to open what handles stand for.
-        let group = sys::init(FAN_REPORT_DFID_NAME_TARGET | FAN_UNLIMITED_MARKS)?;
-        sys::check_open_by_handle()?;
+        let privileged = sys::init(FAN_REPORT_DFID_NAME_TARGET | FAN_UNLIMITED_MARKS)
+            .and_then(|group| sys::check_open_by_handle().map(|()| group));
+        let group = match privileged {
+            Err(error) if !is_empty && Errno::from_io_error(&error) == Some(Errno::PERM) => {
+                sys::init(FAN_REPORT_DFID_NAME_TARGET)?
+            }
+            group => group?,
+        };
         let descriptor = Descriptor::new(group)?;
         Ok(Self {
             queue: Queue::new(descriptor),

@@ -3,9 +3,13 @@
 //! It has one mark for each file system, however many folders are watched there. The kernel then reports
 //! everything that happens on it, by handles. Events outside the watched paths are dropped, and the handles
 //! of the others become paths. This needs root's privileges (`CAP_SYS_ADMIN` and `CAP_DAC_READ_SEARCH`) and
-//! Linux 5.17. Without them, and for a path on a file system that cannot be marked (overlayfs, FUSE, a btrfs
-//! subvolume), the backend is unavailable: put another one behind it in a
+//! Linux 5.17. From Linux 6.16 on, root of a user namespace, as in a container, has them for file systems
+//! that were mounted in it. Without them, and for a path on a file system that cannot be marked (overlayfs,
+//! FUSE, a btrfs subvolume), the backend is unavailable: put another one behind it in a
 //! [`FirstOf`](notify_backend::fallback::FirstOf).
+//!
+//! An ordinary user could mark folders one by one, but that is less than inotify gives: it takes as many marks,
+//! and the mark of a folder that was moved away cannot be removed.
 //!
 //! This file is the backend's outside. `filesystem.rs` sets up marks and reads; `queue.rs` puts in order what
 //! was read, `places.rs` makes paths of handles, `telling.rs` makes events of records, and `explain.rs`
@@ -13,6 +17,7 @@
 //!
 //! # Limits and details
 //!
+//! - In a user namespace, the backend cannot be made without any path: only marking one shows whether it can be.
 //! - A watched **file** is watched by its name, as long as its folder stays where it is: the file may be
 //!   replaced, removed and made again.
 //! - A watched **folder** is watched until it is removed, renamed or unmounted; that is its last
@@ -49,13 +54,12 @@ mod settings;
 mod sys;
 mod telling;
 
-use std::{io, slice};
+use std::slice;
 
 use notify_backend::prelude::*;
-use rustix::io::Errno;
 
 pub use crate::settings::Settings;
-use crate::{explain::explain, filesystem::Filesystems};
+use crate::{explain::unavailable, filesystem::Filesystems};
 
 /// Watches paths through fanotify and streams what happens to them.
 #[derive(Debug)]
@@ -81,7 +85,8 @@ impl FanotifyBackend {
     pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
         check_watches(&watches, CAPABILITIES)?;
         settings.check(&watches)?;
-        let mut backend = Self { watched: Filesystems::new().map_err(unavailable)?, settings };
+        let filesystems = Filesystems::new(watches.is_empty()).map_err(unavailable)?;
+        let mut backend = Self { watched: filesystems, settings };
         for watch in watches {
             backend.watched.watch(watch)?;
         }
@@ -121,20 +126,5 @@ impl Stream for FanotifyBackend {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         self.watched.poll_next(cx)
     }
-}
-
-/// Why nothing can be watched at all.
-fn unavailable(error: io::Error) -> BackendError {
-    let reason = match Errno::from_io_error(&error) {
-        Some(Errno::PERM) => {
-            "fanotify watches whole file systems only with CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH; run the \
-             program as root, or use another backend"
-        }
-        Some(Errno::INVAL) => "the kernel is older than Linux 5.17, or has fanotify in part only",
-        Some(Errno::NOSYS) => "the kernel was built without fanotify",
-        Some(Errno::NOENT) => "the fanotify backend needs the proc file system at /proc",
-        _ => return explain(PathBuf::new(), error),
-    };
-    BackendError::unavailable(reason)
 }
 //~{% endcapture %}{{ source | remove: "//~" | replace: "FanotifyBackend", type_name | replace: "your-namespace/fanotify", backend_name -}}

@@ -141,8 +141,8 @@ fn call_name_to_handle(
     }
 }
 
-/// Opens what a handle stands for, without a word of it being reported (`O_PATH`). `beside` is any open
-/// file of the same file system, not opened with `O_PATH`.
+/// Opens the folder that a handle stands for, without a word of it being reported (`O_PATH`). `beside` is any
+/// open file of the same file system, not opened with `O_PATH`.
 pub(crate) fn open_by_handle(beside: BorrowedFd<'_>, handle: &Handle) -> io::Result<OwnedFd> {
     let bytes = &handle.0[HANDLE_HEAD..];
     let mut raw = FileHandle {
@@ -152,7 +152,8 @@ pub(crate) fn open_by_handle(beside: BorrowedFd<'_>, handle: &Handle) -> io::Res
     };
     raw.bytes.get_mut(..bytes.len()).ok_or(io::ErrorKind::InvalidInput)?.copy_from_slice(bytes);
     let raw: *mut FileHandle = &raw mut raw;
-    let flags = libc::O_PATH | libc::O_CLOEXEC;
+    // The root of a user namespace may open nothing but folders.
+    let flags = libc::O_PATH | libc::O_CLOEXEC | libc::O_DIRECTORY;
     // SAFETY: `FileHandle` begins like `file_handle`, and holds as many bytes as it says. It outlives
     // the call.
     let opened = check(unsafe { libc::open_by_handle_at(beside.as_raw_fd(), raw.cast(), flags) })?;

@@ -124,8 +124,8 @@ fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> 
 fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
     use std::os::unix::{fs::chown, process::CommandExt as _};
 
-    /// The user and group that traditionally own nothing.
-    const NOBODY: u32 = 65534;
+    use environment::NOBODY;
+
     const FOREIGN_FOLDERS: usize = 4;
 
     let all = folder.join("foreign");

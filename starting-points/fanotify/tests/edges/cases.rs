@@ -5,8 +5,12 @@ use std::{collections::BTreeSet, fs};
 use notify_backend::{fallback::FirstOf, prelude::*};
 use notify_backend_fanotify::FanotifyBackend;
 use notify_backend_inotify::InotifyBackend;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use crate::scene::{Scene, mount, picture, unmount};
+
+/// The best that works, as a program would put them.
+type Best = FirstOf<(FanotifyBackend, InotifyBackend)>;
 
 type Test = (&'static str, fn(&mut Scene));
 
@@ -26,6 +30,7 @@ pub(crate) const ALL: &[Test] = &[
     ("a_bind_mount_that_is_unmounted", a_bind_mount_that_is_unmounted),
     ("a_mount_below", a_mount_below),
     ("the_next_backend_where_it_cannot_watch", the_next_backend_where_it_cannot_watch),
+    ("the_next_backend_without_privileges", the_next_backend_without_privileges),
 ];
 
 fn a_folder_is_where_it_was(scene: &mut Scene) {
@@ -231,13 +236,12 @@ fn a_mount_below(scene: &mut Scene) {
 }
 
 fn the_next_backend_where_it_cannot_watch(scene: &mut Scene) {
-    type Best = FirstOf<(FanotifyBackend, InotifyBackend)>;
     for folder in ["lower", "upper", "work", "merged"] {
         fs::create_dir(scene.path(folder)).unwrap();
     }
     let [lower, upper, work] =
         ["lower", "upper", "work"].map(|folder| scene.path(folder).display().to_string());
-    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},userxattr");
     mount(&["-t", "overlay", "none", "-o", &options], &scene.path("merged"));
     let best: Best = scene.watch_these(vec![Watch::recursive(scene.path("root"))]);
     assert_eq!(best.about().name, FanotifyBackend::name());
@@ -245,4 +249,28 @@ fn the_next_backend_where_it_cannot_watch(scene: &mut Scene) {
     assert_eq!(best.about().name, InotifyBackend::name());
     drop(best);
     unmount(&scene.path("merged"));
+}
+
+fn the_next_backend_without_privileges(scene: &mut Scene) {
+    let root = || vec![Watch::recursive(scene.path("root"))];
+    let _entered = scene.enter();
+    for needed in [CapabilitySet::SYS_ADMIN, CapabilitySet::DAC_READ_SEARCH] {
+        without(needed, || {
+            let best: Best = scene.watch_these(root());
+            assert_eq!(best.about().name, InotifyBackend::name(), "without {needed:?}");
+            let none = FanotifyBackend::new(vec![]);
+            assert!(matches!(none, Err(BackendError::Unavailable { .. })), "without {needed:?}");
+        });
+    }
+    let best: Best = scene.watch_these(root());
+    assert_eq!(best.about().name, FanotifyBackend::name());
+}
+
+/// Does something while this thread has not got a privilege.
+fn without(privilege: CapabilitySet, act: impl FnOnce()) {
+    let all = capabilities(None).unwrap();
+    let effective = all.effective.difference(privilege);
+    set_capabilities(None, CapabilitySets { effective, ..all }).unwrap();
+    act();
+    set_capabilities(None, all).unwrap();
 }

@@ -1,7 +1,8 @@
 //! What the compliance suite does not ask of a backend, since most platforms cannot be in such a state: records
 //! that were merged, handles of folders that are elsewhere by now, and other mounts.
 //!
-//! Only root can make the backend. The tests run in a mount namespace of their own.
+//! The tests run in a mount namespace of their own: as root, if that starts them, and as root of a user
+//! namespace, which an ordinary user can be.
 #![allow(clippy::unwrap_used, reason = "a scene that cannot be set has to fail")]
 
 mod cases;
@@ -14,30 +15,52 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-/// Set in the process that runs the tests.
+/// Set in the processes that run the tests.
 const INSIDE: &str = "FANOTIFY_EDGES_INSIDE";
+
+/// The users that run them, and what `unshare` is given for that.
+const ROOT: (&str, &[&str]) = ("root", &["--mount"]);
+const NAMESPACE: (&str, &[&str]) =
+    ("root of a user namespace", &["--user", "--map-root-user", "--mount"]);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They share a file system, which may be the one that a test makes events overflow on.
     arguments.test_threads = Some(1);
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root && !arguments.list && env::var_os(INSIDE).is_none() {
-        let program = env::current_exe().expect("a running program has a path");
-        let mut command = Command::new("unshare");
-        command.arg("--mount").arg(program).args(env::args_os().skip(1)).env(INSIDE, "");
-        let status = command.status().expect("`unshare` can be run");
-        return if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if !arguments.list && env::var_os(INSIDE).is_none() {
+        let is_root = rustix::process::geteuid().is_root();
+        let users = if is_root { &[ROOT, NAMESPACE][..] } else { &[NAMESPACE] };
+        let has_failed = users.iter().filter(|user| !is_passed_by(user)).count() > 0;
+        return if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
+    let obstacle = if arguments.list { None } else { scene::obstacle() };
     let trials = cases::ALL.iter().map(|&(name, test)| {
+        let obstacle = obstacle.clone();
         Trial::ignorable_test(name, move || {
-            if is_root {
-                scene::run(test);
-                Ok(Completion::Completed)
-            } else {
-                Ok(Completion::ignored_with("only root can make the backend"))
+            if let Some(reason) = obstacle {
+                return Ok(Completion::ignored_with(reason));
             }
+            scene::run(test);
+            Ok(Completion::Completed)
         })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Runs the tests as a user.
+fn is_passed_by(&(user, namespaces): &(&str, &[&str])) -> bool {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(namespaces);
+        command
+    };
+    println!("as {user}");
+    if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
+        println!("ignored: `unshare` cannot make the namespaces here");
+        return true;
+    }
+    let program = env::current_exe().expect("a running program has a path");
+    let mut tests = unshare();
+    tests.arg(program).args(env::args_os().skip(1)).env(INSIDE, user);
+    tests.status().expect("`unshare` can be run").success()
 }

@@ -12,7 +12,7 @@ use std::{
 
 use notify_backend::{Backend, StreamItem, prelude::*};
 use notify_backend_fanotify::FanotifyBackend;
-use tokio::runtime::Runtime;
+use tokio::runtime::{EnterGuard, Runtime};
 
 /// How long something is waited for that is right to come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,8 +24,21 @@ pub(crate) struct Scene {
     barriers: usize,
 }
 
+/// Why the backend cannot be made here at all, if so.
+pub(crate) fn obstacle() -> Option<String> {
+    let mut obstacle = None;
+    run(|scene| {
+        let _entered = scene.enter();
+        match FanotifyBackend::new(vec![Watch::recursive(scene.path("root"))]) {
+            Err(BackendError::Unavailable { reason, .. }) => obstacle = Some(reason),
+            made => _ = made.unwrap(),
+        }
+    });
+    obstacle
+}
+
 /// Runs a test in a scene.
-pub(crate) fn run(test: fn(&mut Scene)) {
+pub(crate) fn run(test: impl FnOnce(&mut Scene)) {
     let folder = tempfile::tempdir().unwrap();
     let top = folder.path().canonicalize().unwrap();
     mount(&["-t", "tmpfs", "none"], &top);
@@ -60,9 +73,14 @@ impl Scene {
         self.watch_these(watches)
     }
 
+    /// Enters the runtime, without which no backend is made.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
     pub(crate) fn watch_these<B: Backend>(&self, mut watches: Vec<Watch>) -> B {
         watches.push(Watch::non_recursive(self.path("sentinels")));
-        let _entered = self.runtime.enter();
+        let _entered = self.enter();
         B::new(watches).unwrap()
     }
 

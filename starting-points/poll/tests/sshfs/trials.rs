@@ -6,6 +6,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use notify_backend::{
     Backend as _, BackendError, EventKind, Watch, fallback::FirstOf, is_networked,
 };
+use notify_backend_fanotify::{self as fanotify, FanotifyBackend};
 use notify_backend_inotify::{self as inotify, InotifyBackend};
 use notify_backend_poll::PollBackend;
 
@@ -19,6 +20,7 @@ pub(crate) fn run() -> ExitCode {
         trial("changes_behind_the_mount_are_reported", changes_behind_the_mount_are_reported),
         trial("the_mount_is_networked", the_mount_is_networked),
         trial("inotify_refuses_the_mount", inotify_refuses_the_mount),
+        trial("fanotify_cannot_mark_the_mount", fanotify_cannot_mark_the_mount),
         trial("what_looks_is_taken_instead", what_looks_is_taken_instead),
         trial("a_mount_that_fails_is_an_error_once", a_mount_that_fails_is_an_error_once),
         trial(
@@ -105,9 +107,18 @@ fn inotify_refuses_the_mount(mount: &Mount) {
     assert_eq!(refused.paths(), [mount.path("")], "{refused}");
 }
 
+// It says nothing of what it is asked of the mount: FUSE has no number for the file system.
+fn fanotify_cannot_mark_the_mount(mount: &Mount) {
+    let scene = Scene::new(mount);
+    let allowed = fanotify::Settings::default().watch_networked(true);
+    let refused = scene.beside(|watches| FanotifyBackend::with_settings(allowed, watches));
+    assert_eq!(refused.unwrap_err().paths(), [mount.path("")]);
+}
+
 fn what_looks_is_taken_instead(mount: &Mount) {
     let scene = Scene::new(mount);
-    let taken = scene.beside(FirstOf::<(InotifyBackend, PollBackend)>::new).unwrap();
+    let taken = scene.beside(FirstOf::<(FanotifyBackend, InotifyBackend, PollBackend)>::new);
+    let taken = taken.unwrap();
     assert_eq!(taken.about().name, PollBackend::name());
     fs::write(mount.behind("new"), "content").unwrap();
     scene.of_other(taken, "create/file new");
