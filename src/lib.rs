@@ -37,7 +37,6 @@ mod contract;
 #[cfg(doc)]
 pub mod guide;
 mod parts;
-pub mod prelude;
 // The suite and the tests of `recursion` make random changes.
 #[cfg(any(feature = "compliance", all(test, target_os = "linux", feature = "recursion")))]
 mod random;
@@ -64,7 +63,7 @@ pub use contract::{
 pub use parts::descriptor;
 #[cfg(all(unix, feature = "recursion"))]
 pub use parts::recursion;
-pub use parts::{buffer::Buffer, channel, fallback};
+pub use parts::{buffer::Buffer, channel, fallback, prelude};
 
 // The compiler shows these lines to code that names a private module, so they say where its items are.
 use contract::backend; // its items are at the root, where `check_watches` does what `require_runtime` did

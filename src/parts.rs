@@ -5,5 +5,6 @@ pub mod channel;
 #[cfg(all(unix, feature = "descriptor"))]
 pub mod descriptor;
 pub mod fallback;
+pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;
