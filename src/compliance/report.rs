@@ -4,6 +4,8 @@ pub(crate) mod catalogue;
 pub(crate) mod checklist;
 pub(crate) mod entry;
 pub(crate) mod explanation;
+pub(crate) mod obstacle;
 pub(crate) mod progress;
 pub(crate) mod score_card;
+pub(crate) mod summary;
 pub(crate) mod verdict;

@@ -1,0 +1,59 @@
+//! Makes the backend once before the cases, so that what would make every case fail is said once.
+
+use std::env;
+
+use crate::{
+    backend::About,
+    compliance::{
+        cases,
+        record::{measurements::Measurements, mode::Mode, timeline::Timeline},
+        report::obstacle::{Obstacle, UNWRITTEN},
+        rules::{
+            failure::{Step, Stop},
+            profile::Profile,
+        },
+        scene::{Scene, environment, subject::Subject},
+    },
+    error::BackendError,
+};
+
+/// Returns what keeps every case from being run, or what a backend says of itself, if one could be made.
+pub(crate) fn take(
+    subject: &Subject,
+    profile: &Profile,
+    deviations: &[(&str, &str)],
+    needs_root: bool,
+) -> Result<Option<About>, Obstacle> {
+    let unknown =
+        deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
+    if let Some((id, _)) = unknown {
+        let text = format!("there is no case {id}, for which there is a deviation");
+        return Err(Obstacle::other("deviations", text));
+    }
+    let backend = (subject.type_name)();
+    match make_once(subject, profile) {
+        Ok(Err(error @ BackendError::NotImplemented { .. })) => {
+            let is_allowed = env::var_os(UNWRITTEN).is_some_and(|it| it == "allowed");
+            Err(Obstacle::not_written(backend, &error.to_string(), is_allowed))
+        }
+        Ok(Err(error @ BackendError::Unavailable { .. })) => {
+            let lacks_root = needs_root && !environment::is_root();
+            Err(Obstacle::unavailable(backend, &error.to_string(), lacks_root))
+        }
+        // Whatever else is wrong, the cases tell it.
+        Ok(Err(_)) | Err(Stop::Passed) => Ok(None),
+        Ok(Ok(said)) => Ok(Some(said)),
+        Err(Stop::Ignored(text) | Stop::Broken(text)) => Err(Obstacle::other("first_steps", text)),
+        Err(Stop::Failed(failure)) => Err(Obstacle::other("first_steps", failure.but)),
+    }
+}
+
+/// Returns what a backend says of itself, or why it cannot be made.
+fn make_once(subject: &Subject, profile: &Profile) -> Step<Result<About, BackendError>> {
+    let folder = tempfile::Builder::new().prefix("compliance-").tempdir();
+    let folder = folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
+    let timeline = Timeline::new(folder.path().into());
+    let (mode, figures) = (Mode::Stepped, Measurements::default());
+    let scene = Scene::new(folder.path(), subject, profile, mode, &timeline, &figures)?;
+    Ok(scene.make(vec![scene.anything()?]).map(|backend| backend.about()))
+}
