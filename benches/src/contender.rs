@@ -2,6 +2,7 @@
 
 mod backend;
 mod bare;
+mod fanotify;
 pub(crate) mod looking;
 mod notify;
 
@@ -33,6 +34,10 @@ pub(crate) enum Contender {
     /// Its next version.
     Notify9,
     Notify9Channel,
+    /// The system calls of fanotify in a loop: the limit with one mark for the file system.
+    BareFanotify,
+    /// This project's backend on it.
+    Fanotify,
     /// A walk through all files: the limit of those that look at them.
     Walk,
     /// This project's backend that looks at files.
@@ -58,6 +63,10 @@ impl Contender {
     /// The backend as it asks for accesses, and as it does not; the first as above.
     pub(crate) const ASKING: [Self; 2] = [Self::Backend, Self::BackendWithoutAccesses];
 
+    /// With one mark for the whole file system, and with one for each folder; the first as above.
+    pub(crate) const MARKING: [Self; 4] =
+        [Self::BareFanotify, Self::Fanotify, Self::Bare, Self::Backend];
+
     /// Those that look; the first as above.
     pub(crate) const LOOKING: [Self; 3] = [Self::Walk, Self::Poll, Self::NotifyPoll];
 
@@ -66,7 +75,10 @@ impl Contender {
         match self {
             Self::Bare => "bare loop",
             Self::BareTokio => "bare loop on Tokio",
-            Self::Backend | Self::Poll => "this backend",
+            Self::Backend => "inotify backend",
+            Self::Poll => "poll backend",
+            Self::BareFanotify => "bare loop on fanotify",
+            Self::Fanotify => "fanotify backend",
             Self::BackendWithoutAccesses => "the same, without accesses",
             Self::Adapter => "through the adapter",
             Self::AdapterChannel => "through the adapter, channel",
@@ -99,6 +111,8 @@ impl Contender {
             Self::Notify8Channel => notify::version8::with_channel(folder, recursive, tally),
             Self::Notify9 => notify::version9::with_handler(folder, recursive, tally),
             Self::Notify9Channel => notify::version9::with_channel(folder, recursive, tally),
+            Self::BareFanotify => fanotify::bare(folder, tally),
+            Self::Fanotify => runtime()?.block_on(fanotify::backend(folder, recursive, tally)),
             Self::Walk => looking::bare(folder, &tally),
             Self::Poll => runtime()?.block_on(looking::backend(folder, &tally)),
             Self::NotifyPoll => looking::notify(folder, &tally),

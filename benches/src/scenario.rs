@@ -2,6 +2,7 @@
 
 mod accesses;
 mod events;
+mod filesystem;
 mod idle;
 mod latency;
 mod looks;
@@ -9,7 +10,7 @@ mod tree;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::ValueEnum;
 
 use crate::{
@@ -35,6 +36,9 @@ pub(crate) enum Scenario {
     /// Events and CPU for each file that is written and read, and time to watch a large tree, where
     /// accesses are asked for and where they are not.
     Accesses,
+    /// CPU for each event, and time and memory to watch a large tree, with one mark for the whole file
+    /// system and with one for each folder. Only root can do it.
+    Filesystem,
     /// CPU and memory to look at a large tree of files.
     Looks,
 }
@@ -46,7 +50,7 @@ pub(crate) trait Work {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Events,
         Self::Bursts,
         Self::Scale,
@@ -54,6 +58,7 @@ impl Scenario {
         Self::Idle,
         Self::Latency,
         Self::Accesses,
+        Self::Filesystem,
         Self::Looks,
     ];
 
@@ -62,8 +67,14 @@ impl Scenario {
         match self {
             Self::Looks => &Contender::LOOKING,
             Self::Accesses => &Contender::ASKING,
+            Self::Filesystem => &Contender::MARKING,
             _ => &Contender::TOLD,
         }
+    }
+
+    /// Why it cannot be measured here, if so; it would be in the folder `at`.
+    pub(crate) fn obstacle(self, at: &Path) -> Option<Error> {
+        if self == Self::Filesystem { filesystem::Tmpfs::new(at).err() } else { None }
     }
 
     /// Makes in the folder `at` what the scenario needs; `share` divides the amount of work.
@@ -78,6 +89,7 @@ impl Scenario {
             Self::Accesses => {
                 Box::new(accesses::Accesses::new(at, 50_000 / share, 100_000 / share)?)
             }
+            Self::Filesystem => Box::new(filesystem::Filesystem::new(at, share)?),
             Self::Looks => Box::new(looks::Looks::new(at, 100_000 / share)?),
         })
     }

@@ -71,7 +71,7 @@ impl fmt::Display for Sheet {
         write!(f, " |\n|---{}|", "|---:".repeat(contenders.len()))?;
         for Row { measure, unit, samples } in &self.rows {
             write!(f, "\n| {measure}")?;
-            for own in samples.values() {
+            for own in contenders.iter().filter_map(|contender| samples.get(contender)) {
                 write!(f, " | {}", unit.show(median(own.iter().copied())))?;
                 // Run by run, since the machine is not equally fast in all of them.
                 let ratios = own.iter().zip(&samples[&contenders[0]]).map(|(own, bare)| own / bare);
