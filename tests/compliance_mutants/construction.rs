@@ -48,6 +48,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ClaimsNoFolders>("claims_no_folders", &["CON23"]),
         entry::<ClaimsNoChanges>("claims_no_changes", &["CHG08"]),
         entry::<ClaimsEntireFilesystem>("claims_entire_filesystem", &["SCALE05"]),
+        entry::<LooksAtForeignEvents>("looks_at_foreign_events", &["SCALE06"]),
         entry::<KeepsHalf>("keeps_half", &["CHG10"]),
         entry::<Understates>("understates", &["CON24"]),
         entry::<FollowsUndeclared>("follows_undeclared", &["SYM11"]),
@@ -423,6 +424,35 @@ impl Mutation for ClaimsNoFolders {
 impl Mutation for ClaimsEntireFilesystem {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.with(Capability::WatchEntireFilesystem)
+    }
+}
+
+/// Hears of all that is beside the watched folder, and lists the folder of each event before it drops it.
+#[derive(Debug, Default)]
+pub(crate) struct LooksAtForeignEvents {
+    roots: Vec<PathBuf>,
+}
+impl Mutation for LooksAtForeignEvents {
+    fn capabilities(right: Capabilities) -> Capabilities {
+        right.with(Capability::WatchEntireFilesystem)
+    }
+
+    fn new(mut watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let roots: Vec<_> = watches.iter().map(|watch| watch.path.clone()).collect();
+        let beside = roots.iter().filter_map(|path| path.parent());
+        watches.extend(beside.map(Watch::recursive));
+        Ok((InotifyBackend::new(watches)?, Self { roots }))
+    }
+
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(event) = &item
+            && let Some(folder) = event.path.parent()
+            && self.roots.iter().all(|root| !event.path.starts_with(root))
+        {
+            _ = fs::read_dir(folder).map(Iterator::count);
+            return;
+        }
+        reported.push_back(item);
     }
 }
 

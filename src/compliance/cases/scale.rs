@@ -16,7 +16,7 @@ use crate::{
             failure::{Step, ensure, fail},
             usage::ResourceUsage,
         },
-        scene::{Scene, environment::Environment},
+        scene::{Scene, driver::Driver, environment::Environment},
     },
 };
 
@@ -24,7 +24,7 @@ pub(super) const GROUP: Group = Group {
     name: "scale",
     title: "Scale",
     guide: "Watching recursively",
-    cases: &[FULL_FOLDER, MANY_FOLDERS, LATENCY, THROUGHPUT, ENTIRE_FILESYSTEM],
+    cases: &[FULL_FOLDER, MANY_FOLDERS, LATENCY, THROUGHPUT, ENTIRE_FILESYSTEM, FOREIGN_EVENTS],
 };
 
 const FULL_FOLDER: Case = Case {
@@ -181,6 +181,49 @@ const ENTIRE_FILESYSTEM: Case = Case {
     },
     ..Case::MUST
 };
+
+const FOREIGN_EVENTS: Case = Case {
+    id: "SCALE06",
+    name: "foreign_events",
+    needs: &[WatchEntireFilesystem, WatchRecursively],
+    environment: &[Environment::Linux],
+    is_disturbed: true,
+    checks: "16 384 changes in folders of the same file system that are not watched take no more processor \
+             time than as many in the watched folder; what is changed there afterwards is reported.",
+    why: "Whatever other programs do on the file system must not delay what the program waits for.",
+    usual_cause: "The path of an event is found out before it is known to be of any interest.",
+    run: |scene| {
+        for top in ["elsewhere", "watched"] {
+            (0..PORTIONS).try_for_each(|i| scene.tree.mkdir_all(format!("{top}/{i}")))?;
+        }
+        let mut driver = scene.watch([Watch::recursive(scene.path("watched"))])?;
+        let foreign = time_of(scene, &mut driver, "elsewhere")?;
+        let own = time_of(scene, &mut driver, "watched")?;
+        scene.measured("processor time of 16 384 foreign changes", millis(foreign));
+        scene.measured("processor time of as many watched ones", millis(own));
+        ensure(foreign <= own, format!("the foreign ones take no more than {own:.1?}"), || {
+            format!("they take {foreign:.1?}")
+        })
+    },
+    ..Case::MUST
+};
+
+/// How many changes are made before there is one that is reported: fewer than a queue holds.
+const PORTION: usize = 2048;
+const PORTIONS: usize = 8;
+
+/// The processor time that it takes to make changes below `top`, and until others behind them are reported.
+fn time_of(scene: &Scene, driver: &mut Driver, top: &str) -> Step<Duration> {
+    let start = ResourceUsage::cpu_time();
+    for portion in 0..PORTIONS {
+        scene.tree.within(format!("{top}/{portion}")).create_many(PORTION)?;
+        let behind = format!("watched/behind-{top}-{portion}");
+        scene.tree.create(&behind)?;
+        driver.saw(created_file(&behind))?;
+        driver.forget_events();
+    }
+    Ok(ResourceUsage::cpu_time().saturating_sub(start))
+}
 
 /// What it takes to watch a tree: watches, bytes, and the time of processors.
 struct Cost {
