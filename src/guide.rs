@@ -29,6 +29,22 @@ pub mod _3_testing_and_testing {
 pub mod _4_walk_through {
     #![doc = include_str!("guide/links.md")]
     #![doc = include_str!("guide/4_walk_through.md")]
+
+    pub mod step_1 {
+        #![doc = include_str!("guide/4_walk_through/step_1.md")]
+    }
+    pub mod step_2 {
+        #![doc = include_str!("guide/4_walk_through/step_2.md")]
+    }
+    pub mod step_3 {
+        #![doc = include_str!("guide/4_walk_through/step_3.md")]
+    }
+    pub mod step_4 {
+        #![doc = include_str!("guide/4_walk_through/step_4.md")]
+    }
+    pub mod step_5 {
+        #![doc = include_str!("guide/4_walk_through/step_5.md")]
+    }
 }
 pub mod _5_the_details {
     #![doc = include_str!("guide/links.md")]

@@ -134,7 +134,7 @@ impl Sources {
     fn file(&self, item: &str) -> Result<String> {
         let (path, heading) = item.split_once('#').unwrap_or((item, ""));
         if let Some(page) = path.strip_prefix("crate::guide") {
-            let page = page.strip_prefix("::_").unwrap_or("index");
+            let page = page.strip_prefix("::_").unwrap_or("index").replace("::", "/");
             let heading = if heading.is_empty() { String::new() } else { format!("#{heading}") };
             return Ok(format!("{page}.md{heading}"));
         }

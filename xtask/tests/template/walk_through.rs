@@ -255,6 +255,35 @@ fn walk_through() {
     assert_eq!(outcome, start, "what comes out, and the starting point");
 }
 
+/// After each step, the page leads to the files as they stand then.
+#[test]
+fn files_after_each_step() {
+    let page = read(&repository().join(PAGE));
+    let project =
+        generate("notify-backend-demo", &folder("walk-through-files"), &["start=skeleton"]);
+    let mut parts = parts(&page).into_iter();
+    let mut steps = 0;
+    while follow(&mut parts, &project).is_some() {
+        steps += 1;
+        let mut right = format!("# The files after step {steps}\n");
+        for (name, code) in files(&project.join("src")) {
+            right += &["\n## src/", &name, "\n\n````rust,ignore\n", &code, "````\n"].concat();
+        }
+        let file = repository().join(format!("src/guide/4_walk_through/step_{steps}.md"));
+        if env::var_os("UPDATE_GUIDE").is_some() {
+            fs::write(&file, &right).unwrap();
+        }
+        assert!(
+            read(&file) == right,
+            "{}: .ci/update -p xtask --test template files_after_each_step",
+            file.display()
+        );
+        let link = format!("[crate::guide::_4_walk_through::step_{steps}]");
+        assert!(page.contains(&link), "no link to the files after step {steps}");
+    }
+    assert_eq!(steps, 5);
+}
+
 /// No case fails at the end, and as many pass as the page says.
 #[test]
 #[ignore = "takes long, and in the other test each case passes after its step"]
