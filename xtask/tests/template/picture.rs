@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    inotify::{DEADLINE, lines_of},
+    builds::inotify::{DEADLINE, lines_of},
     support::{cargo, passes, read, repository},
 };
 
