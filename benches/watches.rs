@@ -34,7 +34,7 @@ fn make(at: &Path, paths: Paths, count: usize) -> io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// The time to watch them all, and to remove them again.
+/// Returns the time to watch them all, and to remove them again.
 fn measure<B: Backend>(top: &Path, paths: Paths, all: &[PathBuf]) -> [Duration; 2] {
     let first = matches!(paths, Paths::Within).then(|| Watch::recursive(top));
     let mut backend = B::new(first.into_iter().collect()).expect("the backend can be made");

@@ -5,7 +5,7 @@
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// A number below `below`, which is not 0.
+    /// Returns a number below `below`, which is not 0.
     pub(crate) fn below(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

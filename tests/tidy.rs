@@ -191,6 +191,37 @@ fn programs_are_not_persons() {
     });
 }
 
+/// In an editor's pop-up, "Whether it is a root" is half a sentence.
+#[test]
+fn documentation_of_a_function_starts_with_a_verb() {
+    let is_checked = |name: &str| {
+        ["src/", "xtask/src/", "benches/"].iter().any(|folder| name.starts_with(folder))
+    };
+    let mut found = String::new();
+    for file in
+        files().iter().filter(|file| file.is_rust() && !file.is_test() && is_checked(&file.name))
+    {
+        let mut before = "";
+        let mut opening = None;
+        for (number, line) in (1..).zip(file.text.lines().map(str::trim)) {
+            if line.starts_with("///") && !before.starts_with("///") {
+                opening = Some((number, line));
+            }
+            let is_function = line.contains("fn ") && line.contains('(');
+            if let Some((number, opening)) = opening.take_if(|_| is_function)
+                && ["Whether ", "How ", "Which "].iter().any(|w| opening[3..].trim().starts_with(w))
+            {
+                write!(found, "\n{}:{number}: {opening}", file.name).unwrap();
+            }
+            if !line.starts_with("//") && !line.starts_with('#') {
+                opening = None;
+            }
+            before = line;
+        }
+    }
+    assert!(found.is_empty(), "begin with a verb, such as \"Returns whether\":{found}");
+}
+
 /// The lines of the root manifest's tables whose name ends in `table`, each with the line before.
 fn entries(table: &str) -> Vec<(&'static str, &'static str)> {
     let lines: Vec<_> = include_str!("../Cargo.toml").lines().collect();

@@ -7,7 +7,7 @@ pub(crate) fn now() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
-/// What this process has used of the CPU: user and system time of all threads.
+/// Returns what this process has used of the CPU: user and system time of all threads.
 pub(crate) fn cpu() -> u64 {
     nanoseconds(clock_gettime(ClockId::ProcessCPUTime))
 }

@@ -91,7 +91,7 @@ impl Contender {
         }
     }
 
-    /// Whether it is told of accesses.
+    /// Returns whether it is told of accesses.
     pub(crate) fn hears_accesses(self) -> bool {
         self != Self::BackendWithoutAccesses
     }

@@ -30,8 +30,8 @@ impl Load {
         if self.reads { 1_500 } else { 2_500 }
     }
 
-    /// What the watcher hears of a file that is created (and opened), written (and closed), read (which
-    /// is to open, read and close it), and removed.
+    /// Returns what the watcher hears of a file that is created (and opened), written (and closed), read
+    /// (which is to open, read and close it), and removed.
     fn events_per_file(self) -> Seen {
         let accesses = if self.reads { 5 } else { 2 };
         Seen([1, if self.hears_accesses { accesses } else { 0 }, 1, 1, 0])
@@ -119,7 +119,7 @@ impl Tree {
         &self.folders[0]
     }
 
-    /// How many bytes the names of the folders take, on average.
+    /// Returns how many bytes the names of the folders take, on average.
     pub(crate) fn name_bytes(&self) -> usize {
         let name = |folder: &PathBuf| folder.file_name().map_or(0, OsStr::len);
         self.folders.iter().map(name).sum::<usize>() / self.folders.len()

@@ -4,7 +4,7 @@ use std::{fs, thread};
 
 use anyhow::Result;
 
-/// The processor, the cores and the kernel.
+/// Returns the processor, the cores and the kernel.
 pub(crate) fn describe() -> Result<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let model =

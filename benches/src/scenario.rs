@@ -62,7 +62,7 @@ impl Scenario {
         Self::Looks,
     ];
 
-    /// The watchers that are compared.
+    /// Returns the watchers that are compared.
     pub(crate) fn contenders(self) -> &'static [Contender] {
         match self {
             Self::Looks => &Contender::LOOKING,
@@ -72,7 +72,7 @@ impl Scenario {
         }
     }
 
-    /// Why it cannot be measured here, if so; it would be in the folder `at`.
+    /// Returns why it cannot be measured here, if so; it would be in the folder `at`.
     pub(crate) fn obstacle(self, at: &Path) -> Option<Error> {
         if self == Self::Filesystem { filesystem::Tmpfs::new(at).err() } else { None }
     }

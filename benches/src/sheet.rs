@@ -35,7 +35,7 @@ impl Sheet {
         Self { contenders, rows: Vec::new() }
     }
 
-    /// Whether these are its columns.
+    /// Returns whether these are its columns.
     pub(crate) fn compares(&self, contenders: &[Contender]) -> bool {
         self.contenders == contenders
     }

@@ -133,7 +133,7 @@ impl Watcher {
         Ok(kill_process(Pid::from_child(&self.process), Signal::CONT)?)
     }
 
-    /// How often threads of the process have come to run.
+    /// Returns how often threads of the process have come to run.
     pub(crate) fn wakeups(&self) -> Result<u64> {
         let mut count = 0;
         for thread in self.schedule()?.lines() {
@@ -142,7 +142,7 @@ impl Watcher {
         Ok(count)
     }
 
-    /// A line for each thread: the time it ran, the time it waited to, and how often it ran. See
+    /// Returns a line for each thread: the time it ran, the time it waited to, and how often it ran. See
     /// `Documentation/scheduler/sched-stats.rst` of Linux.
     fn schedule(&self) -> Result<String> {
         let mut lines = String::new();
@@ -152,7 +152,7 @@ impl Watcher {
         Ok(lines)
     }
 
-    /// The memory that the process has in use.
+    /// Returns the memory that the process has in use.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let file = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(&file)?;

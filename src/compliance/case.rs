@@ -89,7 +89,7 @@ impl Case {
     /// As [`MUST`](Self::MUST), for what is recorded only.
     pub(super) const MAY: Self = Self { level: Level::May, ..Self::MUST };
 
-    /// Why the case cannot be held against a backend with these capabilities, if so.
+    /// Returns why the case cannot be held against a backend with these capabilities, if so.
     pub(super) fn gate(&self, capabilities: Capabilities) -> Option<String> {
         if let Some(missing) = self.needs.iter().find(|&&needed| !capabilities.contains(needed)) {
             return Some(format!("the backend does not declare {missing}"));
@@ -100,7 +100,7 @@ impl Case {
         None
     }
 
-    /// Why the case cannot be run on this machine, if so.
+    /// Returns why the case cannot be run on this machine, if so.
     pub(super) fn environment_gate(&self) -> Option<String> {
         self.environment.iter().find_map(|needed| needed.missing())
     }
@@ -126,7 +126,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// The stable name, e.g. `files::created`.
+    /// Returns the stable name, e.g. `files::created`.
     pub(super) fn full_name(self) -> String {
         format!("{}::{}", self.group.name, self.case.name)
     }

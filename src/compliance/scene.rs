@@ -66,7 +66,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A scene in `folder`, which exists and is empty.
+    /// Creates a scene in `folder`, which exists and is empty.
     pub(super) fn new(
         folder: &Path,
         subject: &Subject,
@@ -94,17 +94,17 @@ impl Scene {
         })
     }
 
-    /// What the backend promises.
+    /// Returns what the backend promises.
     pub(super) fn capabilities(&self) -> Capabilities {
         self.subject.about().capabilities
     }
 
-    /// The backend's type, for cases that make it in their own way.
+    /// Returns the backend's type, for cases that make it in their own way.
     pub(super) fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// What the backend's type declares.
+    /// Returns what the backend's type declares.
     pub(super) fn declared(&self) -> About {
         (self.subject.declared)()
     }
@@ -142,17 +142,17 @@ impl Scene {
         Err(Stop::Ignored(reason))
     }
 
-    /// The case's folder, not below it.
+    /// Returns the case's folder, not below it.
     pub(super) fn flat(&self) -> Watch {
         Watch::non_recursive(self.tree.path(""))
     }
 
-    /// The case's folder and all below it.
+    /// Returns the case's folder and all below it.
     pub(super) fn deep(&self) -> Watch {
         Watch::recursive(self.tree.path(""))
     }
 
-    /// A watch for barriers alone, for cases whose own watches do not allow for any: a folder, or a
+    /// Returns a watch for barriers alone, for cases whose own watches do not allow for any: a folder, or a
     /// file if the backend watches no folders.
     pub(super) fn barrier_watch(&self) -> Step<Watch> {
         if self.has(Capability::WatchFolders) {
@@ -253,12 +253,12 @@ impl Scene {
         made
     }
 
-    /// A path of the case's folder, absolute.
+    /// Returns a path of the case's folder, absolute.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.tree.path(path)
     }
 
-    /// The runtime, for cases that use the backend in their own way.
+    /// Returns the runtime, for cases that use the backend in their own way.
     pub(super) fn runtime(&self) -> Rc<Runtime> {
         self.runtime.clone()
     }
@@ -268,7 +268,7 @@ impl Scene {
         self.measurements.note(name, value);
     }
 
-    /// How long a call takes by itself.
+    /// Returns the stopwatch, which tells how long a call takes by itself.
     pub(super) fn stopwatch(&self) -> &Stopwatch {
         &self.stopwatch
     }

@@ -218,7 +218,7 @@ async fn print<B: Backend>(
     Ok(())
 }
 
-/// Whether there is nothing at `path` at this moment.
+/// Returns whether there is nothing at `path` at this moment.
 fn is_gone(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -120,7 +120,7 @@ impl Watch {
         lacking.map_or(Ok(()), |lacking| Err(BackendError::not_supported(lacking, [&self.path])))
     }
 
-    /// The first capability that it needs and that is not among these.
+    /// Returns the first capability that it needs and that is not among these.
     fn lacking(&self, capabilities: Capabilities) -> Option<Capability> {
         use Capability::{
             EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,

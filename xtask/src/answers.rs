@@ -30,7 +30,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Whether it answers the questions of all templates.
+    /// Returns whether it answers the questions of all templates.
     fn is_for_all_templates(&self) -> bool {
         matches!(self, Self::Variable(_) | Self::Defaults(_))
     }
@@ -53,8 +53,8 @@ impl fmt::Display for Origin {
 pub(crate) struct Answers(BTreeMap<String, (Value, Origin)>);
 
 impl Answers {
-    /// What the user's configuration of cargo-generate and the environment answer, as cargo-generate
-    /// has them: for all templates, so that keys of others are no mistake.
+    /// Returns what the user's configuration of cargo-generate and the environment answer, as
+    /// cargo-generate has them: for all templates, so that keys of others are no mistake.
     pub(crate) fn personal(questions: &Questions) -> Result<Self> {
         let mut answers = Self::default();
         let path = app_config_path(&None)?;
@@ -147,7 +147,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Those that a template asks for; another version of it may ask for less.
+    /// Returns the answers that a template asks for; another version of it may ask for less.
     pub(crate) fn known_to(&self, questions: &Questions) -> Self {
         let known = self.0.iter().filter(|(key, _)| *key == NOTIFY_BACKEND || questions.has(key));
         Self(known.map(|(key, value)| (key.clone(), value.clone())).collect())
@@ -164,7 +164,7 @@ impl Answers {
     }
 }
 
-/// An answer as cargo-generate takes it, if it is one that a question may have.
+/// Returns an answer as cargo-generate takes it, if it is one that a question may have.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -173,7 +173,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// What to do about a wrong answer that is not only for this template.
+/// Returns what to do about a wrong answer that is not only for this template.
 fn remedy(key: &str, origin: &Origin) -> String {
     if origin.is_for_all_templates() {
         format!("; -d {key}=ANSWER counts more")
@@ -182,7 +182,7 @@ fn remedy(key: &str, origin: &Origin) -> String {
     }
 }
 
-/// What a file has below `[values]`.
+/// Returns what a file has below `[values]`.
 fn values_of(file: &Path) -> Result<toml::Table> {
     #[derive(Deserialize)]
     struct Values {

@@ -4,14 +4,14 @@ use std::{env, ffi::OsString};
 
 use crate::git;
 
-/// The variables to be set, or removed.
+/// Returns the variables to be set, or removed.
 pub(crate) fn changes() -> Vec<(OsString, Option<OsString>)> {
     let author = missing_author().unwrap_or_default();
     let author = author.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
     unreadable().chain(author).collect()
 }
 
-/// The variables that are no valid Unicode, with the next best that is; cargo-generate reads all.
+/// Returns the variables that are no valid Unicode, with the next best that is; cargo-generate reads all.
 fn unreadable() -> impl Iterator<Item = (OsString, Option<OsString>)> {
     let odd =
         env::vars_os().filter(|(name, value)| name.to_str().is_none() || value.to_str().is_none());
@@ -21,7 +21,7 @@ fn unreadable() -> impl Iterator<Item = (OsString, Option<OsString>)> {
     })
 }
 
-/// The environment variables that are missing for cargo-generate to find an author; `None` where it
+/// Returns the environment variables that are missing for cargo-generate to find an author; `None` where it
 /// finds one.
 ///
 /// It is built without git support and sees the environment alone, and it fails where that names

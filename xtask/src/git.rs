@@ -20,7 +20,7 @@ const ELSEWHERE: [&str; 8] = [
     "GIT_WORK_TREE",
 ];
 
-/// A value of git's configuration; none where there is no git.
+/// Returns a value of git's configuration; none where there is no git.
 pub(crate) fn config(key: &str) -> Option<String> {
     let output = Command::new("git").args(["config", key]).stderr(Stdio::null()).output().ok()?;
     let value = String::from_utf8(output.stdout).ok()?;
@@ -44,7 +44,7 @@ fn run(git: &mut Command) -> Result<Output> {
     git.output().context("cannot run git")
 }
 
-/// What git says against it.
+/// Returns what git says against it.
 fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim();
@@ -60,7 +60,7 @@ fn ask(git: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Whether a folder lies in a repository. An error where git cannot tell, as where the repository
+/// Returns whether a folder lies in a repository. An error where git cannot tell, as where the repository
 /// belongs to another user.
 fn is_in_repository(folder: &Path) -> Result<bool> {
     let output = run(&mut git(folder, &["rev-parse", "--git-dir"]))?;
@@ -90,7 +90,7 @@ pub(crate) fn init(folder: &Path) -> Result<()> {
     }
 }
 
-/// Whether a folder holds changes that are not committed; none where there is no repository.
+/// Returns whether a folder holds changes that are not committed; none where there is no repository.
 pub(crate) fn has_changes(folder: &Path) -> Result<bool> {
     if !is_in_repository(folder)? {
         return Ok(false);
@@ -124,7 +124,7 @@ pub(crate) fn export(repository: &Path, revision: &str, folder: &Path) -> Result
     Ok(true)
 }
 
-/// The file `ours` with what is different between `old` and `new`, and whether conflict markers are
+/// Returns the file `ours` with what is different between `old` and `new`, and whether conflict markers are
 /// in it. Each comes with a name for them.
 pub(crate) fn merge_file(
     ours: (&Path, &str),

@@ -7,13 +7,13 @@ pub(crate) enum LineEnds {
 }
 
 impl LineEnds {
-    /// Those that most lines of a text have.
+    /// Returns the line ends that most lines of a text have.
     pub(crate) fn of(text: &[u8]) -> Self {
         let lines = |end: &[u8]| lines(text).filter(|line| line.ends_with(end)).count();
         if 2 * lines(b"\r\n") > lines(b"\n") { Self::Windows } else { Self::Unix }
     }
 
-    /// A text with the line ends of Unix, with these instead.
+    /// Returns a text with the line ends of Unix, with these instead.
     pub(crate) fn apply(self, text: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Unix => text,
@@ -25,7 +25,7 @@ impl LineEnds {
     }
 }
 
-/// A text with the line ends of Unix.
+/// Returns a text with the line ends of Unix.
 pub(crate) fn to_unix(text: &[u8]) -> Vec<u8> {
     let unix = |line: &[u8]| match line.strip_suffix(b"\r\n") {
         Some(line) => [line, b"\n"].concat(),
@@ -34,7 +34,7 @@ pub(crate) fn to_unix(text: &[u8]) -> Vec<u8> {
     lines(text).flat_map(unix).collect()
 }
 
-/// The lines of a text, with their ends.
+/// Returns the lines of a text, with their ends.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }

@@ -136,7 +136,7 @@ impl Merge<'_> {
     }
 }
 
-/// The paths of all files of a generated crate, from its folder.
+/// Returns the paths of all files of a generated crate, from its folder.
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in WalkDir::new(folder) {
@@ -148,7 +148,7 @@ fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// The content of a file, if there is one.
+/// Returns the content of a file, if there is one.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),

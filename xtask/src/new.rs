@@ -83,7 +83,7 @@ impl New {
         self.report(&project)
     }
 
-    /// The new crate's folder.
+    /// Returns the new crate's folder.
     fn project(&self, repository: &Path) -> Result<PathBuf> {
         let beside = repository.parent().unwrap_or(repository);
         let parent = self.destination.as_deref().unwrap_or(beside);

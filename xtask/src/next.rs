@@ -24,7 +24,7 @@ pub(crate) fn show(project: &Path, folder: PathBuf) {
     println!("    cargo run --example watch -- .");
 }
 
-/// Why cargo does not build the crate, as it says itself; above all in a workspace that does not
+/// Returns why cargo does not build the crate, as it says itself; above all in a workspace that does not
 /// take the crate in.
 fn obstacle(project: &Path) -> Option<String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
@@ -35,7 +35,7 @@ fn obstacle(project: &Path) -> Option<String> {
     Some(said.trim().trim_start_matches("error: ").into())
 }
 
-/// A path as it is typed in a shell.
+/// Returns a path as it is typed in a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     if cfg!(windows) {

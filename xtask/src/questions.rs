@@ -49,7 +49,7 @@ impl Questions {
         question.transpose().with_context(|| format!("cannot understand the question {key}"))
     }
 
-    /// Why an answer does not fit, as cargo-generate would find too.
+    /// Returns why an answer does not fit, as cargo-generate would find too.
     pub(crate) fn complaint(&self, key: &str, value: &str) -> Result<Option<String>> {
         if let Some(question) = self.get(key)? {
             return question.complaint(value);

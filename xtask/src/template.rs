@@ -12,7 +12,8 @@ use walkdir::WalkDir;
 
 use crate::{answers::Answers, files::utf8};
 
-/// The checkout that cargo runs this program for; that in which it was built, if somebody else does.
+/// Returns the checkout that cargo runs this program for; that in which it was built, if somebody else
+/// does.
 pub(crate) fn repository() -> Result<PathBuf> {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let repository = Path::new(&xtask).parent().context("the xtask folder has no parent")?;
@@ -61,8 +62,8 @@ pub(crate) fn generate(
     Ok(project)
 }
 
-/// A copy of what cargo-generate needs of a checkout. It takes over the modes of the files: those of
-/// the copy are as the user's new files are, whatever the checkout has, which may be read-only.
+/// Returns a copy of what cargo-generate needs of a checkout. It takes over the modes of the files: those
+/// of the copy are as the user's new files are, whatever the checkout has, which may be read-only.
 fn copy(checkout: &Path) -> Result<TempDir> {
     let copy = tempdir()?;
     for part in ["cargo-generate.toml", "template"] {

@@ -135,7 +135,7 @@ impl Upgrade {
         )
     }
 
-    /// A checkout with the template that the crate was made from; a revision goes into `folder`.
+    /// Returns a checkout with the template that the crate was made from; a revision goes into `folder`.
     fn older(&self, repository: &Path, version: &str, folder: PathBuf) -> Result<PathBuf> {
         let revision = self.from.clone().unwrap_or_else(|| format!("v{version}"));
         let other = PathBuf::from(&revision);

@@ -62,7 +62,7 @@ impl Work for Scale {
     }
 }
 
-/// The CPU that the watcher uses, and for how many events.
+/// Returns the CPU that the watcher uses, and for how many events.
 fn cost(
     contender: Contender,
     tree: &Tree,

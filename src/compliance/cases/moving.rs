@@ -135,7 +135,7 @@ impl Change {
         }
     }
 
-    /// How it is reported if the file is at `path`.
+    /// Returns how it is reported if the file is at `path`.
     fn expected(self, path: &Path) -> Expected {
         match self {
             Self::Make => created_file(path),

@@ -109,7 +109,7 @@ fn can_be_true(driver: &Driver, all: usize, told: usize) -> Step {
     })
 }
 
-/// How many events the platform's queue holds, or a number that is commonly more: 64 KiB of
+/// Returns how many events the platform's queue holds, or a number that is commonly more: 64 KiB of
 /// `ReadDirectoryChangesW` take some 1 600 events of short names.
 fn queue_limit() -> usize {
     let limits = ["inotify", "fanotify"].map(|facility| {

@@ -531,7 +531,7 @@ const EXCHANGED_FOLDERS: Case = Case {
     ..Case::MUST
 };
 
-/// Whether a folder that takes another one's place is seen. A backend that compares states, and cannot
+/// Returns whether a folder that takes another one's place is seen. A backend that compares states, and cannot
 /// tell one folder from another, finds the same as before.
 fn tells_folders_apart(scene: &Scene) -> bool {
     !scene.profile.sampled || scene.profile.pairs_renames

@@ -61,7 +61,7 @@ const WITHIN_FOLDER: Case = Case {
     ..Case::MUST
 };
 
-/// Whether the two halves of a rename have to be there: the backend promises it, and its profile does
+/// Returns whether the two halves of a rename have to be there: the backend promises it, and its profile does
 /// not say that it cannot be kept here.
 fn is_paired(scene: &Scene) -> bool {
     scene.has(TrackRelated) && scene.profile.pairs_renames

@@ -436,7 +436,7 @@ impl SlowDrops {
     const LIMIT: Duration = Duration::from_secs(1);
     const TRIES: usize = 3;
 
-    /// Whether it is to be dropped once more: so far each time was slow, or there was none.
+    /// Returns whether it is to be dropped once more: so far each time was slow, or there was none.
     fn is_unsure(&self) -> bool {
         self.slow == self.drops
     }

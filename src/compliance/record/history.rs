@@ -40,17 +40,18 @@ impl History {
         }
     }
 
-    /// How many paths have existed.
+    /// Returns how many paths have existed.
     pub(crate) fn count(&self) -> usize {
         self.lock().paths.len()
     }
 
-    /// Whether `path` exists, or did.
+    /// Returns whether `path` exists, or did.
     pub(crate) fn existed(&self, path: &Path) -> bool {
         self.lock().paths.contains(path) || path.symlink_metadata().is_ok()
     }
 
-    /// Whether each name of `path` was in the folder above at some time, whatever that was called then.
+    /// Returns whether each name of `path` was in the folder above at some time, whatever that was called
+    /// then.
     pub(crate) fn was_by_parts(&self, path: &Path) -> bool {
         let past = self.lock();
         let (mut seen, mut open) = (HashSet::new(), vec![path.to_path_buf()]);

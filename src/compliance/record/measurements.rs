@@ -31,12 +31,12 @@ impl Measurements {
         self.0.measured.borrow_mut().push((name.into(), value.into()));
     }
 
-    /// What was measured: a name, and a value with its unit.
+    /// Returns what was measured: a name, and a value with its unit.
     pub(crate) fn take(&self) -> Vec<(String, String)> {
         self.0.measured.take()
     }
 
-    /// The barriers that were set up.
+    /// Returns the barriers that were set up.
     pub(crate) fn barriers(&self) -> Barriers {
         self.0.barriers.get()
     }

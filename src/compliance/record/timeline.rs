@@ -40,7 +40,7 @@ struct Entry {
 const SHOWN: usize = 20;
 
 impl Timeline {
-    /// A record that begins now and shows paths relative to `base`.
+    /// Creates a record that begins now and shows paths relative to `base`.
     pub(crate) fn new(base: PathBuf) -> Self {
         let start = Instant::now();
         Self(Arc::new(Mutex::new(Inner {
@@ -59,7 +59,7 @@ impl Timeline {
         self.lock().changes += 1;
     }
 
-    /// How many changes the suite has made.
+    /// Returns how many changes the suite has made.
     pub(crate) fn changes(&self) -> usize {
         self.lock().changes
     }
@@ -83,7 +83,7 @@ impl Timeline {
         made
     }
 
-    /// For how long changes have been made.
+    /// Returns for how long changes have been made.
     pub(crate) fn time_of_changes(&self) -> Duration {
         let (making, since, made) = self.lock().changing;
         if making == 0 { made } else { made + since.elapsed() }
@@ -118,7 +118,7 @@ impl Timeline {
         value
     }
 
-    /// The call into the backend that has not returned, and how long it has lasted.
+    /// Returns the call into the backend that has not returned, and how long it has lasted.
     pub(crate) fn unfinished_call(&self) -> Option<(&'static str, Duration)> {
         self.lock().call.map(|(call, since)| (call, since.elapsed()))
     }

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
+/// Returns what is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
 pub(crate) fn points(subject: &Subject, entries: &[Entry]) -> Vec<String> {
     let mut points = Vec::new();
     if subject.about().name.starts_with("your-namespace/") {
@@ -47,8 +47,8 @@ fn loss_untested(entries: &[Entry]) -> Option<String> {
     }
 }
 
-/// What is declared, although no case that tests it was run. Where the suite has none, nobody can do
-/// anything about it.
+/// Returns what is declared, although no case that tests it was run. Where the suite has none, nobody can
+/// do anything about it.
 fn untested(declared: Capabilities, entries: &[Entry]) -> Vec<String> {
     let untested = declared.iter().filter(|capability| {
         let is_about = |Listed { case, group }: Listed| {
@@ -67,7 +67,7 @@ fn untested(declared: Capabilities, entries: &[Entry]) -> Vec<String> {
         .collect()
 }
 
-/// What is open in the files of a crate that was made from the template.
+/// Returns what is open in the files of a crate that was made from the template.
 fn of_crate(folder: &Path) -> Vec<String> {
     let (manifest, source) = (read(folder, "Cargo.toml"), read(folder, "src/lib.rs"));
     let Some(template) = template(&manifest) else { return Vec::new() };
@@ -98,12 +98,12 @@ fn read(folder: &Path, file: &str) -> String {
     fs::read_to_string(folder.join(file)).unwrap_or_default()
 }
 
-/// The version of the template that a crate was made from, if it was.
+/// Returns the version of the template that a crate was made from, if it was.
 fn template(manifest: &str) -> Option<&str> {
     value(manifest, "package.metadata.notify-backend-template", "version")
 }
 
-/// What the README of a crate that was made from the template does not say of a backend that is
+/// Returns what the README of a crate that was made from the template does not say of a backend that is
 /// written.
 fn of_readme(folder: &Path, declared: Capabilities) -> Vec<String> {
     if template(&read(folder, "Cargo.toml")).is_none() {
@@ -125,7 +125,7 @@ fn of_readme(folder: &Path, declared: Capabilities) -> Vec<String> {
     points
 }
 
-/// The folder that the crate takes this library from, as the template writes it.
+/// Returns the folder that the crate takes this library from, as the template writes it.
 fn path_of_library(manifest: &str) -> Option<&str> {
     let mut lines = manifest.lines();
     let line = lines.find(|line| line.starts_with("notify-backend = {"))?;
@@ -133,7 +133,7 @@ fn path_of_library(manifest: &str) -> Option<&str> {
     Some(path.split_once('"')?.0)
 }
 
-/// The text of a key in a table of a manifest, as the template writes it.
+/// Returns the text of a key in a table of a manifest, as the template writes it.
 fn value<'a>(manifest: &'a str, table: &str, key: &str) -> Option<&'a str> {
     let head = format!("[{table}]");
     let lines = manifest.lines().skip_while(|line| *line != head).skip(1);
@@ -142,7 +142,7 @@ fn value<'a>(manifest: &'a str, table: &str, key: &str) -> Option<&'a str> {
     value.trim().strip_prefix('"')?.strip_suffix('"')
 }
 
-/// Which of the two is behind the other, if any.
+/// Returns which of the two is behind the other, if any.
 fn behind(template: &str, library: &str) -> Option<String> {
     let number = |version: &str| -> Option<Vec<u64>> {
         let (version, _) = version.split_once(['-', '+']).unwrap_or((version, ""));

@@ -9,7 +9,7 @@ use crate::compliance::{
 };
 
 impl Failure {
-    /// The whole text for a developer who knows nothing of the suite.
+    /// Returns the whole text for a developer who knows nothing of the suite.
     pub(crate) fn explain(&self, listed: Listed, mode: Mode, timeline: &Timeline) -> String {
         let Listed { case, group } = listed;
         let mut text = String::new();

@@ -26,13 +26,13 @@ pub(crate) const UNWRITTEN: &str = "NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN";
 const NOT_WRITTEN: &str = "implement_new_first";
 
 impl Obstacle {
-    /// A mistake in the suite's own settings, or no scene for the first case.
+    /// Creates one for a mistake in the suite's settings, or for want of a scene for the first case.
     pub(crate) fn other(test: &'static str, reason: impl Into<String>) -> Self {
         Self { test, text: reason.into(), excuse: None }
     }
 
-    /// The backend, of the type `backend`, returns `error` because it is not written yet; `is_allowed` says
-    /// whether that is excused.
+    /// Creates the one for a backend of the type `backend` that returns `error` because it is not written yet.
+    /// `is_allowed` says whether that is excused.
     pub(crate) fn not_written(backend: &str, error: &str, is_allowed: bool) -> Self {
         let advice = "The suite begins as soon as `Backend::new` makes a backend. In this order:\n\
                       1. `new` checks the paths it is given and sets up the platform's watches;\n\
@@ -48,11 +48,11 @@ impl Obstacle {
         Self { test: NOT_WRITTEN, text: said(backend, error, advice), excuse }
     }
 
-    /// The backend returns `error` because this machine lacks what it needs, or `needs_root` and is run by
-    /// another user.
-    pub(crate) fn unavailable(backend: &str, error: &str, needs_root: bool) -> Self {
+    /// Creates the one for a backend that returns `error` because this machine lacks something. `lacks_root`
+    /// says whether that is only another user.
+    pub(crate) fn unavailable(backend: &str, error: &str, lacks_root: bool) -> Self {
         let text = said(backend, error, "No case can be run on this machine.");
-        let excuse = needs_root.then(|| Excuse {
+        let excuse = lacks_root.then(|| Excuse {
             reason: text.replace('\n', " "),
             remark: "nothing is proven: run this as root".into(),
         });

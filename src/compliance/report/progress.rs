@@ -47,7 +47,7 @@ impl Progress {
     }
 }
 
-/// What a backend may leave out is no step on its way.
+/// Returns whether a case is a step on the way: what a backend may leave out is none.
 fn counts(listed: &Listed) -> bool {
     listed.case.level != Level::May
 }

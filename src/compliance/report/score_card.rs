@@ -81,7 +81,7 @@ impl ScoreCard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
-    /// Everything so far, in the order of the catalogue.
+    /// Returns everything so far, in the order of the catalogue.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let place =
@@ -90,7 +90,7 @@ impl ScoreCard {
         entries
     }
 
-    /// The rows of the table, with a head and a sum.
+    /// Returns the rows of the table, with a head and a sum.
     fn rows(&self) -> Vec<[String; 6]> {
         let entries = self.entries();
         let row = |title: &str, entries: &[&Entry]| {
@@ -115,7 +115,7 @@ impl ScoreCard {
         rows
     }
 
-    /// The table in plain text, with what is remarkable below it.
+    /// Returns the table in plain text, with what is remarkable below it.
     pub(crate) fn text(&self, advice: &[String]) -> String {
         let mut text = format!("\nscore card:\n{}", table(&self.rows(), false));
         for entry in self.entries() {

@@ -75,7 +75,7 @@ impl Expected {
         Self { path, fact: self.fact }
     }
 
-    /// Whether `event` at the right path tells it.
+    /// Returns whether `event` at the right path tells it.
     pub(crate) fn is_told_by(&self, event: &Event, profile: &Profile) -> bool {
         match (self.fact, event.kind) {
             (Fact::Touched, EventKind::Access(_) | EventKind::Missed(_)) => false,
@@ -115,7 +115,7 @@ impl Expected {
         }
     }
 
-    /// The fact in words, for the path as `shown`.
+    /// Returns the fact in words, for the path as `shown`.
     pub(crate) fn describe(&self, shown: &str) -> String {
         let fact = match self.fact {
             Fact::Created(CreateKind::File) => "created (create/file or create/any)",

@@ -30,13 +30,13 @@ pub(crate) struct Failure {
     pub(crate) is_early: bool,
 }
 
-/// The case failed: `expected` should have been, `but` was.
+/// Fails: `expected` should have been, `but` was.
 pub(crate) fn fail<T>(expected: impl Into<String>, but: impl Into<String>) -> Step<T> {
     let (expected, but) = (expected.into(), but.into());
     Err(Stop::Failed(Box::new(Failure { expected, but, invariant: None, is_early: false })))
 }
 
-/// The case failed before it came to what it checks: nothing is reported any more.
+/// Fails before the case came to what it checks: nothing is reported any more.
 pub(crate) fn overdue<T>(expected: impl Into<String>, but: impl Into<String>) -> Step<T> {
     let (expected, but) = (expected.into(), but.into());
     Err(Stop::Failed(Box::new(Failure { expected, but, invariant: None, is_early: true })))
@@ -51,7 +51,7 @@ pub(crate) fn ensure(
     if holds { Ok(()) } else { fail(expected, but()) }
 }
 
-/// An invariant was broken.
+/// Fails because an invariant was broken.
 pub(crate) fn violates(invariant: &'static Invariant, but: impl Into<String>) -> Stop {
     Stop::Failed(Box::new(Failure {
         expected: invariant.rule.into(),

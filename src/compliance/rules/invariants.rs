@@ -236,7 +236,7 @@ impl Guard {
     }
 }
 
-/// The bytes of `path` below `root`, without a separator before them, if it is spelled like that.
+/// Returns the bytes of `path` below `root`, without a separator before them, if it is spelled like that.
 fn below<'a>(root: &Path, path: &'a Path) -> Option<&'a [u8]> {
     let root = root.as_os_str().as_encoded_bytes();
     let path = path.as_os_str().as_encoded_bytes();

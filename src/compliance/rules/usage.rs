@@ -31,8 +31,8 @@ impl ResourceUsage {
         Self { descriptors, threads: list("/proc/self/task").count() }
     }
 
-    /// How many watches of inotify, and marks of fanotify, this process has; zero where the system does
-    /// not tell.
+    /// Returns how many watches of inotify, and marks of fanotify, this process has; zero where the system
+    /// does not tell.
     pub(crate) fn watches() -> usize {
         const WATCHES: [&str; 4] =
             ["inotify wd:", "fanotify ino:", "fanotify mnt_id:", "fanotify sdev:"];
@@ -43,7 +43,7 @@ impl ResourceUsage {
         texts.map(|text| text.lines().filter(is_watch).count()).sum()
     }
 
-    /// The memory that this process has in use, in bytes; zero where the system does not tell.
+    /// Returns the memory that this process has in use, in bytes; zero where the system does not tell.
     pub(crate) fn memory() -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -51,13 +51,13 @@ impl ResourceUsage {
         kilobytes.and_then(|number| number.parse::<u64>().ok()).unwrap_or_default() * 1024
     }
 
-    /// The processor time that this process has used, all threads that live together; zero where the
-    /// system does not tell.
+    /// Returns the processor time that this process has used, all threads that live together; zero where
+    /// the system does not tell.
     pub(crate) fn cpu_time() -> Duration {
         scheduled(0)
     }
 
-    /// For how long the threads of this process could have run and got no processor; zero where the
+    /// Returns for how long the threads of this process could have run and got no processor; zero where the
     /// system does not tell.
     pub(crate) fn waited() -> Duration {
         scheduled(1)
@@ -88,7 +88,7 @@ impl ResourceUsage {
     }
 }
 
-/// The sum of a field of what the scheduler knows of the threads, in nanoseconds.
+/// Returns the sum of a field of what the scheduler knows of the threads, in nanoseconds.
 fn scheduled(field: usize) -> Duration {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = threads.filter_map(|thread| {

@@ -23,7 +23,7 @@ impl Hearing {
         all.overdue += barriers.overdue;
     }
 
-    /// What is to be expected of the next case.
+    /// Returns what is to be expected of the next case.
     pub(crate) fn outlook(&self) -> Outlook {
         let Barriers { arrived, overdue } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if arrived == 0 && overdue >= ENOUGH { Outlook::Deaf } else { Outlook::Good }

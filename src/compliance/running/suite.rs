@@ -182,21 +182,22 @@ impl Suite {
         child::answer(self.subject.clone(), self.profile.clone(), self.limit())
     }
 
-    /// How long a case may take on a machine that has nothing else to do before its process is ended.
+    /// Returns how long a case may take on a machine that has nothing else to do before its process is
+    /// ended.
     fn limit(&self) -> Duration {
         Duration::from_secs(10) + self.profile.deadline() * 5
     }
 }
 
-/// How many cases are run at a time where no argument says it. Each is a process that mostly waits, so
-/// that more of them than processors take less time in all. Where no system tells that a case could have
+/// Returns how many cases are run at a time where no argument says it. Each is a process that mostly waits,
+/// so that more of them than processors take less time in all. Where no system tells that a case could have
 /// run and had no processor, fewer get in each other's way.
 fn cases_at_a_time() -> usize {
     let least = if cfg!(target_os = "linux") { 12 } else { 6 };
     std::thread::available_parallelism().map_or(least, NonZero::get).max(least)
 }
 
-/// The program's arguments without `--report FILE`, and that file.
+/// Returns the program's arguments without `--report FILE`, and that file.
 fn arguments(given: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<PathBuf>) {
     let mut report = std::env::var_os(REPORT).map(PathBuf::from);
     let mut others = Vec::new();

@@ -35,7 +35,7 @@ pub(crate) enum Reading {
 }
 
 impl Reading {
-    /// How a consumer has to use a backend with this profile.
+    /// Returns how a consumer has to use a backend with this profile.
     pub(crate) fn of(profile: &Profile) -> Self {
         match (profile.sampled, profile.pairs_renames) {
             (false, _) => Self::AtOnce,
@@ -81,7 +81,7 @@ impl State {
 }
 
 impl Consumer {
-    /// A picture of `root` as it is now.
+    /// Returns a picture of `root` as it is now.
     pub(crate) fn of(root: &Path, recursive: bool) -> Self {
         let mut consumer = Self {
             root: root.into(),
@@ -191,14 +191,14 @@ impl Consumer {
         )
     }
 
-    /// The paths that `other` has and this has not, or has in another state.
+    /// Returns the paths that `other` has and this has not, or has in another state.
     pub(crate) fn changed_paths(&self, other: &Self) -> Vec<PathBuf> {
         let paths = self.entries.keys().chain(other.entries.keys());
         let changed = paths.filter(|path| self.entries.get(*path) != other.entries.get(*path));
         changed.cloned().collect()
     }
 
-    /// What differs in `other`, in words.
+    /// Returns what differs in `other`, in words.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let paths = self.entries.keys().chain(other.entries.keys());
         let mut paths: Vec<_> = paths.collect();

@@ -184,7 +184,7 @@ impl Driver {
         self.promptness = None;
     }
 
-    /// The errors that were reported.
+    /// Returns the errors that were reported.
     pub(crate) fn errors(&self) -> &[StreamError] {
         &self.errors
     }
@@ -198,17 +198,17 @@ impl Driver {
         drop(self.timeline.take());
     }
 
-    /// Whether the stream has ended.
+    /// Returns whether the stream has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// The events of the current step.
+    /// Returns the events of the current step.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
         self.seen[self.step..].iter().map(|seen| &seen.event)
     }
 
-    /// The event that was reported last in this step.
+    /// Returns the event that was reported last in this step.
     pub(crate) fn latest(&self) -> Option<&Event> {
         self.seen[self.step..].last().map(|seen| &seen.event)
     }
@@ -329,13 +329,13 @@ impl Driver {
         Ok(touched)
     }
 
-    /// How long to wait on for what is older than something that has been reported.
+    /// Returns how long to wait on for what is older than something that has been reported.
     fn grace(&self) -> Duration {
         let grace = GRACE.max(self.slowest_barrier * GRACE_BARRIERS);
         (grace + self.profile.latency * 4).min(self.profile.deadline())
     }
 
-    /// Whether a change that was made after all others has been reported.
+    /// Returns whether a change that was made after all others has been reported.
     fn is_settled(&self) -> bool {
         self.settled == Some(self.timeline.changes())
     }
@@ -387,7 +387,7 @@ impl Driver {
         if has_ended { overdue(wanted, but) } else { fail(wanted, but) }
     }
 
-    /// The index of the first of `expected` that has not been told after the ones before it.
+    /// Returns the index of the first of `expected` that has not been told after the ones before it.
     fn first_missing(&self, expected: &[Expected]) -> Option<usize> {
         let mut missing = 0;
         for event in self.events() {
@@ -409,7 +409,7 @@ impl Driver {
         })
     }
 
-    /// How often the case has been told this.
+    /// Returns how often the case has been told this.
     pub(crate) fn count(&self, expected: &Expected) -> usize {
         let expected = expected.with_path(self.tree.path(&expected.path));
         self.events().filter(|event| tells(&expected, event, &self.profile)).count()
@@ -694,17 +694,17 @@ impl Driver {
         })
     }
 
-    /// Every path that was reported as created.
+    /// Returns every path that was reported as created.
     pub(crate) fn created_paths(&self) -> &HashSet<PathBuf> {
         &self.created
     }
 
-    /// Whether a loss was reported.
+    /// Returns whether a loss was reported.
     pub(crate) fn has_missed(&self) -> bool {
         !self.missed.is_empty()
     }
 
-    /// How many events were lost by what was reported, if that is known.
+    /// Returns how many events were lost by what was reported, if that is known.
     pub(crate) fn lost(&self) -> Option<u64> {
         self.lost
     }
@@ -721,7 +721,7 @@ impl Driver {
         Ok(self.has_missed())
     }
 
-    /// Whether a loss was reported that concerns all that is in `folder`.
+    /// Returns whether a loss was reported that concerns all that is in `folder`.
     pub(crate) fn has_missed_in(&self, folder: &Path) -> bool {
         self.missed.iter().any(|part| folder.starts_with(part))
     }
@@ -906,7 +906,7 @@ impl Driver {
     }
 }
 
-/// Whether the item tells that something has become of `path`.
+/// Returns whether the item tells that something has become of `path`.
 fn is_about(item: &StreamItem, path: &Path) -> bool {
     // By spelling: as paths, `a//b` and `a/b` are equal.
     item.as_ref().is_ok_and(|event| {

@@ -24,8 +24,8 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    /// The user of the process that is made for this environment, if a backend may be unavailable to
-    /// that user although it works for the one that started the suite.
+    /// Returns the user of the process that is made for this environment, if a backend may be unavailable
+    /// to that user although it works for the one that started the suite.
     pub(crate) fn role(self) -> Option<&'static str> {
         match self {
             Self::OrdinaryUser => Some("an ordinary user"),
@@ -35,7 +35,7 @@ impl Environment {
         }
     }
 
-    /// The reason why a case is ignored that needs it, if it is not there.
+    /// Returns the reason why a case is ignored that needs it, if it is not there.
     pub(crate) fn missing(self) -> Option<String> {
         let there = match self {
             Self::Linux => cfg!(target_os = "linux"),
@@ -77,19 +77,20 @@ pub(crate) fn unshare_mounts() -> Option<&'static [&'static str]> {
     has_namespaces().then_some(&UNSHARE)
 }
 
-/// Whether `unshare` gives a process its own user and mount namespace.
+/// Returns whether `unshare` gives a process its own user and mount namespace.
 fn has_namespaces() -> bool {
     static PROBED: OnceLock<bool> = OnceLock::new();
     *PROBED.get_or_init(|| works(&UNSHARE))
 }
 
-/// Whether `unshare` starts a program with these arguments.
+/// Returns whether `unshare` starts a program with these arguments.
 fn works(arguments: &[&str]) -> bool {
     let probe = Command::new("unshare").args(arguments).arg("true").output();
     cfg!(target_os = "linux") && probe.is_ok_and(|output| output.status.success())
 }
 
-/// Whether the file system that the cases' folders are on takes `FILE` and `file` for the same name.
+/// Returns whether the file system that the cases' folders are on takes `FILE` and `file` for the same
+/// name.
 fn ignores_case() -> bool {
     static PROBED: OnceLock<bool> = OnceLock::new();
     *PROBED.get_or_init(|| {
@@ -105,7 +106,7 @@ fn ignores_case() -> bool {
 #[cfg(unix)]
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Whether root can become an ordinary user: not in a user namespace that has no other users.
+/// Returns whether root can become an ordinary user: not in a user namespace that has no other users.
 #[cfg(unix)]
 fn becomes_another() -> bool {
     use std::os::unix::process::CommandExt as _;
@@ -117,19 +118,19 @@ fn becomes_another() -> bool {
     })
 }
 
-/// Whether root can become an ordinary user; there are none here.
+/// Returns whether root can become an ordinary user; there are none here.
 #[cfg(not(unix))]
 fn becomes_another() -> bool {
     false
 }
 
-/// Whether this process runs as root, to whom permissions mean nothing.
+/// Returns whether this process runs as root, to whom permissions mean nothing.
 #[cfg(unix)]
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether this process runs as root; there is no such user here.
+/// Returns whether this process runs as root; there is no such user here.
 #[cfg(not(unix))]
 pub(crate) fn is_root() -> bool {
     false
@@ -162,8 +163,8 @@ pub(crate) fn facts() -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The type of the file system that the cases' folders are on: that of the longest mount point above
-/// them.
+/// Returns the type of the file system that the cases' folders are on: that of the longest mount point
+/// above them.
 fn file_system() -> Option<String> {
     let folder = std::env::temp_dir().canonicalize().ok()?;
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;

@@ -18,7 +18,7 @@ pub(crate) struct Places<'a> {
     may_fail: bool,
 }
 
-/// The places in the folder of this case.
+/// Returns the places in the folder of this case.
 pub(crate) fn of(scene: &Scene) -> Places<'_> {
     let fill = Box::new(|_: &Tree| Ok(()));
     Places { scene, fill, ask: |watch| watch, beside: Vec::new(), may_fail: false }

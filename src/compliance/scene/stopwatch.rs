@@ -41,7 +41,7 @@ impl Stopwatch {
         Self { own: Scheduler::of_this_thread(), others: RefCell::default() }
     }
 
-    /// Whether it tells a call that takes long from one that was interrupted.
+    /// Returns whether it tells a call that takes long from one that was interrupted.
     pub(crate) fn is_exact(&self) -> bool {
         self.own.is_some()
     }
@@ -94,8 +94,8 @@ struct Scheduled {
 }
 
 impl Scheduled {
-    /// What was taken since `before` out of the time that `passed`, of which `excused` may have been
-    /// spent waiting for another thread that got no processor.
+    /// Returns what was taken since `before` out of the time that `passed`, of which `excused` may have
+    /// been spent waiting for another thread that got no processor.
     fn since(&self, before: &Self, passed: Duration, excused: Duration) -> Taken {
         let ran = self.ran.saturating_sub(before.ran);
         let waited = self.waited.saturating_sub(before.waited) + excused;

@@ -53,7 +53,7 @@ impl Subject {
         self
     }
 
-    /// What it is judged by.
+    /// Returns what it is judged by.
     pub(crate) fn about(&self) -> About {
         self.said.clone().unwrap_or_else(self.declared)
     }

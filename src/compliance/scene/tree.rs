@@ -42,7 +42,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The tree of a folder in this one.
+    /// Returns the tree of a folder in this one.
     pub(crate) fn within(&self, folder: impl AsRef<Path>) -> Self {
         Self { root: self.path(folder), ..self.clone() }
     }
@@ -60,7 +60,7 @@ impl Tree {
         Self { pace: (mode == Mode::Stepped).then_some(pace), ..self.clone() }
     }
 
-    /// The absolute path of `path`; of the folder itself for an empty one.
+    /// Returns the absolute path of `path`; of the folder itself for an empty one.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }

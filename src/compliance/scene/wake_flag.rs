@@ -24,7 +24,7 @@ impl WakeFlag {
         (flag, waker)
     }
 
-    /// How often it was woken.
+    /// Returns how often it was woken.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }

@@ -30,7 +30,7 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// The change that a line of a log tells.
+    /// Returns the change that a line of a log tells.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         let (verb, path) = (words.next()?, PathBuf::from(words.next()?));
@@ -70,7 +70,7 @@ impl Workload {
         Self((0..count).map(|_| random_change(&mut random, deep)).collect())
     }
 
-    /// The changes that a log tells, one in each line; what is no change is passed over.
+    /// Returns the changes that a log tells, one in each line; what is no change is passed over.
     pub(crate) fn parse(log: &str) -> Self {
         Self(log.lines().filter_map(|line| Change::parse(line.trim())).collect())
     }
@@ -80,7 +80,7 @@ impl Workload {
         self.0.iter().try_for_each(|change| change.make(tree))
     }
 
-    /// The shortest part, as far as leaving out changes gets, that still `fails`; `budget` is how
+    /// Returns the shortest part, as far as leaving out changes gets, that still `fails`; `budget` is how
     /// often it may be tried.
     pub(crate) fn shrink(&self, mut budget: usize, fails: impl Fn(&Self) -> bool) -> Self {
         let mut shortest = self.clone();
@@ -113,7 +113,7 @@ impl fmt::Display for Workload {
     }
 }
 
-/// A path of one to three parts out of few names.
+/// Returns a path of one to three parts out of few names.
 fn random_path(random: &mut Random, deep: bool) -> PathBuf {
     let depth = if deep { 1 + random.below(3) } else { 1 };
     (0..depth).map(|_| ["a", "b", "c", "d", "e"][random.below(5)]).collect()

@@ -43,7 +43,7 @@ pub(super) struct Instance<B> {
 }
 
 impl<B: Backend> Instance<B> {
-    /// A backend that was made for `watches`.
+    /// Creates a backend that was made for `watches`.
     pub(super) fn new(backend: B, watches: Vec<Watch>) -> Self {
         let mut instance = Self {
             backend,
@@ -114,12 +114,12 @@ impl<B: Backend> Instance<B> {
         is_new && self.excluded.insert(folder.to_owned())
     }
 
-    /// Whether `path` lies below a folder that is watched recursively.
+    /// Returns whether `path` lies below a folder that is watched recursively.
     fn is_in_tree(&self, path: &Path) -> bool {
         path.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
     }
 
-    /// Whether `path` is in an excluded folder, and not in one that is watched inside of that.
+    /// Returns whether `path` is in an excluded folder, and not in one that is watched inside of that.
     fn is_excluded(&self, path: &Path) -> bool {
         if self.excluded.is_empty() || self.watched.contains_key(path) {
             return false;
@@ -174,7 +174,7 @@ impl<B: Backend> Instance<B> {
         Poll::Pending
     }
 
-    /// What its paths are told when its stream has ended. A backend with a fixed set of paths has
+    /// Returns what its paths are told when its stream has ended. A backend with a fixed set of paths has
     /// told of each that it is gone; of any other, that is the end of the facility.
     pub(super) fn farewell(self) -> Option<Said> {
         let is_fixed = !B::capabilities().contains(Capability::ChangeWatches);
@@ -185,7 +185,7 @@ impl<B: Backend> Instance<B> {
         Some(Err(notify::Error::from(BackendError::Ended).set_paths(paths)))
     }
 
-    /// Whether `path` is to be told of: a backend may report more than it was asked for.
+    /// Returns whether `path` is to be told of: a backend may report more than it was asked for.
     fn is_asked_for(&mut self, path: &Path) -> bool {
         if self.is_excluded(path) {
             return false;
@@ -205,7 +205,7 @@ impl<B: Backend> Instance<B> {
         self.watched.contains_key(path)
     }
 
-    /// Whether `path` is in the same folder as the latest one. To compare is much faster than to
+    /// Returns whether `path` is in the same folder as the latest one. To compare is much faster than to
     /// look up.
     fn is_like_the_latest(&self, path: &Path) -> bool {
         let Some(known) = &self.asked_for else {
@@ -216,7 +216,7 @@ impl<B: Backend> Instance<B> {
         end.is_some_and(|end| bytes[..end] == *known.as_os_str().as_encoded_bytes())
     }
 
-    /// Whether a watch covers `path`.
+    /// Returns whether a watch covers `path`.
     pub(super) fn covers(&self, path: &Path) -> bool {
         let is_entry = |parent| self.covers_entries_of(parent) && !self.is_excluded(path);
         self.watched.contains_key(path) || path.parent().is_some_and(is_entry)

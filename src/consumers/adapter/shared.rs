@@ -95,7 +95,7 @@ impl<B: Backend> Shared<B> {
         let _ = self.caller.set(thread::current().id());
     }
 
-    /// The state, for the watcher: an error if its thread has panicked.
+    /// Returns the state, for the watcher: an error if its thread has panicked.
     pub(super) fn lock(&self) -> notify::Result<MutexGuard<'_, State<B>>> {
         let state = self.state();
         match state.end {
@@ -164,14 +164,14 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// What the handler is to be told next, as far as that is known without a look at the backends.
+    /// Returns what the handler is to be told next, as far as that is known without a look at the backends.
     pub(super) fn next_ready(&self) -> Option<Said> {
         let mut state = self.state_in_turn();
         self.call_is_over(&mut state);
         state.take_ready()
     }
 
-    /// What the handler is to be told next; `None` once there is nobody to watch for. To ask again
+    /// Returns what the handler is to be told next; `None` once there is nobody to watch for. To ask again
     /// means that the call is over.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
         let mut state = self.state_in_turn();

@@ -58,7 +58,7 @@ fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl Even
     }
 }
 
-/// What the handler is to be told next; `None` once there is nobody to watch for.
+/// Returns what the handler is to be told next; `None` once there is nobody to watch for.
 fn wait<B: Backend>(runtime: &Runtime, shared: &Shared<B>) -> Option<Said> {
     let polled = {
         let _inside = runtime.enter();

@@ -69,7 +69,7 @@ pub fn check_local(watches: &[Watch], reason: impl Into<String>) -> Result<(), B
     if refused.is_empty() { Ok(()) } else { Err(BackendError::unavailable_at(reason, refused)) }
 }
 
-/// What has to be on this machine: the folder that a link is in, if that is not followed.
+/// Returns what has to be on this machine: the folder that a link is in, if that is not followed.
 fn place(watch: &Watch) -> &Path {
     match watch.path.parent() {
         Some(folder) if !watch.follow_links && watch.path.is_symlink() => {
@@ -115,7 +115,7 @@ mod system {
         Ok(type_of(&String::from_utf8_lossy(&mounts), device).is_some_and(is_type_networked))
     }
 
-    /// The type of the file system on `device`.
+    /// Returns the type of the file system on `device`.
     pub(super) fn type_of(mounts: &str, device: u64) -> Option<&str> {
         // As makedev(3) puts it together.
         let major = (device >> 32) & 0xffff_f000 | (device >> 8) & 0xfff;

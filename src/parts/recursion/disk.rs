@@ -190,7 +190,7 @@ impl<W: FolderWatcher> World for OnDisk<W> {
     }
 }
 
-/// What the entry `name` of `folder` is, of which its listing says that it is `listed`.
+/// Returns what the entry `name` of `folder` is, of which its listing says that it is `listed`.
 fn entry_type(folder: BorrowedFd<'_>, name: &OsStr, listed: FileType) -> EntryType {
     let file_type = if listed == FileType::Unknown {
         // A few file systems leave the type out of the listing.
@@ -256,7 +256,7 @@ fn read_one(folder: &OwnedFd) {
     }
 }
 
-/// Whether an error only says that a folder is not there any more, or that something else is.
+/// Returns whether an error only says that a folder is not there any more, or that something else is.
 pub(super) fn has_vanished(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

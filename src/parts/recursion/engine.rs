@@ -472,7 +472,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// The branch that was renamed with this cookie to a place in `parent`.
+    /// Returns the branch that was renamed with this cookie to a place in `parent`.
     fn moved(&self, cookie: u32, via: Via, parent: Node) -> Option<Node> {
         let is_it = |(node, branch): &(&Node, &Branch)| {
             branch.cookie == cookie && cookie != 0 && self.tree.via(**node) == Some(via)
@@ -493,7 +493,7 @@ impl<W: World> Engine<W> {
         places.filter(can_move).max_by_key(|&node| self.root_of(node) == Some(root))
     }
 
-    /// Whether two roots have folders in common.
+    /// Returns whether two roots have folders in common.
     fn overlap(&self, one: Node, other: Node) -> bool {
         let holds = |root, of: Node| {
             let id = self.tree.id(of);
@@ -502,14 +502,14 @@ impl<W: World> Engine<W> {
         one != other && (holds(one, other) || holds(other, one))
     }
 
-    /// The nearest link that leads to a folder or to one above it.
+    /// Returns the nearest link that leads to a folder or to one above it.
     pub(super) fn link_above(&self, folder: Node) -> Option<Node> {
         let is_link = |node: &Node| self.tree.via(*node) == Some(Via::Link);
         let top = || self.branches.get(&self.tree.top(folder)?)?.link;
         self.tree.ancestors(folder).find(is_link).or_else(top)
     }
 
-    /// The nearest link above the place of a folder.
+    /// Returns the nearest link above the place of a folder.
     fn link_of(&self, folder: Node) -> Option<Node> {
         match self.tree.parent(folder) {
             Some(parent) => self.link_above(parent),
@@ -517,13 +517,13 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Whether a folder was found by a look whose fence has not come yet.
+    /// Returns whether a folder was found by a look whose fence has not come yet.
     fn is_unsure(&self, folder: Node) -> bool {
         let is_top = |node| self.looks.iter().any(|look| look.top == Some(node));
         !self.looks.is_empty() && self.tree.ancestors(folder).any(is_top)
     }
 
-    /// Whether a look whose fence has not come yet has found another folder where a folder is.
+    /// Returns whether a look whose fence has not come yet has found another folder where a folder is.
     fn has_found_other(&self, folder: Node) -> bool {
         let Some(parent) = self.tree.parent(folder) else { return false };
         let is_other = |top: Node| self.tree.id(top) != self.tree.id(folder);
@@ -695,13 +695,13 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// The root that a folder is below, or was when it was found or taken away.
+    /// Returns the root that a folder is below, or was when it was found or taken away.
     pub(super) fn root_of(&self, folder: Node) -> Option<Node> {
         let top = self.tree.top(folder)?;
         Some(self.branches.get(&top).map_or(top, |branch| branch.root))
     }
 
-    /// The folder `name` of a folder, if it is reached so.
+    /// Returns the folder `name` of a folder, if it is reached so.
     pub(super) fn child(&self, parent: Node, name: &OsStr, via: Via) -> Option<Node> {
         self.tree.child(parent, name).filter(|&child| self.tree.via(child) == Some(via))
     }
@@ -791,7 +791,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// The roots that `path` is spelled below, or like, and what of it is below each.
+    /// Returns the roots that `path` is spelled below, or like, and what of it is below each.
     pub(super) fn roots_above<'a>(
         spelled: &'a HashMap<OsString, Node>,
         path: &'a Path,
@@ -799,7 +799,7 @@ impl<W: World> Engine<W> {
         spelling::above(path).filter_map(|(root, below)| Some((*spelled.get(&*root)?, below)))
     }
 
-    /// Whether one of the roots that are asked for covers `path`.
+    /// Returns whether one of the roots that are asked for covers `path`.
     fn covers(
         roots: &HashMap<Node, Options>,
         spelled: &HashMap<OsString, Node>,
@@ -833,7 +833,7 @@ impl<W: World> Engine<W> {
 }
 
 impl Name {
-    /// A name that the platform has told, or that is no news, to be looked at for the first time.
+    /// Returns a name that the platform has told, or that is no news, to be looked at for the first time.
     pub(super) fn told(parent: Node, name: OsString, via: Via, is_new: bool) -> Self {
         Self { parent, name, via, is_new, is_told: true, tries: 0 }
     }

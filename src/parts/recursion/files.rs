@@ -87,7 +87,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         direct
     }
 
-    /// Whether a folder is watched for the sake of a file.
+    /// Returns whether a folder is watched for the sake of a file.
     pub(super) fn are_in(&self, id: I) -> bool {
         self.places.contains_key(&id)
     }
@@ -100,12 +100,12 @@ impl<I: Copy + Eq + Hash> Files<I> {
         self.places.is_empty()
     }
 
-    /// The watched files that the entry `name` of a folder belongs to.
+    /// Returns the watched files that the entry `name` of a folder belongs to.
     fn at(&self, id: I, name: &OsStr) -> &[WatchedFile] {
         self.places.get(&id).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
-    /// Every watched file, once.
+    /// Returns every watched file, once.
     fn iter(&self) -> impl Iterator<Item = &WatchedFile> {
         let files = self.places.values().flat_map(HashMap::values).flatten();
         files.filter(|file| file.is_direct)
@@ -155,7 +155,7 @@ impl<W: World> Engine<W> {
         Ok(places)
     }
 
-    /// The path and, if it is a link, each further link on the way to the file, and the file.
+    /// Returns the path and, if it is a link, each further link on the way to the file, and the file.
     fn file_places(&self, path: &Path, follow_links: bool) -> Vec<PathBuf> {
         let mut places = vec![path.to_owned()];
         let Some(target) = self.world.read_link(path).ok().filter(|_| follow_links) else {
@@ -177,7 +177,7 @@ impl<W: World> Engine<W> {
         places
     }
 
-    /// The first part of a path that is a link, and where that leads. What leads to `folder` does
+    /// Returns the first part of a path that is a link, and where that leads. What leads to `folder` does
     /// not count: the watch of a file never depended on it.
     fn first_link(&self, path: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
         let mut parts: Vec<_> = path.ancestors().filter(|part| !folder.starts_with(part)).collect();

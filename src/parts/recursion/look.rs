@@ -109,7 +109,7 @@ const FEW: usize = 64;
 const TRIES: u8 = 3;
 
 impl<W: World> Walk<W> {
-    /// A walk through what is below a root, which keeps its place.
+    /// Returns a walk through what is below a root, which keeps its place.
     pub(super) fn of_root(root: Node, options: Options, folder: W::Folder) -> Self {
         let look = Look::new(Outcome::Walked, Some(root));
         Self { compares: true, ..Self::new(look, root, options, Arc::new(folder)) }
@@ -120,7 +120,7 @@ impl<W: World> Walk<W> {
         Self { look, options, is_new: false, compares: false, moved: Vec::new(), entries }
     }
 
-    /// What it is a part of.
+    /// Returns what it is a part of.
     pub(super) fn look(&self) -> &Look<W> {
         &self.look
     }
@@ -138,12 +138,12 @@ impl<W: World> Look<W> {
         Self { outcome, top, found: BTreeMap::new(), is_sure: true, quiet: Vec::new(), fence: None }
     }
 
-    /// Whether it is a look at this entry of a folder.
+    /// Returns whether it is a look at this entry of a folder.
     pub(super) fn is_at(&self, parent: Node, name: &OsStr) -> bool {
         matches!(&self.outcome, Outcome::Seen { name: at, .. } if at.parent == parent && at.name == name)
     }
 
-    /// Which folder was found, and where.
+    /// Returns which folder was found, and where.
     pub(super) fn found_at(&self) -> Option<(Name, W::Id)> {
         match &self.outcome {
             Outcome::Seen { name, found: Some((id, _)), .. } => Some((name.clone(), *id)),
@@ -151,7 +151,7 @@ impl<W: World> Look<W> {
         }
     }
 
-    /// The place that a branch was found in.
+    /// Returns the place that a branch was found in.
     pub(super) fn parent(&self) -> Option<Node> {
         match &self.outcome {
             Outcome::Seen { name, .. } => Some(name.parent),
@@ -301,8 +301,9 @@ impl<W: World> Engine<W> {
         self.walk = Some(Walk { is_new, ..Walk::new(look, node, options, folder) });
     }
 
-    /// Whether an entry that may be a link, as far as is told, is none that leads to a folder, nor has been
-    /// one. Most files are not, and cost one look at the entry: that holds wherever its folder is by now.
+    /// Returns whether an entry that may be a link, as far as is told, is none that leads to a folder, nor
+    /// has been one. Most files are not, and cost one look at the entry: that holds wherever its folder is
+    /// by now.
     fn is_no_link(&mut self, Name { parent, name, .. }: &Name) -> bool {
         if self.child(*parent, name, Via::Link).is_some()
             || self.looks.iter().any(|look| look.is_at(*parent, name))
@@ -338,7 +339,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// The folder of the tree that a look has found in `parent`, wherever the tree has it.
+    /// Returns the folder of the tree that a look has found in `parent`, wherever the tree has it.
     fn node_of(&self, id: W::Id, parent: Node, via: Via) -> Option<Node> {
         let places = self.tree.nodes(id).filter(|&node| {
             let can_move = !self.tree.is_root(node) && self.tree.via(node) == Some(via);
@@ -347,7 +348,7 @@ impl<W: World> Engine<W> {
         self.nearest(places, parent)
     }
 
-    /// Whether a link leads to a folder that its root has as what it is, or through another link.
+    /// Returns whether a link leads to a folder that its root has as what it is, or through another link.
     fn is_held(&self, id: W::Id, name: &Name) -> bool {
         let root = self.tree.top(name.parent);
         name.via == Via::Link
@@ -379,7 +380,8 @@ impl<W: World> Engine<W> {
         self.branches.values().any(|branch| branch.until.is_none())
     }
 
-    /// Whether something cannot be looked at yet: the second half of a rename may be under way there.
+    /// Returns whether something cannot be looked at yet: the second half of a rename may be under way
+    /// there.
     fn is_blocked(&self) -> bool {
         self.looks.iter().any(|look| matches!(look.outcome, Outcome::Blocked { .. }))
     }
@@ -523,8 +525,8 @@ impl<W: World> Engine<W> {
         self.walk = Some(walk);
     }
 
-    /// Whether folders that may be watched for accesses are listed by a walk: all of them, which would
-    /// fill the queue again.
+    /// Returns whether folders that may be watched for accesses are listed by a walk: all of them, which
+    /// would fill the queue again.
     fn mutes(&self, walk: &Walk<W>) -> bool {
         self.has_missed && walk.compares && self.roots.values().any(|options| options.access)
     }

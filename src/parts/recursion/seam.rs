@@ -55,7 +55,7 @@ pub(super) trait World: Send + Sync {
     /// link `name` there leads to ([`Via::Link`]). `NotADirectory` if the entry is not of that sort.
     fn open_in(&self, parent: &Self::Folder, name: &OsStr, via: Via) -> io::Result<Self::Folder>;
 
-    /// Whether the entry `name` of `parent` is, or leads to, `folder` now.
+    /// Returns whether the entry `name` of `parent` is, or leads to, `folder` now.
     fn is_entry(
         &self,
         parent: &Self::Folder,
@@ -77,7 +77,7 @@ pub(super) trait World: Send + Sync {
     /// Blocks until changes in progress to the folder's entries have finished and their events are queued.
     fn await_events(&self, folder: &Self::Folder);
 
-    /// What is at a path; a link is followed where `follow_link` says so. An absolute path.
+    /// Returns what is at a path; a link is followed where `follow_link` says so. An absolute path.
     fn entry_type(&self, location: &Path, follow_link: bool) -> io::Result<EntryType>;
 
     /// Where the symbolic link at a path leads.
@@ -102,7 +102,7 @@ pub(super) trait World: Send + Sync {
     /// Removes a watch; it may already be gone. `Ended` may follow, and events that were in the queue before.
     fn release(&self, id: Self::Id);
 
-    /// What an error of the platform means for a path.
+    /// Returns what an error of the platform means for a path.
     fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
         BackendError::from_io(path, error)
     }

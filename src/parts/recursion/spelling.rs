@@ -3,8 +3,8 @@
 
 use std::{borrow::Cow, ffi::OsStr, iter, os::unix::ffi::OsStrExt, path::Path};
 
-/// What is spelled below `root`, empty for `root` itself; none if `path` is not spelled so. A separator
-/// at the end of `root` is the one between the two.
+/// Returns what is spelled below `root`, empty for `root` itself; none if `path` is not spelled so. A
+/// separator at the end of `root` is the one between the two.
 pub(super) fn below<'a>(root: &OsStr, path: &'a Path) -> Option<&'a [u8]> {
     let root = root.as_bytes();
     let root = root.strip_suffix(b"/").unwrap_or(root);
@@ -15,7 +15,7 @@ pub(super) fn below<'a>(root: &OsStr, path: &'a Path) -> Option<&'a [u8]> {
     }
 }
 
-/// Every spelling of a root that `path` can be [below], with what is below it then.
+/// Returns every spelling of a root that `path` can be [below], with what is below it then.
 pub(super) fn above(path: &Path) -> impl Iterator<Item = (Cow<'_, OsStr>, &[u8])> {
     let bytes = path.as_os_str().as_bytes();
     let separators = (0..bytes.len()).filter(|&at| bytes[at] == b'/');
@@ -32,8 +32,8 @@ pub(super) fn above(path: &Path) -> impl Iterator<Item = (Cow<'_, OsStr>, &[u8])
     roots.chain(itself).chain(with_separator)
 }
 
-/// The folder that an entry is spelled in, and the entry's name; none for what ends with a separator or
-/// has none.
+/// Returns the folder that an entry is spelled in, and the entry's name; none for what ends with a
+/// separator or has none.
 pub(super) fn split(path: &OsStr) -> Option<(&Path, &OsStr)> {
     let bytes = path.as_bytes();
     let at = bytes.iter().rposition(|&byte| byte == b'/')?;

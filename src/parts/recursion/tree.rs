@@ -71,7 +71,7 @@ const NONE: u32 = u32::MAX;
 const ROOT: u32 = u32::MAX - 1;
 
 impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
-    /// An empty tree.
+    /// Creates an empty tree.
     #[must_use]
     pub(super) fn new() -> Self {
         Self {
@@ -107,20 +107,20 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.insert(NONE, b"", via, id)
     }
 
-    /// The nodes that `id` stands for, detached ones included.
+    /// Returns the nodes that `id` stands for, detached ones included.
     pub(super) fn nodes(&self, id: I) -> impl Iterator<Item = Node> {
         let first =
             self.by_id.find(self.hasher.hash_one(id), |&at| self.slots[at as usize].id == id);
         self.chain(first.copied().unwrap_or(NONE), |slot| slot.same_id)
     }
 
-    /// The platform's id of a folder.
+    /// Returns the platform's id of a folder.
     #[must_use]
     pub(super) fn id(&self, node: Node) -> Option<I> {
         self.slot(node).map(|slot| slot.id)
     }
 
-    /// How a folder is reached from the one above it; a root counts as a name.
+    /// Returns how a folder is reached from the one above it; a root counts as a name.
     #[must_use]
     pub(super) fn via(&self, node: Node) -> Option<Via> {
         self.slot(node).map(|slot| slot.via)
@@ -135,32 +135,32 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         freed.filter(|&freed| freed != id)
     }
 
-    /// Whether a folder is a root.
+    /// Returns whether a folder is a root.
     #[must_use]
     pub(super) fn is_root(&self, node: Node) -> bool {
         self.slot(node).is_some_and(|slot| slot.parent == ROOT)
     }
 
-    /// Whether a link leads to a folder, or to one above it.
+    /// Returns whether a link leads to a folder, or to one above it.
     #[must_use]
     pub(super) fn is_linked(&self, node: Node) -> bool {
         self.lineage(node).any(|(_, slot)| slot.via == Via::Link)
     }
 
-    /// The root that a folder is below, or is; none if the folder is in a detached part.
+    /// Returns the root that a folder is below, or is; none if the folder is in a detached part.
     #[must_use]
     pub(super) fn root(&self, node: Node) -> Option<Node> {
         let (top, slot) = self.lineage(node).last()?;
         (slot.parent == ROOT).then(|| self.node(top))?
     }
 
-    /// The folder directly above another; none for a root, and for the top of a detached part.
+    /// Returns the folder directly above another; none for a root, and for the top of a detached part.
     #[must_use]
     pub(super) fn parent(&self, node: Node) -> Option<Node> {
         self.node(self.slot(node)?.parent)
     }
 
-    /// The folder `name` directly below `parent`.
+    /// Returns the folder `name` directly below `parent`.
     #[must_use]
     pub(super) fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {
         if self.slot(parent)?.child == NONE {
@@ -176,19 +176,19 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.by_name.find(hash, is_it).and_then(|&child| self.node(child))
     }
 
-    /// The folders directly below `parent`, in no particular order.
+    /// Returns the folders directly below `parent`, in no particular order.
     pub(super) fn children(&self, parent: Node) -> impl Iterator<Item = Node> {
         let first = self.slot(parent).map_or(NONE, |slot| slot.child);
         self.chain(first, |slot| slot.next)
     }
 
-    /// The name of a folder; for a root, its path; empty for the top of a detached part.
+    /// Returns the name of a folder; for a root, its path; empty for the top of a detached part.
     #[must_use]
     pub(super) fn name(&self, node: Node) -> &OsStr {
         OsStr::from_bytes(self.slot(node).map_or(b"", |slot| self.names.get(slot.name)))
     }
 
-    /// The path of a folder; none if it is in a detached part.
+    /// Returns the path of a folder; none if it is in a detached part.
     #[must_use]
     pub(super) fn path(&self, node: Node) -> Option<PathBuf> {
         self.entry_path(node, OsStr::new(""))
@@ -205,16 +205,16 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         }
     }
 
-    /// The path of the entry `name` in a folder; none if the folder is in a detached part.
+    /// Returns the path of the entry `name` in a folder; none if the folder is in a detached part.
     #[must_use]
     pub(super) fn entry_path(&self, folder: Node, name: &OsStr) -> Option<PathBuf> {
         let (top, path) = self.spell(folder, name)?;
         self.is_root(top).then_some(path)
     }
 
-    /// The root or the top of the detached part that a folder is in, and the path of the entry
-    /// `name` in the folder, as seen from there: with the path of the root, and without the name of
-    /// a top, which has none.
+    /// Returns the root or the top of the detached part that a folder is in, and the path of the entry
+    /// `name` in the folder, as seen from there: with the path of the root, and without the name of a top,
+    /// which has none.
     pub(super) fn spell(&self, folder: Node, name: &OsStr) -> Option<(Node, PathBuf)> {
         // Twice up the tree, so that the path is allocated once and at its exact size.
         let (mut top, mut length) = (folder.slot, name.len());
@@ -237,12 +237,12 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         Some((top, OsString::from_vec(path).into()))
     }
 
-    /// The root, or the top of the detached part, that a folder is in.
+    /// Returns the root, or the top of the detached part, that a folder is in.
     pub(super) fn top(&self, node: Node) -> Option<Node> {
         self.lineage(node).last().and_then(|(at, _)| self.node(at))
     }
 
-    /// A folder and those above it.
+    /// Returns a folder and those above it.
     pub(super) fn ancestors(&self, node: Node) -> impl Iterator<Item = Node> {
         self.lineage(node).filter_map(|(at, _)| self.node(at))
     }
@@ -352,7 +352,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         iter::successors(self.node(first), move |&at| self.node(next(self.slot(at)?)))
     }
 
-    /// A folder and those above it, up to the root or to the top of a detached part.
+    /// Returns a folder and those above it, up to the root or to the top of a detached part.
     fn lineage(&self, node: Node) -> impl Iterator<Item = (u32, &Slot<I>)> {
         iter::successors(self.slot(node).map(|slot| (node.slot, slot)), |(_, slot)| {
             Some((slot.parent, self.slots.get(slot.parent as usize)?))
@@ -457,7 +457,7 @@ impl<I: Copy + Eq + Hash + Debug> Default for WatchTree<I> {
     }
 }
 
-/// Whether something that follows `part` in a path is set off by a separator. A root may be given
+/// Returns whether something that follows `part` in a path is set off by a separator. A root may be given
 /// as `dir/`.
 fn needs_separator(part: &[u8]) -> bool {
     !part.is_empty() && !part.ends_with(b"/")

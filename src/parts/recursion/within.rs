@@ -12,7 +12,7 @@ use super::{
 };
 
 impl<W: World> Engine<W> {
-    /// The places under which events of a folder's entries are reported: all but roots that another
+    /// Returns the places under which events of a folder's entries are reported: all but roots that another
     /// one has.
     pub(super) fn places(&self, id: W::Id) -> impl Iterator<Item = Node> {
         self.tree.nodes(id).filter(|node| !self.within.contains_key(node))
@@ -39,8 +39,8 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Whether the folder that a root is in is watched as well, and its entries are spelled like the root:
-    /// it tells what becomes of that.
+    /// Returns whether the folder that a root is in is watched as well, and its entries are spelled like
+    /// the root: it tells what becomes of that.
     pub(super) fn is_told_above(&self, root: Node) -> bool {
         let Some((above, _)) = spelling::split(self.tree.name(root)) else { return false };
         // An entry that leads to a folder is another thing than that.

@@ -112,7 +112,7 @@ fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command>
     Ok(command)
 }
 
-/// Whether a case is to have a file system of its own.
+/// Returns whether a case is to have a file system of its own.
 fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> bool {
     (case.is_disturbed || is_beside_others)
         && !case.environment.contains(&Environment::OrdinaryUser)

@@ -262,7 +262,7 @@ fn agree(script: &Script) {
     }
 }
 
-/// A script of changes, watches and open folders, in two trees of three names.
+/// Returns a script of changes, watches and open folders, in two trees of three names.
 fn random_script(seed: u64, steps: usize) -> Script {
     const ROOTS: [&str; 3] = ["/r", "/s", "/out"];
     let mut random = Random(seed);

@@ -118,7 +118,7 @@ impl Disk {
     /// A chain of links that is longer leads nowhere; see `path_resolution(7)`.
     const MOST_LINKS: usize = 40;
 
-    /// A file system with nothing but its topmost folder.
+    /// Creates a file system with nothing but its topmost folder.
     pub(super) fn new() -> Self {
         let kind = Kind::Folder(BTreeMap::new());
         Self {
@@ -135,7 +135,7 @@ impl Disk {
         matches!(self.kind(inode), Kind::Folder(_))
     }
 
-    /// The entries of a folder, in the order of their names.
+    /// Returns the entries of a folder, in the order of their names.
     pub(super) fn entries(&self, folder: Inode) -> impl Iterator<Item = (&Name, Inode)> {
         let entries = match self.kind(folder) {
             Kind::Folder(entries) => Some(entries),
@@ -151,12 +151,12 @@ impl Disk {
         }
     }
 
-    /// What the entry `name` of a folder leads to, if it is a link.
+    /// Returns what the entry `name` of a folder leads to, if it is a link.
     pub(super) fn follow(&self, folder: Inode, name: &str) -> Result<Inode, Refusal> {
         self.find_from(folder, name, true, &mut 0)
     }
 
-    /// The absolute path of a folder; none if it has been removed.
+    /// Returns the absolute path of a folder; none if it has been removed.
     pub(super) fn path(&self, folder: Inode) -> Option<String> {
         let Some(parent) = self.nodes[folder.0].parent else {
             return (folder == Self::TOP).then(String::new);
@@ -165,7 +165,7 @@ impl Disk {
         Some(format!("{}/{name}", self.path(parent)?))
     }
 
-    /// What an absolute path leads to; `follow` says whether its last name is followed.
+    /// Returns what an absolute path leads to; `follow` says whether its last name is followed.
     pub(super) fn find(&self, path: &str, follow: bool) -> Result<Inode, Refusal> {
         self.find_from(Self::TOP, path, follow, &mut 0)
     }
@@ -195,12 +195,12 @@ impl Disk {
         Ok(at)
     }
 
-    /// Whether `folder` is `above`, or below it.
+    /// Returns whether `folder` is `above`, or below it.
     fn is_below(&self, folder: Inode, above: Inode) -> bool {
         folder == above || self.nodes[folder.0].parent.is_some_and(|it| self.is_below(it, above))
     }
 
-    /// The folder that a path's last name is in, and the name.
+    /// Returns the folder that a path's last name is in, and the name.
     fn place(&self, path: &str) -> Result<Place, Refusal> {
         let (folder, name) = path.rsplit_once('/').ok_or(Refusal::NotFound)?;
         let folder = self.find(folder, true)?;
@@ -476,7 +476,7 @@ impl Disk {
         Note::Itself { inode, what, is_folder: self.is_folder(inode), entry }
     }
 
-    /// The entry that a folder is.
+    /// Returns the entry that a folder is.
     pub(super) fn entry_of(&self, folder: Inode) -> Option<Place> {
         let parent = self.nodes[folder.0].parent?;
         let (name, _) = self.entries(parent).find(|&(_, inode)| inode == folder)?;

@@ -425,7 +425,7 @@ impl Search {
         }
     }
 
-    /// A short script that failed, if one did.
+    /// Returns a short script that failed, if one did.
     fn failed(&self) -> Option<Script> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.iter().min_by_key(|script| script.0.len()).cloned()
@@ -496,7 +496,7 @@ fn is_rename(change: &Change) -> bool {
     matches!(change, Change::Rename(..) | Change::Exchange(..))
 }
 
-/// All changes that can be made. A file that is made has a name of its own, with `number` in it.
+/// Returns all changes that can be made. A file that is made has a name of its own, with `number` in it.
 fn changes_of(machine: &Machine<Inotify>, number: usize) -> Vec<Change> {
     let disk = machine.disk();
     let mut folders = Vec::new();
@@ -631,7 +631,7 @@ fn to_and_fro(seed: u64) -> Script {
     script
 }
 
-/// A scene of some changes, and some more at any time: many short programs, and some long ones with
+/// Returns a scene of some changes, and some more at any time: many short programs, and some long ones with
 /// more names.
 fn random_program(seed: u64, options: Options, watched: &str) -> Script {
     const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -735,7 +735,7 @@ fn random_program(seed: u64, options: Options, watched: &str) -> Script {
     script
 }
 
-/// What `remove_dir_all` does to the entry `name` of a folder.
+/// Returns what `remove_dir_all` does to the entry `name` of a folder.
 fn removal_of_all(disk: &Disk, folder: &str, name: &str) -> Vec<Change> {
     let path = format!("{folder}/{name}");
     let Ok(inode) = disk.find(&path, false) else { return Vec::new() };

@@ -24,7 +24,7 @@ pub(super) mod flag {
     pub(in super::super) const IGNORED: u32 = 0x8000;
     pub(in super::super) const ISDIR: u32 = 0x4000_0000;
 
-    /// What a flag is called.
+    /// Returns what a flag is called.
     pub(in super::super) fn name(mask: u32) -> &'static str {
         match mask & !ISDIR {
             ACCESS => "ACCESS",
@@ -121,7 +121,7 @@ impl Inotify {
         self.last
     }
 
-    /// The fence behind which nothing is queued.
+    /// Returns the fence behind which nothing is queued.
     pub(super) fn fence_at_end(&self) -> Option<Wd> {
         self.queue.back().map(|event| event.wd).filter(|&wd| wd == self.last_fence)
     }
@@ -135,7 +135,7 @@ impl Inotify {
         self.watch_of(inode).is_some()
     }
 
-    /// How many events the queue holds.
+    /// Returns how many events the queue holds.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
@@ -209,7 +209,7 @@ impl Inotify {
     }
 }
 
-/// Whether the kernel leaves an event out since the last one says the same; of two renames over one
+/// Returns whether the kernel leaves an event out since the last one says the same; of two renames over one
 /// name, the second too, though its cookie is another one (`event_compare`).
 fn is_merged(last: &Event, next: &Event) -> bool {
     last.mask & flag::IGNORED == 0

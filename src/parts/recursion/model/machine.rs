@@ -61,7 +61,7 @@ impl<P: Platform> Machine<P> {
         Ok(())
     }
 
-    /// How many changes are under way.
+    /// Returns how many changes are under way.
     pub(super) fn under_way(&self) -> usize {
         self.under_way.len()
     }

@@ -48,7 +48,7 @@ impl Script {
         )
     }
 
-    /// The shortest part, as far as leaving out steps gets, that still `fails`.
+    /// Returns the shortest part, as far as leaving out steps gets, that still `fails`.
     pub(super) fn shrink(&self, fails: impl Fn(&Self) -> bool) -> Self {
         let mut shortest = self.clone();
         let mut part = shortest.0.len().div_ceil(2);

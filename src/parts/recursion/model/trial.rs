@@ -244,7 +244,7 @@ impl Trial {
         }
     }
 
-    /// Whether a consumer knows the folder that is at a path.
+    /// Returns whether a consumer knows the folder that is at a path.
     fn is_known_folder(&self, path: &str) -> bool {
         let state = self.world.state();
         let disk = state.machine.disk();
@@ -296,7 +296,7 @@ impl Trial {
         }
     }
 
-    /// What is below the roots, by path, without following links.
+    /// Returns what is below the roots, by path, without following links.
     fn reachable(&self) -> BTreeMap<String, Inode> {
         let state = self.world.state();
         let disk = state.machine.disk();
@@ -312,7 +312,7 @@ impl Trial {
         reachable
     }
 
-    /// Whether all that must hold holds, now that nothing changes any more.
+    /// Checks that all that must hold holds, now that nothing changes any more.
     fn judge(&mut self) {
         let reachable = self.reachable();
         let mirror = std::mem::take(&mut self.mirror);

@@ -61,7 +61,7 @@ impl Drop for Opened {
 }
 
 impl Simulated {
-    /// An empty file system, and a queue for so many events.
+    /// Creates an empty file system, and a queue for so many events.
     pub(super) fn new(limit: usize) -> Self {
         let state = State {
             machine: Machine::new(Inotify::new(limit)),
@@ -85,7 +85,7 @@ impl Simulated {
         self.call().machine.platform.read()
     }
 
-    /// A call to the system or the platform: what is planned before it comes first.
+    /// Begins a call to the system or the platform: what is planned before it comes first.
     fn call(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.calls += 1;
@@ -190,8 +190,8 @@ impl State {
         }
     }
 
-    /// Whether each part of a path has been in the folder above it. Not all at one time: of a rename
-    /// that shows, the report may be still to come; and the events of a folder on its way are said
+    /// Returns whether each part of a path has been in the folder above it. Not all at one time: of a
+    /// rename that shows, the report may be still to come; and the events of a folder on its way are said
     /// where it arrives.
     pub(super) fn can_have_been(&self, path: &str) -> bool {
         let mut found = BTreeSet::from([Disk::TOP]);

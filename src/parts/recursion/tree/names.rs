@@ -35,9 +35,9 @@ impl Names {
         self.unused += usize::from(name.length);
     }
 
-    /// Whether going through the names of all `slots` pays: what is unused is a good part of the
-    /// whole, and there is at least a byte for each step of the work, so that over many removals
-    /// none costs more than a few steps.
+    /// Returns whether going through the names of all `slots` pays: what is unused is a good part of the
+    /// whole, and there is at least a byte for each step of the work, so that over many removals none costs
+    /// more than a few steps.
     pub(super) fn are_worth_compacting(&self, slots: usize) -> bool {
         self.unused >= (self.bytes.len() / 4).max(slots).max(4096)
     }
