@@ -96,6 +96,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<SleepsUntilAsked>("sleeps_until_asked", &["CHG18"]),
         entry::<RefusesEmptyLists>("refuses_empty_lists", &["CHG18"]),
         entry::<LeavesOutByPath>("leaves_out_by_path", &["CHG15"]),
+        entry::<LeavesOutByComponents>("leaves_out_by_components", &["CHG11"]),
         entry::<DrainsWithoutWaker>("drains_without_waker", &["CHG15"]),
         entry::<FiltersByName>("filters_by_name", &["CHG16"]),
         entry::<EndsByOlderRename>("ends_by_older_rename", &["CHG16"]),
@@ -845,6 +846,32 @@ impl Mutation for LeavesOutByPath {
 
     fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
         self.paths.retain(|watched| watched != path);
+        inner.unwatch(path)
+    }
+}
+
+/// The same with watches that are kept by their spelling, so that only what waits is compared by components.
+#[derive(Debug, Default)]
+pub(crate) struct LeavesOutByComponents(LeavesOutByPath);
+impl Mutation for LeavesOutByComponents {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        LeavesOutByPath::new(watches).map(|(inner, mutation)| (inner, Self(mutation)))
+    }
+
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        self.0.poll(inner, cx)
+    }
+
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.0.watch(inner, watch)
+    }
+
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.0.paths.retain(|watched| watched.as_os_str() != path.as_os_str());
         inner.unwatch(path)
     }
 }

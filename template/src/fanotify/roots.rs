@@ -94,10 +94,14 @@ impl Root {
         Some(StreamError::unwatched(&path, BackendError::unavailable_at(reason, [&path])))
     }
 
-    /// Whether something at a path may be told for it.
+    /// Whether something may be told for it by a path, which begins with its own as that is spelled.
     pub(crate) fn covers(&self, path: &Path) -> bool {
-        let below = path.strip_prefix(&self.watch.path);
-        below.is_ok_and(|below| self.watch.recursive || below.components().count() <= 1)
+        let own = &self.watch.path;
+        let Ok(below) = path.strip_prefix(own) else { return false };
+        let is_in_reach = self.watch.recursive || below.components().count() <= 1;
+        // To join nothing would add a slash.
+        let is_itself = path.as_os_str() == own.as_os_str();
+        is_in_reach && (is_itself || own.join(below).as_os_str() == path.as_os_str())
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) const ALL: &[Test] = &[
     ("a_file_whose_folder_is_renamed", a_file_whose_folder_is_renamed),
     ("a_folder_from_outside", a_folder_from_outside),
     ("a_loss_voids_what_was_known", a_loss_voids_what_was_known),
+    ("a_folder_in_two_spellings", a_folder_in_two_spellings),
     ("a_bind_mount_that_is_unmounted", a_bind_mount_that_is_unmounted),
     ("a_mount_below", a_mount_below),
     ("the_next_backend_where_it_cannot_watch", the_next_backend_where_it_cannot_watch),
@@ -203,6 +204,18 @@ fn a_loss_voids_what_was_known(scene: &mut Scene) {
     fs::write(scene.path("root/other/below/file"), "").unwrap();
     fs::write(scene.path("outside/gone/file"), "").unwrap();
     assert_eq!(scene.read(&mut backend), ["create/file root/other/below/file"]);
+}
+
+fn a_folder_in_two_spellings(scene: &mut Scene) {
+    let spellings = [scene.path("root"), scene.path("root/.")];
+    let mut backend = scene.watch(&["root/."]);
+    fs::write(scene.path("root/file"), "").unwrap();
+    // Both are ready by now, and the other one waits.
+    let first = scene.next(&mut backend).unwrap().path;
+    let other = spellings.iter().find(|root| root.join("file").as_os_str() != first.as_os_str());
+    backend.unwatch(other.unwrap()).unwrap();
+    let said = scene.read(&mut backend);
+    assert_eq!(said, [""; 0], "{} was reported before", first.display());
 }
 
 fn a_bind_mount_that_is_unmounted(scene: &mut Scene) {
