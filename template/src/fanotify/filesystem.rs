@@ -5,9 +5,9 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    fs::File,
     io,
     os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -25,9 +25,11 @@ use crate::{
     mounts::Mounts,
     places::{self, Places},
     queue::Queue,
+    recent::Recent,
     reserve::Reserve,
-    roots::{Beside, Root, Roots, locate},
-    sys,
+    roots::{Beside, Open, Root, Roots, locate},
+    sys::{self, Handle},
+    telling::Covered,
 };
 
 const CHANGES: u64 = FAN_ATTRIB | FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_RENAME | FAN_ONDIR;
@@ -51,8 +53,10 @@ pub(crate) struct Filesystems {
     pub(crate) ready: VecDeque<StreamItem>,
     /// How many renames were told.
     pub(crate) renames: u64,
-    /// Open until the task waits.
-    pub(crate) beside: Option<(u64, File)>,
+    /// Under which paths the events in a folder are told, as of the record that is taken next.
+    pub(crate) covered: Recent<Handle, Arc<Covered>>,
+    /// Open until the next item is returned, or the task waits.
+    pub(crate) open: Open,
     /// For looks when too many files are open.
     pub(crate) reserve: Reserve,
     has_ended: bool,
@@ -82,7 +86,8 @@ impl Filesystems {
             marks: HashMap::new(),
             ready: VecDeque::new(),
             renames: 0,
-            beside: None,
+            covered: Recent::default(),
+            open: Open::default(),
             reserve: Reserve::new()?,
             has_ended: false,
         })
@@ -122,6 +127,7 @@ impl Filesystems {
         self.ready
             .extend(self.mounted.iter().filter_map(|mount| root.say_mounted(&mount.1)).map(Err));
         self.roots.insert(root);
+        self.covered.clear();
         if let Some(earlier) = earlier {
             self.unmark(&earlier);
         }
@@ -130,6 +136,7 @@ impl Filesystems {
 
     pub(crate) fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         let root = self.roots.take(path).ok_or_else(|| BackendError::not_watched(path))?;
+        self.covered.clear();
         self.unmark(&root);
         let roots = &self.roots;
         self.ready.retain(|item| {
@@ -182,7 +189,7 @@ impl Filesystems {
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         let polled = self.poll(cx);
-        self.beside = None;
+        self.open = Open::default();
         polled
     }
 
@@ -195,14 +202,20 @@ impl Filesystems {
             if self.has_ended {
                 return Poll::Ready(None);
             }
-            if let Some((number, record)) = self.queue.next() {
+            // Several at a time: they share what is opened for them.
+            let before = steps;
+            while steps < before + STEPS
+                && let Some((number, record)) = self.queue.next()
+            {
                 self.apply(number, &record);
                 steps += 1;
-                if steps >= STEPS && self.ready.is_empty() {
-                    // Other tasks get their turn.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+            }
+            if steps >= STEPS && self.ready.is_empty() {
+                // Other tasks get their turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if steps > before {
                 continue;
             }
             if let Poll::Ready(result) = self.queue.poll_fill(cx) {
@@ -231,6 +244,7 @@ impl Filesystems {
     /// Events were lost: what was known of folders may be wrong, and watched paths be gone.
     pub(crate) fn look_again(&mut self) {
         self.places.clear();
+        self.covered.clear();
         for number in self.roots.numbers() {
             let Some(root) = self.roots.get(number) else { continue };
             let Ok(found) = self.reserve.lend(|| root.find()) else { continue };
@@ -275,5 +289,5 @@ fn check_handles(root: &Root) -> io::Result<()> {
     let Some(folder) = root.anchor() else { return Ok(()) };
     let folder = folder.clone();
     roots.insert(root.clone());
-    places::is_gone(&folder, &mut Beside { roots: &roots, open: &mut None }).map(drop)
+    places::is_gone(&folder, &mut Beside { roots: &roots, open: &mut Open::default() }).map(drop)
 }

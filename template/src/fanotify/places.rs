@@ -97,13 +97,12 @@ impl Places {
 
 /// Whether a file or folder is at a place now.
 pub(crate) fn is_at(child: &Handle, at: &Entry, beside: &mut Beside<'_>) -> io::Result<bool> {
-    let open = beside.of(at.folder.file_system())?;
-    let folder = match sys::open_by_handle(open, &at.folder) {
+    let folder = match beside.folder(&at.folder) {
         Ok(folder) => folder,
         Err(error) if is_stale(&error) => return Ok(false),
         Err(error) => return Err(error),
     };
-    let Ok((found, _)) = sys::handle(folder.as_fd(), &at.name, at.folder.file_system()) else {
+    let Ok((found, _)) = sys::handle(folder, &at.name, at.folder.file_system()) else {
         return Ok(false);
     };
     Ok(found == *child)

@@ -20,7 +20,7 @@ impl<K, V> Default for Recent<K, V> {
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        self.old.remove(&key);
+        self.remove_old(&key);
         if self.young.len() >= MANY {
             self.old = mem::take(&mut self.young);
         }
@@ -31,10 +31,18 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
-        if let Some((key, value)) = self.old.remove_entry(key) {
+        if let Some((key, value)) = self.remove_old(key) {
             self.insert(key, value);
         }
         self.young.get(key)
+    }
+
+    fn remove_old<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+    {
+        // An empty map would hash the key first.
+        if self.old.is_empty() { None } else { self.old.remove_entry(key) }
     }
 
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
@@ -42,7 +50,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         K: Borrow<Q>,
     {
         self.young.remove(key);
-        self.old.remove(key);
+        self.remove_old(key);
     }
 
     pub(crate) fn clear(&mut self) {

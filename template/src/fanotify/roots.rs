@@ -180,23 +180,40 @@ impl Roots {
     }
 }
 
-/// Something that is open of a file system, by which handles of it can be opened. It would keep the file
-/// system busy, and so is open for a moment only.
+/// What is open. It would keep the file system busy, and so is open for a moment only.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    /// Something of a file system, by which handles of it can be opened.
+    any: Option<(u64, File)>,
+    /// The last folder that was looked into.
+    folder: Option<(Handle, OwnedFd)>,
+}
+
+/// Opens what handles stand for.
 #[derive(Debug)]
 pub(crate) struct Beside<'a> {
     pub(crate) roots: &'a Roots,
-    pub(crate) open: &'a mut Option<(u64, File)>,
+    pub(crate) open: &'a mut Open,
 }
 
 impl Beside<'_> {
     /// Opens a folder of a file system, or takes the one that is open. `NotFound` if no watched path leads
     /// there any more.
     pub(crate) fn of(&mut self, file_system: u64) -> io::Result<BorrowedFd<'_>> {
-        let file = match self.open.take().filter(|(open, _)| *open == file_system) {
+        let file = match self.open.any.take().filter(|(open, _)| *open == file_system) {
             Some((_, file)) => file,
             None => self.find(file_system)?,
         };
-        Ok(self.open.insert((file_system, file)).1.as_fd())
+        Ok(self.open.any.insert((file_system, file)).1.as_fd())
+    }
+
+    /// Opens a folder, or takes the one that is open.
+    pub(crate) fn folder(&mut self, folder: &Handle) -> io::Result<BorrowedFd<'_>> {
+        let opened = match self.open.folder.take().filter(|(open, _)| open == folder) {
+            Some((_, opened)) => opened,
+            None => sys::open_by_handle(self.of(folder.file_system())?, folder)?,
+        };
+        Ok(self.open.folder.insert((folder.clone(), opened)).1.as_fd())
     }
 
     fn find(&self, file_system: u64) -> io::Result<File> {

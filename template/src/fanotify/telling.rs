@@ -1,6 +1,6 @@
 //! What a record means for the watched paths: the other half of [`Filesystems`].
 
-use std::io;
+use std::{io, sync::Arc};
 
 use libc::{
     FAN_ACCESS, FAN_ATTRIB, FAN_CLOSE_NOWRITE, FAN_CLOSE_WRITE, FAN_CREATE, FAN_DELETE, FAN_MODIFY,
@@ -36,6 +36,15 @@ const BITS: [(u64, EventKind); 6] = [
 /// Whose path something is, and that path.
 type Said = (u32, PathBuf);
 
+/// Under which paths a folder is watched.
+#[derive(Debug)]
+pub(crate) struct Covered {
+    /// Whether something in it is watched by its own path.
+    has_roots_in_it: bool,
+    /// The root, the first record that is news for it, and the path.
+    paths: Vec<(u32, u64, PathBuf)>,
+}
+
 impl Filesystems {
     /// Tells what a record says.
     pub(crate) fn apply(&mut self, number: u64, record: &Record) {
@@ -47,7 +56,7 @@ impl Filesystems {
             (Some(from), Some(to)) => self.rename(number, record, from, to),
             (Some(at), None) => self.tell_entry(number, record, at),
             // A file has got or lost a name.
-            _ => record.child.iter().for_each(|child| self.places.forget(child)),
+            _ => record.child.iter().for_each(|child| self.forget(child)),
         }
     }
 
@@ -67,7 +76,10 @@ impl Filesystems {
         if record.is(FAN_CREATE) {
             comes_back = record.is(FAN_DELETE) && !is_folder && self.is_there(child, at);
             match child {
-                Some(child) if is_folder => self.places.put(child.clone(), at.clone()),
+                Some(child) if is_folder => {
+                    self.places.put(child.clone(), at.clone());
+                    self.covered.remove(child);
+                }
                 Some(child) if !paths.is_empty() => {
                     self.places.put_file(child.clone(), at.clone());
                 }
@@ -89,8 +101,10 @@ impl Filesystems {
             if comes_back {
                 self.say(&paths, created(is_folder), None);
             } else if let Some(child) = child {
-                self.places.forget(child);
-                self.end(number, child, EventKind::Remove(RemoveKind::File), &paths);
+                self.forget(child);
+                if is_folder {
+                    self.end(number, child, EventKind::Remove(RemoveKind::File), &paths);
+                }
             }
         }
     }
@@ -112,13 +126,18 @@ impl Filesystems {
         self.say(&paths, METADATA, None);
     }
 
+    fn forget(&mut self, child: &Handle) {
+        self.places.forget(child);
+        self.covered.remove(child);
+    }
+
     fn place(&mut self, folder: &Handle) -> Place {
         if !self.marks.contains_key(&folder.file_system()) {
             // Nothing is watched there any more.
             return Place::Unknown;
         }
-        let Self { queue, places, roots, beside, reserve, .. } = self;
-        let place = reserve.lend(|| places.of(folder, queue, &mut Beside { roots, open: beside }));
+        let Self { queue, places, roots, open, reserve, .. } = self;
+        let place = reserve.lend(|| places.of(folder, queue, &mut Beside { roots, open }));
         place.unwrap_or_else(|error| {
             // No watched path is on the file system any more, which will be told, or something may be left
             // out that was to be told.
@@ -151,6 +170,8 @@ impl Filesystems {
         let Some(child) = child else { return };
         if record.is_folder() {
             self.places.put(child.clone(), to.clone());
+            // And with it, all that is in it.
+            self.covered.clear();
         } else {
             self.places.put_file(child.clone(), to.clone());
         }
@@ -165,8 +186,8 @@ impl Filesystems {
     /// Whether a file that was renamed several times is where this rename, the last to be read, took it away
     /// from.
     fn is_back(&mut self, child: &Handle, from: &Entry, to: &Entry) -> bool {
-        let Self { queue, roots, beside, .. } = self;
-        let mut beside = Beside { roots, open: beside };
+        let Self { queue, roots, open, .. } = self;
+        let mut beside = Beside { roots, open };
         if let Some(at) = queue.place_of(child) {
             return at == *from;
         }
@@ -175,14 +196,14 @@ impl Filesystems {
     }
 
     fn is_there(&mut self, child: Option<&Handle>, at: &Entry) -> bool {
-        let Self { roots, beside, .. } = self;
-        let mut beside = Beside { roots, open: beside };
+        let Self { roots, open, .. } = self;
+        let mut beside = Beside { roots, open };
         child.is_some_and(|child| places::is_at(child, at, &mut beside).unwrap_or(false))
     }
 
     fn is_named(&mut self, child: Option<&Handle>, at: &Entry, is_folder: bool) -> bool {
-        let Self { queue, roots, beside, places, .. } = self;
-        let mut beside = Beside { roots, open: beside };
+        let Self { queue, roots, open, places, .. } = self;
+        let mut beside = Beside { roots, open };
         is_folder || child.is_none_or(|child| places.is_named(child, at, queue, &mut beside))
     }
 
@@ -194,43 +215,66 @@ impl Filesystems {
                 paths.push((number, path));
             }
         };
-        let mut is_outside = self.roots.in_folder(&at.folder).next().is_none();
-        for (root, found) in self.roots.at(&at.folder, &at.name) {
-            if found.since <= number && (found.folder.is_none() || found.folder.as_ref() == child) {
-                add(root, found.watch.path.clone());
-            }
-        }
-        let mut names = vec![at.name.clone()];
-        let mut folder = at.folder.clone();
-        while names.len() < DEEPEST {
-            let is_direct = names.len() == 1;
-            for (root, found) in self.roots.of_folder(&folder) {
-                if is_direct || found.watch.recursive {
-                    is_outside = false;
-                    if number >= if is_direct { found.since } else { found.since_below } {
-                        let below: PathBuf = names.iter().rev().collect();
-                        add(root, found.watch.path.join(below));
-                    }
+        let covered = self.covered(&at.folder);
+        if covered.has_roots_in_it {
+            for (root, found) in self.roots.at(&at.folder, &at.name) {
+                let is_it = found.folder.is_none() || found.folder.as_ref() == child;
+                if found.since <= number && is_it {
+                    add(root, found.watch.path.clone());
                 }
             }
-            match self.place(&folder) {
-                Place::At(at) => {
-                    names.push(at.name);
-                    folder = at.folder;
-                }
-                Place::Top | Place::Unknown => break,
-            }
         }
-        if is_outside {
-            self.queue.leave_out(&at.folder);
+        for (root, since, path) in &covered.paths {
+            if *since <= number {
+                add(*root, path.join(&at.name));
+            }
         }
         paths
     }
 
+    /// Under which paths a folder is watched, as of now.
+    fn covered(&mut self, folder: &Handle) -> Arc<Covered> {
+        if let Some(covered) = self.covered.get(folder) {
+            return Arc::clone(covered);
+        }
+        let mut covered = Covered {
+            has_roots_in_it: self.roots.in_folder(folder).next().is_some(),
+            paths: vec![],
+        };
+        let mut names = vec![];
+        let mut above = folder.clone();
+        let is_certain = loop {
+            let is_direct = names.is_empty();
+            for (root, found) in self.roots.of_folder(&above) {
+                if is_direct || found.watch.recursive {
+                    let since = if is_direct { found.since } else { found.since_below };
+                    let below: PathBuf = names.iter().rev().collect();
+                    covered.paths.push((root, since, found.watch.path.join(below)));
+                }
+            }
+            match self.place(&above) {
+                Place::At(at) if names.len() < DEEPEST => {
+                    names.push(at.name);
+                    above = at.folder;
+                }
+                Place::At(_) | Place::Unknown => break false,
+                Place::Top => break true,
+            }
+        };
+        if covered.paths.is_empty() && !covered.has_roots_in_it {
+            self.queue.leave_out(folder);
+        }
+        let covered = Arc::new(covered);
+        if is_certain {
+            self.covered.insert(folder.clone(), Arc::clone(&covered));
+        }
+        covered
+    }
+
     fn say(&mut self, paths: &[Said], kind: EventKind, tracker: Option<Tracker>) {
         for (root, path) in paths {
-            let access = self.roots.get(*root).is_some_and(|root| root.watch.access);
-            if access || !matches!(kind, EventKind::Access(_)) {
+            let is_asked_for = || self.roots.get(*root).is_some_and(|root| root.watch.access);
+            if !matches!(kind, EventKind::Access(_)) || is_asked_for() {
                 self.ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker)));
             }
         }
@@ -245,6 +289,7 @@ impl Filesystems {
         let concerned: Vec<u32> = concerned.map(|(root, _)| root).collect();
         for number in concerned {
             let Some(root) = self.roots.remove(number) else { continue };
+            self.covered.clear();
             let path = &root.watch.path;
             if root.folder.is_none() && paths.iter().all(|(_, said)| said != path) {
                 self.ready.push_back(Ok(Event::new(kind, path)));
@@ -260,7 +305,7 @@ impl Filesystems {
         let others: Vec<_> =
             others.filter_map(|(number, root)| Some((number, root.folder.clone()?))).collect();
         for (number, folder) in others {
-            let mut beside = Beside { roots: &self.roots, open: &mut self.beside };
+            let mut beside = Beside { roots: &self.roots, open: &mut self.open };
             // Where two are exchanged, it is elsewhere, and its own rename comes next.
             if places::is_gone(&folder, &mut beside).unwrap_or(false) {
                 self.end_root(number, Event::remove(RemoveKind::Folder, ""));
@@ -271,6 +316,7 @@ impl Filesystems {
     /// Says the last word of a root.
     pub(crate) fn end_root(&mut self, number: u32, event: Event) {
         let Some(root) = self.roots.remove(number) else { return };
+        self.covered.clear();
         self.ready.push_back(Ok(Event { path: root.watch.path.clone(), ..event }));
         self.unmark(&root);
     }
