@@ -66,8 +66,11 @@ pub use parts::recursion;
 pub use parts::{buffer::Buffer, channel, fallback, prelude};
 
 // The compiler shows these lines to code that names a private module, so they say where its items are.
-use contract::backend; // its items are at the root, where `check_watches` does what `require_runtime` did
-use contract::capability; // its items are at the root, as `notify_backend::Capability`
-use contract::display;
-use contract::error; // its items are at the root, as `notify_backend::BackendError`
+#[allow(unused_imports, reason = "for code outside, which cannot use them")]
+use contract::{
+    backend, // its items are at the root, where `check_watches` does what `require_runtime` did
+    capability, // its items are at the root, as `notify_backend::Capability`
+    error,   // its items are at the root, as `notify_backend::BackendError`
+};
+#[allow(unused_imports, reason = "for code outside, which cannot use it")]
 use parts::buffer; // its items are at the root, as `notify_backend::Buffer`

@@ -58,6 +58,37 @@ fn no_module_needs_one_that_needs_it() {
     assert!(circles.is_empty(), "modules that need each other:{circles}");
 }
 
+/// The folders of the library, and those of the suite, in the order of ARCHITECTURE.md: each uses only those
+/// before it.
+#[test]
+fn folders_use_those_before_them() {
+    let rows: [(&[&str], &[&str]); 2] = [
+        (&[], &["contract", "parts", "consumers", "compliance"]),
+        (&["compliance"], &["record", "rules", "scene", "case", "cases", "report", "running"]),
+    ];
+    let modules = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"));
+    let mut upwards = String::new();
+    let mut count = 0;
+    for (place, row) in rows {
+        let rank = |module: &Names| {
+            let inside = module.iter().map(String::as_str).collect::<Vec<_>>();
+            let folder = *inside.strip_prefix(place)?.first()?;
+            row.iter().position(|name| *name == folder)
+        };
+        for (path, module) in &modules {
+            for home in module.used.iter().filter_map(|names| home(names, &modules, 8)) {
+                let (Some(from), Some(to)) = (rank(path), rank(&home)) else { continue };
+                count += 1;
+                if from < to {
+                    _ = write!(upwards, "\n{} uses {}", path.join("::"), home.join("::"));
+                }
+            }
+        }
+    }
+    assert!(count > 500, "only {count} uses were found");
+    assert!(upwards.is_empty(), "upwards:{upwards}");
+}
+
 fn modules(main: &Path) -> Modules {
     let mut modules = Modules::new();
     read_module(main.to_owned(), main.parent().unwrap(), vec![], &mut modules);

@@ -11,7 +11,7 @@ use super::{
     rules::failure::Step,
     scene::{Scene, environment::Environment},
 };
-use crate::capability::{Capabilities, Capability};
+use crate::contract::capability::{Capabilities, Capability};
 
 /// How binding a case is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

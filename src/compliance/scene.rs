@@ -40,7 +40,7 @@ use super::{
         profile::{Outlook, Profile},
     },
 };
-use crate::{
+use crate::contract::{
     backend::{About, Backend, Watch},
     capability::{Capabilities, Capability},
     error::BackendError,

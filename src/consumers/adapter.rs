@@ -52,7 +52,7 @@ use notify::RecursiveMode;
 use tokio::runtime::Handle;
 
 use self::{instance::Instance, shared::Shared};
-use crate::{
+use crate::contract::{
     backend::{About, Backend, Watch},
     capability::Capability,
     error::BackendError,

@@ -91,7 +91,7 @@ use self::{
     stop::{Requests, reader_gone},
     through_notify::ThroughNotify,
 };
-use crate::{
+use crate::contract::{
     backend::{Backend, Watch},
     capability::Capability,
     display::{Flattened, PathList},

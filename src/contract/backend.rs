@@ -14,7 +14,7 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 
 pub use self::networked::{check_local, is_networked};
-use crate::{
+use super::{
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},
     event::Event,

@@ -16,7 +16,7 @@ use std::{
 
 pub use limit::Limit;
 
-use crate::{
+use super::{
     capability::Capability,
     display::{Flattened, PathList, Quoted},
 };

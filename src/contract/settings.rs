@@ -16,7 +16,7 @@ use futures_core::Stream;
 
 pub use hints::Hints;
 
-use crate::{
+use super::{
     backend::{About, Backend, StreamItem, Watch},
     capability::Capabilities,
     error::BackendError,

@@ -14,7 +14,7 @@ use std::{
 
 use futures_core::Stream;
 
-use crate::{
+use crate::contract::{
     backend::StreamItem,
     error::StreamError,
     event::{Event, EventKind},

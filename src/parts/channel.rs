@@ -13,7 +13,8 @@ use std::{
 
 use futures_core::Stream;
 
-use crate::{backend::StreamItem, buffer::Buffer, error::StreamError, event::Event};
+use super::buffer::Buffer;
+use crate::contract::{backend::StreamItem, error::StreamError, event::Event};
 
 /// Creates a [`Buffer`] for `capacity` items whose two ends can be in different threads.
 ///

@@ -14,7 +14,7 @@ use std::{
 
 use futures_core::Stream;
 
-use crate::{
+use crate::contract::{
     backend::{About, Backend, StreamItem, Watch},
     capability::Capabilities,
     error::BackendError,

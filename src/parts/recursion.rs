@@ -25,7 +25,7 @@ use std::path::Path;
 pub use disk::FolderWatcher;
 pub use seam::FolderEvent;
 
-use crate::{
+use crate::contract::{
     backend::{StreamItem, Watch},
     error::BackendError,
 };

@@ -1,8 +1,8 @@
 //! The cases as data, for documents and for programs: [`catalogue`].
 
 use crate::{
-    capability::Capabilities,
     compliance::{case::Listed, cases},
+    contract::capability::Capabilities,
 };
 
 /// A description of one case.

@@ -5,12 +5,12 @@ use std::{cmp::Ordering, env, fs, path::Path};
 
 use super::{entry::Entry, verdict::Verdict};
 use crate::{
-    capability::{Capabilities, Capability},
     compliance::{
         case::Listed,
         cases::{self, overflow},
         scene::subject::Subject,
     },
+    contract::capability::{Capabilities, Capability},
 };
 
 /// Returns what is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
@@ -164,7 +164,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{backend::About, error::BackendError};
+    use crate::contract::{backend::About, error::BackendError};
 
     fn subject(name: &'static str) -> Subject {
         let capabilities =

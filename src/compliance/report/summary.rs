@@ -3,8 +3,8 @@
 use std::{io, path::Path};
 
 use crate::{
-    backend::About,
     compliance::scene::{environment, subject::Subject},
+    contract::backend::About,
 };
 
 /// What a run says that had no case to run.

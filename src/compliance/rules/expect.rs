@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::profile::Profile;
-use crate::event::{CreateKind, Event, EventKind, ModifyKind, RemoveKind, RenameMode};
+use crate::contract::event::{CreateKind, Event, EventKind, ModifyKind, RemoveKind, RenameMode};
 
 /// A fact about a path that is to be reported.
 #[derive(Clone, Debug)]

@@ -10,10 +10,12 @@ use super::{
     rule::Invariant,
 };
 use crate::{
-    backend::Watch,
-    capability::{Capabilities, Capability},
     compliance::record::{history::History, mode::Mode, timeline::Timeline},
-    event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
+    contract::{
+        backend::Watch,
+        capability::{Capabilities, Capability},
+        event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
+    },
 };
 
 /// Writes the invariants as constants, and the list of them all.

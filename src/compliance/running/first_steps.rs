@@ -3,7 +3,6 @@
 use std::env;
 
 use crate::{
-    backend::About,
     compliance::{
         cases,
         record::{measurements::Measurements, mode::Mode, timeline::Timeline},
@@ -14,7 +13,7 @@ use crate::{
         },
         scene::{Scene, environment, subject::Subject},
     },
-    error::BackendError,
+    contract::{backend::About, error::BackendError},
 };
 
 /// Returns what keeps every case from being run, or what a backend says of itself, if one could be made.

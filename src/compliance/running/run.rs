@@ -15,7 +15,6 @@ use super::{
     turns::Turns,
 };
 use crate::{
-    capability::Capability,
     compliance::{
         case::{Level, Listed},
         cases,
@@ -29,6 +28,7 @@ use crate::{
         },
         scene::{environment, subject::Subject},
     },
+    contract::capability::Capability,
 };
 
 /// A run of the suite for one backend.

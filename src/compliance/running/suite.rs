@@ -10,13 +10,13 @@ use super::{
     run::Run,
 };
 use crate::{
-    backend::Backend,
     compliance::{
         cases,
         report::{summary, verdict::Verdict},
         rules::profile::{Outlook, Profile},
         scene::subject::Subject,
     },
+    contract::backend::Backend,
 };
 
 /// The suite for one backend. [`test_compliance!`](crate::test_compliance) is its short form.

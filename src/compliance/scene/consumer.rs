@@ -14,7 +14,7 @@ use crate::{
         failure::{Step, ensure},
         profile::Profile,
     },
-    event::{Event, EventKind, ModifyKind, RenameMode},
+    contract::event::{Event, EventKind, ModifyKind, RenameMode},
 };
 
 /// How a consumer uses what it is told, which depends on what the backend can notice.
@@ -231,7 +231,7 @@ mod tests {
         Reading::{AtOnce, TrustingRemovals, WhenSettled},
         *,
     };
-    use crate::event::{CreateKind, DataChange, RemoveKind};
+    use crate::contract::event::{CreateKind, DataChange, RemoveKind};
 
     /// A folder and a picture of it, which a consumer keeps.
     struct Scene {

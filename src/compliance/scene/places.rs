@@ -4,9 +4,11 @@
 
 use super::{Scene, driver::Driver, tree::Tree};
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchNewFolders, WatchRecursively},
     compliance::rules::failure::Step,
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchNewFolders, WatchRecursively},
+    },
 };
 
 /// The places in a case's folder, and how that is watched.

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::{
-    backend::{About, Backend, Watch},
     compliance::rules::profile::Profile,
-    error::BackendError,
+    contract::{
+        backend::{About, Backend, Watch},
+        error::BackendError,
+    },
 };
 
 type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::error::{BackendError, StreamError};
+use crate::contract::error::{BackendError, StreamError};
 
 /// The error as notify's programs know it, with its paths.
 ///

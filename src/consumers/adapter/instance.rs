@@ -10,7 +10,7 @@ use std::{
 
 use notify::{Event, event};
 
-use crate::{
+use crate::contract::{
     backend::{About, Backend, StreamItem, Watch},
     capability::Capability,
     error::{BackendError, StreamError},

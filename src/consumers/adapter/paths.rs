@@ -5,7 +5,7 @@ use std::path::Path;
 use notify::{PathsMut, RecursiveMode};
 
 use super::{NotifyWatcher, absolute};
-use crate::{
+use crate::contract::{
     backend::{Backend, Watch, check_paths},
     capability::Capabilities,
 };

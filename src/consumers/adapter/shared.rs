@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::instance::{Instance, Said};
-use crate::backend::Backend;
+use crate::contract::backend::Backend;
 
 /// How long to wait for a call of the handler. Many times what most handlers take, and what a
 /// thread may be kept waiting between taking an event and the handler's first line.

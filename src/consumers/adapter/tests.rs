@@ -15,7 +15,7 @@ use notify::{Config, Event, RecursiveMode, Watcher};
 
 use self::fake::{Fake, Stage};
 use super::NotifyWatcher;
-use crate::{backend::Backend, event::CreateKind};
+use crate::contract::{backend::Backend, event::CreateKind};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 

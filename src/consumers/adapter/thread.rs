@@ -15,7 +15,7 @@ use super::{
     instance::Said,
     shared::{End, Shared},
 };
-use crate::backend::Backend;
+use crate::contract::backend::Backend;
 
 /// After how many events the runtime gets a turn, even where a backend always has more: it looks
 /// after the tasks of others, and finds out what they are to hear of.

@@ -7,7 +7,7 @@ use notify::{Config, EventHandler, RecursiveMode, Watcher, WatcherKind};
 #[cfg(not(feature = "notify-9"))]
 use super::paths::Paths;
 use super::{NotifyWatcher, absolute, shared::Shared, thread};
-use crate::{backend::Backend, capability::Capability, settings::Hints};
+use crate::contract::{backend::Backend, capability::Capability, settings::Hints};
 
 impl<B: Backend> Watcher for NotifyWatcher<B> {
     fn new<F: EventHandler>(event_handler: F, config: Config) -> notify::Result<Self> {

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
-use crate::{
+use crate::contract::{
     backend::Backend,
     capability::Capabilities,
     display::Quoted,

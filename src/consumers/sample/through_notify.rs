@@ -12,7 +12,10 @@ use notify_debouncer_full::{DebounceEventResult, RecommendedCache, new_debouncer
 use tokio::sync::mpsc;
 
 use super::output::Output;
-use crate::{adapter::NotifyWatcher, backend::Backend, display::Flattened, event::Event};
+use crate::{
+    consumers::adapter::NotifyWatcher,
+    contract::{backend::Backend, display::Flattened, event::Event},
+};
 
 /// A watcher that notify's programs would use, and what its handler is told.
 #[derive(Debug)]

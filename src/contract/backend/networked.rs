@@ -6,7 +6,7 @@ mod tests;
 use std::{io, path::Path};
 
 use super::Watch;
-use crate::error::BackendError;
+use crate::contract::error::BackendError;
 
 /// Returns whether `path` leads to a file system on another machine, such as NFS, SMB, 9p or sshfs. This
 /// machine's kernel does not notice changes that other machines make there.

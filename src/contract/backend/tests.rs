@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{Watch, check_paths};
-use crate::{
+use crate::contract::{
     capability::{Capabilities, Capability},
     error::BackendError,
 };

@@ -3,7 +3,7 @@
 use std::{error::Error, io, path::Path};
 
 use super::{BackendError, Limit, StreamError};
-use crate::{capability::Capability, display::Flattened};
+use crate::contract::{capability::Capability, display::Flattened};
 
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")

@@ -6,7 +6,7 @@ use super::{
     AccessKind, Attrs, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind, RemoveKind,
     RenameMode, Tracker,
 };
-use crate::display::Quoted;
+use crate::contract::display::Quoted;
 
 /// One thing that happened to one path.
 ///

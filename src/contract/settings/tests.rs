@@ -12,11 +12,13 @@ use futures_core::Stream;
 
 use super::{Hints, Made, Maker};
 use crate::{
-    backend::{About, Backend, StreamItem, Watch},
-    capability::{Capabilities, Capability},
-    error::BackendError,
-    event::{CreateKind, Event},
-    fallback::FirstOf,
+    contract::{
+        backend::{About, Backend, StreamItem, Watch},
+        capability::{Capabilities, Capability},
+        error::BackendError,
+        event::{CreateKind, Event},
+    },
+    parts::fallback::FirstOf,
 };
 
 /// Knows how it was made, and reports the paths that it was given.
@@ -178,7 +180,7 @@ fn settings_may_be_known_at_run_time_only() {
 fn in_a_notify_watcher() {
     use notify::{Config, RecursiveMode, Watcher};
 
-    use crate::adapter::NotifyWatcher;
+    use crate::consumers::adapter::NotifyWatcher;
 
     static MADE: Mutex<Vec<PathBuf>> = Mutex::new(vec![]);
 

@@ -17,8 +17,10 @@ use proptest::prelude::*;
 use super::Buffer;
 use crate::{
     StreamItem,
-    error::{BackendError, StreamError},
-    event::{CreateKind, Event, EventKind},
+    contract::{
+        error::{BackendError, StreamError},
+        event::{CreateKind, Event, EventKind},
+    },
 };
 
 /// Counts how often a task was woken.

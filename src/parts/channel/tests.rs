@@ -15,8 +15,10 @@ use futures_core::Stream;
 use super::{Receiver, Sender, channel};
 use crate::{
     StreamItem,
-    error::{BackendError, StreamError},
-    event::{CreateKind, Event, EventKind},
+    contract::{
+        error::{BackendError, StreamError},
+        event::{CreateKind, Event, EventKind},
+    },
 };
 
 /// Far beyond what any step here takes on the busiest machine.

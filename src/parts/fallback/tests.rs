@@ -10,7 +10,7 @@ use std::{
 use futures_core::Stream;
 
 use super::FirstOf;
-use crate::{
+use crate::contract::{
     backend::{Backend, StreamItem, Watch},
     capability::{Capabilities, Capability},
     error::BackendError,
@@ -169,7 +169,7 @@ fn does_what_the_chosen_one_does() {
 fn in_a_notify_watcher() {
     use notify::{Config, RecursiveMode, Watcher};
 
-    use crate::adapter::NotifyWatcher;
+    use crate::consumers::adapter::NotifyWatcher;
 
     let (sender, events) = std::sync::mpsc::channel();
     let mut watcher =

@@ -20,7 +20,7 @@ use rustix::{
 };
 
 use super::seam::{EntryType, Via, World};
-use crate::error::BackendError;
+use crate::contract::error::BackendError;
 
 /// The platform's part: how one folder is watched.
 pub trait FolderWatcher: Send + Sync {

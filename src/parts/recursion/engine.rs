@@ -24,7 +24,7 @@ use super::{
     spelling,
     tree::{Node, WatchTree},
 };
-use crate::{
+use crate::contract::{
     backend::StreamItem,
     error::{BackendError, StreamError},
     event::{Event, EventKind, ModifyKind, RemoveKind, RenameMode, Tracker},

@@ -14,7 +14,7 @@ use super::{
     options::Options,
     seam::{EntryType, World},
 };
-use crate::event::{Event, EventKind, ModifyKind, RemoveKind, Tracker};
+use crate::contract::event::{Event, EventKind, ModifyKind, RemoveKind, Tracker};
 
 /// How many links the kernel follows before it gives up; see `path_resolution(7)`.
 const MOST_LINKS: usize = 40;

@@ -19,7 +19,7 @@ use super::{
     seam::{EntryType, Via, World},
     tree::Node,
 };
-use crate::{
+use crate::contract::{
     backend::StreamItem,
     error::{BackendError, StreamError},
     event::{CreateKind, Event, EventKind},

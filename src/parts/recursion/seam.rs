@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::BackendError, event::EventKind};
+use crate::contract::{error::BackendError, event::EventKind};
 
 /// How a folder is reached from the one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

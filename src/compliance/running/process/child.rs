@@ -11,7 +11,6 @@ use super::protocol::{
     CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE, write_answer,
 };
 use crate::{
-    capability::Capability,
     compliance::{
         case::Listed,
         cases,
@@ -26,6 +25,7 @@ use crate::{
         running::{panics::Panics, watchdog::Watchdog},
         scene::{Scene, environment::Environment, mounts, subject::Subject},
     },
+    contract::capability::Capability,
 };
 
 /// Runs a case with `subject` if this process was started for that. Returns whether it was.

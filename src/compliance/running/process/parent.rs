@@ -15,7 +15,6 @@ use std::{
 
 use super::protocol::{ANSWER, CAPABILITIES, CASE, DEAF, FOLDER, OWN_FILE_SYSTEM, Outcome, TYPE};
 use crate::{
-    capability::{Capabilities, Capability},
     compliance::{
         case::{Case, Listed},
         report::verdict::Verdict,
@@ -27,6 +26,7 @@ use crate::{
             subject::Subject,
         },
     },
+    contract::capability::{Capabilities, Capability},
 };
 
 /// Runs `listed` in a new process, which is told the `outlook`, and kills that if it takes longer than

@@ -15,10 +15,12 @@ use notify::{
 use super::*;
 use crate::{
     StreamError,
-    capability::Capability,
-    error::BackendError,
-    event::{Event as Ours, RemoveKind, Tracker},
-    settings::Hints,
+    contract::{
+        capability::Capability,
+        error::BackendError,
+        event::{Event as Ours, RemoveKind, Tracker},
+        settings::Hints,
+    },
 };
 
 #[test]

@@ -13,12 +13,14 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 
 use crate::{
-    backend::{Backend, StreamItem, Watch},
-    capability::{Capabilities, Capability},
-    channel::{Receiver, Sender, channel},
-    error::BackendError,
-    event::Event,
-    settings::Hints,
+    contract::{
+        backend::{Backend, StreamItem, Watch},
+        capability::{Capabilities, Capability},
+        error::BackendError,
+        event::Event,
+        settings::Hints,
+    },
+    parts::channel::{Receiver, Sender, channel},
 };
 
 type Instances = Arc<Mutex<Vec<Played>>>;

@@ -17,10 +17,12 @@ use notify::ErrorKind;
 use super::{super::shared::Call, *};
 use crate::{
     Event as Ours,
-    backend::{StreamItem, Watch},
-    capability::Capabilities,
-    error::BackendError,
-    event::{RenameMode, Tracker},
+    contract::{
+        backend::{StreamItem, Watch},
+        capability::Capabilities,
+        error::BackendError,
+        event::{RenameMode, Tracker},
+    },
 };
 
 /// Waits until the handler that has the other end is gone, and with it the thread's work.

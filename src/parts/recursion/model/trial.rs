@@ -13,7 +13,7 @@ use super::{
     script::{Script, Step},
     world::Simulated,
 };
-use crate::{
+use crate::contract::{
     backend::StreamItem,
     event::{
         AccessKind, AccessMode, CreateKind, DataChange, EventKind, MetadataKind, ModifyKind,
