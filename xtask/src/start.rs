@@ -52,6 +52,9 @@ pub(crate) struct About {
     pub(crate) is_frame: bool,
     /// The machines of GitHub that test a crate made from it.
     pub(crate) systems: Vec<String>,
+    /// Whether they run the tests as root.
+    #[serde(default)]
+    pub(crate) needs_root: bool,
     /// What docs.rs builds its documentation for; empty for what it usually does.
     #[serde(default)]
     pub(crate) targets: Vec<String>,

@@ -19,6 +19,7 @@ pub(super) fn text(starts: &[Start]) -> String {
         };
         let variables = [
             ("systems", format!("[{}]", about.systems.join(", "))),
+            ("test_command", test_command(about.needs_root)),
             ("docs_targets", quoted_list(&about.targets)),
             ("library_features", manifest::features_of_library(&about.dependencies)),
             ("dependencies", lines(manifest::others(&about.dependencies))),
@@ -34,6 +35,13 @@ pub(super) fn text(starts: &[Start]) -> String {
         text += "        },\n";
     }
     text + "    }\n}\n"
+}
+
+/// Returns the command that runs the tests on machines of GitHub. Only the tests become root: what is built
+/// belongs to the user.
+fn test_command(needs_root: bool) -> String {
+    let as_root = r#" --config "target.'cfg(unix)'.runner='sudo --preserve-env'""#;
+    format!("cargo +stable test{}", if needs_root { as_root } else { "" })
 }
 
 /// Returns a string of Rhai, which has the escapes of Rust.

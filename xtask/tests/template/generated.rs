@@ -156,9 +156,13 @@ fn workflows_are_those_of_the_template() {
         let systems = about["systems"].as_array().unwrap().iter();
         let systems: Vec<_> = systems.map(|system| system.as_str().unwrap()).collect();
         let systems = format!("os: [{}]", systems.join(", "));
+        let needs_root = about.get("needs-root").is_some_and(|it| it.as_bool() == Some(true));
+        let as_root = r#" --config "target.'cfg(unix)'.runner='sudo --preserve-env'""#;
+        let tests = format!("run: cargo +stable test{}\n", if needs_root { as_root } else { "" });
         for (path, source) in files(&repository().join("template/.github")) {
             let expected = with_names_of_demo(&source, start);
             let expected = expected.replace("os: [ubuntu-latest]", &systems);
+            let expected = expected.replace("run: cargo +stable test\n", &tests);
             assert_eq!(read(&project.join(".github").join(&path)), expected, "{start}: {path}");
         }
     }
