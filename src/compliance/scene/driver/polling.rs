@@ -1,0 +1,283 @@
+//! Polls the backend in all the ways in which a program may, and checks how it does that.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use super::{Driver, Seen};
+use crate::{
+    compliance::{
+        rules::{
+            failure::{Step, fail, violates},
+            invariants,
+        },
+        scene::{sentinel::is_sentinel, wake_flag::WakeFlag},
+    },
+    contract::{
+        backend::StreamItem,
+        event::{Event, EventKind},
+    },
+};
+
+impl Driver {
+    /// Polls once, with a waker that only counts, and hands over whatever comes.
+    pub(crate) fn poll_once(&mut self, waker: &Waker) -> Step<Poll<Option<Event>>> {
+        let runtime = self.runtime.clone();
+        let _entered = runtime.enter();
+        match self.poll(waker)? {
+            Poll::Pending => Ok(Poll::Pending),
+            Poll::Ready(None) => Ok(Poll::Ready(None)),
+            Poll::Ready(Some(item)) => {
+                let event = item.as_ref().ok().cloned();
+                self.take_in(item)?;
+                Ok(Poll::Ready(event))
+            }
+        }
+    }
+
+    /// Takes what is there without waiting, until there is nothing. A backend that wakes its task before it
+    /// returns `Pending` has given up its turn, and has more.
+    pub(crate) fn drain(&mut self) -> Step {
+        const TURNS: usize = 1000;
+
+        let mut given_up = 0;
+        while !self.ended && given_up < TURNS {
+            let (flag, waker) = WakeFlag::new();
+            if self.poll_once(&waker)?.is_ready() {
+                given_up = 0;
+            } else if flag.count() > 0 {
+                given_up += 1;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Polls until there is nothing more; returns what notes that the waker of the last poll is woken.
+    pub(crate) fn rest(&mut self) -> Step<Arc<WakeFlag>> {
+        loop {
+            let (flag, waker) = WakeFlag::new();
+            if self.poll_once(&waker)?.is_pending() || self.ended {
+                return Ok(flag);
+            }
+        }
+    }
+
+    /// Reads as a task does, which is polled only when it was woken: `flag` comes from
+    /// [`rest`](Self::rest), and is for the next time then. Returns whether the case was `told` what it waits for.
+    pub(crate) fn read_when_woken(
+        &mut self,
+        flag: &mut Arc<WakeFlag>,
+        told: impl Fn(&Self) -> bool,
+    ) -> Step<bool> {
+        let (start, limit) = (Instant::now(), self.profile.deadline());
+        while !told(self) {
+            let is_over = self.ended || start.elapsed() > limit * 3;
+            if is_over || !self.wait_for_wake(flag, limit) {
+                return Ok(false);
+            }
+            *flag = self.rest()?;
+        }
+        Ok(true)
+    }
+
+    /// Reads until `told`, or until nothing more can be expected; without a barrier.
+    pub(crate) fn read_until_told(&mut self, told: impl Fn(&Self) -> bool) -> Step {
+        self.read_until(self.profile.deadline(), |driver, _| told(driver)).map(drop)
+    }
+
+    /// Polls so many times, and returns of the times that each call took by itself the one in the middle,
+    /// and the same of the part in which it was blocked, where the system tells that.
+    pub(crate) fn time_polls(&mut self, polls: usize) -> Step<(Duration, Option<Duration>)> {
+        let middle = |mut times: Vec<Duration>| {
+            times.sort_unstable();
+            times.get(times.len() / 2).copied()
+        };
+        let mut taken = Vec::with_capacity(polls);
+        for _ in 0..polls {
+            _ = self.poll_once(Waker::noop())?;
+            taken.extend(self.latest_call);
+        }
+        let blocked =
+            taken.iter().filter_map(|taken| Some(taken.own.saturating_sub(taken.computed?)));
+        let own = middle(taken.iter().map(|taken| taken.own).collect());
+        Ok((own.unwrap_or_default(), middle(blocked.collect())))
+    }
+
+    /// Fails unless a poll returns `Pending`.
+    pub(crate) fn is_pending(&mut self) -> Step {
+        match self.poll_once(Waker::noop())? {
+            Poll::Pending => Ok(()),
+            Poll::Ready(None) => fail("Poll::Pending", "the stream has ended"),
+            Poll::Ready(Some(event)) => {
+                fail("Poll::Pending", format!("it yielded {event:?} with nothing to report"))
+            }
+        }
+    }
+
+    /// Lets the runtime run, without polling the backend, until `flag` is woken or time is up.
+    /// Returns whether it was woken.
+    pub(crate) fn wait_for_wake(&self, flag: &WakeFlag, limit: Duration) -> bool {
+        self.runtime.block_on(async {
+            let woken = poll_fn(|cx| flag.poll_woken(cx));
+            tokio::time::timeout(limit, woken).await.is_ok()
+        })
+    }
+
+    /// Lets the runtime notice what has arrived, without polling the backend.
+    pub(crate) fn turn_runtime(&self) {
+        // The runtime asks the platform between two turns of a task.
+        self.runtime.block_on(async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    /// Reads until `done`, which is asked at first and after each item, or until nothing has come for
+    /// as long as `limit`. Returns whether it was done.
+    pub(super) fn read_until(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(&Self, Option<&StreamItem>) -> bool,
+    ) -> Step<bool> {
+        if done(self, None) {
+            return Ok(true);
+        }
+        if self.ended {
+            return Ok(false);
+        }
+        let runtime = self.runtime.clone();
+        runtime.block_on(async {
+            let start = tokio::time::Instant::now();
+            let mut over = pin!(tokio::time::sleep_until(start + limit));
+            let mut items = self.items;
+            poll_fn(|cx| {
+                if let Poll::Ready(done) = self.poll_until(cx, &mut done) {
+                    return Poll::Ready(done);
+                }
+                if self.items != items {
+                    items = self.items;
+                    // Not for ever, if what comes is never what is waited for.
+                    let then = tokio::time::Instant::now() + limit;
+                    over.as_mut().reset(then.min(start + limit * 3));
+                }
+                over.as_mut().poll(cx).map(|()| Ok(false))
+            })
+            .await
+        })
+    }
+
+    pub(super) fn poll_until(
+        &mut self,
+        cx: &mut Context<'_>,
+        done: &mut impl FnMut(&Self, Option<&StreamItem>) -> bool,
+    ) -> Poll<Step<bool>> {
+        if let Some(pace) = &self.pace {
+            pace.wake_reader(cx.waker());
+        }
+        if done(self, None) {
+            return Poll::Ready(Ok(true));
+        }
+        loop {
+            // A first poll with a waker that leads nowhere: only the last one counts, so a backend
+            // that keeps the first is stuck now.
+            let polled = match self.poll(Waker::noop()) {
+                Ok(Poll::Pending) => self.poll(cx.waker()),
+                other => other,
+            };
+            match polled {
+                Err(stop) => return Poll::Ready(Err(stop)),
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(None)) => {
+                    let done = done(self, None);
+                    return Poll::Ready(Ok(done));
+                }
+                Ok(Poll::Ready(Some(item))) => {
+                    let done = done(self, Some(&item));
+                    if let Err(stop) = self.take_in(item) {
+                        return Poll::Ready(Err(stop));
+                    }
+                    // Asked again, now that the item is among those seen.
+                    if done {
+                        return Poll::Ready(Ok(true));
+                    }
+                }
+            }
+            if done(self, None) {
+                return Poll::Ready(Ok(true));
+            }
+        }
+    }
+
+    /// Polls the backend, and checks how it does that.
+    pub(super) fn poll(&mut self, waker: &Waker) -> Step<Poll<Option<StreamItem>>> {
+        let Some(backend) = &mut self.backend else { return Ok(Poll::Ready(None)) };
+        let mut context = Context::from_waker(waker);
+        let stopwatch = &self.meters.stopwatch;
+        let (polled, taken) = stopwatch.time(|| {
+            self.timeline.during("poll_next", || Pin::new(&mut **backend).poll_next(&mut context))
+        });
+        self.latest_call = Some(taken);
+        if let Some(promptness) = &mut self.promptness {
+            let noted = promptness.note(taken, stopwatch.is_exact());
+            noted.map_err(|slow| violates(invariants::PROMPT, slow))?;
+        }
+        if let Poll::Ready(None) = polled {
+            self.check_end(waker)?;
+        }
+        Ok(polled)
+    }
+
+    pub(super) fn check_end(&mut self, waker: &Waker) -> Step {
+        if !self.ended {
+            self.timeline.note("end", "the stream yielded None");
+        }
+        self.ended = true;
+        let Some(backend) = &mut self.backend else { return Ok(()) };
+        for _ in 0..3 {
+            let again = Pin::new(&mut **backend).poll_next(&mut Context::from_waker(waker));
+            if !matches!(again, Poll::Ready(None)) {
+                return Err(violates(invariants::FINAL, format!("it yielded {again:?} after it")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes and checks an item.
+    pub(super) fn take_in(&mut self, item: StreamItem) -> Step {
+        self.items += 1;
+        match item {
+            Ok(event) if is_sentinel(&event.path) => Ok(()),
+            Ok(event) => {
+                self.timeline.reported(&event.to_string());
+                let checked = self.guard.check(&event);
+                if let Some(consumer) = &mut self.consumer {
+                    consumer.told(&event);
+                }
+                if let EventKind::Missed(count) = event.kind {
+                    self.missed.insert(event.path.clone());
+                    self.lost =
+                        self.lost.zip(count).map(|(all, count)| all + u64::from(count.get()));
+                }
+                if let EventKind::Create(_) = event.kind {
+                    self.created.insert(event.path.clone());
+                }
+                self.seen.push(Seen { event, wanted: false });
+                checked
+            }
+            Err(error) => {
+                let text = error.to_string();
+                self.timeline.note("error", text.clone());
+                self.errors.push(error);
+                let stop = || violates(invariants::NO_ERROR, format!("it yielded: {text}"));
+                if self.may_fail { Ok(()) } else { Err(stop()) }
+            }
+        }
+    }
+}
