@@ -54,6 +54,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         ),
         entry::<NameOnly>("name_only", &["FIL01"]),
         entry::<OtherWithoutInfo>("other_without_info", &["FIL01"]),
+        entry::<UnmountWithoutInfo>("unmount_without_info", &["ROOT07"]),
+        entry::<UnmountAsRemoval>("unmount_as_removal", &["ROOT07"]),
         entry::<FlatOnly>("flat_only", &["REC01", "REC02", "REN02", "REC13", "SCALE02"]),
         entry::<AlwaysDeep>("always_deep", &["DIR06", "DIR02"]),
         entry::<NoNewFolders>(
@@ -260,6 +262,20 @@ reports! {
     OtherWithoutInfo = |event, reported| {
         reported.push_back(Ok(Event::new(EventKind::Other, event.path.clone())));
         reported.push_back(Ok(event));
+    }
+
+    UnmountWithoutInfo = |event, reported| {
+        reported.push_back(Ok(match event.kind {
+            EventKind::Remove(RemoveKind::Other) => Event::remove(RemoveKind::Other, event.path),
+            _ => event,
+        }));
+    }
+
+    UnmountAsRemoval = |event, reported| {
+        reported.push_back(Ok(match event.kind {
+            EventKind::Remove(RemoveKind::Other) => Event::remove(RemoveKind::Folder, event.path),
+            _ => event,
+        }));
     }
 
     NoTrackers = |event, reported| {

@@ -18,6 +18,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<WatchIsFlat>("watch_is_flat", &["CHG06", "CHG19"]),
         entry::<WatchIsQuiet>("watch_is_quiet", &["CHG19"]),
         entry::<WatchFollowsNothing>("watch_follows_nothing", &["CHG19"]),
+        entry::<EndsEarlierOnError>("ends_earlier_on_error", &["CHG21"]),
         entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
         entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
     ]
@@ -109,4 +110,14 @@ macro_rules! keeps {
 keeps! {
     KeepsAccessDemand = access;
     KeepsLinkDemand = follow_links;
+}
+
+/// Removes the earlier watch of a path before it knows whether there will be another one.
+#[derive(Debug, Default)]
+struct EndsEarlierOnError;
+impl Mutation for EndsEarlierOnError {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        let path = watch.path.clone();
+        inner.watch(watch).inspect_err(|_| _ = inner.unwatch(&path))
+    }
 }

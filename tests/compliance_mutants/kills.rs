@@ -14,7 +14,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    construction, contents, demands, in_memory,
+    construction, contents, demands, in_memory, losses,
     mutant::{Mutant, Mutation},
     places, streaming,
 };
@@ -179,6 +179,7 @@ pub(crate) fn main() -> ExitCode {
         contents::mutants_of_names(),
         places::mutants(),
         demands::mutants(),
+        losses::mutants(),
     ]
     .into_iter()
     .flatten()

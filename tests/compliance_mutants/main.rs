@@ -16,6 +16,8 @@ mod in_memory;
 #[cfg(target_os = "linux")]
 mod kills;
 #[cfg(target_os = "linux")]
+mod losses;
+#[cfg(target_os = "linux")]
 mod mutant;
 #[cfg(target_os = "linux")]
 mod places;

@@ -66,6 +66,15 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<Below<PassesOverForeign>>("passes_over_foreign_below", &["PERM04"]),
         entry::<InNew<PassesOverForeign>>("passes_over_foreign_in_new", &["PERM04"]),
         entry::<StopsAtMounts>("stops_at_mounts", &["REC24"]),
+        entry::<InNew<LooksFromHere>>("looks_from_here_in_new", &["CON10"]),
+        entry::<FindsNoHidden>("finds_no_hidden", &["NAME07"]),
+        entry::<PlaceOfNow>("place_of_now", &["MOV03"]),
+        entry::<OfAccesses<MakesTextOfNames>>("makes_text_of_accesses", &["NAME01"]),
+        entry::<OfMetadata<MakesTextOfNames>>("makes_text_of_metadata", &["NAME01"]),
+        entry::<OneHop>("one_hop", &["SYM01"]),
+        entry::<SixtyFour>("sixty_four", &["CON28"]),
+        entry::<KeepsTopOfInner>("keeps_top_of_inner", &["CHG13"]),
+        entry::<CanonicalErrors>("canonical_errors", &["PERM07"]),
         entry::<DeafOverFolder>("deaf_over_folder", &["REC25"]),
     ]
 }
@@ -367,5 +376,183 @@ impl Mutation for StopsAtMounts {
         if device.is_none_or(|device| self.devices.contains(&device)) {
             reported.push_back(item);
         }
+    }
+}
+
+/// Follows a watched link for one step.
+#[derive(Debug, Default)]
+struct OneHop;
+impl Mutation for OneHop {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let path = path_of(&item);
+        let next = fs::read_link(path).ok().zip(path.parent());
+        if !next.is_some_and(|(target, folder)| folder.join(target).is_symlink()) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Has room for so many paths, and leaves out the others.
+#[derive(Debug, Default)]
+struct SixtyFour {
+    watches: usize,
+}
+impl SixtyFour {
+    const ROOM: usize = 64;
+}
+impl Mutation for SixtyFour {
+    fn new(mut watches: Vec<Watch>) -> Made<Self> {
+        watches.truncate(Self::ROOM);
+        let count = watches.len();
+        Ok((InotifyBackend::new(watches)?, Self { watches: count }))
+    }
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.watches += 1;
+        if self.watches > Self::ROOM { Ok(()) } else { inner.watch(watch) }
+    }
+}
+
+/// When a tree is removed, leaves of one in it nothing but the top.
+#[derive(Debug, Default)]
+struct KeepsTopOfInner {
+    roots: Vec<PathBuf>,
+    tops: Vec<PathBuf>,
+}
+impl Mutation for KeepsTopOfInner {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let roots = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { roots, tops: Vec::new() }))
+    }
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        let inside = self.roots.iter().filter(|root| root.starts_with(path) && *root != path);
+        self.tops.extend(inside.cloned());
+        inner.unwatch(path)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let below = |top: &PathBuf| path_of(&item).strip_prefix(top).ok();
+        let is_deep = |top| below(top).is_some_and(|below| below.components().count() > 1);
+        if !self.tops.iter().any(is_deep) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Names what it cannot watch by the path without links.
+#[derive(Debug, Default)]
+struct CanonicalErrors;
+impl Mutation for CanonicalErrors {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        reported.push_back(match item {
+            Err(StreamError::Unwatched { path, cause, .. }) => {
+                Err(StreamError::unwatched(path.canonicalize().unwrap_or(path), *cause))
+            }
+            item => item,
+        });
+    }
+}
+
+/// Looks for folders by relative paths, wherever the process is by now.
+#[derive(Debug, Default)]
+struct LooksFromHere;
+impl Mutation for LooksFromHere {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let path = path_of(&item);
+        if path.is_absolute() || path.parent().is_some_and(Path::is_dir) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Mutations of one sort of event alone.
+macro_rules! of {
+    ($($name:ident = |$event:ident| $is_it:expr;)*) => {
+        $(
+            #[derive(Debug, Default)]
+            struct $name<M>(M);
+            impl<M: Mutation> Mutation for $name<M> {
+                fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    if item.as_ref().is_ok_and(|$event| $is_it) {
+                        self.0.report(item, reported);
+                    } else {
+                        reported.push_back(item);
+                    }
+                }
+            }
+        )*
+    };
+}
+
+of! {
+    OfAccesses = |event| matches!(event.kind, EventKind::Access(_));
+    OfMetadata = |event| is_metadata(event);
+}
+
+/// Tells where a folder is by now, of all that has happened in it.
+#[derive(Debug, Default)]
+struct PlaceOfNow {
+    read: VecDeque<StreamItem>,
+}
+impl Mutation for PlaceOfNow {
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        while self.read.is_empty() {
+            let end = loop {
+                match Pin::new(&mut *inner).poll_next(cx) {
+                    Poll::Ready(Some(item)) => self.read.push_back(item),
+                    end => break end,
+                }
+            };
+            if self.read.is_empty() {
+                return end;
+            }
+            self.move_all();
+        }
+        Poll::Ready(self.read.pop_front())
+    }
+}
+impl PlaceOfNow {
+    fn move_all(&mut self) {
+        for at in 0..self.read.len() {
+            let Some(Ok(to)) = self.read.get(at) else { continue };
+            let to = to.clone();
+            if to.kind != EventKind::Modify(ModifyKind::Name(RenameMode::To)) {
+                continue;
+            }
+            let mut old = None;
+            for item in self.read.iter_mut().take(at).rev() {
+                let Ok(event) = item else { continue };
+                let is_half = event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From));
+                if is_half && event.attrs.tracker() == to.attrs.tracker() {
+                    old = Some(event.path.clone());
+                } else if let Some(old) = &old
+                    && let Ok(below) = event.path.strip_prefix(old)
+                {
+                    event.path = to.path.join(below);
+                }
+            }
+        }
+    }
+}
+
+/// Passes over hidden names where it lists a new folder, and not where it is told of them.
+#[derive(Debug, Default)]
+struct FindsNoHidden {
+    left_out: HashSet<PathBuf>,
+}
+impl Mutation for FindsNoHidden {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let path = path_of(&item);
+        if path.ancestors().any(|above| self.left_out.contains(above)) {
+            return;
+        }
+        if item.as_ref().is_ok_and(|it| it.kind == EventKind::Create(CreateKind::Folder)) {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            let hidden = entries.filter(|it| it.file_name().as_encoded_bytes().starts_with(b"."));
+            self.left_out.extend(hidden.map(|entry| entry.path()));
+        }
+        reported.push_back(item);
     }
 }

@@ -29,6 +29,10 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<DeafAfterNeighbour>("deaf_after_neighbour", &["STR19"]),
         entry::<DeafAfterSubfolder>("deaf_after_subfolder", &["STR19"]),
         entry::<DeafAfterAccess>("deaf_after_access", &["STR19"]),
+        entry::<DeafAfterError>("deaf_after_error", &["PERM06"]),
+        entry::<DeafAfterLoss>("deaf_after_loss", &["OVF14"]),
+        entry::<DeafAfterMany>("deaf_after_many", &["STR20"]),
+        entry::<DeafAfterUnwatch>("deaf_after_unwatch", &["CHG20"]),
         entry::<KeepsFirstWaker>("keeps_first_waker", &["STR03"]),
         entry::<LosesRestOfRead>("loses_rest_of_read", &["STR04", "STR05"]),
         entry::<BusyWakes>("busy_wakes", &["STR06", "STR07"]),
@@ -51,6 +55,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<LocksWhileWaking>("locks_while_waking", &["STR13"]),
         entry::<LeaksInterruption>("leaks_interruption", &["STR14"]),
         entry::<PromisesTooMuch>("promises_too_much", &["STR16"]),
+        entry::<PromisesAnEnd>("promises_an_end", &["STR16"]),
         entry::<Hoards>("hoards", &["OVF05"]),
         entry::<LosesAhead>("loses_ahead", &["OVF01"]),
     ]
@@ -64,7 +69,7 @@ macro_rules! mutations {
 
 mutations! {
     WouldBlock NeverWakes BusyWakes BlocksInPoll BlocksBriefly DozesInPoll ComputesInPoll BlocksInDrop
-    PromisesTooMuch LocksWhileWaking WatchesAfterEnd DropsInRuntime
+    PromisesTooMuch PromisesAnEnd LocksWhileWaking WatchesAfterEnd DropsInRuntime
 }
 
 type Polled = Poll<Option<StreamItem>>;
@@ -157,6 +162,58 @@ impl Mutation for DeafAfterAccess {
     }
     fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
         read_one(inner, cx, |event| !matches!(event.kind, EventKind::Access(_)))
+    }
+}
+
+/// Mutations that wait once without asking to be woken, after what was reported last.
+macro_rules! deaf_after {
+    ($($name:ident = |$item:ident, $count:ident| $is_last:expr;)*) => {
+        $(
+            #[derive(Debug, Default)]
+            pub(crate) struct $name {
+                count: usize,
+                is_deaf: bool,
+            }
+            impl Mutation for $name {
+                fn report(&mut self, $item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+                    self.count += 1;
+                    let $count = self.count;
+                    self.is_deaf = $is_last;
+                    reported.push_back($item);
+                }
+                fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+                    if std::mem::take(&mut self.is_deaf) {
+                        return Poll::Pending;
+                    }
+                    Pin::new(inner).poll_next(cx)
+                }
+            }
+        )*
+    };
+}
+
+deaf_after! {
+    DeafAfterError = |item, _count| item.is_err();
+    DeafAfterLoss =
+        |item, _count| item.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Missed(_)));
+    DeafAfterMany = |item, count| count.is_multiple_of(1000);
+}
+
+/// Does not wait for what is left when it was called last.
+#[derive(Debug, Default)]
+pub(crate) struct DeafAfterUnwatch {
+    is_deaf: bool,
+}
+impl Mutation for DeafAfterUnwatch {
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.is_deaf = true;
+        inner.unwatch(path)
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        if std::mem::take(&mut self.is_deaf) {
+            return Poll::Pending;
+        }
+        Pin::new(inner).poll_next(cx)
     }
 }
 
@@ -421,6 +478,13 @@ impl Mutation for LeaksInterruption {
 impl Mutation for PromisesTooMuch {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (1_000_000, None)
+    }
+}
+
+/// Takes what it holds for all that will come.
+impl Mutation for PromisesAnEnd {
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(64))
     }
 }
 

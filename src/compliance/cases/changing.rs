@@ -51,6 +51,8 @@ pub(super) const GROUP: Group = Group {
         REFUSED_AT_LIMIT,
         FROM_NOTHING,
         ALL_DEMANDS,
+        WOKEN_AFTER_CHANGING,
+        REFUSED_AGAIN,
     ],
 };
 
@@ -467,8 +469,8 @@ const OTHERS_GO_ON: Case = Case {
     name: "others_go_on",
     needs: &[ChangeWatches, WatchFolders],
     checks: "Of two watches, one of which is inside the other or begins like it, each can be removed, \
-             and changes that the other covers are reported as before, even those that have not been \
-             read yet.",
+             and changes that the other covers, at any depth, are reported as before, even those that \
+             have not been read yet.",
     why: "A project is closed in an editor, and one inside it, or the one beside it, is not.",
     usual_cause: "Paths are compared letter by letter, or the platform's watch is removed although two \
                   watches share it.",
@@ -501,6 +503,8 @@ fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> 
         scene.tree.mkdir_all(folder.unwrap_or(Path::new("")))?;
         if is_file(path) {
             scene.tree.write(path, "content")?;
+        } else if recursive {
+            scene.tree.mkdir_all(format!("{path}/old/below"))?;
         }
     }
     let watch = |path: &str| Watch::non_recursive(scene.path(path)).recursive_if(recursive);
@@ -510,11 +514,15 @@ fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> 
     let change = |path: &str, name: &str| {
         if is_file(path) {
             scene.tree.append(path, "more")?;
-            return Ok(written(path));
+            return Ok(vec![written(path)]);
         }
-        let file = format!("{path}/{name}");
-        scene.tree.create(&file)?;
-        Ok(created_file(file))
+        let folders: &[&str] = if recursive { &["", "old/below/"] } else { &[""] };
+        let files = folders.iter().map(|folder| format!("{path}/{folder}{name}"));
+        let made = files.map(|file| scene.tree.create(&file).map(|()| created_file(file)));
+        made.collect::<Step<Vec<_>>>()
+    };
+    let saw = |driver: &mut Driver, expected: Vec<_>| {
+        expected.into_iter().try_for_each(|expected| driver.saw(expected))
     };
     for name in ["before", "after"] {
         driver.next_step();
@@ -524,9 +532,9 @@ fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> 
             remove(&mut driver, &scene.path(gone))?;
         }
         driver.settle()?;
-        driver.saw(of_kept)?;
+        saw(&mut driver, of_kept)?;
         if covers_gone {
-            driver.saw(of_gone)?;
+            saw(&mut driver, of_gone)?;
         }
         driver.nothing_else()?;
     }
@@ -536,7 +544,7 @@ fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> 
     change(kept, "at-the-end")?;
     let of_gone = change(gone, "at-the-end")?;
     driver.settle()?;
-    driver.saw(of_gone)?;
+    saw(&mut driver, of_gone)?;
     drop(driver);
     scene.tree.remove_all(kept.split('/').next().unwrap_or(kept))
 }
@@ -932,3 +940,71 @@ enum Held {
 }
 
 const HELD: [Held; 5] = [Held::Folder, Held::Tree, Held::File, Held::MovedOut, Held::Half];
+
+const WOKEN_AFTER_CHANGING: Case = Case {
+    id: "CHG20",
+    name: "woken_after_changing",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change after a watch \
+             was removed or added, also if there was something to read of the removed one.",
+    why: "The counterpart of CHG18 and STR19: the task waits while another part of the program calls.",
+    usual_cause: "What is dropped for the removed watch uses up the wake-up, or the changed set of watches \
+                  is waited for only after another poll.",
+    run: |scene| {
+        for folder in ["one", "other"] {
+            scene.tree.mkdir(folder)?;
+        }
+        let [one, other] = ["one", "other"].map(|it| Watch::non_recursive(scene.path(it)));
+        let mut driver = scene.watch([one.clone(), other])?;
+        let mut flag = driver.rest()?;
+        let mut told_of = |driver: &mut Driver, file: String, after: &str| {
+            scene.tree.create(&file)?;
+            let expected = created_file(&file);
+            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            ensure(told, format!("after {after}, tree/{file} is reported as created"), || {
+                "nobody was woken for it".into()
+            })
+        };
+        for round in 0..3 {
+            told_of(&mut driver, format!("one/{round}"), "the start of a round")?;
+            if round > 0 {
+                scene.tree.create(format!("one/unread-{round}"))?;
+            }
+            remove(&mut driver, &one.path)?;
+            told_of(&mut driver, format!("other/without-{round}"), "`unwatch`")?;
+            add(&mut driver, one.clone())?;
+            told_of(&mut driver, format!("other/with-{round}"), "`watch`")?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const REFUSED_AGAIN: Case = Case {
+    id: "CHG21",
+    name: "refused_again",
+    needs: &[ChangeWatches, WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "If a path that is watched is added once more and that is refused, its earlier watch goes on.",
+    why: "The counterpart of CHG05: on an error, everything is as it was.",
+    usual_cause: "The earlier watch is removed before the new one is set up.",
+    run: |scene| {
+        scene.tree.mkdir("root")?;
+        let root = Watch::non_recursive(scene.path("root"));
+        let mut driver = scene.watch([root.clone(), scene.barrier_watch()?])?;
+        driver.allow_errors();
+        driver.forget(&root.path);
+        scene.tree.chmod("root", 0o000)?;
+        let answer = driver.watch(root.clone())?;
+        driver.forget(&root.path);
+        scene.tree.chmod("root", 0o700)?;
+        driver.settle()?;
+        driver.next_step();
+        scene.tree.create("root/file")?;
+        driver.settle()?;
+        let after = if answer.is_ok() { "taken" } else { "refused" };
+        scene.timeline.did(format!("add root once more, which was {after}"));
+        driver.saw(appeared("root/file"))
+    },
+    ..Case::MUST
+};

@@ -55,6 +55,7 @@ pub(super) const GROUP: Group = Group {
         FILE_IN_UNREADABLE_FOLDER,
         DESCRIPTOR_LIMIT_LATER,
         CURRENT_FOLDER_REMOVED,
+        MANY_PATHS,
     ],
 };
 
@@ -279,7 +280,7 @@ const ODD_SPELLING: Case = Case {
     name: "odd_spelling",
     needs: &[Capability::WatchFolders],
     checks: "Relative paths, `.`, `..` and a separator at the end are kept as they are in events, \
-             and survive a change of the current folder.",
+             and survive a change of the current folder, also for what is in new folders.",
     why: "notify#453, notify#740; libuv's fs_event_watch_file_current_dir.",
     usual_cause: "The path is made absolute or canonical when it is watched, or later, when the \
                   current folder has changed.",
@@ -294,21 +295,36 @@ const ODD_SPELLING: Case = Case {
             change_to(scene.path(""))?;
             let given = Path::new(given);
             let real = if given == Path::new(".") { scene.path("") } else { scene.path("a") };
-            let mut driver = scene.watch([Watch::non_recursive(given)])?;
+            let is_deep = scene.has(Capability::WatchNewFolders);
+            let mut driver = scene.watch([Watch::non_recursive(given).recursive_if(is_deep)])?;
             change_to(scene.outside.path(""))?;
             // No barrier: it would be made under the given path, which now leads elsewhere.
             driver.forget(given);
-            let name = "new-file";
-            scene.tree.create(real.join(name))?;
-            let expected = given.join(name);
-            driver.read_until_told(|driver| driver.created_paths().contains(&expected))?;
-            let spelled: Vec<_> = driver.created_paths().iter().collect();
-            let right = spelled.iter().any(|path| path.as_os_str() == expected.as_os_str());
-            ensure(right, format!("create of {}", expected.display()), || {
-                format!("created was reported of {spelled:?}")
-            })?;
+            let mut told = |made: &Path, name: &str| -> Step {
+                let expected = given.join(name);
+                driver.read_until_told(|driver| driver.created_paths().contains(&expected))?;
+                let spelled: Vec<_> = driver.created_paths().iter().collect();
+                let right = spelled.iter().any(|path| path.as_os_str() == expected.as_os_str());
+                let made = scene.timeline.show(made);
+                ensure(right, format!("create of {}, which is {made}", expected.display()), || {
+                    format!("created was reported of {spelled:?}")
+                })
+            };
+            let file = real.join("new-file");
+            scene.tree.create(&file)?;
+            told(&file, "new-file")?;
+            if is_deep {
+                let folder = real.join("new");
+                scene.tree.mkdir(&folder)?;
+                told(&folder, "new")?;
+                scene.tree.create(folder.join("file"))?;
+                told(&folder.join("file"), "new/file")?;
+            }
             drop(driver);
-            scene.tree.remove(real.join(name))?;
+            scene.tree.remove(file)?;
+            if is_deep {
+                scene.tree.remove_all(real.join("new"))?;
+            }
         }
         Ok(())
     },
@@ -841,6 +857,40 @@ const CURRENT_FOLDER_REMOVED: Case = Case {
             Err(error) => fail(expected, format!("it answered {error:?}")),
             Ok(()) => fail(expected, "it made a backend"),
         }
+    },
+    ..Case::MUST
+};
+
+const MANY_PATHS: Case = Case {
+    id: "CON28",
+    name: "many_paths",
+    needs: &[Capability::WatchFolders],
+    checks: "Each of 150 watched folders is watched, whether it is given to `new` or added later.",
+    why: "A program waits for 64 handles at most on Windows (`WaitForMultipleObjects`), and a set of 64 bits \
+          has 64 places.",
+    usual_cause: "Paths beyond a fixed number are accepted and left out.",
+    run: |scene| {
+        const MANY: usize = 150;
+
+        let folders: Vec<_> = (0..MANY).map(|i| format!("folder-{i}")).collect();
+        folders.iter().try_for_each(|folder| scene.tree.mkdir(folder))?;
+        let watches: Vec<_> =
+            folders.iter().map(|folder| Watch::non_recursive(scene.path(folder))).collect();
+        let first = if scene.has(Capability::ChangeWatches) { MANY / 2 } else { MANY };
+        let mut driver = scene.watch(&watches[..first])?;
+        for watch in &watches[first..] {
+            if let Err(error) = driver.watch(watch.clone())? {
+                return fail("`watch` adds a folder", format!("it answered: {error}"));
+            }
+        }
+        for folder in &folders {
+            scene.tree.create(format!("{folder}/file"))?;
+        }
+        // A barrier in each of them would be missed before the file that says more.
+        for folder in &folders {
+            driver.saw(created_file(format!("{folder}/file")))?;
+        }
+        driver.settle()
     },
     ..Case::MUST
 };

@@ -20,7 +20,7 @@ use crate::{
         case::{Case, Group},
         record::mode::Mode,
         rules::{
-            expect::{Expected, created_file, removed_file, written},
+            expect::{Expected, appeared, created_file, removed_file, written},
             failure::{Step, Stop, ensure},
         },
         scene::{
@@ -39,7 +39,7 @@ pub(super) const GROUP: Group = Group {
     name: "moving",
     title: "Folders on the move",
     guide: "Watching recursively",
-    cases: &[FOLDER, FOLDER_ABOVE],
+    cases: &[FOLDER, FOLDER_ABOVE, BEFORE_IT_MOVED],
 };
 
 const FOLDER: Case = Case {
@@ -67,6 +67,37 @@ const FOLDER_ABOVE: Case = Case {
     why: "As MOV01.",
     usual_cause: "As MOV01: if a folder has no path, the folders below it have none either.",
     run: |scene| change_in_motion(scene, "below"),
+    ..Case::MUST
+};
+
+const BEFORE_IT_MOVED: Case = Case {
+    id: "MOV03",
+    name: "before_it_moved",
+    needs: &[WatchNewFolders],
+    modes: &[Mode::Batched],
+    checks: "What was done in a folder before it was renamed, and is read later, is not reported below its \
+             new name before the rename is.",
+    why: "A backend that asks for the path of a folder by its handle, or keeps one path for each, tells \
+          where it is now.",
+    usual_cause: "The path of an event is looked up when it is read; what is in the queue behind it has \
+                  happened by then.",
+    run: |scene| {
+        scene.sees_changes()?;
+        scene.tree.mkdir_all("old/below")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        for i in 0..10 {
+            scene.tree.create(format!("old/below/{i}"))?;
+        }
+        scene.tree.rename("old", "new")?;
+        driver.settle_in(&["new/below"])?;
+        let new = scene.path("new");
+        let early = driver.events().take_while(|event| event.path != new);
+        let early: Vec<_> = early.filter(|event| event.path.starts_with(&new)).collect();
+        ensure(early.is_empty(), "nothing below tree/new before tree/new is reported", || {
+            format!("there was {}", early[0])
+        })?;
+        driver.saw(appeared("new"))
+    },
     ..Case::MUST
 };
 

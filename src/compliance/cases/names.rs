@@ -1,19 +1,23 @@
 //! Names of every sort (NAME).
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use crate::{
     backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+    capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
         rules::{
-            expect::{created_file, created_folder, moved_from, moved_to, removed_file, written},
-            failure::{Step, Stop},
+            expect::{
+                created_file, created_folder, metadata_changed, moved_from, moved_to, removed_file,
+                written,
+            },
+            failure::{Step, Stop, ensure},
         },
         scene::{Scene, environment::Environment, places},
     },
+    event::{Event, EventKind},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -23,10 +27,16 @@ pub(super) const GROUP: Group = Group {
     cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
 };
 
-/// Files of these names are reported as created, written, renamed and removed, and so are files in folders
-/// of these names as created.
+/// A new folder that the names are in.
+const AROUND: &str = "around";
+
+/// Files of these names are reported as created, written, changed in their metadata, read if accesses are
+/// told, renamed and removed, and so are files in folders of these names as created.
 fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
-    let (mut driver, places) = places::of(scene).watch()?;
+    let tells_accesses = scene.has(EmitOnAccess);
+    let places = places::of(scene);
+    let places = if tells_accesses { places.asking(Watch::with_access) } else { places };
+    let (mut driver, places) = places.watch()?;
     for place in &places {
         driver.next_step();
         driver.perform_in(scene.mode, place, |tree| {
@@ -37,6 +47,24 @@ fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
             names.iter().try_for_each(|name| tree.append(name, "more"))
         })?;
         names.iter().try_for_each(|name| driver.saw(written(place.path(name))))?;
+        if cfg!(unix) {
+            driver.perform_in(scene.mode, place, |tree| {
+                names.iter().try_for_each(|name| tree.chmod(name, 0o600))
+            })?;
+            names.iter().try_for_each(|name| driver.saw(metadata_changed(place.path(name))))?;
+        }
+        if tells_accesses {
+            driver.perform_in(scene.mode, place, |tree| {
+                let read = |path: &Path| fs::read(path).map(drop);
+                names.iter().try_for_each(|name| tree.make("read", name, read))
+            })?;
+            for path in names.iter().map(|name| place.path(name)) {
+                let is_access = |event: &Event| matches!(event.kind, EventKind::Access(_));
+                let is_read = driver.events().any(|event| event.path == path && is_access(event));
+                let shown = scene.timeline.show(&path);
+                ensure(is_read, format!("an access of {shown}"), || "none was reported".into())?;
+            }
+        }
         let plain = |i: usize| format!("plain-{i}");
         driver.perform_in(scene.mode, place, |tree| {
             names.iter().enumerate().try_for_each(|(i, name)| tree.rename(name, plain(i)))
@@ -63,11 +91,20 @@ fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
             names.iter().try_for_each(|name| {
                 tree.mkdir(name)?;
                 tree.create(name.as_ref().join("file"))
+            })?;
+            // Where this is read later, they are found in a new folder, and no event reports them.
+            names.iter().try_for_each(|name| {
+                let folder = Path::new(AROUND).join(name);
+                tree.mkdir_all(&folder)?;
+                tree.create(folder.join("file"))
             })
         })?;
+        driver.saw(created_folder(place.path(AROUND)))?;
         for name in names {
-            driver.saw(created_folder(place.path(name)))?;
-            driver.saw(created_file(place.path(name).join("file")))?;
+            for folder in [place.path(name), place.path(AROUND).join(name)] {
+                driver.saw(created_folder(&folder))?;
+                driver.saw(created_file(folder.join("file")))?;
+            }
         }
         driver.nothing_else()?;
     }

@@ -2,20 +2,20 @@
 
 use std::{cell::RefCell, collections::HashSet, fs, path::Path};
 
-use super::stream::is_quiet;
+use super::{renames::is_pair_of, stream::is_quiet};
 use crate::{
     backend::Watch,
     capability::Capability::{
-        FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+        EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
     },
     compliance::{
         case::{Case, Group},
         rules::{
-            expect::{created_file, gone, written},
+            expect::{created_file, gone, metadata_changed, written},
             failure::{Step, Stop, ensure},
             usage::ResourceUsage,
         },
-        scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment},
+        scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment, tree::Tree},
     },
     event::EventKind,
 };
@@ -36,6 +36,8 @@ pub(super) const GROUP: Group = Group {
         PART_OF_LOSS,
         ACTS_AT_ONCE,
         CHANGED_MEANWHILE,
+        WOKEN_AFTER_LOSS,
+        LOSS_AFTER_LOSS,
     ],
 };
 
@@ -62,12 +64,7 @@ const LOSS_IS_SAID: Case = Case {
         for renames in storms(scene) {
             driver.next_step();
             storm(scene, renames)?;
-            let named = RefCell::new(HashSet::new());
-            told_or_missed(scene, &mut driver, renames, |driver| {
-                let latest = driver.latest().map(|event| &event.path);
-                named.borrow_mut().extend(latest.filter(|path| is_of_storm(path)).cloned());
-                named.borrow().len()
-            })?;
+            storm_told_or_missed(scene, &mut driver, renames)?;
             if driver.has_missed() {
                 driver.settle()?;
                 let paths = driver.events().map(|event| &event.path);
@@ -93,6 +90,16 @@ fn told_or_missed(
     let told = told(driver);
     ensure(told == all || driver.has_missed_in(&folder), format!("{all} names, or Missed"), || {
         format!("{told} names were reported, and no Missed for the folder or everything")
+    })
+}
+
+/// The same of a [`storm`] of so many renames.
+fn storm_told_or_missed(scene: &Scene, driver: &mut Driver, renames: usize) -> Step {
+    let named = RefCell::new(HashSet::new());
+    told_or_missed(scene, driver, renames, |driver| {
+        let latest = driver.latest().map(|event| &event.path);
+        named.borrow_mut().extend(latest.filter(|path| is_of_storm(path)).cloned());
+        named.borrow().len()
     })
 }
 
@@ -451,7 +458,8 @@ const CHANGED_MEANWHILE: Case = Case {
     name: "changed_meanwhile",
     needs: &[WatchFolders],
     checks: "After a loss, a replaced watched file is still watched, and so is the new target of a \
-             link in a tree, if links are followed; a watched folder that is gone is reported.",
+             watched link to a file and of a link in a tree, if links are followed; a watched folder \
+             that is gone is reported.",
     why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
     usual_cause: "After a loss, only the folders of trees are rescanned.",
     run: |scene| {
@@ -470,6 +478,13 @@ const CHANGED_MEANWHILE: Case = Case {
             if follows {
                 for target in ["one", "other"] {
                     scene.outside.mkdir_all(format!("{round}/{target}"))?;
+                    scene.outside.write(format!("{round}/{target}-file"), "content")?;
+                }
+                if scene.has(WatchFiles) {
+                    let target = scene.outside.path(format!("{round}/one-file"));
+                    scene.tree.symlink(target, format!("{round}/files/link"))?;
+                    let link = Watch::non_recursive(scene.path(format!("{round}/files/link")));
+                    watches.push(link.following_links());
                 }
                 let target = scene.outside.path(format!("{round}/one"));
                 scene.tree.symlink(target, format!("{round}/linked/link"))?;
@@ -493,6 +508,12 @@ const CHANGED_MEANWHILE: Case = Case {
                 scene.tree.symlink(&target, format!("{link}.new"))?;
                 scene.tree.rename(format!("{link}.new"), &link)?;
             }
+            let file_link = format!("{round}/files/link");
+            let target_file = scene.outside.path(format!("{round}/other-file"));
+            if follows && scene.has(WatchFiles) {
+                scene.tree.symlink(&target_file, format!("{file_link}.new"))?;
+                scene.tree.rename(format!("{file_link}.new"), &file_link)?;
+            }
             driver.settle()?;
             driver.saw(gone(&root))?;
             if !driver.has_missed() {
@@ -502,10 +523,14 @@ const CHANGED_MEANWHILE: Case = Case {
             scene.tree.append(&file, "more")?;
             if follows {
                 scene.outside.create(target.join("file"))?;
+                scene.outside.append(&target_file, "more")?;
             }
             driver.settle()?;
             if scene.has(WatchFiles) {
                 driver.saw(written(&file))?;
+                if follows {
+                    driver.saw(written(&file_link))?;
+                }
             }
             if follows {
                 driver.saw(created_file(format!("{link}/file")))?;
@@ -516,3 +541,151 @@ const CHANGED_MEANWHILE: Case = Case {
     },
     ..Case::MUST
 };
+
+const WOKEN_AFTER_LOSS: Case = Case {
+    id: "OVF14",
+    name: "woken_after_loss",
+    needs: &[WatchFolders],
+    checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even after a \
+             reported loss.",
+    why: "The counterpart of STR19: a loss leaves `poll_next` on a way of its own.",
+    usual_cause: "After the rescan, `poll_next` returns `Pending` without having asked to be woken.",
+    run: |scene| {
+        needs_queue(scene)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.guard.may_miss = true;
+        let mut flag = driver.rest()?;
+        for renames in storms(scene) {
+            driver.forget_events();
+            storm(scene, renames)?;
+            let told = driver.read_when_woken(&mut flag, |driver| {
+                driver.has_missed() || storm_names(driver) == renames
+            })?;
+            ensure(told, format!("{renames} names, or Missed"), || {
+                format!("after {} names nobody was woken for the next", storm_names(&driver))
+            })?;
+            if !driver.has_missed() {
+                continue;
+            }
+            for i in 0..3 {
+                let file = format!("after-{i}");
+                scene.tree.create(&file)?;
+                let expected = created_file(&file);
+                let told =
+                    driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+                ensure(
+                    told,
+                    format!("after the loss, tree/{file} is reported as created"),
+                    || "nobody was woken for it".into(),
+                )?;
+            }
+            return Ok(());
+        }
+        Err(not_lost())
+    },
+    ..Case::MUST
+};
+
+/// Returns how many names of a storm were reported.
+fn storm_names(driver: &Driver) -> usize {
+    let paths = driver.events().map(|event| &event.path).filter(|path| is_of_storm(path));
+    paths.collect::<HashSet<_>>().len()
+}
+
+const LOSS_AFTER_LOSS: Case = Case {
+    id: "OVF15",
+    name: "loss_after_loss",
+    needs: &[WatchFolders],
+    checks: "After each of two losses, all is reported as before: new files and folders, data, metadata, \
+             renames with a tracker, and accesses where they are asked for; in old folders and in those that \
+             were made while events were lost. The second loss is reported like the first one.",
+    why: "The counterpart of OVF02, OVF03 and OVF13, which look at new files after one loss.",
+    usual_cause: "A rescan watches folders for less than they were watched for before, or a flag of the \
+                  first loss is never taken back.",
+    run: |scene| {
+        needs_queue(scene)?;
+        let is_deep = scene.has(WatchNewFolders);
+        let watch = if is_deep { scene.deep() } else { scene.flat() };
+        let watch = if scene.has(EmitOnAccess) { watch.with_access() } else { watch };
+        scene.tree.mkdir("old")?;
+        let mut driver = scene.watch([watch])?;
+        driver.guard.may_miss = true;
+        for round in ["first", "second"] {
+            let known = format!("known-{round}");
+            scene.tree.mkdir_all(format!("{known}/below"))?;
+            let moved = lose(scene, &mut driver, round, &known)?;
+            let mut places = vec![scene.tree.clone()];
+            if is_deep {
+                let moved = format!("{moved}/below");
+                places.extend(["old", round, &moved].map(|folder| scene.tree.within(folder)));
+            }
+            for place in places {
+                driver.next_step();
+                all_is_told(scene, &mut driver, &place, round)?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Loses events, among them that of a `new` folder, and the rename of a `known` one, in which something was
+/// reported before. Returns its new name. Fails if neither all of them are reported nor a loss is.
+fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<String> {
+    let mut name = known.to_owned();
+    for (try_of, renames) in storms(scene).enumerate() {
+        scene.tree.create(format!("{name}/below/before-{try_of}"))?;
+        driver.settle()?;
+        driver.forget_events();
+        storm(scene, renames)?;
+        scene.tree.mkdir_all(format!("{new}/{try_of}"))?;
+        let moved = format!("{known}-{try_of}");
+        scene.tree.rename(&name, &moved)?;
+        name = moved;
+        storm_told_or_missed(scene, driver, renames)?;
+        driver.settle()?;
+        if driver.has_missed() {
+            return Ok(name);
+        }
+    }
+    Err(not_lost())
+}
+
+/// Makes one change of each sort in a place, and fails if one is not reported.
+fn all_is_told(scene: &Scene, driver: &mut Driver, place: &Tree, round: &str) -> Step {
+    let file = place.path(format!("file-{round}"));
+    place.create(&file)?;
+    place.append(&file, "content")?;
+    driver.settle()?;
+    driver.saw(created_file(&file))?;
+    driver.saw(written(&file))?;
+    if cfg!(unix) {
+        place.chmod(&file, 0o600)?;
+        driver.settle()?;
+        driver.saw(metadata_changed(&file))?;
+    }
+    if scene.has(EmitOnAccess) {
+        driver.next_step();
+        place.make("read", &file, |path| fs::read(path).map(drop))?;
+        driver.settle()?;
+        let mut events = driver.events();
+        let is_read =
+            events.any(|event| event.path == file && matches!(event.kind, EventKind::Access(_)));
+        let shown = scene.timeline.show(&file);
+        ensure(is_read, format!("an access of {shown} is reported"), || "none was".into())?;
+    }
+    let renamed = place.path(format!("renamed-{round}"));
+    driver.next_step();
+    place.rename(&file, &renamed)?;
+    driver.settle()?;
+    is_pair_of(scene, driver, &file, &renamed)?;
+    if scene.has(WatchNewFolders) {
+        let new = place.path(format!("new-{round}"));
+        place.mkdir(&new)?;
+        driver.settle()?;
+        place.create(new.join("file"))?;
+        driver.settle_in(&[&new])?;
+        driver.saw(created_file(new.join("file")))?;
+    }
+    Ok(())
+}

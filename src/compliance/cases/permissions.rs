@@ -4,14 +4,14 @@ use std::cell::RefCell;
 
 use crate::{
     backend::Watch,
-    capability::Capability::{WatchFolders, WatchRecursively},
+    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         rules::{
             expect::{appeared, created_file, removed_file, touched, written},
-            failure::{Step, Stop},
+            failure::{Step, Stop, ensure},
         },
-        scene::{environment::Environment, foreign, places, tree::Tree},
+        scene::{driver::Driver, environment::Environment, foreign, places, tree::Tree},
     },
 };
 
@@ -19,7 +19,14 @@ pub(super) const GROUP: Group = Group {
     name: "permissions",
     title: "Permissions",
     guide: "Errors",
-    cases: &[FILE_LOCKED, ROOT_LOCKED, OF_ANOTHER_USER, FOLDER_LOCKED],
+    cases: &[
+        FILE_LOCKED,
+        ROOT_LOCKED,
+        OF_ANOTHER_USER,
+        FOLDER_LOCKED,
+        WOKEN_AFTER_ERROR,
+        ERROR_AS_SPELLED,
+    ],
 };
 
 const FILE_LOCKED: Case = Case {
@@ -137,6 +144,84 @@ const FOLDER_LOCKED: Case = Case {
             places.iter().try_for_each(|place| driver.saw(appeared(place.path(file))))?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const WOKEN_AFTER_ERROR: Case = Case {
+    id: "PERM06",
+    name: "woken_after_error",
+    needs: &[WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even after an \
+             error item, whether the folder that it names was there before or came later.",
+    why: "The counterpart of STR19: an error leaves `poll_next` on a way of its own.",
+    usual_cause: "After an error, `poll_next` returns `Pending` without having asked to be woken.",
+    run: |scene| {
+        let lock = |tree: &Tree, folder: &str| {
+            tree.mkdir(folder)?;
+            tree.chmod(folder, 0o200)
+        };
+        lock(&scene.tree, "locked")?;
+        lock(&scene.outside, "later")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
+        let mut flag = driver.rest()?;
+        let mut locked = vec!["locked"];
+        if scene.has(WatchNewFolders) {
+            locked.push("later");
+        }
+        for folder in locked {
+            if folder == "later" {
+                scene.tree.rename(scene.outside.path("later"), "later")?;
+            }
+            let path = scene.path(folder);
+            let is_named =
+                |driver: &Driver| driver.errors().iter().any(|it| it.path() == Some(&path));
+            let told = driver.read_when_woken(&mut flag, is_named)?;
+            ensure(told, format!("an error item that names tree/{folder}"), || "none".into())?;
+            let file = format!("file-after-{folder}");
+            scene.tree.create(&file)?;
+            let expected = created_file(&file);
+            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            ensure(
+                told,
+                format!("after the error item, tree/{file} is reported as created"),
+                || "nobody was woken for it".into(),
+            )?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const ERROR_AS_SPELLED: Case = Case {
+    id: "PERM07",
+    name: "error_as_spelled",
+    needs: &[WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "An error item names the folder that may not be read below the watched path as that is \
+             spelled, and not by another path of it, such as one without links.",
+    why: "A program looks for the path in its own list of what it watches.",
+    usual_cause: "Folders are looked at by their canonical paths, and the errors name these.",
+    run: |scene| {
+        scene.tree.mkdir_all("root/locked")?;
+        scene.tree.chmod("root/locked", 0o200)?;
+        scene.outside.symlink(scene.path(""), "way")?;
+        let root = scene.outside.path("way/root");
+        let mut driver = scene.watch([Watch::recursive(&root), scene.barrier_watch()?])?;
+        driver.allow_errors();
+        driver.settle()?;
+        let locked = root.join("locked");
+        let is_named = |driver: &Driver| {
+            let mut paths = driver.errors().iter().filter_map(|error| error.path());
+            paths.any(|path| path.as_os_str() == locked.as_os_str())
+        };
+        driver.read_until_told(is_named)?;
+        let shown = scene.timeline.show(&locked);
+        ensure(is_named(&driver), format!("an error item that names {shown}"), || {
+            format!("the errors are {:?}", driver.errors())
+        })
     },
     ..Case::MUST
 };

@@ -1,6 +1,9 @@
 //! Renames, and what relates their halves (REN).
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     backend::Watch,
@@ -69,15 +72,21 @@ fn is_paired(scene: &Scene) -> bool {
 
 /// The two halves are there, in order and with one tracker, if the backend promises that.
 fn is_pair(scene: &Scene, driver: &Driver, from: &str, to: &str) -> Step {
+    is_pair_of(scene, driver, &scene.path(from), &scene.path(to))
+}
+
+/// The same, of any paths.
+pub(super) fn is_pair_of(scene: &Scene, driver: &Driver, from: &Path, to: &Path) -> Step {
     if !is_paired(scene) {
         return Ok(());
     }
-    let half = |mode, path: &str| {
-        let path = scene.path(path);
+    let half = |mode, path: &Path| {
         let kind = EventKind::Modify(ModifyKind::Name(mode));
         driver.events().enumerate().find(|(_, event)| event.kind == kind && event.path == path)
     };
-    let expected = format!("modify/name/from {from}, then modify/name/to {to}, with one tracker");
+    let [shown_from, shown_to] = [from, to].map(|path| scene.timeline.show(path));
+    let expected =
+        format!("modify/name/from {shown_from}, then modify/name/to {shown_to}, with one tracker");
     match (half(RenameMode::From, from), half(RenameMode::To, to)) {
         (Some((first, from)), Some((second, to))) if first < second => {
             match (from.attrs.tracker(), to.attrs.tracker()) {

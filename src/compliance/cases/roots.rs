@@ -1,5 +1,7 @@
 //! What becomes of the watched paths themselves (ROOT).
 
+use std::path::Path;
+
 use super::stream::is_quiet;
 use crate::{
     backend::Watch,
@@ -11,11 +13,11 @@ use crate::{
         record::mode::Mode,
         rules::{
             expect::{created_file, gone, removed_folder, touched},
-            failure::{ensure, fail},
+            failure::{Step, ensure, fail},
         },
-        scene::{environment::Environment, mounts},
+        scene::{driver::Driver, environment::Environment, mounts},
     },
-    event::Event,
+    event::{Event, EventKind, RemoveKind},
 };
 
 pub(super) const GROUP: Group = Group {
@@ -200,8 +202,8 @@ const UNMOUNTED: Case = Case {
     name: "unmounted",
     needs: &[WatchFolders],
     environment: &[Environment::Mounts],
-    checks: "When the watched file system is unmounted, that is reported for the watched folder; the \
-             backend neither keeps the file system busy nor runs wild.",
+    checks: "When the watched file system is unmounted, that is reported for the watched folder, with an \
+             info; the backend neither keeps the file system busy nor runs wild.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
     usual_cause: "The backend does not know the platform's event for it.",
     run: |scene| {
@@ -224,11 +226,27 @@ const UNMOUNTED: Case = Case {
         if !driver.errors().iter().any(named) {
             driver.saw(gone("mount"))?;
         }
+        // A backend that compares states sees another folder there.
+        if !scene.profile.sampled {
+            is_told_as_unmounted(&driver, &mount)?;
+        }
         driver.drain()?;
         is_quiet(scene, &mut driver)
     },
     ..Case::MUST
 };
+
+/// Fails if something else is said of an unmounted path than that, or that it is gone for some reason.
+fn is_told_as_unmounted(driver: &Driver, mount: &Path) -> Step {
+    let mut of_it = driver.events().filter(|event| event.path == mount);
+    let wrong = of_it.find(|event| match event.kind {
+        EventKind::Remove(RemoveKind::Other) => event.attrs.info().is_none_or(str::is_empty),
+        EventKind::Remove(kind) => kind != RemoveKind::Any,
+        _ => false,
+    });
+    let expected = "of an unmounted path: remove/other with an info, or remove/any";
+    ensure(wrong.is_none(), expected, || wrong.map_or_else(String::new, ToString::to_string))
+}
 
 const PARENT_RENAMED: Case = Case {
     id: "ROOT08",

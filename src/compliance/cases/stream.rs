@@ -56,6 +56,7 @@ pub(super) const GROUP: Group = Group {
         MANY_AT_ONCE,
         DROPPED_OUTSIDE,
         WOKEN_AFTER_NOTHING,
+        WOKEN_AFTER_MANY,
     ],
 };
 
@@ -674,18 +675,29 @@ const SIZE_HINT: Case = Case {
     id: "STR16",
     name: "size_hint",
     needs: &[WatchFolders],
-    checks: "`size_hint` never promises more items than come.",
+    checks: "`size_hint` never promises more items than come, nor that no more come than do.",
     why: "The contract of streams; `collect` reserves room by it.",
-    usual_cause: "It returns the number of raw events, some of which do not become items.",
+    usual_cause: "It returns the number of raw events, some of which do not become items; or that of a \
+                  buffer, which is filled again.",
     run: |scene| {
         let mut driver = scene.watch([scene.flat()])?;
         scene.tree.create_many(20)?;
         driver.saw(created_file("0"))?;
-        let (promised, _) = driver.call("size_hint", |backend| backend.size_hint())?;
+        let (promised, most) = driver.call("size_hint", |backend| backend.size_hint())?;
         let before = driver.events().count();
         driver.settle()?;
         let came = driver.events().count() - before;
         ensure(promised <= came + 1, format!("{promised} further items, as promised"), || {
+            format!("there were {came}")
+        })?;
+        // As many can always be made to come, unless it is more than anybody waits for.
+        let Some(most) = most.filter(|most| *most < 10_000) else { return Ok(()) };
+        for path in scene.tree.new_names("more-", most + 1) {
+            scene.tree.create(path)?;
+        }
+        driver.settle()?;
+        let came = driver.events().count() - before;
+        ensure(came <= most, format!("at most {most} further items, as promised"), || {
             format!("there were {came}")
         })
     },
@@ -797,6 +809,36 @@ const WOKEN_AFTER_NOTHING: Case = Case {
             }
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const WOKEN_AFTER_MANY: Case = Case {
+    id: "STR20",
+    name: "woken_after_many",
+    needs: &[WatchFolders],
+    checks: "A consumer that polls only when it is woken, as tasks do, gets each of 3000 changes, or the \
+             report of a loss.",
+    why: "The counterpart of STR19 and STR04: those who give other tasks their turn after so many items \
+          return `Pending` with the rest in hand.",
+    usual_cause: "After a fixed number of items, `poll_next` returns `Pending` and neither wakes the task \
+                  nor waits for the source.",
+    run: |scene| {
+        const FILES: usize = 3000;
+
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.guard.may_miss = true;
+        let mut flag = driver.rest()?;
+        scene.tree.create_many(FILES)?;
+        let folder = scene.path("");
+        let is_told = |driver: &Driver| {
+            driver.has_missed_in(&folder) || driver.created_paths().len() == FILES
+        };
+        let told = driver.read_when_woken(&mut flag, is_told)?;
+        ensure(told, format!("{FILES} names, or Missed"), || {
+            let told = driver.created_paths().len();
+            format!("after {told} names nobody was woken for the next")
+        })
     },
     ..Case::MUST
 };

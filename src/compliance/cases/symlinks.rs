@@ -50,19 +50,28 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
     needs: &[FollowSymlinks, WatchFiles],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Changes of a watched link's target are reported under the path of the link.",
+    checks: "Changes of a watched link's target are reported under the path of the link, also if it leads \
+             there over another link, or through a folder that is a link.",
     why: "fsnotify's scripts to-file and to-dir.",
-    usual_cause: "The link is resolved, and the target's path is reported.",
+    usual_cause: "The link is resolved, and the target's path is reported; or only its first step is.",
     run: |scene| {
         scene.tree.mkdir("real")?;
         scene.tree.write("real/file", "content")?;
-        scene.tree.symlink("real/file", "link")?;
-        let mut driver = scene.watch([
-            Watch::non_recursive(scene.path("link")).following_links(),
-            scene.barrier_watch()?,
-        ])?;
+        scene.tree.mkdir("links")?;
+        let links = [("link", "real/file"), ("chain", "links/next"), ("way", "links/real/file")];
+        scene.tree.symlink("../real/file", "links/next")?;
+        scene.tree.symlink("../real", "links/real")?;
+        let watches = links.map(|(link, target)| {
+            scene.tree.symlink(target, link)?;
+            Step::Ok(Watch::non_recursive(scene.path(link)).following_links())
+        });
+        let mut watches = watches.into_iter().collect::<Step<Vec<_>>>()?;
+        watches.push(scene.barrier_watch()?);
+        let mut driver = scene.watch(watches)?;
         driver.perform(scene.mode, |tree| tree.append("real/file", "more"))?;
-        driver.saw(written("link"))?;
+        for (link, _) in links {
+            driver.saw(written(link))?;
+        }
         driver.nothing_else()
     },
     ..Case::MUST

@@ -83,6 +83,8 @@ pub(crate) struct Driver {
     pace: Option<Pace>,
     /// The picture that is kept by the events.
     consumer: Option<Consumer>,
+    /// Whether a poll that finds nothing is repeated, this time.
+    polls_twice: bool,
 }
 
 /// What a backend is measured and counted with.
@@ -133,6 +135,7 @@ impl Driver {
             slowest_barrier: Duration::ZERO,
             pace: None,
             consumer: None,
+            polls_twice: true,
         }
     }
 

@@ -152,6 +152,7 @@ impl Driver {
         if self.ended {
             return Ok(false);
         }
+        self.polls_twice = !self.polls_twice;
         let runtime = self.runtime.clone();
         runtime.block_on(async {
             let start = tokio::time::Instant::now();
@@ -185,11 +186,16 @@ impl Driver {
             return Poll::Ready(Ok(true));
         }
         loop {
-            // A first poll with a waker that leads nowhere: only the last one counts, so a backend
-            // that keeps the first is stuck now.
-            let polled = match self.poll(Waker::noop()) {
-                Ok(Poll::Pending) => self.poll(cx.waker()),
-                other => other,
+            // Sometimes first with a waker that leads nowhere: only the last one counts, so a backend
+            // that keeps the first is stuck now. And sometimes once, as a task polls: a second poll
+            // would help a backend on that has forgotten to wait.
+            let polled = if self.polls_twice {
+                match self.poll(Waker::noop()) {
+                    Ok(Poll::Pending) => self.poll(cx.waker()),
+                    other => other,
+                }
+            } else {
+                self.poll(cx.waker())
             };
             match polled {
                 Err(stop) => return Poll::Ready(Err(stop)),

@@ -50,6 +50,7 @@ impl Driver {
     pub(crate) fn forget_events(&mut self) {
         self.seen.clear();
         self.created.clear();
+        self.missed.clear();
         self.step = 0;
         self.guard.forget_trackers();
         drop(self.timeline.take());

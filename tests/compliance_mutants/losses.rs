@@ -1,0 +1,139 @@
+//! Mistakes that show after a loss alone.
+
+use std::collections::{HashSet, VecDeque};
+
+use notify_backend::prelude::*;
+
+use crate::{
+    contents::is_metadata,
+    kills::{Entry, entry},
+    mutant::Mutation,
+};
+
+pub(crate) fn mutants() -> Vec<Entry> {
+    vec![
+        entry::<TellsOneLoss>("tells_one_loss", &["OVF15"]),
+        entry::<RescansOnce>("rescans_once", &["OVF15"]),
+        entry::<AfterLoss<NoFileLinks>>("no_file_links_after_loss", &["OVF13"]),
+        entry::<AfterLoss<NoMetadata>>("no_metadata_after_loss", &["OVF15"]),
+        entry::<AfterLoss<NoAccesses>>("no_accesses_after_loss", &["OVF15"]),
+        entry::<AfterLoss<NoTrackers>>("no_trackers_after_loss", &["OVF15"]),
+        entry::<AfterLoss<NoNewFolders>>("no_new_folders_after_loss", &["OVF15"]),
+    ]
+}
+
+fn is_loss(item: &StreamItem) -> bool {
+    item.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Missed(_)))
+}
+
+/// A mistake that is made from the first loss on.
+#[derive(Debug, Default)]
+struct AfterLoss<M> {
+    has_lost: bool,
+    mistake: M,
+}
+impl<M: Mutation> Mutation for AfterLoss<M> {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if self.has_lost {
+            self.mistake.report(item, reported);
+        } else {
+            self.has_lost = is_loss(&item);
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Watches on what a link to a file has led to.
+#[derive(Debug, Default)]
+struct NoFileLinks;
+impl Mutation for NoFileLinks {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_link = |event: &Event| event.path.is_symlink() && event.path.is_file();
+        if !item.as_ref().is_ok_and(is_link) {
+            reported.push_back(item);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct NoMetadata;
+impl Mutation for NoMetadata {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !item.as_ref().is_ok_and(is_metadata) {
+            reported.push_back(item);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct NoAccesses;
+impl Mutation for NoAccesses {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !item.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            reported.push_back(item);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct NoTrackers;
+impl Mutation for NoTrackers {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        reported.push_back(item.map(|event| event.with_tracker(None)));
+    }
+}
+
+#[derive(Debug, Default)]
+struct NoNewFolders {
+    new: HashSet<PathBuf>,
+}
+impl Mutation for NoNewFolders {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(event) = &item {
+            if event.path.ancestors().skip(1).any(|above| self.new.contains(above)) {
+                return;
+            }
+            if event.kind == EventKind::Create(CreateKind::Folder) {
+                self.new.insert(event.path.clone());
+            }
+        }
+        reported.push_back(item);
+    }
+}
+
+/// Looks for a loss once.
+#[derive(Debug, Default)]
+struct TellsOneLoss {
+    has_told: bool,
+}
+impl Mutation for TellsOneLoss {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !is_loss(&item) || !std::mem::replace(&mut self.has_told, true) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Finds after the first loss what is there, and after the second one no more than what it has heard of.
+#[derive(Debug, Default)]
+struct RescansOnce {
+    losses: usize,
+    heard: HashSet<PathBuf>,
+}
+impl Mutation for RescansOnce {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        self.losses += usize::from(is_loss(&item));
+        if let Ok(event) = &item
+            && let Some(folder) = event.path.parent()
+        {
+            if self.losses > 1 && !self.heard.contains(folder) {
+                return;
+            }
+            self.heard.insert(folder.to_owned());
+            if event.kind == EventKind::Create(CreateKind::Folder) {
+                self.heard.insert(event.path.clone());
+            }
+        }
+        reported.push_back(item);
+    }
+}
