@@ -27,9 +27,8 @@ use crate::{
     queue::Queue,
     recent::Recent,
     reserve::Reserve,
-    roots::{Beside, Open, Root, Roots, locate},
+    roots::{Beside, Covered, Open, Root, Roots, locate},
     sys::{self, Handle},
-    telling::Covered,
 };
 
 const CHANGES: u64 = FAN_ATTRIB | FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_RENAME | FAN_ONDIR;

@@ -57,6 +57,15 @@ pub(crate) fn locate(watch: Watch) -> io::Result<(Root, OwnedFd)> {
     Ok((Root { watch, location, folder, at, mount, since: 0, since_below: 0 }, opened))
 }
 
+/// Under which paths a folder is watched.
+#[derive(Debug)]
+pub(crate) struct Covered {
+    /// Whether something in it is watched by its own path.
+    pub(crate) has_roots_in_it: bool,
+    /// The root, the first record that is news for it, and the path.
+    pub(crate) paths: Vec<(u32, u64, PathBuf)>,
+}
+
 /// The folder that a location is, or is in.
 fn folder_of(location: &Path, is_folder: bool) -> &Path {
     if is_folder { location } else { location.parent().unwrap_or(location) }

@@ -12,7 +12,7 @@ use crate::{
     filesystem::{ACCESSES, Filesystems},
     places::{self, Place},
     record::{Entry, Record},
-    roots::Beside,
+    roots::{Beside, Covered},
     sys::Handle,
 };
 
@@ -35,15 +35,6 @@ const BITS: [(u64, EventKind); 6] = [
 
 /// Whose path something is, and that path.
 type Said = (u32, PathBuf);
-
-/// Under which paths a folder is watched.
-#[derive(Debug)]
-pub(crate) struct Covered {
-    /// Whether something in it is watched by its own path.
-    has_roots_in_it: bool,
-    /// The root, the first record that is news for it, and the path.
-    paths: Vec<(u32, u64, PathBuf)>,
-}
 
 impl Filesystems {
     /// Tells what a record says.
