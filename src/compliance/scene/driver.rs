@@ -161,11 +161,12 @@ impl Driver {
         self.promptness = None;
     }
 
-    /// Expects events as late as a look takes that compares all states: `new` has taken as long as one. Such
-    /// a backend may rest for some times as long, to leave the machine to others.
+    /// Expects events as late as a backend may report them that compares all states; `new` has taken as long
+    /// as one look. What a look has just missed is found after a rest by the next one. The rest leaves the
+    /// processor to others: poll rests four times as long as it has looked.
     pub(crate) fn allow_for_looks(&mut self, took: Duration) {
         if self.profile.sampled {
-            self.profile.latency += took * 2;
+            self.profile.latency += took * 6;
         }
     }
 
