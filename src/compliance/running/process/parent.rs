@@ -22,7 +22,7 @@ use crate::{
         running::watchdog::LONGEST,
         scene::{
             environment::{self, Environment},
-            foreign, platform,
+            platform,
             subject::Subject,
         },
     },
@@ -124,7 +124,7 @@ fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> 
 fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
     use std::os::unix::{fs::chown, process::CommandExt as _};
 
-    use environment::NOBODY;
+    use crate::compliance::scene::{environment::NOBODY, foreign};
 
     const FOREIGN_FOLDERS: usize = 4;
 
