@@ -78,6 +78,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ToBeforeFrom>("to_before_from", &["REN01"]),
         entry::<DropsArrivals>("drops_arrivals", &["REN03", "REC05"]),
         entry::<HoldsFirstHalf>("holds_first_half", &["REN04"]),
+        entry::<HoldsFolders>("holds_first_half_of_folders", &["REN04"]),
         entry::<InventsRemovals>("invents_removals", &["REN08"]),
         entry::<NoSpecialFiles>("no_special_files", &["FIL12", "REN13", "SYM03", "SAVE05"]),
         entry::<LinkPathOnly>("link_path_only", &["SYM05"]),
@@ -887,6 +888,29 @@ impl Mutation for HoldsFirstHalf {
         }
         reported.extend(self.held.take().map(Ok));
         reported.push_back(Ok(event));
+    }
+}
+
+/// The same, of the folders that it has found at the start.
+#[derive(Debug, Default)]
+pub(crate) struct HoldsFolders {
+    folders: Vec<PathBuf>,
+    halves: HoldsFirstHalf,
+}
+impl Mutation for HoldsFolders {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let entries = watches.iter().filter_map(|watch| fs::read_dir(&watch.path).ok()).flatten();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let folders = paths.filter(|path| path.is_dir()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { folders, halves: HoldsFirstHalf::default() }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_folder = |event: &Event| self.folders.contains(&event.path);
+        if item.as_ref().is_ok_and(is_folder) || self.halves.held.is_some() {
+            self.halves.report(item, reported);
+        } else {
+            reported.push_back(item);
+        }
     }
 }
 

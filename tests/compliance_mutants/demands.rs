@@ -1,6 +1,6 @@
 //! Mistakes with what a watch asks for, where it is added later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
@@ -18,6 +18,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<WatchIsFlat>("watch_is_flat", &["CHG06", "CHG19"]),
         entry::<WatchIsQuiet>("watch_is_quiet", &["CHG19"]),
         entry::<WatchFollowsNothing>("watch_follows_nothing", &["CHG19"]),
+        entry::<QuietWithTheFirst>("quiet_with_the_first", &["ACC10"]),
         entry::<EndsEarlierOnError>("ends_earlier_on_error", &["CHG21"]),
         entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
         entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
@@ -119,5 +120,23 @@ impl Mutation for EndsEarlierOnError {
     fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
         let path = watch.path.clone();
         inner.watch(watch).inspect_err(|_| _ = inner.unwatch(&path))
+    }
+}
+
+/// Hears of no more accesses when a watch is removed, whatever others ask for.
+#[derive(Debug, Default)]
+struct QuietWithTheFirst {
+    is_quiet: bool,
+}
+impl Mutation for QuietWithTheFirst {
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.is_quiet = true;
+        inner.unwatch(path)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_access = |event: &Event| matches!(event.kind, EventKind::Access(_));
+        if !(self.is_quiet && item.as_ref().is_ok_and(is_access)) {
+            reported.push_back(item);
+        }
     }
 }

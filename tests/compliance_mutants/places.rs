@@ -68,6 +68,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<StopsAtMounts>("stops_at_mounts", &["REC24"]),
         entry::<InNew<LooksFromHere>>("looks_from_here_in_new", &["CON10"]),
         entry::<FindsNoHidden>("finds_no_hidden", &["NAME07"]),
+        entry::<TidiesRoots>("tidies_roots", &["CON10"]),
+        entry::<RepeatsErrors>("repeats_errors", &["REC11"]),
         entry::<PlaceOfNow>("place_of_now", &["MOV03"]),
         entry::<OfAccesses<MakesTextOfNames>>("makes_text_of_accesses", &["NAME01"]),
         entry::<OfMetadata<MakesTextOfNames>>("makes_text_of_metadata", &["NAME01"]),
@@ -554,5 +556,38 @@ impl Mutation for FindsNoHidden {
             self.left_out.extend(hidden.map(|entry| entry.path()));
         }
         reported.push_back(item);
+    }
+}
+
+/// Says what becomes of the watched path itself under a tidier spelling.
+#[derive(Debug, Default)]
+struct TidiesRoots {
+    roots: Vec<PathBuf>,
+}
+impl Mutation for TidiesRoots {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let roots = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { roots }))
+    }
+    fn report(&mut self, mut item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(event) = &mut item
+            && self.roots.contains(&event.path)
+        {
+            event.path = event.path.components().collect();
+        }
+        reported.push_back(item);
+    }
+}
+
+/// Finds at each look that there is something it cannot look at.
+#[derive(Debug, Default)]
+struct RepeatsErrors;
+impl Mutation for RepeatsErrors {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let again = item.as_ref().err().and_then(StreamError::path).map(|path| {
+            StreamError::unwatched(path, BackendError::unavailable("it cannot be looked at"))
+        });
+        reported.push_back(item);
+        reported.extend(again.map(Err));
     }
 }

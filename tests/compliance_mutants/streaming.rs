@@ -28,6 +28,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<NeverWakes>("never_wakes", &["STR02"]),
         entry::<DeafAfterNeighbour>("deaf_after_neighbour", &["STR19"]),
         entry::<DeafAfterSubfolder>("deaf_after_subfolder", &["STR19"]),
+        entry::<DeafAfterManySubfolder>("deaf_after_many_in_subfolder", &["STR19"]),
         entry::<DeafAfterAccess>("deaf_after_access", &["STR19"]),
         entry::<DeafAfterError>("deaf_after_error", &["PERM06"]),
         entry::<DeafAfterLoss>("deaf_after_loss", &["OVF14"]),
@@ -145,10 +146,39 @@ impl Mutation for DeafAfterSubfolder {
         Ok((InotifyBackend::new(deep.collect())?, Self { flat }))
     }
     fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
-        read_one(inner, cx, |event| {
-            let depth = |root| Some(event.path.strip_prefix(root).ok()?.components().count());
-            !self.flat.iter().any(|root| depth(root).is_some_and(|depth| depth > 1))
-        })
+        read_one(inner, cx, |event| self.is_reported(event))
+    }
+}
+impl DeafAfterSubfolder {
+    fn is_reported(&self, event: &Event) -> bool {
+        let depth = |root| Some(event.path.strip_prefix(root).ok()?.components().count());
+        !self.flat.iter().any(|root| depth(root).is_some_and(|depth| depth > 1))
+    }
+}
+
+/// The same, but reads on for some steps, and then gives up its turn without more ado.
+#[derive(Debug, Default)]
+pub(crate) struct DeafAfterManySubfolder(DeafAfterSubfolder);
+impl Mutation for DeafAfterManySubfolder {
+    fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
+        let (inner, deaf) = DeafAfterSubfolder::new(watches)?;
+        Ok((inner, Self(deaf)))
+    }
+    fn poll(&mut self, inner: &mut InotifyBackend, cx: &mut Context<'_>) -> Polled {
+        const STEPS: usize = 64;
+
+        for _ in 0..STEPS {
+            let is_left_out = std::cell::Cell::new(false);
+            let polled = read_one(inner, cx, |event| {
+                let is_reported = self.0.is_reported(event);
+                is_left_out.set(!is_reported);
+                is_reported
+            });
+            if !is_left_out.get() {
+                return polled;
+            }
+        }
+        Poll::Pending
     }
 }
 

@@ -4,13 +4,15 @@ use std::{fs, io::Read as _, path::Path};
 
 use crate::{
     backend::Watch,
-    capability::Capability::{self, EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
+    capability::Capability::{
+        self, ChangeWatches, EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively,
+    },
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
         rules::{
             expect::touched,
-            failure::{Step, ensure},
+            failure::{Step, ensure, fail},
         },
         scene::{Scene, driver::Driver, places, tree::Tree},
     },
@@ -32,6 +34,7 @@ pub(super) const GROUP: Group = Group {
         OPENED_TO_WRITE,
         ONLY_WHERE_ASKED,
         ASKED_IN_VAIN,
+        OF_THE_OTHER,
     ],
 };
 
@@ -303,6 +306,38 @@ const ASKED_IN_VAIN: Case = Case {
     why: "If a request is ignored silently, nobody notices until it matters.",
     usual_cause: "`Watch::access` is ignored; `Watch::check` checks it.",
     run: |scene| refuses_demand(scene, scene.anything()?.with_access(), EmitOnAccess),
+    ..Case::MUST
+};
+
+const OF_THE_OTHER: Case = Case {
+    id: "ACC10",
+    name: "of_the_other",
+    needs: &[ChangeWatches, EmitOnAccess, WatchFolders],
+    checks: "If one of two watches that ask for accesses is removed, the accesses in the other are reported as \
+             before.",
+    why: "The counterpart of CHG03 and CHG13, which look at changes.",
+    usual_cause: "Where the platform is asked once for several watches, it is asked for accesses no more when \
+                  the first of them goes.",
+    run: |scene| {
+        for folder in ["one", "other"] {
+            scene.tree.mkdir(folder)?;
+            scene.tree.write(format!("{folder}/file"), "content")?;
+        }
+        let watches = ["one", "other"].map(|it| Watch::non_recursive(scene.path(it)).with_access());
+        let mut driver = scene.watch(watches.to_vec())?;
+        driver.settle()?;
+        if let Err(error) = driver.unwatch(&watches[0].path)? {
+            return fail("`unwatch` removes a folder", format!("it answered: {error}"));
+        }
+        driver.settle()?;
+        driver.next_step();
+        scene.tree.make("read", "other/file", |path| fs::read(path).map(drop))?;
+        driver.settle()?;
+        let kinds = accesses(&driver, &scene.path("other/file"));
+        ensure(kinds.iter().copied().any(is_open), "access/open of tree/other/file", || {
+            format!("{kinds:?}")
+        })
+    },
     ..Case::MUST
 };
 

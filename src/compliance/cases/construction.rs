@@ -21,6 +21,7 @@ use crate::{
         scene::{Scene, driver::Driver, environment::Environment, platform, wake_flag::WakeFlag},
     },
     error::{BackendError, StreamError},
+    event::Event,
 };
 
 pub(super) const GROUP: Group = Group {
@@ -300,7 +301,7 @@ const ODD_SPELLING: Case = Case {
             change_to(scene.outside.path(""))?;
             // No barrier: it would be made under the given path, which now leads elsewhere.
             driver.forget(given);
-            let mut told = |made: &Path, name: &str| -> Step {
+            let told = |driver: &mut Driver, made: &Path, name: &str| -> Step {
                 let expected = given.join(name);
                 driver.read_until_told(|driver| driver.created_paths().contains(&expected))?;
                 let spelled: Vec<_> = driver.created_paths().iter().collect();
@@ -312,15 +313,28 @@ const ODD_SPELLING: Case = Case {
             };
             let file = real.join("new-file");
             scene.tree.create(&file)?;
-            told(&file, "new-file")?;
+            told(&mut driver, &file, "new-file")?;
+            if cfg!(unix) {
+                scene.tree.chmod(&real, 0o750)?;
+                let is_it = |event: &Event| event.path.as_os_str() == given.as_os_str();
+                driver.read_until_told(|driver| driver.events().any(is_it))?;
+                let shown = given.display();
+                ensure(driver.events().any(is_it), format!("a change of {shown} itself"), || {
+                    let paths: Vec<_> = driver.events().map(|event| &event.path).collect();
+                    format!("reported were {paths:?}")
+                })?;
+            }
             if is_deep {
                 let folder = real.join("new");
                 scene.tree.mkdir(&folder)?;
-                told(&folder, "new")?;
+                told(&mut driver, &folder, "new")?;
                 scene.tree.create(folder.join("file"))?;
-                told(&folder.join("file"), "new/file")?;
+                told(&mut driver, &folder.join("file"), "new/file")?;
             }
             drop(driver);
+            if cfg!(unix) {
+                scene.tree.chmod(&real, 0o755)?;
+            }
             scene.tree.remove(file)?;
             if is_deep {
                 scene.tree.remove_all(real.join("new"))?;

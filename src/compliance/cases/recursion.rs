@@ -369,7 +369,13 @@ const UNREADABLE_FOLDER: Case = Case {
             format!("there is none for {silent:?}; the errors are {:?}", driver.errors())
         })?;
         driver.drain()?;
-        is_quiet(scene, &mut driver)
+        is_quiet(scene, &mut driver)?;
+        let times =
+            |path: &Path| driver.errors().iter().filter(|it| it.path() == Some(path)).count();
+        let repeated = locked.iter().find(|folder| times(&scene.path(folder)) > 1);
+        ensure(repeated.is_none(), "one error item for each locked folder", || {
+            format!("there are several for {repeated:?}: {:?}", driver.errors())
+        })
     },
     ..Case::MUST
 };

@@ -151,18 +151,22 @@ const MOVED_OUT: Case = Case {
     id: "REN04",
     name: "moved_out",
     needs: &[WatchFolders],
-    checks: "A file that is moved out of the watched folder is reported as gone, even if nothing else \
-             happens.",
+    checks: "A file or folder that is moved out of the watched folder is reported as gone, even if nothing \
+             else happens.",
     why: "dotnet/corefx#2671, notify#480: the first half was held back to wait for the second.",
     usual_cause: "The `From` half waits for its `To`, which never comes.",
     run: |scene| {
         scene.tree.write("file", "content")?;
+        scene.tree.mkdir_all("folder/below")?;
         let mut driver = scene.watch([scene.flat()])?;
-        scene.tree.rename("file", scene.outside.path("file"))?;
-        // Not settled by a barrier: that would be something else that happens.
-        driver.saw(gone("file"))?;
-        driver.settle()?;
-        driver.nothing_else()
+        for name in ["file", "folder"] {
+            scene.tree.rename(name, scene.outside.path(name))?;
+            // Not settled by a barrier: that would be something else that happens.
+            driver.saw(gone(name))?;
+            driver.settle()?;
+            driver.nothing_else()?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -847,7 +847,7 @@ const WOKEN_AFTER_MANY: Case = Case {
 type Act = (&'static str, fn(&Tree) -> Step);
 
 /// Of which nothing is reported.
-const UNREPORTED: [Act; 5] = [
+const UNREPORTED: [Act; 6] = [
     ("the watched folder was listed", |tree| {
         tree.make("list", "watched", |path| path.read_dir().map(drop))
     }),
@@ -857,4 +857,7 @@ const UNREPORTED: [Act; 5] = [
     ("a file in a subfolder was made", |tree| tree.create("watched/sub/file")),
     ("a file beside the watched one was made", |tree| tree.create("beside/new")),
     ("a file beside the watched folder was made", |tree| tree.create("new")),
+    ("many files were made in places that are not watched", |tree| {
+        ["", "beside", "watched/sub"].iter().try_for_each(|it| tree.within(it).create_many(200))
+    }),
 ];
