@@ -1,4 +1,4 @@
-//! Random numbers that follow from a seed alone, so that what failed can be done again: [`Random`].
+//! Random numbers that depend on a seed alone, so that a failure can be repeated: [`Random`].
 
 /// The generator `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ mod engine;
 mod files;
 mod look;
 mod options;
-// Its tests, which are all that uses it, compare it with Linux.
+// Only tests use it, and they compare it with Linux.
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod model;
@@ -40,20 +40,20 @@ use options::Options;
 /// 1. [`step`](Self::step): look at folders, as long as there are any to look at.
 /// 2. [`next`](Self::next): report the next item. Not earlier: a consumer lists a folder that is reported as
 ///    new, and if the folder were not watched by then, later changes in it would be lost.
-/// 3. [`apply`](Self::apply) the platform's next event, or some of the next, or wait for one.
+/// 3. [`apply`](Self::apply) the platform's next event or events, or wait for one.
 ///
-/// # What holds
+/// # Guarantees
 ///
 /// - Events of a folder that is being moved are held until its new place is known. Each event is reported
-///   under a path that the entry had, or that its folder was found at afterwards.
-/// - Whatever comes to a watched tree is looked at after it came. Once all events are applied, the tree is
-///   what is on disk, and what was in a new folder before it was watched is reported as created. What was
-///   made and removed in it before that is not reported, nor is what was written.
+///   under a path that the entry had, or under the one at which its folder was found afterwards.
+/// - Whatever appears in a watched tree is looked at afterwards. Once all events are applied, the tree
+///   matches the disk, and everything that was in a new folder before it was watched is reported as created.
+///   Entries that were created and removed in it before that are not reported, and neither are writes.
 /// - Events of a folder that leaves all watched trees, or is removed, are dropped if its place was not
 ///   known by then. The folder itself is reported as moved or removed.
-/// - Only if the platform loses events ([`lose`](Self::lose)) is a [`Missed`](crate::EventKind::Missed)
-///   reported, with one exception: if a folder above a root, or above the target of a link, is renamed,
-///   which no event tells, and then an entry is to be looked at.
+/// - A [`Missed`](crate::EventKind::Missed) is reported only if the platform loses events
+///   ([`lose`](Self::lose)), with one exception: no event shows that a folder above a root, or above the
+///   target of a link, was renamed. If an entry below has to be looked at then, events were missed.
 ///
 /// Models of a file system and of inotify test this, with every order of a few changes and with random
 /// orders of many. It is not proven: rare orders in which two folders exchange their names, or in which
@@ -104,8 +104,8 @@ impl<W: FolderWatcher> Folders<W> {
         if self.0.unwatch(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
     }
 
-    /// Takes in an event of the folder `id`. Pass events in the platform's order. One with an id that is
-    /// no longer watched is ignored.
+    /// Applies an event of the folder `id`. Pass events in the platform's order. An event with an id that
+    /// is no longer watched is ignored.
     pub fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
         self.0.apply(id, event);
     }

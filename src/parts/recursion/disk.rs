@@ -1,4 +1,4 @@
-//! The real [`World`]: the file system as it is, and the platform behind a [`FolderWatcher`].
+//! The real [`World`]: the operating system's file system, and the platform behind a [`FolderWatcher`].
 
 use std::{
     ffi::OsStr,
@@ -70,15 +70,15 @@ pub trait FolderWatcher: Send + Sync {
     }
 }
 
-/// The world as it is.
+/// The operating system's file system and an author's [`FolderWatcher`].
 #[derive(Debug)]
 pub(super) struct OnDisk<W>(pub(super) W);
 
-/// An open folder. To open one, and to close it, is reported by some platforms.
+/// An open folder. Some platforms send events when a folder is opened and closed.
 #[derive(Debug)]
 pub(super) enum Opened {
     Readable(OwnedFd),
-    /// Nothing is reported of it, where the platform knows a way (`O_PATH`).
+    /// Opened without an event, on platforms that can do so (`O_PATH`).
     Unreported(OwnedFd),
 }
 
@@ -107,16 +107,17 @@ impl<W: FolderWatcher> World for OnDisk<W> {
 
     fn open_in(&self, parent: &Opened, name: &OsStr, via: Via) -> io::Result<Opened> {
         let opened = match via {
-            // To be listed; where a link leads may be watched for everything by now.
+            // It will be listed. The target of a link is not opened like this: it may already be watched
+            // for accesses.
             Via::Name => openat(parent, name, READABLE | OFlags::NOFOLLOW, Mode::empty())
                 .map(Opened::Readable),
-            // No system call takes a longer target.
+            // No system call accepts a longer target.
             Via::Link => readlinkat_raw(parent, name, &mut [MaybeUninit::uninit(); 4096])
                 .and_then(|(target, _)| openat(parent, &*target, UNREPORTED, Mode::empty()))
                 .map(Opened::Unreported),
         };
         opened.map_err(|error| match error {
-            // It is no link, or one that leads in a circle.
+            // It is no link, or part of a cycle of links.
             Errno::INVAL | Errno::LOOP => Errno::NOTDIR.into(),
             error => error.into(),
         })
@@ -143,11 +144,11 @@ impl<W: FolderWatcher> World for OnDisk<W> {
         }
     }
 
-    /// Linux changes a folder's entries, and then reports it, while it has the folder locked. The
-    /// change shows before the report is made. To read the folder takes the same lock (`vfs_rmdir`,
+    /// Linux changes a folder's entries and then queues the event while it holds the folder's lock, so the
+    /// change shows before its event is queued. Reading the folder takes the same lock (`vfs_rmdir`,
     /// `vfs_rename` and `iterate_dir` in the kernel's `fs/namei.c` and `fs/readdir.c`).
     fn await_events(&self, folder: &Opened) {
-        // One that may not be read can only be hoped for.
+        // Without permission to read it, there is no way to wait.
         if let Ok(readable) = openat(folder, ".", READABLE, Mode::empty()) {
             read_one(&readable);
         }
@@ -190,7 +191,7 @@ impl<W: FolderWatcher> World for OnDisk<W> {
     }
 }
 
-/// Returns what the entry `name` of `folder` is, of which its listing says that it is `listed`.
+/// Returns the type of the entry `name` of `folder`, which the listing gives as `listed`.
 fn entry_type(folder: BorrowedFd<'_>, name: &OsStr, listed: FileType) -> EntryType {
     let file_type = if listed == FileType::Unknown {
         // A few file systems leave the type out of the listing.
@@ -200,19 +201,19 @@ fn entry_type(folder: BorrowedFd<'_>, name: &OsStr, listed: FileType) -> EntryTy
         listed
     };
     match file_type {
-        // To open what is unknown tells.
+        // Opening an entry of unknown type will show.
         FileType::Directory | FileType::Unknown => EntryType::Folder,
         FileType::Symlink => EntryType::Link,
         _ => EntryType::Other,
     }
 }
 
-/// Hands over all entries of an open folder, without `.` and `..`.
+/// Passes all entries of an open folder to `found`, without `.` and `..`.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::Result<()> {
     use rustix::fs::RawDir;
 
-    // `Dir` takes memory from the heap for each folder: a thirtieth of the time to watch a tree.
+    // `Dir` allocates memory for each folder, which takes a thirtieth of the time to watch a tree.
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut entries = RawDir::new(folder, &mut buffer);
     while let Some(entry) = entries.next() {
@@ -232,7 +233,7 @@ fn read_all(folder: &OwnedFd, found: &mut dyn FnMut(&OsStr, EntryType)) -> io::R
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn read_one(folder: &OwnedFd) {
-    // Room for two entries, which are `.` and `..`: that is enough for the kernel to take the lock.
+    // Room for two entries, `.` and `..`: that is enough for the kernel to take the lock.
     let mut buffer = [MaybeUninit::uninit(); 512];
     rustix::fs::RawDir::new(folder, &mut buffer).next();
 }
@@ -256,7 +257,7 @@ fn read_one(folder: &OwnedFd) {
     }
 }
 
-/// Returns whether an error only says that a folder is not there any more, or that something else is.
+/// Returns whether an error only says that a folder is gone or that something else is in its place.
 pub(super) fn has_vanished(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

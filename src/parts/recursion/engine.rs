@@ -1,10 +1,10 @@
-//! The rules by which the tree of watched folders follows what the platform tells: [`Engine`].
+//! The rules by which the tree of watched folders follows the platform's events: [`Engine`].
 //!
-//! The tree is a picture of one moment: of when the event was queued that was read last. A look at
-//! the disk sees another moment. So what it finds is put into the queue as well, at the place where
-//! it was true, by a fence; it takes effect when that is read. Until then it is a [`Branch`] that
-//! hangs nowhere, as are the folders that a rename has taken away and not brought anywhere yet. What
-//! is told of a branch has no path, and is held until it has one.
+//! The tree shows one moment: when the last event that was read was queued. A look at the disk shows a
+//! later moment. So its result is put into the queue as well, at the point where it was true, by a fence,
+//! and takes effect when the fence is read. Until then, a folder that was found is the top of a [`Branch`],
+//! which has no place in the tree. The same goes for a folder that a rename has taken away and not put
+//! anywhere yet. Events of a branch have no path, so their reports are held back until it has one.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -36,89 +36,92 @@ pub(super) struct Engine<W: World> {
     pub(super) world: Arc<W>,
     pub(super) tree: WatchTree<W::Id>,
     pub(super) roots: HashMap<Node, Options>,
-    /// The same, by their paths.
+    /// The roots by their paths, as the caller spelled them.
     pub(super) spelled: HashMap<OsString, Node>,
-    /// The roots that another one does the work of, and where that has them.
+    /// The roots whose work another one does, with their place in that one.
     pub(super) within: HashMap<Node, Node>,
     pub(super) files: Files<W::Id>,
-    /// What hangs nowhere, by the folder at its top.
+    /// The branches that have no place in the tree, by the folder at the top.
     pub(super) branches: HashMap<Node, Branch>,
-    /// What is to be looked at.
+    /// The entries to look at.
     pub(super) due: VecDeque<Name>,
-    /// The same, when nothing else is: what is reached without a link is known by then.
+    /// The links to look at, by path. They come last: everything that is reached without a link is known by
+    /// then.
     pub(super) links: BTreeMap<PathBuf, Name>,
-    /// Roots that are to be compared with what is there, since events were lost.
+    /// Roots to compare with the disk, because events were lost.
     pub(super) lost: Vec<Node>,
-    /// Whether that is to be said.
+    /// Whether that loss is still to be reported.
     pub(super) has_missed: bool,
-    /// What is listed, and is to be watched for accesses again.
+    /// Folders that were listed, and can now be watched for accesses.
     pub(super) quiet: Vec<Node>,
-    /// The folder that is being looked at, and all below it.
+    /// The walk in progress, through a folder and everything below it.
     pub(super) walk: Option<Walk<W>>,
-    /// What was looked at, in order; each waits for its fence.
+    /// The finished looks, in order; each waits for its fence.
     pub(super) looks: VecDeque<Look<W>>,
-    /// The folder of the names that are due, if several are of the same.
+    /// The folder that was opened last, since entries of one folder are often due together.
     pub(super) opened: Option<(W::Id, W::Folder)>,
     /// The fences in the queue, with their numbers.
     pub(super) fences: VecDeque<(W::Id, u64)>,
-    /// How many fences were made.
-    pub(super) made: u64,
-    /// The watches, by their paths, that were added when there was more to read in the queue, and the
-    /// fences behind that: what is read before is older than the watch.
-    pub(super) young: HashMap<OsString, u64>,
-    /// How often a folder has left its place, or got one.
+    /// How many fences were put into the queue.
+    pub(super) fences_made: u64,
+    /// The paths of watches that were added while there may have been events in the queue, each with the
+    /// number of a fence behind those events. Events before that fence are older than the watch.
+    pub(super) new_watches: HashMap<OsString, u64>,
+    /// How often a folder has left a place or got one.
     pub(super) moves: u64,
     pub(super) ready: VecDeque<StreamItem>,
 }
 
-/// Folders that hang nowhere: found by a look, or taken from their place.
+/// A folder without a place in the tree, and all below it: a look has found it, or an event has taken it
+/// away.
 #[derive(Debug)]
 pub(super) struct Branch {
-    /// The root that it was found below, or was in.
+    /// The root below which it was found, or was before.
     pub(super) root: Node,
-    /// The nearest link above that place, if there is one. What is below a link is a picture of its own
-    /// of folders that may be in the tree elsewhere as well: they do not move from one to the other.
+    /// The nearest link above that place, if there is one. Below a link, the tree holds a second copy of
+    /// folders that it may also have elsewhere. Folders do not move from one copy to the other.
     pub(super) link: Option<Node>,
-    /// The rename that has taken it away; 0 if it was none, or if that cannot be told.
+    /// The cookie of the rename that has taken it away; 0 if it was no rename, or if it is uncertain which
+    /// one.
     cookie: u32,
-    /// The place that something else was given. Either this was an empty folder, and is gone; or the
-    /// two exchange their names, and it is about to be renamed.
+    /// The place that it lost to another folder. Either this was an empty folder, and is gone; or the two
+    /// are exchanging their names, and its own rename is still to be read.
     pub(super) displaced: Option<(Node, OsString)>,
-    /// The fence with which it is gone, if it hangs nowhere by then.
+    /// The fence after which it counts as gone, if it has no place by then.
     pub(super) until: Option<u64>,
-    /// What is to be said once it has a path.
-    held: Vec<Held>,
-    /// What is to be looked at then.
+    /// The reports that wait until it has a path.
+    held: Vec<HeldReport>,
+    /// The entries to look at then.
     pub(super) due: Vec<Name>,
 }
 
-/// The entry of a folder that is to be looked at.
+/// An entry of a folder that is to be looked at.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) parent: Node,
     #[allow(clippy::struct_field_names, reason = "an entry is a folder and a name in it")]
     pub(super) name: OsString,
     pub(super) via: Via,
-    /// Whether what is in there is new, or was only not watched.
+    /// Whether its contents are new, or were there before and only not watched.
     pub(super) is_new: bool,
-    /// Whether the platform tells that it is there itself.
-    pub(super) is_told: bool,
-    /// How often the folder above was not where the tree had it.
+    /// Whether the platform sends an event about it. If not, the look reports the entry as created.
+    pub(super) has_event: bool,
+    /// How often the folder above it was not where the tree has it.
     pub(super) tries: u8,
 }
 
-/// What is to be said of an entry of a folder in a branch.
+/// A report about an entry of a folder in a branch.
 #[derive(Debug)]
-struct Held {
+struct HeldReport {
     folder: Node,
-    /// From the top of the branch.
+    /// The entry's path, relative to the top of the branch.
     path: PathBuf,
-    said: Said,
+    report: Report,
 }
 
-/// What is said of a path.
+/// A report that does not have its path yet.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum Report {
     Event(EventKind, Option<Tracker>),
     Unwatched(io::Error),
 }
@@ -145,8 +148,8 @@ impl<W: World> Engine<W> {
             looks: VecDeque::new(),
             opened: None,
             fences: VecDeque::new(),
-            made: 0,
-            young: HashMap::new(),
+            fences_made: 0,
+            new_watches: HashMap::new(),
             moves: 0,
             ready: VecDeque::new(),
         }
@@ -180,12 +183,13 @@ impl<W: World> Engine<W> {
         self.spelled.contains_key(path) || self.files.contains(path)
     }
 
-    /// What is in the queue by now is no news for a new watch, whatever else it is told for.
+    /// Makes a new watch ignore the events that are in the queue by now. Other watches may still report
+    /// them.
     fn ignore_older(&mut self, path: &Path) {
         if let Some(id) = self.world.fence() {
-            self.made += 1;
-            self.fences.push_back((id, self.made));
-            self.young.insert(path.into(), self.made);
+            self.fences_made += 1;
+            self.fences.push_back((id, self.fences_made));
+            self.new_watches.insert(path.into(), self.fences_made);
         }
     }
 
@@ -193,13 +197,13 @@ impl<W: World> Engine<W> {
         let failed = |engine: &Self, error| engine.world.explain(path.into(), error);
         let location = std::path::absolute(path).map_err(|error| failed(self, error))?;
         let entry_type = self.world.entry_type(&location, options.follow_links);
-        // A path that was watched as the other is not any more, as if it had another depth.
+        // If the path was watched as a file and is a folder now, or the reverse, the earlier watch ends.
         if entry_type.map_err(|error| failed(self, error))?.is_folder() {
             self.watch_folder(path, &location, options)?;
             self.unwatch_file(path);
         } else {
             self.watch_file(path, &location, options).map_err(|error| {
-                // It is the folder that is watched.
+                // The watch is on the folder above the file.
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 failed(self, error).with_folder(folder.unwrap_or(Path::new(".")))
             })?;
@@ -215,7 +219,7 @@ impl<W: World> Engine<W> {
         options: Options,
     ) -> Result<(), BackendError> {
         let opened = self.world.open(location).and_then(|folder| {
-            // One that is listed is watched for accesses when that is done.
+            // A folder that will be listed is watched for accesses after that.
             let access = options.access && !options.recursive;
             Ok((self.world.watch(&folder, access)?, folder))
         });
@@ -229,7 +233,7 @@ impl<W: World> Engine<W> {
             self.remove_root(root);
             return Err(error);
         }
-        // Last, so that what both cover is watched all the time.
+        // Last, so that there is no gap in what both cover.
         if let Some(previous) = self.spelled.insert(path.into(), root) {
             self.remove_root(previous);
         }
@@ -258,7 +262,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Reports an event of a folder, and follows what it means.
+    /// Reports an event of a folder, and updates the tree.
     pub(super) fn apply(&mut self, id: W::Id, event: FolderEvent<'_>) {
         match event {
             FolderEvent::Entry { name, kind, is_folder, cookie } => {
@@ -267,11 +271,11 @@ impl<W: World> Engine<W> {
             }
             FolderEvent::Itself(kind) => self.apply_to_itself(id, kind),
             FolderEvent::Ended => {
-                // One may stand for several; those before it have come as well, or never will.
+                // One fence may stand for several. The earlier ones were read too, or were lost.
                 if let Some(at) = self.fences.iter().rposition(|&(fence, _)| fence == id) {
                     let passed = self.fences.drain(..=at).next_back();
                     if let Some((_, number)) = passed {
-                        self.pass(number);
+                        self.pass_fence(number);
                     }
                     return;
                 }
@@ -284,26 +288,26 @@ impl<W: World> Engine<W> {
 
     fn apply_to_entry(&mut self, id: W::Id, name: &OsStr, kind: EventKind, via: Via, cookie: u32) {
         if !self.branches.is_empty() {
-            self.place_told(id);
+            self.place_by_event(id);
         }
         let is_structural = matches!(kind, EventKind::Create(_) | FROM | TO | EventKind::Remove(_));
-        let told = if is_structural { self.take_found(id, name) } else { Vec::new() };
-        // After anything else, its next creation is a new one.
-        let told = if matches!(kind, EventKind::Create(_)) { told } else { Vec::new() };
-        if !told.is_empty() && self.places(id).all(|node| told.contains(&node)) {
+        let reported = if is_structural { self.take_found(id, name) } else { Vec::new() };
+        // If the event is anything else, the next creation of that name is a new one.
+        let reported = if matches!(kind, EventKind::Create(_)) { reported } else { Vec::new() };
+        if !reported.is_empty() && self.places(id).all(|node| reported.contains(&node)) {
             return;
         }
         let before = self.ready.len();
-        self.say_of_entry(id, name, kind, cookie, &told);
+        self.report_entry(id, name, kind, cookie, &reported);
         if !self.files.is_empty() {
             self.apply_to_files(id, name, kind, cookie, is_structural);
         }
         if self.ready.len() > before + 1 {
-            self.say_once(before);
+            self.report_once(before);
         }
         let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
         if is_structural || is_metadata && via == Via::Name {
-            let parents = self.places(id).filter(|node| !told.contains(node));
+            let parents = self.places(id).filter(|node| !reported.contains(node));
             for parent in parents.collect::<Vec<_>>() {
                 if is_structural {
                     for look in &mut self.looks {
@@ -315,9 +319,9 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Records where a folder was that has an event: the event is newer than the look that found the
-    /// folder, and if no other event has concerned its place since, the folder was there until now.
-    fn place_told(&mut self, id: W::Id) {
+    /// Places a folder that has an event. The event is newer than the look that found the folder; and if no
+    /// other event has concerned the place since, the folder is still there.
+    fn place_by_event(&mut self, id: W::Id) {
         for node in self.tree.nodes(id).collect::<Vec<_>>() {
             let top = self.tree.top(node);
             let look = self.looks.iter().find(|look| look.is_sure && look.top == top);
@@ -327,26 +331,27 @@ impl<W: World> Engine<W> {
         }
     }
 
-    fn say_of_entry(
+    fn report_entry(
         &mut self,
         id: W::Id,
         name: &OsStr,
         kind: EventKind,
         cookie: u32,
-        told: &[Node],
+        reported: &[Node],
     ) {
         let mut tracker = Tracker::new(cookie.into());
-        if kind == TO && !self.branches.is_empty() && self.part_halves(id, tracker) {
+        if kind == TO && !self.branches.is_empty() && self.unpair_rename(id, tracker) {
             tracker = None;
         }
-        let Self { tree, roots, spelled, within, young, branches, ready, .. } = self;
-        let is_spoken_for = |node: &Node| told.contains(node) || within.contains_key(node);
-        let is_young = |root| !young.is_empty() && young.contains_key(tree.name(root));
-        for node in tree.nodes(id).filter(|node| !is_spoken_for(node)) {
+        let Self { tree, roots, spelled, within, new_watches, branches, ready, .. } = self;
+        let is_skipped = |node: &Node| reported.contains(node) || within.contains_key(node);
+        let is_new_watch =
+            |root| !new_watches.is_empty() && new_watches.contains_key(tree.name(root));
+        for node in tree.nodes(id).filter(|node| !is_skipped(node)) {
             let Some((top, path)) = tree.spell(node, name) else { continue };
             let branch = branches.get_mut(&top);
             let root = branch.as_ref().map_or(top, |branch| branch.root);
-            // Of some folders, another root wants to know more.
+            // Another root of the same folder may be watched for accesses.
             if matches!(kind, EventKind::Access(_))
                 && !roots.get(&root).is_some_and(|options| options.access)
             {
@@ -354,20 +359,21 @@ impl<W: World> Engine<W> {
             }
             match branch {
                 Some(branch) => {
-                    let said = Said::Event(kind, tracker);
-                    branch.held.push(Held { folder: node, path, said });
+                    let report = Report::Event(kind, tracker);
+                    branch.held.push(HeldReport { folder: node, path, report });
                 }
-                // It may do the work of another root.
-                None if is_young(root)
-                    && !Self::covers(roots, spelled, &path, |it| !is_young(it)) => {}
+                // Older than the watch. But an older root may cover the path as well, and leave its work to
+                // this one.
+                None if is_new_watch(root)
+                    && !Self::covers(roots, spelled, &path, |it| !is_new_watch(it)) => {}
                 None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
             }
         }
     }
 
-    /// The first half of a rename may be held where it has no path yet, and would be said after the
-    /// second one: relates them no more. Returns whether that is so.
-    fn part_halves(&mut self, id: W::Id, tracker: Option<Tracker>) -> bool {
+    /// Removes the tracker from the first half of a rename if that report is held back, because it would
+    /// come after the second half. Returns whether there was one.
+    fn unpair_rename(&mut self, id: W::Id, tracker: Option<Tracker>) -> bool {
         let tops: Vec<_> = self.places(id).filter_map(|place| self.tree.top(place)).collect();
         let mut is_held = false;
         for (branch, Branch { held, .. }) in &mut self.branches {
@@ -375,7 +381,7 @@ impl<W: World> Engine<W> {
                 continue;
             }
             for held in held {
-                if let Said::Event(FROM, first) = &mut held.said
+                if let Report::Event(FROM, first) = &mut held.report
                     && *first == tracker
                 {
                     *first = None;
@@ -386,8 +392,9 @@ impl<W: World> Engine<W> {
         is_held
     }
 
-    /// Where roots overlap, an entry has the same path in several of them: says so only once.
-    fn say_once(&mut self, before: usize) {
+    /// Drops reports with a path that an earlier one has: where roots overlap, each of them reports the
+    /// entry.
+    fn report_once(&mut self, before: usize) {
         let mut at = before + 1;
         while at < self.ready.len() {
             let path = |i: usize| self.ready[i].as_ref().ok().map(|event| event.path.as_os_str());
@@ -399,32 +406,33 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Says something of an entry of a folder, now or once the folder hangs somewhere.
-    pub(super) fn say(&mut self, folder: Node, name: &OsStr, said: Said) {
+    /// Reports something about an entry of a folder, now or once the folder has a place.
+    pub(super) fn report(&mut self, folder: Node, name: &OsStr, report: Report) {
         let Some((top, path)) = self.tree.spell(folder, name) else { return };
         match self.branches.get_mut(&top) {
-            Some(branch) => branch.held.push(Held { folder, path, said }),
-            None => self.ready.push_back(said.of(path, &*self.world)),
+            Some(branch) => branch.held.push(HeldReport { folder, path, report }),
+            None => self.ready.push_back(report.of(path, &*self.world)),
         }
     }
 
-    /// Follows what became of an entry that is, or was, or may be a folder or a link to one.
+    /// Updates the tree after an event about an entry that is, was or may be a folder or a link to one.
     fn follow(&mut self, parent: Node, name: &OsStr, kind: EventKind, via: Via, cookie: u32) {
         let options = self.root_of(parent).and_then(|root| self.roots.get(&root));
         let Some(&options) = options.filter(|options| options.recursive) else { return };
         if via == Via::Link && !options.follow_links {
             return;
         }
-        // A file that takes part in an exchange of names has that of a folder for a moment.
+        // By `via`: when a folder and a file exchange their names, an event about the file names an entry
+        // where the tree already has the folder.
         let child = self.child(parent, name, via);
         match kind {
             EventKind::Create(_) => {
-                self.say_found(parent, name);
+                self.report_found(parent, name);
                 self.look_at(parent, name, via, true);
             }
             EventKind::Remove(_) => {
                 if let Some(child) = child {
-                    // What is older than a look cannot be told from what is newer.
+                    // The event may be older than the look or newer; only another look can tell.
                     if self.is_unsure(parent) {
                         self.detach(child, 0, None);
                         self.look_at(parent, name, via, true);
@@ -444,7 +452,7 @@ impl<W: World> Engine<W> {
                 if let Some((_, branch)) = displaced {
                     (branch.cookie, branch.displaced, branch.until) = (cookie, None, None);
                 } else if let Some(child) = child {
-                    // Either of two may have left that exchange their names.
+                    // If two folders exchange their names, either one may be meant.
                     let is_unsure = self.is_unsure(parent) || self.has_found_other(child);
                     self.detach(child, if is_unsure { 0 } else { cookie }, None);
                 } else {
@@ -462,7 +470,7 @@ impl<W: World> Engine<W> {
                     if !is_newer_there {
                         self.displace(parent, name);
                     }
-                    self.say_found(parent, name);
+                    self.report_found(parent, name);
                 }
                 self.look_at(parent, name, via, true);
             }
@@ -472,7 +480,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Returns the branch that was renamed with this cookie to a place in `parent`.
+    /// Returns the branch that a rename with this cookie has taken away and can put into `parent`.
     fn moved(&self, cookie: u32, via: Via, parent: Node) -> Option<Node> {
         let is_it = |(node, branch): &(&Node, &Branch)| {
             branch.cookie == cookie && cookie != 0 && self.tree.via(**node) == Some(via)
@@ -481,8 +489,8 @@ impl<W: World> Engine<W> {
         self.nearest(found, parent)
     }
 
-    /// Of places of one folder, that which can have moved to `parent`: where the folder can be in several
-    /// places at once, those are none of it.
+    /// Returns which of several places of one folder can have moved to `parent`. A place in a root that
+    /// overlaps cannot: both can hold the folder at the same time.
     pub(super) fn nearest(&self, places: impl Iterator<Item = Node>, parent: Node) -> Option<Node> {
         let root = self.root_of(parent)?;
         let link = self.link_above(parent);
@@ -502,7 +510,7 @@ impl<W: World> Engine<W> {
         one != other && (holds(one, other) || holds(other, one))
     }
 
-    /// Returns the nearest link that leads to a folder or to one above it.
+    /// Returns the nearest link on the way to a folder, the folder's own included.
     pub(super) fn link_above(&self, folder: Node) -> Option<Node> {
         let is_link = |node: &Node| self.tree.via(*node) == Some(Via::Link);
         let top = || self.branches.get(&self.tree.top(folder)?)?.link;
@@ -531,56 +539,56 @@ impl<W: World> Engine<W> {
         looks.any(|look| look.is_at(parent, self.tree.name(folder)))
     }
 
-    /// Forgets that looks have found an entry. Returns the places of its folder of which they have said
-    /// that it was created.
+    /// Forgets that looks have found an entry. Returns the places of its folder for which they have
+    /// reported it as created.
     fn take_found(&mut self, id: W::Id, name: &OsStr) -> Vec<Node> {
         // Most of the time there is nothing, and then the name is not copied.
         if self.looks.iter().all(|look| look.found.is_empty()) {
             return Vec::new();
         }
         let Self { tree, looks, .. } = self;
-        let is_said = |&node: &Node| {
+        let is_reported = |&node: &Node| {
             let entry = (node, name.to_owned());
             let found = looks.iter_mut().find_map(|look| look.found.remove(&entry));
-            found.is_some_and(|found| found.is_said)
+            found.is_some_and(|found| found.is_reported)
         };
-        tree.nodes(id).filter(is_said).collect()
+        tree.nodes(id).filter(is_reported).collect()
     }
 
-    /// A folder has come to a place, and a look has found it there already that took it for one that was
-    /// only not watched so far: says that all in it is new.
-    fn say_found(&mut self, parent: Node, name: &OsStr) {
+    /// Reports the contents of a folder as created if a look has found them and took them for old ones.
+    /// Called when an event shows that the folder is new.
+    fn report_found(&mut self, parent: Node, name: &OsStr) {
         let known = self.tree.child(parent, name);
         let mut news = Vec::new();
         for look in &mut self.looks {
             let is_top = look.is_at(parent, name);
             for ((folder, entry), found) in &mut look.found {
                 let mut above = self.tree.ancestors(*folder);
-                if !found.is_said && (is_top || above.any(|above| Some(above) == known)) {
-                    found.is_said = true;
+                if !found.is_reported && (is_top || above.any(|above| Some(above) == known)) {
+                    found.is_reported = true;
                     news.push((*folder, entry.clone(), found.kind));
                 }
             }
         }
         for (folder, entry, kind) in news {
-            self.say(folder, &entry, Said::Event(EventKind::Create(kind), None));
+            self.report(folder, &entry, Report::Event(EventKind::Create(kind), None));
         }
     }
 
-    /// Has the entry of a folder looked at.
+    /// Schedules a look at an entry of a folder.
     pub(super) fn look_at(&mut self, parent: Node, name: &OsStr, via: Via, is_new: bool) {
         let name = name.into();
-        self.due.push_back(Name::told(parent, name, via, is_new));
+        self.due.push_back(Name::new(parent, name, via, is_new));
     }
 
-    /// What may be a link has gone before it was looked at.
+    /// Cancels the look at an entry that may have been a link, and is gone.
     fn forget_link(&mut self, parent: Node, name: &OsStr, via: Via) {
         if via == Via::Link {
             self.due.retain(|due| (due.parent, due.via, &*due.name) != (parent, via, name));
         }
     }
 
-    /// Has the place of a folder looked at.
+    /// Schedules a look at the place of a folder.
     pub(super) fn look_again_at(&mut self, node: Node) {
         let (Some(parent), Some(via)) = (self.tree.parent(node), self.tree.via(node)) else {
             return;
@@ -595,27 +603,28 @@ impl<W: World> Engine<W> {
         let is_gone = matches!(kind, EventKind::Remove(_));
         let before = self.ready.len();
         for node in self.tree.nodes(id).collect::<Vec<_>>() {
-            // The kernel says of a folder that another one was renamed over that it has lost its link
-            // (`IN_ATTRIB`, from `fsnotify_move` in its `include/linux/fsnotify.h`), and does not of
-            // one that is exchanged.
+            // If another folder was renamed over this one, the kernel sends an `IN_ATTRIB` because it has
+            // lost its link (`fsnotify_move` in the kernel's `include/linux/fsnotify.h`). After an exchange
+            // it does not.
             let is_displaced =
                 self.branches.get(&node).is_some_and(|branch| branch.displaced.is_some());
             if is_displaced && is_metadata {
                 self.remove(node);
             } else if self.tree.is_root(node)
                 && !is_gone
-                && self.young.contains_key(self.tree.name(node))
+                && self.new_watches.contains_key(self.tree.name(node))
             {
-                // That it was renamed is older than its watch, or has just happened.
+                // The rename is older than the watch, or has just happened.
                 if !is_metadata {
                     self.lost.push(node);
                 }
             } else if self.tree.is_root(node) || is_unmounted {
-                // Of other folders, and of a root that is in another one, the one above tells the same.
+                // For a root that is also an entry of a watched folder, and for all other folders, that
+                // folder's events say the same.
                 if let Some(path) = self.tree.path(node)
-                    && (is_unmounted || !self.is_told_above(node))
+                    && (is_unmounted || !self.is_reported_above(node))
                 {
-                    self.say_of_root(kind, path);
+                    self.report_root(kind, path);
                 }
                 let place = self.tree.parent(node).zip(self.tree.via(node));
                 let name = self.tree.name(node).to_owned();
@@ -623,44 +632,44 @@ impl<W: World> Engine<W> {
                     self.remove_root(node);
                 }
                 if let Some((parent, via)) = place {
-                    // What it was mounted on shows again, which nothing tells.
-                    let is_told = via == Via::Link;
-                    self.due.push_back(Name { is_told, ..Name::told(parent, name, via, true) });
+                    // The mount point's own folder is visible again, and no event says so.
+                    let has_event = via == Via::Link;
+                    self.due.push_back(Name { has_event, ..Name::new(parent, name, via, true) });
                 }
             } else if !is_metadata && self.tree.via(node) == Some(Via::Link) {
-                // Nothing else tells that the link leads elsewhere now, or nowhere.
+                // No other event shows that the link now leads elsewhere, or nowhere.
                 self.look_again_at(node);
             }
         }
-        self.say_once(before);
+        self.report_once(before);
         if !is_metadata {
             for file in self.files.remove_folder(id) {
-                if !is_gone && self.young.contains_key(&file.path) {
+                if !is_gone && self.new_watches.contains_key(&file.path) {
                     self.watch_file_again(&file);
                     continue;
                 }
-                // That it was removed from its folder has been said.
+                // Its removal from its folder has been reported.
                 if kind != EventKind::Remove(RemoveKind::Folder) {
-                    self.say_of_root(kind, file.path.into());
+                    self.report_root(kind, file.path.into());
                 }
             }
             self.release_unused([id]);
         }
     }
 
-    fn say_of_root(&mut self, kind: EventKind, path: PathBuf) {
+    fn report_root(&mut self, kind: EventKind, path: PathBuf) {
         let event = Event::new(kind, path);
         let is_unmounted = kind == EventKind::Remove(RemoveKind::Other);
         self.ready.push_back(Ok(if is_unmounted { event.with_info("unmounted") } else { event }));
     }
 
-    /// The queue has overflowed: everything is looked at again, and then that is said.
+    /// Schedules a look at everything, and then a report that events were missed.
     pub(super) fn lose(&mut self) {
         self.has_missed = true;
         self.due.clear();
         self.links.clear();
         self.fences.clear();
-        self.young.clear();
+        self.new_watches.clear();
         self.looks.clear();
         self.opened = None;
         self.walk = None;
@@ -670,7 +679,7 @@ impl<W: World> Engine<W> {
         self.lost = self.roots.keys().copied().collect();
     }
 
-    /// Looks again at what stands for a root, since events were lost.
+    /// Looks at the path of a root again, because events were lost.
     pub(super) fn compare_root(&mut self, root: Node) {
         let Some(&options) = self.roots.get(&root) else { return };
         let location = self.tree.location(root).unwrap_or_default();
@@ -679,7 +688,7 @@ impl<W: World> Engine<W> {
         });
         if let Ok((id, folder)) = opened {
             if self.tree.id(root) == Some(id) && self.within.contains_key(&root) {
-                // It is compared with the other root.
+                // It is compared as a part of the other root.
                 return;
             }
             self.within.remove(&root);
@@ -695,18 +704,19 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Returns the root that a folder is below, or was when it was found or taken away.
+    /// Returns the root that a folder is below, or was below before it was taken away, or was found below.
     pub(super) fn root_of(&self, folder: Node) -> Option<Node> {
         let top = self.tree.top(folder)?;
         Some(self.branches.get(&top).map_or(top, |branch| branch.root))
     }
 
-    /// Returns the folder `name` of a folder, if it is reached so.
+    /// Returns the folder `name` of a folder, if it is reached in that way.
     pub(super) fn child(&self, parent: Node, name: &OsStr, via: Via) -> Option<Node> {
         self.tree.child(parent, name).filter(|&child| self.tree.via(child) == Some(via))
     }
 
-    /// Takes a folder from its place, with what is held of it and below if that was in a branch.
+    /// Takes a folder from its place. If it was in a branch, it takes along the reports and looks that wait
+    /// there for it and for the folders below it.
     pub(super) fn detach(&mut self, node: Node, cookie: u32, displaced: Option<(Node, OsString)>) {
         let Some((top, base)) = self.tree.spell(node, OsStr::new("")) else { return };
         let Some(root) = self.root_of(node) else { return };
@@ -718,7 +728,7 @@ impl<W: World> Engine<W> {
             branch.due.extend(above.due.extract_if(.., |name| is_below(name.parent)));
             for held in above.held.extract_if(.., |held| is_below(held.folder)) {
                 let path = held.path.strip_prefix(&base).unwrap_or(&held.path).to_owned();
-                branch.held.push(Held { path, ..held });
+                branch.held.push(HeldReport { path, ..held });
             }
             branch.until = above.until.filter(|_| top == node);
         }
@@ -726,17 +736,17 @@ impl<W: World> Engine<W> {
         self.branches.insert(node, branch);
     }
 
-    /// Takes away the folder whose place something else was given.
+    /// Takes a folder from its place because something else has it now.
     fn displace(&mut self, parent: Node, name: &OsStr) {
         if let Some(folder) = self.tree.child(parent, name) {
             self.detach(folder, 0, Some((parent, name.into())));
         }
     }
 
-    /// Puts a folder into a place. Events of it that were held meanwhile are reported there.
+    /// Puts a folder into a place. Its reports that were held back get their paths from there.
     pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
         if self.tree.ancestors(parent).any(|above| above == node) {
-            // Nothing is below itself: another event tells where it is.
+            // No folder is below itself. Another event will show where it is.
             return;
         }
         if self.tree.child(parent, name) != Some(node) {
@@ -747,31 +757,32 @@ impl<W: World> Engine<W> {
         let Some(mut branch) = self.branches.remove(&node) else { return };
         let Some((top, base)) = self.tree.spell(node, OsStr::new("")) else { return };
         let held =
-            branch.held.into_iter().map(|held| Held { path: join(&base, held.path), ..held });
+            branch.held.into_iter().map(|held| HeldReport { path: join(&base, held.path), ..held });
         if let Some(above) = self.branches.get_mut(&top) {
             above.held.extend(held);
             above.due.append(&mut branch.due);
         } else {
-            self.ready.extend(held.map(|Held { path, said, .. }| said.of(path, &*self.world)));
+            self.ready
+                .extend(held.map(|HeldReport { path, report, .. }| report.of(path, &*self.world)));
             self.due.extend(branch.due);
         }
     }
 
     /// Removes a folder that is gone, and all below it.
     pub(super) fn remove(&mut self, folder: Node) {
-        self.part(folder);
+        self.split_off_roots(folder);
         self.moves += 1;
         self.branches.remove(&folder);
         let freed = self.tree.remove(folder);
         self.release_unused(freed);
     }
 
-    /// Removes a folder that is gone or is not watched any more, which may be a root.
+    /// Removes a folder that is gone or is no longer watched. It may be a root.
     fn remove_root(&mut self, root: Node) {
-        self.part(root);
+        self.split_off_roots(root);
         if self.roots.remove(&root).is_some() {
             self.within.remove(&root);
-            // Unless another one has taken its place.
+            // Unless another root has replaced it.
             if self.spelled.get(self.tree.name(root)) == Some(&root) {
                 self.spelled.remove(self.tree.name(root));
             }
@@ -791,7 +802,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Returns the roots that `path` is spelled below, or like, and what of it is below each.
+    /// Returns the roots that `path` is spelled below or equal to, each with the rest of the path.
     pub(super) fn roots_above<'a>(
         spelled: &'a HashMap<OsString, Node>,
         path: &'a Path,
@@ -799,7 +810,7 @@ impl<W: World> Engine<W> {
         spelling::above(path).filter_map(|(root, below)| Some((*spelled.get(&*root)?, below)))
     }
 
-    /// Returns whether one of the roots that are asked for covers `path`.
+    /// Returns whether a root covers `path`, of those for which `is_asked_for` returns true.
     fn covers(
         roots: &HashMap<Node, Options>,
         spelled: &HashMap<OsString, Node>,
@@ -812,30 +823,30 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Drops what is yet to be said of what was below `path`, unless something else covers it.
+    /// Drops the waiting reports about paths below `path`, unless another watch covers them.
     fn forget_below(&mut self, path: &Path) {
         let Self { ready, roots, spelled, files, .. } = self;
         ready.retain(|item| {
-            let said = match item {
+            let reported = match item {
                 Ok(event) => event.path.as_path(),
                 Err(error) => error.path().unwrap_or(Path::new("")),
             };
-            let is_of_it = spelling::below(path.as_os_str(), said).is_some();
+            let is_of_it = spelling::below(path.as_os_str(), reported).is_some();
             !is_of_it
-                || files.contains(said.as_os_str())
-                || Self::covers(roots, spelled, said, |_| true)
+                || files.contains(reported.as_os_str())
+                || Self::covers(roots, spelled, reported, |_| true)
         });
     }
 
-    pub(super) fn say_unwatched(&mut self, path: PathBuf, said: Said) {
-        self.ready.push_back(said.of(path, &*self.world));
+    pub(super) fn report_unwatched(&mut self, path: PathBuf, report: Report) {
+        self.ready.push_back(report.of(path, &*self.world));
     }
 }
 
 impl Name {
-    /// Returns a name that the platform has told, or that is no news, to be looked at for the first time.
-    pub(super) fn told(parent: Node, name: OsString, via: Via, is_new: bool) -> Self {
-        Self { parent, name, via, is_new, is_told: true, tries: 0 }
+    /// Creates an entry to look at for the first time. It has an event, or needs none.
+    pub(super) fn new(parent: Node, name: OsString, via: Via, is_new: bool) -> Self {
+        Self { parent, name, via, is_new, has_event: true, tries: 0 }
     }
 }
 
@@ -852,13 +863,13 @@ impl Branch {
         }
     }
 
-    /// Has something said of its top, once that has a path.
-    pub(super) fn hold(&mut self, top: Node, said: Said) {
-        self.held.push(Held { folder: top, path: PathBuf::new(), said });
+    /// Holds back a report about its top until that has a path.
+    pub(super) fn hold(&mut self, top: Node, report: Report) {
+        self.held.push(HeldReport { folder: top, path: PathBuf::new(), report });
     }
 }
 
-impl Said {
+impl Report {
     fn of<W: World>(self, path: PathBuf, world: &W) -> StreamItem {
         match self {
             Self::Event(kind, tracker) => Ok(Event::new(kind, path).with_tracker(tracker)),

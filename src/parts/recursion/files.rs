@@ -10,7 +10,7 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
-    engine::{Engine, Said},
+    engine::{Engine, Report},
     options::Options,
     seam::{EntryType, World},
 };
@@ -19,27 +19,27 @@ use crate::contract::event::{Event, EventKind, ModifyKind, RemoveKind, Tracker};
 /// How many links the kernel follows before it gives up; see `path_resolution(7)`.
 const MOST_LINKS: usize = 40;
 
-/// The watched files. Each is watched by its name in the folder that it is in, and so is what takes
-/// its place there: an editor that writes another file and renames it would end a watch of the file
-/// itself. Where links are followed and the file is one, the names that it leads to are watched too.
+/// The watched files. Each is watched by its name in its folder, so a file that replaces it is watched too.
+/// A watch of the file itself would end when an editor writes another file and renames it. If the file is a
+/// link and links are followed, the names that it leads to are watched as well.
 #[derive(Debug)]
 pub(super) struct Files<I> {
     // By the folder, then by name.
     places: HashMap<I, HashMap<OsString, Vec<WatchedFile>>>,
-    // Where each file has its places, by its path as it was given. Some may be there no more, or be of
-    // another file only.
+    // The places of each file, by its path as it was given. Some may be gone by now, or belong to other
+    // files only.
     by_path: HashMap<OsString, Vec<(I, OsString)>>,
 }
 
-/// What an entry of a folder is to us.
+/// A watched file that an entry of a folder belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WatchedFile {
-    /// The path as it was given; as letters, by which it is told from others.
+    /// The path as it was given, as a string: two spellings are two watches.
     pub(super) path: OsString,
-    /// The same, but absolute: holds also after the process has changed its current folder.
+    /// The absolute path, which stays valid when the process changes its current folder.
     location: PathBuf,
     options: Options,
-    /// Whether the entry is what the path names, and not what a link there leads to.
+    /// Whether the path names this entry itself, and not a link that leads to it.
     is_direct: bool,
 }
 
@@ -58,7 +58,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         }
     }
 
-    /// Gives up all places of a file; returns the folders in which there is none left.
+    /// Removes all places of a file. Returns the folders in which no file is left.
     pub(super) fn remove(&mut self, path: &OsStr) -> Vec<I> {
         let mut freed = Vec::new();
         for (id, name) in self.by_path.remove(path).unwrap_or_default() {
@@ -77,7 +77,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         freed
     }
 
-    /// Gives up all files that are themselves in a folder, and returns them.
+    /// Removes all files whose paths name an entry of this folder, and returns them.
     pub(super) fn remove_folder(&mut self, id: I) -> Vec<WatchedFile> {
         let files = self.places.remove(&id).into_iter().flat_map(HashMap::into_values).flatten();
         let direct: Vec<_> = files.filter(|file| file.is_direct).collect();
@@ -87,7 +87,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
         direct
     }
 
-    /// Returns whether a folder is watched for the sake of a file.
+    /// Returns whether a folder is watched because of a file.
     pub(super) fn are_in(&self, id: I) -> bool {
         self.places.contains_key(&id)
     }
@@ -113,8 +113,7 @@ impl<I: Copy + Eq + Hash> Files<I> {
 }
 
 impl<W: World> Engine<W> {
-    /// Watches the file at `location`, which was given as `path`, in all places that make it what
-    /// it is.
+    /// Watches the file at `location`, which was given as `path`, in all its places.
     pub(super) fn watch_file(
         &mut self,
         path: &Path,
@@ -122,7 +121,7 @@ impl<W: World> Engine<W> {
         options: Options,
     ) -> io::Result<()> {
         let places = self.watch_places(location, options)?;
-        // What is watched before and after stays so in between.
+        // Folders that are needed before and after stay watched in between.
         let before = self.files.remove(path.as_os_str());
         for (i, (id, name)) in places.into_iter().enumerate() {
             let (path, location) = (path.into(), location.into());
@@ -133,7 +132,7 @@ impl<W: World> Engine<W> {
         Ok(())
     }
 
-    /// Has the folders watched that a file has its places in, and returns these, the path's own first.
+    /// Watches the folders of a file's places. Returns the places, the path's own first.
     fn watch_places(
         &self,
         location: &Path,
@@ -146,7 +145,7 @@ impl<W: World> Engine<W> {
             let watched = watched.and_then(|folder| self.world.watch(&folder, options.access));
             let id = match watched {
                 Ok(id) => id,
-                // A link may lead to where nothing is yet.
+                // A link may lead to a folder that does not exist yet.
                 Err(_) if i > 0 => continue,
                 Err(error) => return Err(error),
             };
@@ -155,7 +154,8 @@ impl<W: World> Engine<W> {
         Ok(places)
     }
 
-    /// Returns the path and, if it is a link, each further link on the way to the file, and the file.
+    /// Returns the places of a file: its path and, if that is a link, each further link on the way, and the
+    /// target.
     fn file_places(&self, path: &Path, follow_links: bool) -> Vec<PathBuf> {
         let mut places = vec![path.to_owned()];
         let Some(target) = self.world.read_link(path).ok().filter(|_| follow_links) else {
@@ -177,8 +177,8 @@ impl<W: World> Engine<W> {
         places
     }
 
-    /// Returns the first part of a path that is a link, and where that leads. What leads to `folder` does
-    /// not count: the watch of a file never depended on it.
+    /// Returns the first part of a path that is a link, and its target. Links on the way to `folder` do not
+    /// count, since the watch of a file does not depend on them.
     fn first_link(&self, path: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
         let mut parts: Vec<_> = path.ancestors().filter(|part| !folder.starts_with(part)).collect();
         parts.reverse();
@@ -186,7 +186,7 @@ impl<W: World> Engine<W> {
         parts.into_iter().find_map(|part| Some((part.to_owned(), target(part)?)))
     }
 
-    /// Says what an event means for the watched files.
+    /// Reports an event for the watched files that it concerns.
     pub(super) fn apply_to_files(
         &mut self,
         id: W::Id,
@@ -197,20 +197,20 @@ impl<W: World> Engine<W> {
     ) {
         for file in self.files.at(id, name).to_vec() {
             let is_there = |follow| self.world.entry_type(&file.location, follow);
-            let mut said = Event::new(kind, &file.path);
+            let mut reported = Event::new(kind, &file.path);
             if file.is_direct {
-                said = said.with_tracker(Tracker::new(cookie.into()));
+                reported = reported.with_tracker(Tracker::new(cookie.into()));
             } else if is_structural {
-                // Something on the way from the link to its target is another one now.
-                said.kind = if is_there(true).is_ok() {
+                // A part of the way from the link to its target has changed.
+                reported.kind = if is_there(true).is_ok() {
                     EventKind::Modify(ModifyKind::Any)
                 } else {
                     EventKind::Remove(RemoveKind::File)
                 };
             }
             let is_wanted = file.options.access || !matches!(kind, EventKind::Access(_));
-            if is_wanted && !self.young.contains_key(&file.path) {
-                self.ready.push_back(Ok(said));
+            if is_wanted && !self.new_watches.contains_key(&file.path) {
+                self.ready.push_back(Ok(reported));
             }
             let is_link = || matches!(is_there(false), Ok(EntryType::Link));
             if is_structural && file.options.follow_links && (!file.is_direct || is_link()) {
@@ -219,12 +219,12 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Finds the places anew that make a file what it is.
+    /// Finds the places of a file again and watches those.
     pub(super) fn watch_file_again(&mut self, file: &WatchedFile) {
         if let Err(error) = self.watch_file(file.path.as_ref(), &file.location, file.options) {
             let freed = self.files.remove(&file.path);
             self.release_unused(freed);
-            self.say_unwatched(file.path.clone().into(), Said::Unwatched(error));
+            self.report_unwatched(file.path.clone().into(), Report::Unwatched(error));
         }
     }
 

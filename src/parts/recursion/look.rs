@@ -1,4 +1,4 @@
-//! Looks at the disk: an [`Engine`] takes them in small steps, and gives each its place in the queue.
+//! Looks at the disk. An [`Engine`] takes them in small steps, and gives each its place in the queue.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     disk::has_vanished,
-    engine::{Branch, Engine, Name, Said, TO},
+    engine::{Branch, Engine, Name, Report, TO},
     options::Options,
     seam::{EntryType, Via, World},
     tree::Node,
@@ -25,18 +25,19 @@ use crate::contract::{
     event::{CreateKind, Event, EventKind},
 };
 
-/// What was seen, and waits for its fence.
+/// The result of a look, which waits for its fence.
 #[derive(Debug)]
 pub(super) struct Look<W: World> {
     outcome: Outcome<W>,
-    /// What was walked: a root, or a branch. Events of it that come before the fence may be older.
+    /// The root or branch that was walked. Events of it that are read before the fence may be older than
+    /// the look.
     pub(super) top: Option<Node>,
-    /// What was found in it, by folder and name: until the fence comes, it may be told once more, or it
-    /// may be told that the folder is new.
+    /// The entries that were found in it, by folder and name. Until the fence is read, an event may report
+    /// one of them once more, or show that the folder is new.
     pub(super) found: BTreeMap<(Node, OsString), Found>,
-    /// Whether nothing was told of its place since.
+    /// Whether no event has concerned its place since.
     pub(super) is_sure: bool,
-    /// What is to be watched for accesses as well.
+    /// The folders that are to be watched for accesses as well.
     quiet: Vec<Node>,
     fence: Option<u64>,
 }
@@ -45,57 +46,57 @@ pub(super) struct Look<W: World> {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) kind: CreateKind,
-    /// Whether it was said that it is new.
-    pub(super) is_said: bool,
+    /// Whether it was reported as created.
+    pub(super) is_reported: bool,
 }
 
 #[derive(Debug)]
 enum Outcome<W: World> {
     /// A root and all below it were walked; they have their places.
     Walked,
-    /// This folder has the name, or none has.
+    /// This folder was seen under the name, or none was.
     Seen {
         name: Name,
         parent: Arc<W::Folder>,
         found: Option<(W::Id, Arc<W::Folder>)>,
         is_still_so: bool,
     },
-    /// The folder above is not where the tree has it: an event of that is still to be read.
+    /// The folder above is not where the tree has it. An event about that is still to be read.
     Blocked { name: Name, moves: u64 },
 }
 
-/// A folder that is being looked at with all below it.
+/// A walk in progress through a folder and everything below it.
 #[derive(Debug)]
 pub(super) struct Walk<W: World> {
     look: Look<W>,
     options: Options,
-    // Whether what is found is new, or was only not watched.
+    // Whether the contents are new, or were there before and only not watched.
     is_new: bool,
-    // Whether the tree has a part of it, of which nothing is certain.
+    // Whether the tree has a part of it already, which may be wrong.
     compares: bool,
-    // Folders of the tree that it came upon, where the tree does not have them.
+    // Folders that the walk has found in another place than the tree has them in.
     moved: Vec<Look<W>>,
-    // What is to be entered. Last in, first out: few folders are open at a time.
+    // The folders to enter. Last in, first out: few folders are open at a time.
     entries: Vec<Entry<W>>,
 }
 
 #[derive(Debug)]
 struct Entry<W: World> {
     node: Node,
-    // None for the top, which is open.
+    // None for the top, which is open already.
     name: Option<OsString>,
     folder: Arc<W::Folder>,
 }
 
-/// What is in a folder, and it itself if it was opened for that.
+/// The entries of a folder, and the folder itself if it was opened to list them.
 struct Listed<W: World> {
     opened: Option<(W::Id, Arc<W::Folder>)>,
     entries: io::Result<Vec<(OsString, EntryType)>>,
 }
 
-/// What becomes of a folder that a walk comes upon.
+/// The result of adding a folder that a walk has found to the tree.
 enum Grown {
-    /// It is this one.
+    /// The tree has it as this node.
     Node(Node),
     /// The tree has it elsewhere.
     Moved,
@@ -103,13 +104,13 @@ enum Grown {
     Nothing,
 }
 
-/// For so many folders, starting threads does not pay.
+/// Up to this number of folders, starting threads does not pay.
 const FEW: usize = 64;
-/// How often a folder may be not where the tree has it, after all that was told by then is read.
+/// How often a folder may be missing from its place in the tree although all events up to then are read.
 const TRIES: u8 = 3;
 
 impl<W: World> Walk<W> {
-    /// Returns a walk through what is below a root, which keeps its place.
+    /// Creates a walk through everything below a root, which keeps its place.
     pub(super) fn of_root(root: Node, options: Options, folder: W::Folder) -> Self {
         let look = Look::new(Outcome::Walked, Some(root));
         Self { compares: true, ..Self::new(look, root, options, Arc::new(folder)) }
@@ -120,12 +121,12 @@ impl<W: World> Walk<W> {
         Self { look, options, is_new: false, compares: false, moved: Vec::new(), entries }
     }
 
-    /// Returns what it is a part of.
+    /// Returns the look that this walk is a part of.
     pub(super) fn look(&self) -> &Look<W> {
         &self.look
     }
 
-    /// Hands over all that refers to a folder of the tree.
+    /// Calls `change` with every reference to a folder of the tree.
     pub(super) fn for_each_folder(&mut self, mut change: impl FnMut(&mut Node) + Copy) {
         self.look.for_each_folder(change);
         self.moved.iter_mut().for_each(|look| look.for_each_folder(change));
@@ -143,7 +144,7 @@ impl<W: World> Look<W> {
         matches!(&self.outcome, Outcome::Seen { name: at, .. } if at.parent == parent && at.name == name)
     }
 
-    /// Returns which folder was found, and where.
+    /// Returns the folder that was found, and its place.
     pub(super) fn found_at(&self) -> Option<(Name, W::Id)> {
         match &self.outcome {
             Outcome::Seen { name, found: Some((id, _)), .. } => Some((name.clone(), *id)),
@@ -159,7 +160,7 @@ impl<W: World> Look<W> {
         }
     }
 
-    /// Hands over all that refers to a folder of the tree.
+    /// Calls `change` with every reference to a folder of the tree.
     pub(super) fn for_each_folder(&mut self, mut change: impl FnMut(&mut Node)) {
         if let Outcome::Seen { name, .. } | Outcome::Blocked { name, .. } = &mut self.outcome {
             change(&mut name.parent);
@@ -183,13 +184,13 @@ impl<W: World> Engine<W> {
     /// Takes up to `count` small steps. Returns whether there may be more to do before the next
     /// event is looked at.
     pub(super) fn step(&mut self, count: usize) -> bool {
-        // Most of the time, which is for each event.
+        // A shortcut for the usual case, since this runs for each event.
         if self.is_idle() {
             return false;
         }
         for _ in 0..count {
             if let Some(walk) = self.walk.take() {
-                self.go_on(walk);
+                self.enter_next(walk);
             } else if let Some(root) = self.lost.pop() {
                 self.compare_root(root);
             } else if let Some(name) = self.due.pop_front() {
@@ -231,8 +232,9 @@ impl<W: World> Engine<W> {
             && !self.has_missed
     }
 
-    /// Gives up a look that could not be made, if a folder has moved since. A consumer that is told of
-    /// the move lists the folder, which must be watched by then. Returns whether there was such a look.
+    /// Takes up a look again that could not be made, if a folder has moved since. A consumer that reads the
+    /// report of the move lists the folder, so it must be watched by then. Returns whether there was such a
+    /// look.
     fn place_blocked(&mut self) -> bool {
         let has_moved = |look: &Look<W>| match look.outcome {
             Outcome::Blocked { moves, .. } => moves != self.moves,
@@ -257,29 +259,29 @@ impl<W: World> Engine<W> {
                 let outcome = Outcome::Blocked { name, moves: self.moves };
                 return self.looks.push_back(Look::new(outcome, None));
             }
-            // Of the folder above nothing is lost, but of what is in it.
-            Err(error) => return self.say(name.parent, &name.name, Said::Unwatched(error)),
+            // The folder above loses nothing; its entry is not watched.
+            Err(error) => return self.report(name.parent, &name.name, Report::Unwatched(error)),
         };
         let opened = (self.world.open_in(&parent, &name.name, name.via))
             .and_then(|folder| Ok((self.world.watch(&folder, false)?, Arc::new(folder))));
         let found = match opened {
             Ok(found) => Some(found),
             Err(error) if has_vanished(&error) => None,
-            Err(error) => return self.say(name.parent, &name.name, Said::Unwatched(error)),
+            Err(error) => return self.report(name.parent, &name.name, Report::Unwatched(error)),
         };
-        let wanted = found.as_ref().filter(|(id, _)| !self.is_held(*id, &name));
+        let wanted = found.as_ref().filter(|(id, _)| !self.is_reached_otherwise(*id, &name));
         let known = self.child(name.parent, &name.name, name.via);
         if known.and_then(|known| self.tree.id(known)) == wanted.map(|(id, _)| *id) {
             if let Some((_, folder)) = wanted.filter(|_| options.access) {
                 _ = self.world.watch(folder, true);
             }
             if self.has_new_branches() {
-                // The second half of a rename is told before the fence.
+                // So that the second half of a rename is queued before the fence.
                 self.world.await_events(&parent);
             }
             return;
         }
-        let Name { is_new, is_told, via, .. } = name;
+        let Name { is_new, has_event, via, .. } = name;
         let link = self.link_above(name.parent);
         let unknown = wanted
             .filter(|(id, _)| self.node_of(*id, name.parent, via).is_none())
@@ -293,17 +295,17 @@ impl<W: World> Engine<W> {
         };
         let node = self.tree.add_detached(via, id);
         let mut branch = Branch::new(top, link);
-        if !is_told {
-            branch.hold(node, Said::Event(EventKind::Create(CreateKind::Folder), None));
+        if !has_event {
+            branch.hold(node, Report::Event(EventKind::Create(CreateKind::Folder), None));
         }
         self.branches.insert(node, branch);
         let look = Look::new(outcome, Some(node));
         self.walk = Some(Walk { is_new, ..Walk::new(look, node, options, folder) });
     }
 
-    /// Returns whether an entry that may be a link, as far as is told, is none that leads to a folder, nor
-    /// has been one. Most files are not, and cost one look at the entry: that holds wherever its folder is
-    /// by now.
+    /// Returns whether an entry that may be a link leads to no folder, and has not done so before. Most
+    /// files are no links, and this takes a single look at the entry. It holds wherever the entry's folder
+    /// is by now.
     fn is_no_link(&mut self, Name { parent, name, .. }: &Name) -> bool {
         if self.child(*parent, name, Via::Link).is_some()
             || self.looks.iter().any(|look| look.is_at(*parent, name))
@@ -322,8 +324,8 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Opens a folder of the tree; none if its path leads nowhere, or to another folder: it is being
-    /// renamed or removed, and the platform is about to report so.
+    /// Opens a folder of the tree. Returns `None` if its path leads nowhere or to another folder: it is
+    /// being renamed or removed, and an event about that will come.
     fn open_known(&self, node: Node) -> io::Result<Option<W::Folder>> {
         let Some(location) = self.tree.location(node) else { return Ok(None) };
         let opened = (self.world.open(&location))
@@ -339,7 +341,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Returns the folder of the tree that a look has found in `parent`, wherever the tree has it.
+    /// Returns the folder that a look has found in `parent`, from the place that the tree has it in.
     fn node_of(&self, id: W::Id, parent: Node, via: Via) -> Option<Node> {
         let places = self.tree.nodes(id).filter(|&node| {
             let can_move = !self.tree.is_root(node) && self.tree.via(node) == Some(via);
@@ -348,8 +350,9 @@ impl<W: World> Engine<W> {
         self.nearest(places, parent)
     }
 
-    /// Returns whether a link leads to a folder that its root has as what it is, or through another link.
-    fn is_held(&self, id: W::Id, name: &Name) -> bool {
+    /// Returns whether a link leads to a folder that its root also reaches otherwise, without a link or
+    /// through another one.
+    fn is_reached_otherwise(&self, id: W::Id, name: &Name) -> bool {
         let root = self.tree.top(name.parent);
         name.via == Via::Link
             && self
@@ -362,7 +365,7 @@ impl<W: World> Engine<W> {
         self.tree.parent(node) == Some(name.parent) && self.tree.name(node) == name.name
     }
 
-    /// Looks whether what was seen is still so.
+    /// Checks whether the results of looks still hold.
     fn confirm(&mut self) {
         for look in self.looks.iter_mut().filter(|look| look.fence.is_none()) {
             if let Outcome::Seen { name, parent, found, is_still_so } = &mut look.outcome {
@@ -380,13 +383,12 @@ impl<W: World> Engine<W> {
         self.branches.values().any(|branch| branch.until.is_none())
     }
 
-    /// Returns whether something cannot be looked at yet: the second half of a rename may be under way
-    /// there.
+    /// Returns whether a look cannot be made yet, because the second half of a rename may be under way.
     fn is_blocked(&self) -> bool {
         self.looks.iter().any(|look| matches!(look.outcome, Outcome::Blocked { .. }))
     }
 
-    /// Waits until the rename is reported that has led a folder away: its own, or that of one above.
+    /// Waits until the rename is queued that has led a folder away, or one above it.
     fn await_above(&self, folder: Node) {
         for location in self.tree.ancestors(folder).filter_map(|above| self.tree.location(above)) {
             if let Ok(above) = self.world.open(&location) {
@@ -395,9 +397,9 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Puts a fence into the queue for all that was looked at so far.
+    /// Puts a fence into the queue for all finished looks.
     fn fence(&mut self) {
-        self.made += 1;
+        self.fences_made += 1;
         for look in self.looks.iter().filter(|look| look.fence.is_none()) {
             match &look.outcome {
                 Outcome::Seen { parent, .. } => self.world.await_events(parent),
@@ -405,35 +407,35 @@ impl<W: World> Engine<W> {
                 Outcome::Walked => {}
             }
         }
-        // Before the fence and after it: all that is told of the name before the fence is older than
-        // this, and all that is told after it is newer.
+        // Both before the fence and after it. Then all events about the name that come before the fence are
+        // older than the look, and all after it are newer.
         self.confirm();
         let fence = self.world.fence();
         self.confirm();
         for look in self.looks.iter_mut().filter(|look| look.fence.is_none()) {
-            look.fence = Some(self.made);
+            look.fence = Some(self.fences_made);
         }
         if !self.is_blocked() {
             for branch in self.branches.values_mut().filter(|branch| branch.until.is_none()) {
-                branch.until = Some(self.made);
+                branch.until = Some(self.fences_made);
             }
         }
         match fence {
-            Some(id) => self.fences.push_back((id, self.made)),
-            None => self.pass(self.made),
+            Some(id) => self.fences.push_back((id, self.fences_made)),
+            None => self.pass_fence(self.fences_made),
         }
     }
 
-    /// A fence has come: what was seen before it takes effect.
-    pub(super) fn pass(&mut self, number: u64) {
-        self.young.retain(|_, fence| *fence > number);
+    /// Applies the looks that were made before a fence, which has been read.
+    pub(super) fn pass_fence(&mut self, number: u64) {
+        self.new_watches.retain(|_, fence| *fence > number);
         let is_before = |look: &Look<W>| look.fence.is_some_and(|fence| fence <= number);
         while self.looks.front().is_some_and(is_before)
             && let Some(look) = self.looks.pop_front()
         {
             self.place(look);
         }
-        // One that was found elsewhere meanwhile has its place with that look's fence.
+        // A branch that another look has found meanwhile gets its place with the fence of that look.
         let is_found = |node| self.looks.iter().any(|look| look.has_found(self.tree.id(node)));
         let gone = self.branches.iter().filter(|&(&node, branch)| {
             branch.until.is_some_and(|until| until <= number) && !is_found(node)
@@ -458,7 +460,7 @@ impl<W: World> Engine<W> {
                 self.put(name, found.map(|it| it.0));
             }
             Outcome::Seen { .. } => {
-                // Where it went, an event of its arrival is still to be read.
+                // It has moved on. An event of its arrival is still to be read.
                 if let Some(branch) = top.and_then(|top| self.branches.get_mut(&top)) {
                     branch.until = None;
                 }
@@ -467,8 +469,7 @@ impl<W: World> Engine<W> {
         self.quiet.extend(quiet);
     }
 
-    /// Looks for what nothing tells: that a folder has moved which is above the target of a link, or
-    /// above a root.
+    /// Handles a move that no event shows: of a folder above the target of a link, or above a root.
     fn look_above(&mut self, name: Name) {
         let is_link = |node: &Node| self.tree.via(*node) == Some(Via::Link);
         let links: Vec<_> = self.tree.ancestors(name.parent).filter(is_link).collect();
@@ -481,10 +482,10 @@ impl<W: World> Engine<W> {
         self.due.push_back(Name { tries: name.tries + 1, ..name });
     }
 
-    /// Makes the tree have `found` in the place that it was seen in.
+    /// Puts the folder `found` into the place in which it was seen, or clears that place.
     pub(super) fn put(&mut self, name: Name, found: Option<W::Id>) {
         let known = self.child(name.parent, &name.name, name.via);
-        let found = found.filter(|&id| !self.is_held(id, &name));
+        let found = found.filter(|&id| !self.is_reached_otherwise(id, &name));
         if known.and_then(|known| self.tree.id(known)) == found {
             return;
         }
@@ -500,18 +501,18 @@ impl<W: World> Engine<W> {
                 let is_late = branch.is_some_and(|it| it.due.iter().any(|due| due.tries > 0));
                 self.attach(node, name.parent, &name.name);
                 if is_late {
-                    // A name in it was reported, and is looked at only now. A consumer that has looked
-                    // meanwhile has seen what was not watched, and has to look again.
-                    self.say(name.parent, &name.name, Said::Event(TO, None));
+                    // A name in it was reported, but is looked at only now. A consumer that has looked
+                    // meanwhile has seen contents that were not watched, and has to look again.
+                    self.report(name.parent, &name.name, Report::Event(TO, None));
                 }
             }
-            // It was given up meanwhile.
+            // It was removed meanwhile.
             None => self.due.push_back(name),
         }
     }
 
     /// Enters the next folder of a walk.
-    fn go_on(&mut self, mut walk: Walk<W>) {
+    fn enter_next(&mut self, mut walk: Walk<W>) {
         let Some(entry) = walk.entries.pop() else {
             if matches!(walk.look.outcome, Outcome::Walked) {
                 self.quiet.append(&mut walk.look.quiet);
@@ -525,8 +526,8 @@ impl<W: World> Engine<W> {
         self.walk = Some(walk);
     }
 
-    /// Returns whether folders that may be watched for accesses are listed by a walk: all of them, which
-    /// would fill the queue again.
+    /// Returns whether a walk must mute the folders that it lists. After a loss it lists them all, and the
+    /// access events would fill the queue again.
     fn mutes(&self, walk: &Walk<W>) -> bool {
         self.has_missed && walk.compares && self.roots.values().any(|options| options.access)
     }
@@ -534,7 +535,7 @@ impl<W: World> Engine<W> {
     fn watch_for_access(&self, node: Node) {
         let Some(location) = self.tree.location(node) else { return };
         let watched = self.world.open(&location).and_then(|folder| self.world.watch(&folder, true));
-        // What it is watched for until now is all that it can be watched for, if this fails.
+        // If this fails, the folder stays watched as it is.
         if let Ok(id) = watched
             && self.tree.id(node) != Some(id)
         {
@@ -543,7 +544,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Makes a listed folder a part of the tree, and has those in it entered.
+    /// Adds a listed folder to the tree, and schedules the folders in it.
     fn enter(&mut self, walk: &mut Walk<W>, entry: Entry<W>, listed: io::Result<Listed<W>>) {
         let Entry { node, name, folder } = entry;
         let listed = match listed {
@@ -551,14 +552,14 @@ impl<W: World> Engine<W> {
             Err(error) if has_vanished(&error) => return,
             Err(error) => {
                 let name = name.unwrap_or_default();
-                return self.say(node, &name, Said::Unwatched(error));
+                return self.report(node, &name, Report::Unwatched(error));
             }
         };
         let (node, folder) = match (listed.opened, name) {
             (Some(found), Some(name)) => match self.grow(walk, node, &name, found.0) {
                 Grown::Node(node) => (node, found.1),
                 Grown::Moved => {
-                    let name = Name::told(node, name, Via::Name, walk.is_new);
+                    let name = Name::new(node, name, Via::Name, walk.is_new);
                     let (parent, found) = (folder, Some(found));
                     let seen = Outcome::Seen { name, parent, found, is_still_so: true };
                     walk.moved.push(Look::new(seen, None));
@@ -574,7 +575,7 @@ impl<W: World> Engine<W> {
         let entries = match listed.entries {
             Ok(entries) => entries,
             Err(error) if has_vanished(&error) => return,
-            Err(error) => return self.say(node, OsStr::new(""), Said::Unwatched(error)),
+            Err(error) => return self.report(node, OsStr::new(""), Report::Unwatched(error)),
         };
         if self.tree.id(node).is_none() {
             return;
@@ -587,9 +588,9 @@ impl<W: World> Engine<W> {
                 let is_folder = entry_type == EntryType::Folder;
                 let kind = if is_folder { CreateKind::Folder } else { CreateKind::File };
                 if walk.is_new {
-                    self.say(node, &name, Said::Event(EventKind::Create(kind), None));
+                    self.report(node, &name, Report::Event(EventKind::Create(kind), None));
                 }
-                let found = Found { kind, is_said: walk.is_new };
+                let found = Found { kind, is_reported: walk.is_new };
                 walk.look.found.insert((node, name.clone()), found);
             }
             match entry_type {
@@ -598,7 +599,7 @@ impl<W: World> Engine<W> {
                     walk.entries.push(Entry { node, name, folder });
                 }
                 EntryType::Link if walk.options.follow_links => {
-                    let link = Name::told(node, name, Via::Link, walk.is_new);
+                    let link = Name::new(node, name, Via::Link, walk.is_new);
                     self.look_at_link(link);
                 }
                 EntryType::Link | EntryType::Other => {}
@@ -609,12 +610,12 @@ impl<W: World> Engine<W> {
     fn look_at_link(&mut self, link: Name) {
         match self.tree.entry_path(link.parent, &link.name) {
             Some(path) => _ = self.links.insert(path, link),
-            // Once it has a path.
+            // It is looked at once it has a path.
             None => self.due.push_back(link),
         }
     }
 
-    /// Makes the folder `name` of `parent`, which is watched, a part of the tree.
+    /// Adds the watched folder `name` of `parent` to the tree.
     fn grow(&mut self, walk: &Walk<W>, parent: Node, name: &OsStr, id: W::Id) -> Grown {
         let Some(root) = self.root_of(parent) else {
             // The watch was removed meanwhile.
@@ -633,7 +634,7 @@ impl<W: World> Engine<W> {
             return Grown::Nothing;
         }
         match self.node_of(id, parent, Via::Name) {
-            // Nothing is certain of where it was.
+            // Where the tree had it may be wrong.
             Some(node)
                 if walk.compares && (self.has_missed || self.root_of(node) == Some(root)) =>
             {
@@ -649,8 +650,8 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Gives up the folders of the tree that a listing does not have. Where a link led to one, that
-    /// is looked at.
+    /// Detaches the folders of the tree that a listing does not have. Links that led to a folder are looked
+    /// at.
     fn give_up_missing(&mut self, folder: Node, entries: &[(OsString, EntryType)]) {
         if self.tree.children(folder).next().is_none() {
             return;
@@ -666,7 +667,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Watches everything below a root, which is watched and open, and places it at once.
+    /// Watches everything below a root, and places it at once. The root is watched and open already.
     pub(super) fn walk_root(&mut self, root: Node, folder: W::Folder) -> Result<(), BackendError> {
         let Some(&options) = self.roots.get(&root) else { return Ok(()) };
         let before = self.ready.len();
@@ -676,7 +677,7 @@ impl<W: World> Engine<W> {
             let looks = self.looks.len();
             self.look(link);
             while let Some(walk) = self.walk.take() {
-                self.go_on(walk);
+                self.enter_next(walk);
             }
             let is_seen = |look: &Look<W>| matches!(look.outcome, Outcome::Seen { .. });
             while self.looks.len() > looks
@@ -688,7 +689,7 @@ impl<W: World> Engine<W> {
             }
         }
         self.watch_all_for_access();
-        // At once: events that are queued from now on are newer.
+        // At once, since events that are queued from now on are newer.
         self.fence();
         let (walk, mut due, links) = paused;
         due.append(&mut self.due);
@@ -704,8 +705,8 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Fails if the platform's limit is reached, by what there is to say from `before` on. That
-    /// concerns all further folders as well, and not one of them in particular.
+    /// Fails if the platform's limit is reached, according to the items from `before` on. Such an error
+    /// concerns all further folders, and not one in particular.
     fn take_limit(&mut self, before: usize) -> Result<(), BackendError> {
         let is_limit = |item: &StreamItem| match item {
             Err(StreamError::Unwatched { cause, .. }) => matches!(
@@ -721,7 +722,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Watches all that was listed for accesses, in as many threads as the walk has if it is as much.
+    /// Watches all listed folders for accesses. If there are many, it does so in as many threads as a walk.
     fn watch_all_for_access(&mut self) {
         let quiet = mem::take(&mut self.quiet);
         let next = AtomicUsize::new(0);
@@ -733,11 +734,11 @@ impl<W: World> Engine<W> {
         if quiet.len() > FEW { with_helpers(work) } else { work() }
     }
 
-    /// Walks to the end. Large trees are walked by as many threads as there are cores; all have
+    /// Completes a walk. Large trees are walked by as many threads as there are cores, all of which have
     /// ended when it returns.
     fn walk_all(&mut self, mut walk: Walk<W>) {
         for _ in 0..FEW {
-            self.go_on(walk);
+            self.enter_next(walk);
             match self.walk.take() {
                 Some(rest) => walk = rest,
                 None => return,
@@ -749,21 +750,21 @@ impl<W: World> Engine<W> {
         with_helpers(|| work(&*world, &shared, &changed));
         let Shared { engine, walk, .. } =
             shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-        engine.go_on(walk);
+        engine.enter_next(walk);
     }
 }
 
-/// What the threads of a walk have in common.
+/// The state that the threads of a walk share.
 struct Shared<'a, W: World> {
     engine: &'a mut Engine<W>,
     walk: Walk<W>,
-    // Threads that may find more to do.
+    // The number of threads that may find more to do.
     busy: usize,
-    // Threads that wait for that.
+    // The number of threads that wait for that.
     waiting: usize,
 }
 
-/// Enters folders until there is none left, in one of several threads.
+/// Enters folders until there are none left, as one of several threads.
 fn work<W: World>(world: &W, shared: &Mutex<Shared<'_, W>>, changed: &Condvar) {
     let mut state = lock(shared);
     loop {
@@ -779,7 +780,8 @@ fn work<W: World>(world: &W, shared: &Mutex<Shared<'_, W>>, changed: &Condvar) {
             match listed {
                 Ok(listed) => engine.enter(walk, entry, listed),
                 Err(panic) => {
-                    // Or the other threads would wait for what this one might have found.
+                    // Otherwise the other threads would wait for the folders that this one might have
+                    // found.
                     changed.notify_all();
                     drop(state);
                     panic::resume_unwind(panic);
@@ -799,27 +801,27 @@ fn work<W: World>(world: &W, shared: &Mutex<Shared<'_, W>>, changed: &Condvar) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A thread that panicked has left it whole.
+    // No thread panics while the state is inconsistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does something in as many threads as there are cores.
+/// Runs `work` in as many threads as there are cores.
 fn with_helpers(work: impl Fn() + Sync) {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        // Where there can be no more threads, those that there are do it.
+        // If no more threads can be started, the present ones do the work.
         let helper = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
         let helpers: Vec<_> = (1..cores).map_while(helper).collect();
         work();
         for helper in helpers {
-            // The scope alone would wait for their work, but not for their end.
+            // The scope would wait for their work, but not for the threads to end.
             helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
         }
     });
 }
 
-/// Opens and watches a folder, unless that was done, and lists it; in this order: what is made in
-/// between is seen at least once.
+/// Opens and watches a folder, unless that was done before, and then lists it. In this order, an entry that
+/// is created in between is seen at least once.
 fn list<W: World>(
     world: &W,
     Entry { name, folder, .. }: &Entry<W>,

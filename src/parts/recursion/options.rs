@@ -1,6 +1,6 @@
-//! What is asked of a watch: [`Options`].
+//! The options of a watch: [`Options`].
 
-/// What is asked of a watch.
+/// The options of a watch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) recursive: bool,

@@ -1,5 +1,5 @@
-//! The seam between the engine and the world: [`World`] is all that [`Folders`](super::Folders) sees
-//! of the file system and of the platform. [`OnDisk`](super::OnDisk) makes one of an author's
+//! The seam between the engine and the world: [`Folders`](super::Folders) sees the file system and the
+//! platform only through [`World`]. [`OnDisk`](super::OnDisk) makes one of an author's
 //! [`FolderWatcher`](super::FolderWatcher); the tests have one in memory.
 
 use std::{
@@ -21,7 +21,7 @@ pub(super) enum Via {
     Link,
 }
 
-/// What an entry of a folder is, as far as watching goes.
+/// The type of a folder's entry, as far as watching goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryType {
     /// A folder.
@@ -42,17 +42,17 @@ impl EntryType {
 ///
 /// Errors of kind `NotFound` and `NotADirectory` mean that a name leads nowhere, or to no folder.
 pub(super) trait World: Send + Sync {
-    /// What the platform calls a watched folder: the same for the same folder for as long as it is
-    /// watched, and never that of another one.
+    /// The platform's identifier of a watched folder: the same as long as that folder is watched, and never
+    /// used for another one.
     type Id: Copy + Eq + Hash + Debug + Send + Sync;
-    /// An opened folder; stays that folder wherever it is renamed to, and after it was removed.
+    /// An open folder. It stays the same folder wherever it is renamed to, and after it was removed.
     type Folder: Send + Sync + Debug;
 
     /// Opens the folder at an absolute path, following links.
     fn open(&self, location: &Path) -> io::Result<Self::Folder>;
 
-    /// Opens the folder that the entry `name` of `parent` is ([`Via::Name`]), or that the symbolic
-    /// link `name` there leads to ([`Via::Link`]). `NotADirectory` if the entry is not of that sort.
+    /// Opens the folder that is the entry `name` of `parent` ([`Via::Name`]), or that the symbolic link
+    /// `name` there leads to ([`Via::Link`]). Fails with `NotADirectory` if the entry is not of that sort.
     fn open_in(&self, parent: &Self::Folder, name: &OsStr, via: Via) -> io::Result<Self::Folder>;
 
     /// Returns whether the entry `name` of `parent` is, or leads to, `folder` now.
@@ -77,14 +77,14 @@ pub(super) trait World: Send + Sync {
     /// Blocks until changes in progress to the folder's entries have finished and their events are queued.
     fn await_events(&self, folder: &Self::Folder);
 
-    /// Returns what is at a path; a link is followed where `follow_link` says so. An absolute path.
+    /// Returns the type of the entry at an absolute path. `follow_link` says whether a link is followed.
     fn entry_type(&self, location: &Path, follow_link: bool) -> io::Result<EntryType>;
 
-    /// Where the symbolic link at a path leads.
+    /// Returns the target of the symbolic link at a path.
     fn read_link(&self, location: &Path) -> io::Result<PathBuf>;
 
-    /// Watches a folder: for changes, and with `access` for accesses too. What it is watched for
-    /// already stays so.
+    /// Watches a folder for changes, and with `access` for accesses too. It adds to what the folder is
+    /// already watched for.
     fn watch(&self, folder: &Self::Folder, access: bool) -> io::Result<Self::Id>;
 
     /// Stops watching a folder for accesses, because it is about to be listed after a loss. A change that
@@ -102,7 +102,7 @@ pub(super) trait World: Send + Sync {
     /// Removes a watch; it may already be gone. `Ended` may follow, and events that were in the queue before.
     fn release(&self, id: Self::Id);
 
-    /// Returns what an error of the platform means for a path.
+    /// Converts a platform's error for a path.
     fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
         BackendError::from_io(path, error)
     }

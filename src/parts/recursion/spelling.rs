@@ -1,10 +1,10 @@
-//! Paths as they are spelled. Roots and files are told apart by the letters of their paths: `Path`
+//! Paths as they are spelled. Roots and files are distinguished by the bytes of their paths, whereas `Path`
 //! compares components, and takes `a`, `a/` and `a/.` for the same.
 
 use std::{borrow::Cow, ffi::OsStr, iter, os::unix::ffi::OsStrExt, path::Path};
 
-/// Returns what is spelled below `root`, empty for `root` itself; none if `path` is not spelled so. A
-/// separator at the end of `root` is the one between the two.
+/// Returns the rest of `path` below `root`, empty for `root` itself, or `None` if `path` is not spelled
+/// like that. A separator at the end of `root` counts as the one between the two.
 pub(super) fn below<'a>(root: &OsStr, path: &'a Path) -> Option<&'a [u8]> {
     let root = root.as_bytes();
     let root = root.strip_suffix(b"/").unwrap_or(root);
@@ -15,7 +15,7 @@ pub(super) fn below<'a>(root: &OsStr, path: &'a Path) -> Option<&'a [u8]> {
     }
 }
 
-/// Returns every spelling of a root that `path` can be [below], with what is below it then.
+/// Returns every spelling of a root that `path` can be [below], each with the rest of the path.
 pub(super) fn above(path: &Path) -> impl Iterator<Item = (Cow<'_, OsStr>, &[u8])> {
     let bytes = path.as_os_str().as_bytes();
     let separators = (0..bytes.len()).filter(|&at| bytes[at] == b'/');
@@ -32,8 +32,7 @@ pub(super) fn above(path: &Path) -> impl Iterator<Item = (Cow<'_, OsStr>, &[u8])
     roots.chain(itself).chain(with_separator)
 }
 
-/// Returns the folder that an entry is spelled in, and the entry's name; none for what ends with a
-/// separator or has none.
+/// Returns the folder and the name of an entry; `None` if the path ends with a separator or has none.
 pub(super) fn split(path: &OsStr) -> Option<(&Path, &OsStr)> {
     let bytes = path.as_bytes();
     let at = bytes.iter().rposition(|&byte| byte == b'/')?;
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn below_goes_by_letters() {
+    fn below_compares_bytes() {
         let below = |root: &str, path: &'static str| below(root.as_ref(), path.as_ref());
         assert_eq!(below("/a", "/a/b/c"), Some(&b"b/c"[..]));
         assert_eq!(below("/a/", "/a/b"), Some(&b"b"[..]));
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn above_are_all_that_it_is_below() {
+    fn above_returns_every_root_that_below_accepts() {
         let roots =
             ["/", "/a", "/a/", "/a//", "/a/b", "/a/b/", "/ab", "a", "a/", "a/.", "a/./", "b"];
         for path in ["/", "/a", "/a/", "/a/b", "/a//b", "/a/b/c", "/ab", "a", "a/./b", "a/b", "b/"]

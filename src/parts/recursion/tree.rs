@@ -1,4 +1,4 @@
-//! Which path a platform's watch stands for: [`WatchTree`].
+//! The paths of watched folders, by the platform's ids: [`WatchTree`].
 
 mod names;
 #[cfg(test)]
@@ -18,22 +18,22 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable, hash_table::Entry};
 use super::seam::Via;
 use names::{Name, Names, reserve};
 
-/// A folder in a [`WatchTree`]. Once that is removed, it stands for nothing: to whatever is asked
-/// of it then, the answer is none, and what is done to it does nothing.
+/// A folder in a [`WatchTree`]. Once the folder is removed, every method returns none for it, or does
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Node {
     slot: u32,
-    // Tells it from those that were in the slot before.
+    // Distinguishes it from earlier folders in the same slot.
     generation: u32,
 }
 
-/// The folders that are watched, with the platform's id for each: from id to path and back.
+/// The watched folders and the platform's id of each: from id to path and back.
 ///
-/// Renaming a folder costs the same however much is below it. One id may stand for several folders
-/// of the tree, since roots may overlap and links may lead to the same place.
+/// Renaming a folder takes the same time however many folders are below it. One id may stand for several
+/// folders of the tree, since roots may overlap and links may lead to the same folder.
 ///
-/// A folder takes at most 80 bytes and its name where an id takes at most 8. What is removed leaves
-/// room for others; it does not make the tree smaller.
+/// A folder takes at most 80 bytes plus its name, if an id takes at most 8. Removing folders makes room for
+/// others, but does not shrink the tree.
 #[derive(Debug)]
 pub(super) struct WatchTree<I> {
     slots: Vec<Slot<I>>,
@@ -45,16 +45,16 @@ pub(super) struct WatchTree<I> {
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
     names: Names,
-    // Where the roots with a relative path are: the current folder when they were added.
+    // The folder that each relative root is relative to: the current folder when the root was added.
     bases: HashMap<u32, PathBuf>,
 }
 
-/// A node, or room for one. Numbers instead of pointers, and names in one place, since a large tree
-/// has hundreds of thousands of them.
+/// A node, or room for one. A large tree has hundreds of thousands of them, hence numbers instead of
+/// pointers, and all names in one place.
 #[derive(Clone, Copy, Debug)]
 struct Slot<I> {
     id: I,
-    // How many nodes were here before.
+    // How many nodes had this slot before.
     generation: u32,
     same_id: u32,
     parent: u32,
@@ -67,7 +67,7 @@ struct Slot<I> {
 
 /// No slot.
 const NONE: u32 = u32::MAX;
-/// Instead of a parent: a root, whose name is its path as given.
+/// In place of a parent: the node is a root, and its name is the path as given.
 const ROOT: u32 = u32::MAX - 1;
 
 impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
@@ -85,11 +85,11 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         }
     }
 
-    /// Adds a root, whose path and those below it will be spelled as `path` is.
+    /// Adds a root. Its path and all paths below it start with `path` as it is spelled.
     pub(super) fn add_root(&mut self, path: &Path, id: I) -> Node {
         let node = self.insert(ROOT, path.as_os_str().as_bytes(), Via::Name, id);
         if path.is_relative() {
-            // Where the current folder is gone, `location` stays relative and finds nothing.
+            // If the current folder is gone, `location` stays relative and finds nothing.
             self.bases.insert(node.slot, std::env::current_dir().unwrap_or_default());
         }
         node
@@ -102,7 +102,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         node
     }
 
-    /// Adds a folder that hangs nowhere yet.
+    /// Adds a folder without a place.
     pub(super) fn add_detached(&mut self, via: Via, id: I) -> Node {
         self.insert(NONE, b"", via, id)
     }
@@ -141,7 +141,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.slot(node).is_some_and(|slot| slot.parent == ROOT)
     }
 
-    /// Returns whether a link leads to a folder, or to one above it.
+    /// Returns whether a link leads to a folder or to one above it.
     #[must_use]
     pub(super) fn is_linked(&self, node: Node) -> bool {
         self.lineage(node).any(|(_, slot)| slot.via == Via::Link)
@@ -164,7 +164,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
     #[must_use]
     pub(super) fn child(&self, parent: Node, name: &OsStr) -> Option<Node> {
         if self.slot(parent)?.child == NONE {
-            // In a large tree, to look a name up costs memory that is in no cache.
+            // In a large tree, looking up a name reads memory that is in no cache.
             return None;
         }
         let name = name.as_bytes();
@@ -194,8 +194,8 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.entry_path(node, OsStr::new(""))
     }
 
-    /// Where a folder is found by system calls: its path, but absolute, so that it holds also after
-    /// the process has changed its current folder. None if the folder is in a detached part.
+    /// Returns the absolute path of a folder for system calls, which stays valid when the process changes
+    /// its current folder. Returns `None` if the folder is in a detached part.
     #[must_use]
     pub(super) fn location(&self, node: Node) -> Option<PathBuf> {
         let path = self.path(node)?;
@@ -212,11 +212,10 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.is_root(top).then_some(path)
     }
 
-    /// Returns the root or the top of the detached part that a folder is in, and the path of the entry
-    /// `name` in the folder, as seen from there: with the path of the root, and without the name of a top,
-    /// which has none.
+    /// Returns the root, or the top of the detached part, that a folder is in, and the path of the entry
+    /// `name` from there: with the path of a root, and without the name of a top, which has none.
     pub(super) fn spell(&self, folder: Node, name: &OsStr) -> Option<(Node, PathBuf)> {
-        // Twice up the tree, so that the path is allocated once and at its exact size.
+        // Goes up the tree twice, so that the path is allocated once and at its exact size.
         let (mut top, mut length) = (folder.slot, name.len());
         for (at, slot) in self.lineage(folder) {
             let part = self.names.get(slot.name);
@@ -247,8 +246,8 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.lineage(node).filter_map(|(at, _)| self.node(at))
     }
 
-    /// Takes a folder out of its place, with all that is below it, for as long as it is not known
-    /// where it goes. Does nothing to a root.
+    /// Takes a folder out of its place, with everything below it, until its new place is known. Does
+    /// nothing to a root.
     pub(super) fn detach(&mut self, node: Node) {
         let Some(&Slot { parent, next, previous, name, .. }) = self.slot(node) else {
             return;
@@ -274,15 +273,15 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.compact();
     }
 
-    /// Puts a folder below `parent` under `name`. A folder that is in that place already is
+    /// Puts a folder below `parent` under `name`. If another folder has that place, it is
     /// [detached](Self::detach).
     ///
-    /// Does nothing to a root, nor where `parent` is below the folder itself or was removed.
+    /// Does nothing to a root, or if `parent` is below the folder itself or was removed.
     pub(super) fn attach(&mut self, node: Node, parent: Node, name: &OsStr) {
         let Some(&Slot { parent: before, child, .. }) = self.slot(node) else {
             return;
         };
-        // Only what has folders below it is above any.
+        // Only a folder with children can be above another one.
         let is_above = || child != NONE && self.lineage(parent).any(|(at, _)| at == node.slot);
         if before == ROOT || self.slot(parent).is_none() || node == parent || is_above() {
             return;
@@ -307,13 +306,13 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         });
     }
 
-    /// Removes a folder and all that is below it. Returns the ids that no folder has any more.
+    /// Removes a folder and everything below it. Returns the ids that no folder has any more.
     pub(super) fn remove(&mut self, node: Node) -> Vec<I> {
         let mut freed = Vec::new();
         self.detach(node);
         let mut pending: Vec<Node> = self.slot(node).map(|_| node).into_iter().collect();
         while let Some(&node) = pending.last() {
-            // Those below go first.
+            // Children go first.
             let child = self.children(node).next();
             if let Some(child) = child {
                 self.detach(child);
@@ -327,7 +326,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         freed
     }
 
-    /// The bytes that the tree takes on the heap.
+    /// Returns how many bytes the tree takes on the heap.
     #[cfg(test)]
     #[must_use]
     pub(super) fn bytes(&self) -> usize {
@@ -389,7 +388,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         node
     }
 
-    /// Makes the slot of a node that nothing refers to free.
+    /// Frees the slot of a node that nothing refers to any more.
     fn clear(&mut self, slot: u32) {
         self.bases.remove(&slot);
         let free = mem::replace(&mut self.free, slot);
@@ -415,7 +414,7 @@ impl<I: Copy + Eq + Hash + Debug> WatchTree<I> {
         self.slots[at as usize].same_id = same_id;
     }
 
-    /// Returns the id if no node has it any more.
+    /// Removes a node from the list of its id. Returns the id if no other node has it.
     fn unlink_id(&mut self, at: u32) -> Option<I> {
         let slots = &mut self.slots;
         let Slot { id, same_id, .. } = slots[at as usize];
@@ -457,8 +456,7 @@ impl<I: Copy + Eq + Hash + Debug> Default for WatchTree<I> {
     }
 }
 
-/// Returns whether something that follows `part` in a path is set off by a separator. A root may be given
-/// as `dir/`.
+/// Returns whether a separator has to follow `part` in a path. A root may be given as `dir/`.
 fn needs_separator(part: &[u8]) -> bool {
     !part.is_empty() && !part.ends_with(b"/")
 }

@@ -1,5 +1,5 @@
-//! Watched folders inside others. What is watched recursively anyway, under the same paths, has one
-//! place in the tree, so that nothing is looked at or said twice.
+//! Watched folders inside other ones. A folder that is watched recursively anyway, under the same path, has
+//! one place in the tree, so that it is looked at and reported only once.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
@@ -12,14 +12,14 @@ use super::{
 };
 
 impl<W: World> Engine<W> {
-    /// Returns the places under which events of a folder's entries are reported: all but roots that another
-    /// one has.
+    /// Returns the places under which the events of a folder's entries are reported: all except roots whose
+    /// work another root does.
     pub(super) fn places(&self, id: W::Id) -> impl Iterator<Item = Node> {
         self.tree.nodes(id).filter(|node| !self.within.contains_key(node))
     }
 
-    /// Lets another root do the work of this one, if one has all that is wanted of it. Returns whether
-    /// that is so.
+    /// Leaves the work of a root to another one, if that watches everything that this one has to. Returns
+    /// whether there is one.
     pub(super) fn join(&mut self, root: Node) -> bool {
         let place = self.place_within(root);
         self.within.extend(place.map(|place| (root, place)));
@@ -39,11 +39,11 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Returns whether the folder that a root is in is watched as well, and its entries are spelled like
-    /// the root: it tells what becomes of that.
-    pub(super) fn is_told_above(&self, root: Node) -> bool {
+    /// Returns whether the folder above a root is watched too, under a path spelled like the root's: then
+    /// its events report what happens to the root.
+    pub(super) fn is_reported_above(&self, root: Node) -> bool {
         let Some((above, _)) = spelling::split(self.tree.name(root)) else { return false };
-        // An entry that leads to a folder is another thing than that.
+        // An event about a link is not one about the folder that it leads to.
         let follows = self.roots.get(&root).is_some_and(|options| options.follow_links);
         let location = self.tree.location(root).filter(|_| follows);
         let is_link = |location: PathBuf| {
@@ -61,8 +61,9 @@ impl<W: World> Engine<W> {
         })
     }
 
-    /// Gives a new place what is below the root that is the same folder, if that needs no tree of its
-    /// own from now on, and has all that is wanted here. Returns whether that is so.
+    /// Moves the folders below an inner root to `place`, which is the same folder, if the outer root can do
+    /// the work of the inner one from now on, and the inner one has watched everything that the outer one
+    /// has to. Returns whether that is so.
     pub(super) fn take_over(&mut self, place: Node) -> bool {
         let Some(id) = self.tree.id(place) else { return false };
         let outer = self.tree.root(place);
@@ -85,8 +86,8 @@ impl<W: World> Engine<W> {
         true
     }
 
-    /// Gives roots within a folder that is about to be removed what they need to go on.
-    pub(super) fn part(&mut self, folder: Node) {
+    /// Gives the roots inside a folder that is about to be removed a tree of their own again.
+    pub(super) fn split_off_roots(&mut self, folder: Node) {
         if self.within.is_empty() {
             return;
         }
@@ -106,7 +107,7 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Gives one place of a folder all that is below another one, or is to be.
+    /// Moves everything below one place of a folder to another place, with the looks that are due there.
     fn hand_over(&mut self, from: Node, to: Node) {
         for child in self.tree.children(from).collect::<Vec<_>>() {
             let name = self.tree.name(child).to_owned();

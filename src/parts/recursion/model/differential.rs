@@ -1,4 +1,4 @@
-//! The model held against the kernel: the same scripts on both, event for event.
+//! The model compared with the kernel: both run the same scripts, and every event must be the same.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::random::Random;
 
-/// An event, with the cookie as the number of the rename among those that were reported.
+/// An event. In place of its cookie it has the number of the rename, in the order of the events.
 type Reported = (Wd, u32, usize, String);
 
 /// Cookies by the order in which they appear.
@@ -40,7 +40,7 @@ impl Cookies {
     }
 }
 
-/// A folder, and the kernel's inotify.
+/// A folder that the kernel's inotify watches.
 struct Kernel {
     top: tempfile::TempDir,
     descriptor: OwnedFd,
@@ -66,7 +66,7 @@ impl Kernel {
         self.top.path().join(path.trim_start_matches('/'))
     }
 
-    /// Takes a step; whether the kernel would have it.
+    /// Takes a step. Returns whether the kernel accepted it.
     fn step(&mut self, step: &Step) -> bool {
         let taken = match step {
             Step::Make(change) => self.make(change),
@@ -81,7 +81,7 @@ impl Kernel {
                 })
             }
             Step::Unwatch(path) => self.wds.remove(&self.path(path)).map_or(Ok(()), |wd| {
-                // It may be gone.
+                // The watch may be gone.
                 _ = inotify::remove_watch(&self.descriptor, wd);
                 Ok(())
             }),
@@ -102,7 +102,7 @@ impl Kernel {
                     .map_err(io::Error::from)
             }
             Step::Read => Ok(()),
-            Step::Begin(_) | Step::Say | Step::After(..) => {
+            Step::Begin(_) | Step::Notify | Step::After(..) => {
                 unreachable!("{step} is no step for the kernel")
             }
         };
@@ -126,7 +126,7 @@ impl Kernel {
                 if metadata.is_symlink() {
                     return Err(io::ErrorKind::InvalidInput.into());
                 }
-                // What it has: that is reported too.
+                // The mode that it has already: setting it is an event too.
                 let mode = metadata.permissions().mode();
                 fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode))
             }
@@ -153,7 +153,7 @@ impl Kernel {
     }
 }
 
-/// The same in the model.
+/// The model's counterpart of [`Kernel`].
 struct Modelled {
     machine: Machine<Inotify>,
     opened: VecDeque<Inode>,
@@ -214,7 +214,7 @@ impl Modelled {
                 true
             }
             Step::Read => true,
-            Step::Begin(_) | Step::Say | Step::After(..) => {
+            Step::Begin(_) | Step::Notify | Step::After(..) => {
                 unreachable!("{step} is no step for the kernel")
             }
         }
@@ -230,7 +230,7 @@ impl Modelled {
     }
 }
 
-/// Where the model and the kernel differ, in words.
+/// Returns a description of the first difference between the model and the kernel.
 fn difference(script: &Script) -> Option<String> {
     let (mut kernel, mut model) = (Kernel::new().unwrap(), Modelled::new());
     for step in script.0.iter().chain([&Step::Read]) {
@@ -302,13 +302,13 @@ fn random_script(seed: u64, steps: usize) -> Script {
 
 #[test]
 fn random_changes_are_reported_as_by_the_kernel() {
-    // To end an inotify instance takes much longer than a script.
+    // Closing an inotify instance takes much longer than running a script.
     for seed in 0..15 {
         agree(&random_script(seed, 1000));
     }
 }
 
-/// What is said of a folder that goes, in each way that there is.
+/// The events of a folder that is removed, in every way in which that can happen.
 #[test]
 fn the_end_of_a_folder_is_reported_as_by_the_kernel() {
     let ends = [
@@ -345,7 +345,7 @@ fn a_full_queue_is_reported_as_by_the_kernel() {
         return;
     }
     let mut script = Script::parse("mkdir /r\nwatch /r\nmkdir /r/a\nwatch /r/a\ncreate /r/f");
-    // Two events each, which are not merged.
+    // Each makes two events, which are not merged.
     let change = Script::parse("chmod /r/a\nchmod /r/f");
     script.0.extend(std::iter::repeat_n(change.0, limit / 2).flatten());
     // The end of a watch is lost as well.
@@ -353,7 +353,7 @@ fn a_full_queue_is_reported_as_by_the_kernel() {
     assert_eq!(difference(&script), None);
 }
 
-/// Without it the model would be a file system that can do nothing.
+/// Otherwise the model could be a file system that refuses everything.
 #[test]
 fn most_random_steps_are_taken() {
     let script = random_script(1, 1000);

@@ -1,14 +1,14 @@
-//! Folders, files and links by inode, and what is done to them: [`Disk`].
+//! Folders, files and links by inode, and the changes to them: [`Disk`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
-/// A folder, file or link, whatever it is called.
+/// A folder, file or link, independent of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Inode(usize);
 
 pub(super) type Name = Arc<str>;
 
-/// What an inode is.
+/// The content of an inode.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Folder(BTreeMap<Name, Inode>),
@@ -23,13 +23,13 @@ struct Node {
     // How many names it has, and how often it is open.
     links: usize,
     opened: usize,
-    // Of a folder that has a name.
+    // Only a folder that has a name has one.
     parent: Option<Inode>,
-    // The folder that it was removed from while it was open: that is not gone before it.
+    // The folder that it was removed from while it was open. That folder stays at least as long.
     removed_from: Option<Inode>,
 }
 
-/// Why something cannot be done; as `errno(3)` has it.
+/// Why a change cannot be made; see `errno(3)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotFound,
@@ -39,7 +39,7 @@ pub(super) enum Refusal {
     NotEmpty,
     /// A folder would be below itself.
     Loop,
-    /// Something else holds a lock that this takes.
+    /// Another change holds a lock that this one needs.
     Locked,
 }
 
@@ -60,13 +60,13 @@ pub(super) enum Change {
     Exchange(Arc<str>, Arc<str>),
 }
 
-/// What the kernel's notification layer is told (`fsnotify_*` in Linux).
+/// A message to the kernel's notification layer (`fsnotify_*` in Linux).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Note {
-    /// The entry of a folder came or went.
+    /// An entry of a folder appeared or disappeared.
     Entry { folder: Inode, name: Name, inode: Inode, what: Entry, is_folder: bool },
-    /// Something happened to an inode: for who watches that, and, where an entry is named, before
-    /// that for who watches the folder that it is in.
+    /// Something happened to an inode. It goes to the watch of that inode and, if an entry is named, first
+    /// to the watch of the folder above.
     Itself { inode: Inode, what: Itself, is_folder: bool, entry: Option<(Inode, Name)> },
 }
 
@@ -74,7 +74,7 @@ pub(super) enum Note {
 pub(super) enum Entry {
     Created,
     Removed,
-    /// The two halves of a rename have the number in common.
+    /// Both halves of a rename have the same number.
     MovedFrom(u32),
     MovedTo(u32),
 }
@@ -88,25 +88,25 @@ pub(super) enum Itself {
     ClosedAfterReading,
     ClosedAfterWriting,
     Moved,
-    /// It has no name any more, and nobody has it open: all watches of it end.
+    /// It has no name any more and is not open: all watches of it end.
     Gone,
 }
 
-/// A change that shows already, and of which not everything is known to the notification layer.
+/// A change that shows already, while some of its notes are still to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Done {
-    /// What is said of it, in this order.
+    /// The notes, in order.
     pub(super) notes: Vec<Note>,
-    /// The folders whose entries nobody else changes or lists until all is said.
+    /// The folders whose entries cannot be changed or listed until all notes are delivered.
     pub(super) locked: Vec<Inode>,
-    /// Whether it is a rename from one folder to another: the file system has one at a time.
+    /// Whether it is a rename from one folder to another. The file system makes only one of them at a time.
     pub(super) is_across: bool,
 }
 
 /// A file system.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
-    // By inode; never removed, so that none is used twice.
+    // By inode. Nodes are never removed, so that no number is used twice.
     nodes: Vec<Node>,
     cookies: u32,
 }
@@ -115,10 +115,10 @@ type Place = (Inode, Name);
 
 impl Disk {
     pub(super) const TOP: Inode = Inode(0);
-    /// A chain of links that is longer leads nowhere; see `path_resolution(7)`.
+    /// A longer chain of links leads nowhere; see `path_resolution(7)`.
     const MOST_LINKS: usize = 40;
 
-    /// Creates a file system with nothing but its topmost folder.
+    /// Creates a file system that has only its topmost folder.
     pub(super) fn new() -> Self {
         let kind = Kind::Folder(BTreeMap::new());
         Self {
@@ -151,7 +151,7 @@ impl Disk {
         }
     }
 
-    /// Returns what the entry `name` of a folder leads to, if it is a link.
+    /// Returns the target of the entry `name` of a folder, or the entry itself if it is no link.
     pub(super) fn follow(&self, folder: Inode, name: &str) -> Result<Inode, Refusal> {
         self.find_from(folder, name, true, &mut 0)
     }
@@ -165,7 +165,7 @@ impl Disk {
         Some(format!("{}/{name}", self.path(parent)?))
     }
 
-    /// Returns what an absolute path leads to; `follow` says whether its last name is followed.
+    /// Returns the inode at an absolute path. `follow` says whether a link at the end is followed.
     pub(super) fn find(&self, path: &str, follow: bool) -> Result<Inode, Refusal> {
         self.find_from(Self::TOP, path, follow, &mut 0)
     }
@@ -209,7 +209,7 @@ impl Disk {
 
     fn free_place(&self, path: &str) -> Result<Place, Refusal> {
         let (folder, name) = self.place(path)?;
-        // One that was removed while it was open takes nothing in.
+        // No entry can be added to a folder that was removed while it was open.
         if self.nodes[folder.0].links == 0 {
             return Err(Refusal::NotFound);
         }
@@ -219,8 +219,8 @@ impl Disk {
         }
     }
 
-    /// Makes a change, unless one of the folders that it locks is `locked`, or it is a rename across
-    /// folders and `is_across` says that another one is under way.
+    /// Makes a change, unless a folder that it locks is `locked` already, or it is a rename across folders
+    /// while another one is under way (`is_across`).
     pub(super) fn make(
         &mut self,
         change: &Change,
@@ -421,7 +421,7 @@ impl Disk {
         self.put_back(inode, to);
     }
 
-    /// Takes a name away; says if that was the end of the inode.
+    /// Removes a name. Returns a note if the inode is gone with it.
     fn take(&mut self, folder: Inode, name: &Name, inode: Inode) -> Vec<Note> {
         if let Kind::Folder(entries) = &mut self.nodes[folder.0].kind {
             entries.remove(name);
@@ -445,7 +445,7 @@ impl Disk {
         self.nodes[inode.0].opened += 1;
     }
 
-    /// Closes an inode; says what has come to its end by that.
+    /// Closes an inode. Returns notes for everything that is gone with it.
     pub(super) fn close(&mut self, inode: Inode) -> Vec<Note> {
         let node = &mut self.nodes[inode.0];
         node.opened -= 1;
@@ -476,7 +476,7 @@ impl Disk {
         Note::Itself { inode, what, is_folder: self.is_folder(inode), entry }
     }
 
-    /// Returns the entry that a folder is.
+    /// Returns the place of a folder: the one above it, and its name there.
     pub(super) fn entry_of(&self, folder: Inode) -> Option<Place> {
         let parent = self.nodes[folder.0].parent?;
         let (name, _) = self.entries(parent).find(|&(_, inode)| inode == folder)?;

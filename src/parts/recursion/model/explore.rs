@@ -1,4 +1,4 @@
-//! Everything that can come together in a small world, and random programs in a larger one.
+//! Every order of a few changes in a small world, and random programs in a larger one.
 
 use std::{
     env,
@@ -20,9 +20,9 @@ use super::{
 };
 use crate::random::Random;
 
-/// Scripts that an engine has failed once.
+/// Scripts that an engine has failed before.
 const SCRIPTS: &[(Options, &str)] = &[
-    // A rename shows, and is reported only once somebody waits for the lock of the folder above.
+    // A rename shows, but its events come only once a reader waits for the lock of the folder above.
     (
         OPTIONS,
         "mkdir /r
@@ -31,7 +31,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          mkdir /r/a/a
          begin rename /r/a /r/b",
     ),
-    // What a look has found is reported for the other path of the folder, which a link has led to.
+    // A folder has two paths, one through a link. The finds of a look are reported under the other path.
     (
         WITH_LINKS,
         "mkdir /r
@@ -41,7 +41,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          symlink /r /s/c
          after 3 create /r/a",
     ),
-    // A look finds a folder in one watched tree that reports have in another one still.
+    // A look finds a folder in one watched tree while events still place it in another one.
     (
         OPTIONS,
         "mkdir /r
@@ -53,7 +53,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 mkdir /s/a/a
          after 4 exchange /r/a /s/a",
     ),
-    // A folder is looked at because it was changed, and that it is new is reported afterwards.
+    // A folder is looked at because it was changed. The event that shows it is new comes afterwards.
     (
         OPTIONS,
         "mkdir /s
@@ -67,7 +67,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 4 begin rename /out/b /s/a
          after 8 chmod /s/a",
     ),
-    // A consumer looks into a new folder before it is watched, and then something goes.
+    // A consumer looks into a new folder before it is watched. Then an entry is removed.
     (
         OPTIONS,
         "mkdir /s
@@ -75,10 +75,10 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 13 mkdir /s/a
          after 0 begin mkdir /s/a/b
          after 1 begin rmdir /s/a/b
-         say
-         say",
+         notify
+         notify",
     ),
-    // What a link leads to is renamed: nothing is reported where the link is.
+    // The target of a link is renamed. No event comes from the link's folder.
     (
         WITH_LINKS,
         "mkdir /r
@@ -90,7 +90,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 symlink /r/b/b /s/c
          after 88 rename /r/b/b /r/b/a",
     ),
-    // A link that led to elsewhere leads to a folder now that is watched as what it is.
+    // A link that led elsewhere now leads to a folder that is also watched without a link.
     (
         WITH_LINKS,
         "mkdir /s
@@ -102,7 +102,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 16 create /out/f6
          after 0 begin rename /out/b/c /s/a",
     ),
-    // Two looks find the same folder, once below a link that is taken away.
+    // Two looks find the same folder, one of them below a link that is taken away.
     (
         WITH_LINKS,
         "mkdir /r
@@ -136,7 +136,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 3 begin exchange /r/a/b /s/b
          after 14 create /r/a/b/f5",
     ),
-    // One of them is given up while the other one's folders are being looked at.
+    // One of the roots is unwatched while a look goes through the folders of the other.
     (
         OPTIONS,
         "mkdir /r
@@ -145,12 +145,12 @@ const SCRIPTS: &[(Options, &str)] = &[
          watch /r/a
          after 0 begin mkdir /r/a/b
          after 0 create /r/a/b/f5
-         say
+         notify
          after 2 chmod /r/a/b
          unwatch /r",
     ),
-    // What has come to a folder is looked at late, since that has been renamed; a consumer that is told
-    // of the renaming has looked by then.
+    // A new entry of a folder is looked at late, because the folder was renamed. A consumer that gets the
+    // report of the rename has looked by then.
     (
         OPTIONS,
         "mkdir /r
@@ -163,7 +163,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 rename /r/a /r/c
          after 17 remove /r/c/b/d",
     ),
-    // A folder leaves the watched trees, and one in it comes back: with its events,
+    // A folder leaves the watched trees, and a folder in it comes back: with its events,
     (
         OPTIONS,
         "mkdir /r
@@ -177,7 +177,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 create /out/b/b/f7
          after 0 rename /out/b/b /s/a",
     ),
-    // and with what is to be looked at in it.
+    // and with the entries in it that are to be looked at.
     (
         OPTIONS,
         "mkdir /r
@@ -192,7 +192,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 0 begin rename /out/a/b /s/c
          after 0 mkdir /s/c/c",
     ),
-    // A name that was told is looked at once the folder has its place, by the look at that.
+    // An entry that has an event is looked at only once its folder has a place, by the look at that folder.
     (
         OPTIONS,
         "mkdir /s
@@ -212,20 +212,20 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 1 create /s/c/d/a/a
          after 0 rename /s/c/d /s/a/a/d
          after 4 begin create /s/a/f32
-         say
+         notify
          after 8 rename /s/a/a/d/a /s/a/a/d/a
          after 16 exchange /s/a/a/d/a/a /s/a/a/d/a/a
-         say
+         notify
          after 6 create /out/f41
          after 6 create /s/f46
-         say
+         notify
          after 2 begin remove /s/a/a/d/a/a
-         say
-         say
-         say",
+         notify
+         notify
+         notify",
     ),
-    // Two folders exchange their names, and one of them has been found there and has no place yet: which of
-    // them a half of the exchange means cannot be told.
+    // Two folders exchange their names. One of them has been found there and has no place yet, so the
+    // halves of the exchange are ambiguous.
     (
         OPTIONS,
         "mkdir /r
@@ -234,8 +234,8 @@ const SCRIPTS: &[(Options, &str)] = &[
          rename /r/b /s/c
          watch /r
          after 0 begin rename /s/c /r/c
-         say
-         say
+         notify
+         notify
          after 17 mkdir /r/a
          after 18 mkdir /r/c/b
          after 20 create /r/a/f13
@@ -244,7 +244,7 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 18 rename /r/a /r/b
          after 0 create /r/c/b/a/f17",
     ),
-    // A folder that nobody knows comes to the place of another one, which is gone.
+    // An unknown folder takes the place of another one, which is gone.
     (
         OPTIONS,
         "mkdir /r
@@ -252,20 +252,20 @@ const SCRIPTS: &[(Options, &str)] = &[
          watch /r
          watch /s
          after 0 begin mkdir /r/d
-         say
+         notify
          after 0 mkdir /r/d/c
          after 0 rename /r/d/c /s/d
          after 0 mkdir /s/d/b
          after 0 begin chmod /r/d
          after 0 rename /s/d/b /s/a
-         say
+         notify
          after 18 begin create /s/d/b
          after 0 create /s/a/f26
          after 4 rename /s/d/b /s/a/d
          after 0 rename /s/a /s/d
          after 1 rename /s/d /r/d",
     ),
-    // A folder goes into one that is not watched yet, and comes back with that.
+    // A folder moves into one that is not watched yet, and comes back with that one.
     (
         OPTIONS,
         "mkdir /r
@@ -274,17 +274,17 @@ const SCRIPTS: &[(Options, &str)] = &[
          after 8 mkdir /r/a/d
          after 16 create /r/f46
          after 0 begin create /r/a/d/f50
-         say
-         say
-         say
+         notify
+         notify
+         notify
          after 1 begin mkdir /r/c
          after 0 rename /r/a/d /r/c/c",
     ),
 ];
 
-/// The same, where the queue overflows.
+/// Scripts that an engine has failed before when the queue overflows.
 const SCRIPTS_WITH_LOSSES: &[&str] = &[
-    // A folder is found in one watched tree that the other one has lost events of.
+    // A folder is found in one watched tree after the other one has lost the events about it.
     "mkdir /r
      mkdir /s
      mkdir /out
@@ -298,49 +298,49 @@ const SCRIPTS_WITH_LOSSES: &[&str] = &[
      watch /r
      watch /s
      after 0 begin create /r/c/b/a/a
-     say
+     notify
      after 0 chmod /r/c/b/a/a
-     say
-     say
+     notify
+     notify
      after 0 mkdir /r/c/b/a/b
      after 0 begin exchange /r/c/b/a /r/a
-     say
-     say
-     say
-     say
+     notify
+     notify
+     notify
+     notify
      after 0 mkdir /s/a
-     say
-     say
+     notify
+     notify
      after 0 begin create /r/c/f53
      after 0 create /r/f56
-     say
+     notify
      after 0 begin rename /r/a /s/c",
 ];
 
 const OPTIONS: Options = Options { recursive: true, access: false, follow_links: false };
 const WITH_LINKS: Options = Options { recursive: true, access: false, follow_links: true };
 
-/// How many events a reader takes in at once: one, or all that there are.
+/// How many events a reader takes at once: one, or all.
 const AT_ONCE: [usize; 2] = [1, usize::MAX];
 
-/// More than any script here makes.
+/// More events than any script here makes.
 const LIMIT: usize = 16_384;
 
-/// So few events that the queue overflows in many programs.
+/// So few that the queue overflows in many programs.
 const SHORT: usize = 12;
 
-/// How many changes come together, unless the variable says another number: two in the first scene,
-/// one in the others.
+/// How many changes are combined, unless the variable gives another number: two in the first scene, one in
+/// the others.
 const CHANGES: [usize; 4] = [2, 1, 1, 1];
 const CHANGES_VARIABLE: &str = "NOTIFY_BACKEND_MODEL_CHANGES";
 
-/// How many random programs there are, unless the variable says another number.
+/// How many random programs are run, unless the variable gives another number.
 const PROGRAMS: u64 = 500;
 const PROGRAMS_VARIABLE: &str = "NOTIFY_BACKEND_MODEL_PROGRAMS";
-/// The first one's seed, if it is not 0: to run one again.
+/// The seed of the first program, 0 by default; set it to repeat a failure.
 const SEED_VARIABLE: &str = "NOTIFY_BACKEND_MODEL_SEED";
 
-/// What is there at the beginning. `/out` is not watched.
+/// The folders at the beginning. `/out` is not watched.
 const SCENES: [&str; 4] = [
     "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a",
     "mkdir /r\nmkdir /s\nmkdir /out\nmkdir /r/a\nmkdir /r/b",
@@ -356,7 +356,7 @@ fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
 }
 
 #[test]
-fn what_failed_once_does_not_fail_again() {
+fn scripts_that_failed_before_pass() {
     for at_once in AT_ONCE {
         for (options, script) in SCRIPTS {
             check(&Script::parse(script), LIMIT, *options, at_once);
@@ -368,7 +368,7 @@ fn what_failed_once_does_not_fail_again() {
 }
 
 #[test]
-fn everything_that_can_come_together_in_a_small_world_is_followed() {
+fn every_order_of_changes_in_a_small_world_is_followed() {
     let mut programs = 0;
     for at_once in AT_ONCE {
         for (scene, changes) in SCENES.into_iter().zip(CHANGES) {
@@ -385,7 +385,7 @@ fn everything_that_can_come_together_in_a_small_world_is_followed() {
     println!("{programs} programs");
 }
 
-/// All programs of so many changes, each after any number of the calls that the engine makes.
+/// All programs of a number of changes, each after any number of the engine's calls.
 struct Search {
     scene: Script,
     machine: Machine<Inotify>,
@@ -395,12 +395,12 @@ struct Search {
     failed: Mutex<Vec<Script>>,
 }
 
-/// How far a change has come by the time that the next one is made.
+/// How far a change has come when the next one is made.
 #[derive(Clone, Copy)]
 enum Extent {
-    /// It shows, and nothing was said of it.
+    /// It shows, but no note was delivered.
     Shown,
-    /// The first part was said.
+    /// It shows, and its first note was delivered.
     Half,
     Whole,
 }
@@ -425,7 +425,7 @@ impl Search {
         }
     }
 
-    /// Returns a short script that failed, if one did.
+    /// Returns the shortest script that failed, if any.
     fn failed(&self) -> Option<Script> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.iter().min_by_key(|script| script.0.len()).cloned()
@@ -436,7 +436,7 @@ impl Search {
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(change) = first.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.go_on(&self.scene, 0, &self.machine, change, changes - 1);
+                self.extend_with(&self.scene, 0, &self.machine, change, changes - 1);
             }
         };
         thread::scope(|scope| {
@@ -446,8 +446,8 @@ impl Search {
         });
     }
 
-    /// Runs a script with one more change, and with `more` changes after that.
-    fn go_on(
+    /// Runs a script with one more change, and then with `more` changes after that.
+    fn extend_with(
         &self,
         script: &Script,
         calls: usize,
@@ -464,7 +464,7 @@ impl Search {
                 Extent::Shown => add(Step::Begin(step)),
                 Extent::Half if is_rename(change) => {
                     add(Step::Begin(step));
-                    script.0.push(Step::Say);
+                    script.0.push(Step::Notify);
                 }
                 Extent::Half => continue,
             }
@@ -484,7 +484,7 @@ impl Search {
             if more > 0 {
                 for change in changes_of(&machine, script.0.len()) {
                     for calls in 0..outcome.calls {
-                        self.go_on(&script, calls, &machine, &change, more - 1);
+                        self.extend_with(&script, calls, &machine, &change, more - 1);
                     }
                 }
             }
@@ -496,7 +496,7 @@ fn is_rename(change: &Change) -> bool {
     matches!(change, Change::Rename(..) | Change::Exchange(..))
 }
 
-/// Returns all changes that can be made. A file that is made has a name of its own, with `number` in it.
+/// Returns all changes that can be made. A new file has a unique name, with `number` in it.
 fn changes_of(machine: &Machine<Inotify>, number: usize) -> Vec<Change> {
     let disk = machine.disk();
     let mut folders = Vec::new();
@@ -511,7 +511,7 @@ fn changes_of(machine: &Machine<Inotify>, number: usize) -> Vec<Change> {
     let (taken, free): (Vec<_>, Vec<_>) = places.iter().partition(is_taken);
     let of = |path: &String| path.as_str().into();
     let mut changes = Vec::new();
-    // Three folders besides those that are always there.
+    // At most three folders besides those that always exist.
     if folders.len() < FOLDERS.len() + 3 {
         changes.extend(free.iter().map(|&place| Change::Mkdir(of(place))));
     }
@@ -548,26 +548,26 @@ fn random_programs_are_followed() {
 }
 
 #[test]
-fn random_programs_are_followed_where_links_are() {
+fn random_programs_with_links_are_followed() {
     random_programs(WITH_LINKS, LIMIT, WATCHED, "");
 }
 
 #[test]
-fn random_programs_are_followed_where_the_queue_overflows() {
+fn random_programs_with_overflows_are_followed() {
     random_programs(OPTIONS, SHORT, WATCHED, "");
 }
 
 #[test]
-fn random_programs_are_followed_where_a_root_is_within_another() {
+fn random_programs_with_a_root_inside_another_are_followed() {
     random_programs(OPTIONS, LIMIT, "watch /r\nwatch /r/a\nwatch /s", "unwatch /r");
 }
 
 #[test]
-fn random_programs_are_followed_where_a_root_comes_to_be_within_another() {
+fn random_programs_with_a_later_root_around_another_are_followed() {
     random_programs(OPTIONS, LIMIT, "watch /r/a\nwatch /s\nwatch /r", "unwatch /r/a");
 }
 
-/// Besides, each is run with `last` at its end.
+/// Runs random programs, and each of them again with `last` at its end.
 fn random_programs(options: Options, limit: usize, watched: &str, last: &str) {
     let last = Script::parse(last);
     let first = number(SEED_VARIABLE).unwrap_or(0);
@@ -593,14 +593,15 @@ fn a_folder_that_is_renamed_to_and_fro_is_followed() {
     }
 }
 
-/// One folder gets its other name again and again, as does one above it in some programs, while files
-/// and folders come and go in it: long programs of few changes, which random ones never are.
+/// Returns a program in which one folder is renamed to and fro, in some programs also one above it, while
+/// files and folders in it come and go: a long program of few kinds of changes, which random ones never
+/// are.
 fn to_and_fro(seed: u64) -> Script {
     let mut random = Random(seed);
     let mut script = Script::parse("mkdir /r\nmkdir /s\nmkdir /r/a\nmkdir /r/a/a\nmkdir /r/a/a/d");
     script.0.extend(Script::parse(WATCHED).0);
     let (mut above, mut folder) = ("/r/a", "a");
-    // How often the reader comes in between: never, or at each change.
+    // How often the reader runs in between: never, or at each change.
     let most_calls = [1, 4, 40][random.below(3)];
     let is_above_renamed = random.below(2) == 0;
     for i in 0..20 + random.below(60) {
@@ -623,16 +624,16 @@ fn to_and_fro(seed: u64) -> Script {
         let is_begun = random.below(4) == 0;
         let step = if is_begun { Step::Begin(change) } else { Step::Make(change) };
         script.0.push(Step::After(random.below(most_calls), Box::new(step)));
-        // A rename has three notes, and no other change here has more.
+        // A rename has three notes; the other changes here have no more.
         for _ in 0..if is_begun { 3 } else { 0 } {
-            script.0.push(Step::After(random.below(most_calls), Box::new(Step::Say)));
+            script.0.push(Step::After(random.below(most_calls), Box::new(Step::Notify)));
         }
     }
     script
 }
 
-/// Returns a scene of some changes, and some more at any time: many short programs, and some long ones with
-/// more names.
+/// Returns a program that sets a scene by some changes, and makes further ones at any time. Many programs
+/// are short; some are long and use more names.
 fn random_program(seed: u64, options: Options, watched: &str) -> Script {
     const NAMES: [&str; 4] = ["a", "b", "c", "d"];
     let mut random = Random(seed);
@@ -645,14 +646,14 @@ fn random_program(seed: u64, options: Options, watched: &str) -> Script {
         machine.make(&change).unwrap();
         script.0.push(Step::Make(change));
     }
-    // What is watched besides is not to go.
+    // Roots inside others are not removed or renamed.
     let fixed = Script::parse(watched).0.into_iter().filter_map(|step| match step {
         Step::Watch(path, _) => Some(path),
         _ => None,
     });
     let fixed: Vec<_> = fixed.collect();
     let is_allowed = |change: &Change| {
-        // A file with a name of its own keeps it, so that its creation can be found.
+        // A file with a unique name keeps it, so that its creation can be found.
         let is_own = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with('f'));
         let is_fixed = |path: &str| is_own(path) || fixed.iter().any(|fixed| fixed == path);
         match change {
@@ -673,7 +674,7 @@ fn random_program(seed: u64, options: Options, watched: &str) -> Script {
     }
     let scene = random.below(8 * size);
     let count = scene + 2 + random.below(12 * size);
-    // Where something has come to at last: things go wrong where changes meet each other.
+    // The place of the last change: faults show where changes meet.
     let mut last = FOLDERS[0].to_owned();
     for i in 0..count {
         if i == scene {
@@ -726,8 +727,8 @@ fn random_program(seed: u64, options: Options, watched: &str) -> Script {
             }
             for _ in 0..random.below(3) {
                 if machine.under_way() > 0 {
-                    machine.say(0);
-                    script.0.push(Step::Say);
+                    machine.notify(0);
+                    script.0.push(Step::Notify);
                 }
             }
         }
@@ -735,7 +736,7 @@ fn random_program(seed: u64, options: Options, watched: &str) -> Script {
     script
 }
 
-/// Returns what `remove_dir_all` does to the entry `name` of a folder.
+/// Returns the changes that `remove_dir_all` makes to the entry `name` of a folder.
 fn removal_of_all(disk: &Disk, folder: &str, name: &str) -> Vec<Change> {
     let path = format!("{folder}/{name}");
     let Ok(inode) = disk.find(&path, false) else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! What inotify makes of the notes of a file system: [`Inotify`]. See `inotify(7)`, and
-//! `fs/notify/inotify` in the kernel.
+//! The model of inotify, which turns the notes of a file system into events: [`Inotify`]. See `inotify(7)`,
+//! and `fs/notify/inotify` in the kernel.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -24,7 +24,7 @@ pub(super) mod flag {
     pub(in super::super) const IGNORED: u32 = 0x8000;
     pub(in super::super) const ISDIR: u32 = 0x4000_0000;
 
-    /// Returns what a flag is called.
+    /// Returns the name of a flag.
     pub(in super::super) fn name(mask: u32) -> &'static str {
         match mask & !ISDIR {
             ACCESS => "ACCESS",
@@ -46,7 +46,7 @@ pub(super) mod flag {
         }
     }
 
-    /// Everything but accesses.
+    /// All flags except accesses.
     pub(in super::super) const CHANGES: u32 =
         MODIFY | ATTRIB | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF;
     pub(in super::super) const ACCESSES: u32 = ACCESS | CLOSE_WRITE | CLOSE_NOWRITE | OPEN;
@@ -61,7 +61,7 @@ pub(super) struct Event {
     pub(super) wd: Wd,
     pub(super) mask: u32,
     pub(super) cookie: u32,
-    /// Empty where it is about the watched inode itself.
+    /// Empty if it is about the watched inode itself.
     pub(super) name: Name,
 }
 
@@ -87,7 +87,7 @@ impl Inotify {
         Self { watches: BTreeMap::new(), queue: VecDeque::new(), limit, last: 0, last_fence: 0 }
     }
 
-    /// Watches an inode for what `mask` says, and for what it is watched for already.
+    /// Watches an inode for the events in `mask`, in addition to those that it is watched for already.
     pub(super) fn add(&mut self, inode: Inode, mask: u32) -> Wd {
         if let Some((&wd, watch)) = self.watches.iter_mut().find(|(_, it)| it.inode == inode) {
             watch.mask |= mask;
@@ -98,13 +98,13 @@ impl Inotify {
         self.last
     }
 
-    /// Ends the watching of an inode for accesses.
+    /// Stops watching an inode for accesses.
     pub(super) fn mute(&mut self, inode: Inode) {
         let watches = self.watches.values_mut().filter(|it| it.inode == inode);
         watches.for_each(|watch| watch.mask &= !flag::ACCESSES);
     }
 
-    /// Ends a watch; whether there was one.
+    /// Ends a watch. Returns whether there was one.
     pub(super) fn remove(&mut self, wd: Wd) -> bool {
         let is_there = self.watches.remove(&wd).is_some();
         if is_there {
@@ -113,7 +113,7 @@ impl Inotify {
         is_there
     }
 
-    /// Watches something for an instant: the end of that is reported under a number of its own.
+    /// Puts a fence into the queue: the end of a watch that lasts an instant, with a number of its own.
     pub(super) fn fence(&mut self) -> Wd {
         self.last += 1;
         self.last_fence = self.last;
@@ -121,12 +121,12 @@ impl Inotify {
         self.last
     }
 
-    /// Returns the fence behind which nothing is queued.
+    /// Returns the last fence if nothing is queued behind it.
     pub(super) fn fence_at_end(&self) -> Option<Wd> {
         self.queue.back().map(|event| event.wd).filter(|&wd| wd == self.last_fence)
     }
 
-    /// Everything that is watched.
+    /// Returns all watched inodes.
     pub(super) fn all_watched(&self) -> impl Iterator<Item = Inode> {
         self.watches.values().map(|watch| watch.inode)
     }
@@ -145,7 +145,7 @@ impl Inotify {
         self.queue.pop_front()
     }
 
-    /// Reports a note to whom it concerns.
+    /// Queues the events of a note for the watches that it concerns.
     pub(super) fn note(&mut self, note: &Note) {
         match note {
             Note::Entry { folder, name, what, is_folder, .. } => {
@@ -158,7 +158,7 @@ impl Inotify {
                 self.report(*folder, bit, *is_folder, cookie, name.clone());
             }
             Note::Itself { inode, what: Itself::Gone, .. } => {
-                // Whatever it was: that it is a folder is not said here.
+                // This event has no `IN_ISDIR`, even for a folder.
                 self.report(*inode, flag::DELETE_SELF, false, 0, "".into());
                 self.watch_of(*inode).map(|(wd, _)| self.remove(wd));
             }
@@ -209,8 +209,8 @@ impl Inotify {
     }
 }
 
-/// Returns whether the kernel leaves an event out since the last one says the same; of two renames over one
-/// name, the second too, though its cookie is another one (`event_compare`).
+/// Returns whether the kernel drops an event because the last one says the same. That goes for the second
+/// of two renames over one name too, although its cookie is another one (`event_compare`).
 fn is_merged(last: &Event, next: &Event) -> bool {
     last.mask & flag::IGNORED == 0
         && (last.wd, last.mask, &last.name) == (next.wd, next.mask, &next.name)

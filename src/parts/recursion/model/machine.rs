@@ -9,7 +9,7 @@ use super::{
 
 /// The model of a platform.
 pub(super) trait Platform {
-    /// Takes in what happened.
+    /// Delivers a note.
     fn note(&mut self, note: &Note);
 }
 
@@ -19,7 +19,8 @@ impl Platform for Inotify {
     }
 }
 
-/// Changes show at once; what the platform is told of them may come later.
+/// A file system and its platform. Changes show at once; the platform gets their notes at any time
+/// afterwards.
 #[derive(Clone, Debug)]
 pub(super) struct Machine<P> {
     disk: Disk,
@@ -27,7 +28,7 @@ pub(super) struct Machine<P> {
     under_way: Vec<UnderWay>,
 }
 
-/// A change that shows, and of which not everything has been said.
+/// A change that shows, with the notes that the platform does not have yet.
 #[derive(Clone, Debug)]
 struct UnderWay {
     notes: VecDeque<Note>,
@@ -44,14 +45,14 @@ impl<P: Platform> Machine<P> {
         &self.disk
     }
 
-    /// Makes a change, and says everything of it.
+    /// Makes a change, and delivers all its notes.
     pub(super) fn make(&mut self, change: &Change) -> Result<(), Refusal> {
         self.begin(change)?;
-        while self.say(self.under_way.len() - 1) {}
+        while self.notify(self.under_way.len() - 1) {}
         Ok(())
     }
 
-    /// Makes a change, and says nothing of it yet.
+    /// Makes a change, and delivers none of its notes yet.
     pub(super) fn begin(&mut self, change: &Change) -> Result<(), Refusal> {
         let Self { disk, under_way, .. } = self;
         let is_across = under_way.iter().any(|it| it.is_across);
@@ -66,34 +67,34 @@ impl<P: Platform> Machine<P> {
         self.under_way.len()
     }
 
-    /// Says the next of a change under way, and gives up its locks after the last. Returns whether it
-    /// is still under way.
-    pub(super) fn say(&mut self, change: usize) -> bool {
+    /// Delivers the next note of a change under way, and releases its locks after the last. Returns whether
+    /// it is still under way.
+    pub(super) fn notify(&mut self, change: usize) -> bool {
         if let Some(note) = self.under_way[change].notes.pop_front() {
             self.platform.note(&note);
         }
-        let is_said = self.under_way[change].notes.is_empty();
-        if is_said {
+        let is_done = self.under_way[change].notes.is_empty();
+        if is_done {
             self.under_way.remove(change);
         }
-        !is_said
+        !is_done
     }
 
-    /// Says everything of all changes.
-    pub(super) fn say_all(&mut self) {
+    /// Delivers all notes of all changes.
+    pub(super) fn notify_all(&mut self) {
         while self.under_way() > 0 {
-            self.say(0);
+            self.notify(0);
         }
     }
 
     /// Waits for the lock of a folder's entries.
     pub(super) fn wait_for(&mut self, folder: Inode) {
         while let Some(at) = self.under_way.iter().position(|it| it.locked.contains(&folder)) {
-            while self.say(at) {}
+            while self.notify(at) {}
         }
     }
 
-    /// Opens an inode, in a way that is not reported (`O_PATH`).
+    /// Opens an inode without an event (`O_PATH`).
     pub(super) fn open(&mut self, inode: Inode) {
         self.disk.open(inode);
     }
@@ -104,10 +105,10 @@ impl<P: Platform> Machine<P> {
         }
     }
 
-    /// Lists an open folder: opens it to be read, reads and closes it.
+    /// Lists an open folder: opens it for reading, reads and closes it.
     pub(super) fn list(&mut self, folder: Inode) -> Vec<(String, Inode)> {
         self.wait_for(folder);
-        // To learn that there are no more entries takes a second reading.
+        // A second read is needed to find that there are no more entries.
         for what in [Itself::Opened, Itself::Read, Itself::Read, Itself::ClosedAfterReading] {
             let note = self.disk.itself(folder, what, self.disk.entry_of(folder));
             self.platform.note(&note);
@@ -127,7 +128,7 @@ mod tests {
         *,
     };
 
-    /// `/r` and `/r/a`, which is watched as 1 and 2.
+    /// Creates `/r` and `/r/a`, watched as 1 and 2.
     fn machine() -> Machine<Inotify> {
         let mut machine = Machine::new(Inotify::new(100));
         run(&mut machine, "mkdir /r\nmkdir /r/a");
@@ -143,23 +144,23 @@ mod tests {
             match step {
                 Step::Make(change) => machine.make(&change).unwrap(),
                 Step::Begin(change) => machine.begin(&change).unwrap(),
-                Step::Say => _ = machine.say(0),
+                Step::Notify => _ = machine.notify(0),
                 step => unreachable!("{step}"),
             }
         }
     }
 
-    /// The events in the queue: watch, flags, name.
+    /// Reads the events in the queue: watch, flags, name.
     fn read(machine: &mut Machine<Inotify>) -> Vec<(i32, u32, String)> {
         let events = std::iter::from_fn(|| machine.platform.read());
         events.map(|it| (it.wd, it.mask & !flag::ISDIR, it.name.to_string())).collect()
     }
 
     #[test]
-    fn another_process_comes_in_between_the_halves_of_a_rename() {
+    fn another_process_acts_between_the_halves_of_a_rename() {
         let mut machine = machine();
-        run(&mut machine, "begin rename /r/a /r/b\nsay\nsymlink /r /r/b/f");
-        machine.say_all();
+        run(&mut machine, "begin rename /r/a /r/b\nnotify\nsymlink /r /r/b/f");
+        machine.notify_all();
         let expected = [
             (1, flag::MOVED_FROM, "a".to_owned()),
             (2, flag::CREATE, "f".to_owned()),
@@ -170,36 +171,36 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_changes_entries_while_a_change_of_them_is_under_way() {
+    fn entries_are_locked_while_a_change_of_them_is_under_way() {
         let mut machine = machine();
         run(&mut machine, "begin rename /r/a /r/b");
         let change = Change::Mkdir("/r/c".into());
         assert_eq!(machine.make(&change), Err(Refusal::Locked));
-        machine.say_all();
+        machine.notify_all();
         assert_eq!(machine.make(&change), Ok(()));
     }
 
     #[test]
-    fn a_folder_is_listed_once_what_is_under_way_in_it_was_said() {
+    fn listing_a_folder_waits_for_changes_under_way_in_it() {
         let mut machine = machine();
         run(&mut machine, "begin mkdir /r/c");
         let r = machine.disk().find("/r", true).unwrap();
         assert_eq!(machine.list(r).len(), 2);
         assert_eq!(machine.under_way(), 0);
-        let said = read(&mut machine);
-        assert_eq!(said[0], (1, flag::CREATE, "c".into()));
-        let itself = said[1..].iter().map(|it| it.1);
-        // Of two readings that are next to each other, one is reported.
-        assert!(itself.eq([flag::OPEN, flag::ACCESS, flag::CLOSE_NOWRITE]), "{said:?}");
+        let events = read(&mut machine);
+        assert_eq!(events[0], (1, flag::CREATE, "c".into()));
+        let itself = events[1..].iter().map(|it| it.1);
+        // Of two adjacent reads, only one makes an event.
+        assert!(itself.eq([flag::OPEN, flag::ACCESS, flag::CLOSE_NOWRITE]), "{events:?}");
     }
 
     #[test]
-    fn what_is_listed_is_reported_to_the_folder_above_too() {
+    fn listing_a_folder_is_an_event_of_the_folder_above_too() {
         let mut machine = machine();
         let a = machine.disk().find("/r/a", true).unwrap();
         machine.list(a);
-        let said = read(&mut machine);
+        let events = read(&mut machine);
         let opened = [(1, flag::OPEN, "a".to_owned()), (2, flag::OPEN, String::new())];
-        assert_eq!(said[..2], opened);
+        assert_eq!(events[..2], opened);
     }
 }

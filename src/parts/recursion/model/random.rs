@@ -8,7 +8,7 @@ impl Random {
         &of[self.below(of.len())]
     }
 
-    /// Returns a change to what is below `roots`, with entries called by one of `names`. Most can be made.
+    /// Returns a change to something below `roots`, where new entries get one of `names`. Most can be made.
     pub(super) fn change(&mut self, disk: &Disk, roots: &[&str], names: &[&str]) -> Change {
         let (mut folders, mut entries) = (Vec::new(), Vec::new());
         for &root in roots {

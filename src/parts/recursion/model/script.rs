@@ -7,36 +7,36 @@ use super::disk::Change;
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
-    /// A change, and all that the platform is told of it.
+    /// A change, and all its notes.
     Make(Change),
-    /// A change, of which nothing is said yet.
+    /// A change, without its notes.
     Begin(Change),
-    /// The next is said of the change that has been under way for longest.
-    Say,
-    /// A step once the reader has come so much further: by so many calls to the system or the
-    /// platform, and events that it has read.
+    /// The next note of the change that has been under way for longest.
+    Notify,
+    /// A step that is taken after the reader has made this number of calls to the system or the platform,
+    /// which includes reading an event.
     After(usize, Box<Self>),
     /// All events are read.
     Read,
-    /// A folder is watched, for accesses too if the flag says so.
+    /// A folder is watched, and if the flag is set, also for accesses.
     Watch(String, bool),
     Unwatch(String),
-    /// A folder is opened, and stays so until the next `Close`, which closes what was opened first.
+    /// A folder is opened, and stays open until the next `Close`, which closes the one that was opened
+    /// first.
     Open(String),
     Close,
     /// A folder is opened, read and closed.
     List(String),
-    /// Something is watched for an instant.
+    /// A fence: something is watched for an instant.
     Fence,
 }
 
-/// A program, one step a line.
+/// A program with one step per line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Script(pub(super) Vec<Step>);
 
 impl Script {
-    /// Reads what [`Display`](fmt::Display) wrote. Empty lines and those that begin with `#` are
-    /// passed over.
+    /// Parses the output of [`Display`](fmt::Display). Skips empty lines and those that begin with `#`.
     #[track_caller]
     pub(super) fn parse(text: &str) -> Self {
         let lines = text.lines().map(str::trim);
@@ -48,7 +48,7 @@ impl Script {
         )
     }
 
-    /// Returns the shortest part, as far as leaving out steps gets, that still `fails`.
+    /// Returns the shortest part that still `fails`, as far as leaving out steps can find it.
     pub(super) fn shrink(&self, fails: impl Fn(&Self) -> bool) -> Self {
         let mut shortest = self.clone();
         let mut part = shortest.0.len().div_ceil(2);
@@ -84,7 +84,7 @@ impl Step {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         Some(match verb {
             "begin" => Self::Begin(Change::parse(rest)?),
-            "say" => Self::Say,
+            "notify" => Self::Notify,
             "after" => {
                 let (calls, step) = rest.split_once(' ')?;
                 Self::After(calls.parse().ok()?, Box::new(Self::parse(step)?))
@@ -107,7 +107,7 @@ impl fmt::Display for Step {
         match self {
             Self::Make(change) => write!(f, "{change}"),
             Self::Begin(change) => write!(f, "begin {change}"),
-            Self::Say => f.write_str("say"),
+            Self::Notify => f.write_str("notify"),
             Self::After(calls, step) => write!(f, "after {calls} {step}"),
             Self::Read => f.write_str("read"),
             Self::Watch(path, false) => write!(f, "watch {path}"),
@@ -165,18 +165,18 @@ mod tests {
 
     #[test]
     fn a_script_reads_what_it_prints() {
-        let text = "mkdir /r/a\nbegin rename /r/a /s/b\nsay\nafter 3 symlink /r /r/a\nread\nwatch /r\n\
+        let text = "mkdir /r/a\nbegin rename /r/a /s/b\nnotify\nafter 3 symlink /r /r/a\nread\nwatch /r\n\
                     watch-accesses /s\nunwatch /r\nopen /r\nclose\nlist /r\nfence\nlink /r/a /r/b\n\
                     exchange /r/a /r/b\nrmdir /r/a\ncreate /r/a\nwrite /r/a\nremove /r/a\nchmod /r\n";
         assert_eq!(Script::parse(text).to_string(), text);
     }
 
     #[test]
-    fn a_script_is_shortened_to_what_fails() {
-        let script = Script::parse("mkdir /a\nmkdir /b\nread\nmkdir /c\nsay\nread");
+    fn a_script_is_shortened_to_the_steps_that_fail() {
+        let script = Script::parse("mkdir /a\nmkdir /b\nread\nmkdir /c\nnotify\nread");
         let fails = |part: &Script| {
-            part.to_string().contains("mkdir /b") && part.to_string().contains("say")
+            part.to_string().contains("mkdir /b") && part.to_string().contains("notify")
         };
-        assert_eq!(script.shrink(fails), Script::parse("mkdir /b\nsay"));
+        assert_eq!(script.shrink(fails), Script::parse("mkdir /b\nnotify"));
     }
 }

@@ -1,4 +1,4 @@
-//! An engine on the model, and a consumer that goes by its reports alone: [`Trial`].
+//! An engine on the model, and a consumer that relies on its reports alone: [`Trial`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,39 +21,39 @@ use crate::contract::{
     },
 };
 
-/// So many steps without a change are as good as endless.
+/// After this many steps without a change, there is no end to be expected.
 const ENDLESS: usize = 5_000;
 
-/// An engine that watches what a script says, while it is changed.
+/// An engine that watches the model while a script changes it.
 pub(super) struct Trial {
     world: Simulated,
     engine: Engine<Simulated>,
     options: Options,
     at_once: usize,
     roots: Vec<String>,
-    /// What a consumer knows that looks at each path that is reported.
+    /// What a consumer knows if it looks at every reported path.
     mirror: BTreeMap<String, Inode>,
-    /// What was there before it was watched.
+    /// The inodes that existed before they were watched.
     known: BTreeSet<Inode>,
-    /// The renames of which the second half was reported.
+    /// The renames whose second half was reported.
     arrived: Vec<Tracker>,
     /// How often each path was reported as created.
     created: BTreeMap<String, usize>,
-    /// What was read and reported, in order, in words.
+    /// A description of everything that was read and reported, in order.
     record: String,
     has_overflowed: bool,
     has_unwatched: bool,
     failure: Option<String>,
 }
 
-/// What became of a script.
+/// The result of a script.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// How many calls the engine made after the last step, until it had nothing to do.
+    /// How many calls the engine made after the last step, until it had nothing left to do.
     pub(super) calls: usize,
-    /// What was read and reported.
+    /// A description of everything that was read and reported.
     pub(super) record: String,
-    /// What was wrong.
+    /// The first thing that was wrong.
     pub(super) failure: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Trial {
         }
     }
 
-    /// Runs a script, with a reader that takes in so many events at once. The changes before the first
+    /// Runs a script, with a reader that takes `at_once` events at a time. The changes before the first
     /// `watch` set the scene.
     pub(super) fn run(script: &Script, limit: usize, options: Options, at_once: usize) -> Outcome {
         let mut trial = Self::new(limit, options, at_once);
@@ -125,7 +125,7 @@ impl Trial {
         }
     }
 
-    /// Reads until there is nothing more to do.
+    /// Reads until there is nothing left to do.
     fn settle(&mut self) {
         for _ in 0..ENDLESS {
             if self.advance() || self.world.state().take_planned() {
@@ -135,12 +135,12 @@ impl Trial {
             if state.machine.under_way() == 0 {
                 return;
             }
-            state.machine.say_all();
+            state.machine.notify_all();
         }
-        self.fail(|| "there is no end to it".into());
+        self.fail(|| "the engine never comes to rest".into());
     }
 
-    /// The reader takes a step. Returns whether there was something to do.
+    /// Takes a step of the reader. Returns whether there was something to do.
     fn advance(&mut self) -> bool {
         if self.engine.step(1) {
             true
@@ -196,7 +196,7 @@ impl Trial {
         self.engine.apply(*wd, event);
     }
 
-    /// Does what a consumer does: looks again where it is told to.
+    /// Acts as a consumer: looks again at each reported path.
     fn consume(&mut self, item: StreamItem) {
         let event = match item {
             Ok(event) => event,
@@ -226,12 +226,12 @@ impl Trial {
                 let is_true = || self.world.state().can_have_been(&path);
                 let is_there = matches!(kind, EventKind::Create(_));
                 if is_there && !self.options.follow_links && !is_true() {
-                    self.fail(|| format!("{path} was reported, and never was there"));
+                    self.fail(|| format!("{path} was reported, but never existed"));
                 }
                 if let EventKind::Create(_) = kind {
                     *self.created.entry(path.clone()).or_default() += 1;
                 }
-                // What is in a folder does not change with what is known of it.
+                // A change of a folder's metadata does not affect its entries.
                 let is_of_folder = matches!(
                     kind,
                     EventKind::Modify(ModifyKind::Metadata(_) | ModifyKind::Data(_))
@@ -259,7 +259,7 @@ impl Trial {
         }
     }
 
-    /// What is reached through a link is left out.
+    /// Looks at a path and everything below it, without following links.
     fn look_at(&mut self, path: &str) {
         let mut state = self.world.state();
         let mut at = Disk::TOP;
@@ -281,7 +281,7 @@ impl Trial {
         }
     }
 
-    /// Notes what is below a root, also where links lead.
+    /// Notes everything below a root, including the targets of links.
     fn note_known(&mut self, root: &str) {
         let state = self.world.state();
         let disk = state.machine.disk();
@@ -296,7 +296,7 @@ impl Trial {
         }
     }
 
-    /// Returns what is below the roots, by path, without following links.
+    /// Returns everything below the roots by path, without following links.
     fn reachable(&self) -> BTreeMap<String, Inode> {
         let state = self.world.state();
         let disk = state.machine.disk();
@@ -312,13 +312,13 @@ impl Trial {
         reachable
     }
 
-    /// Checks that all that must hold holds, now that nothing changes any more.
+    /// Checks everything that must hold once nothing changes any more.
     fn judge(&mut self) {
         let reachable = self.reachable();
         let mirror = std::mem::take(&mut self.mirror);
         let differs = |path: &&String| mirror.get(*path) != reachable.get(*path);
         if let Some(path) = mirror.keys().chain(reachable.keys()).find(differs) {
-            self.fail(|| format!("what a consumer knows of {path} is not what is there"));
+            self.fail(|| format!("a consumer's picture of {path} differs from the disk"));
         }
         self.judge_watches(&reachable);
         if !self.has_overflowed {
@@ -329,7 +329,7 @@ impl Trial {
         }
     }
 
-    /// Everything that can be reached is watched, and nothing else.
+    /// Checks that everything that can be reached is watched, and nothing else.
     fn judge_watches(&mut self, reachable: &BTreeMap<String, Inode>) {
         let (watched, silent, has_links) = {
             let state = self.world.state();
@@ -348,12 +348,12 @@ impl Trial {
         }
         let inodes: BTreeSet<_> = reachable.values().copied().collect();
         if !has_links && !watched.is_subset(&inodes) {
-            self.fail(|| "something is watched that is no part of it".into());
+            self.fail(|| "a folder outside the watched trees is still watched".into());
         }
     }
 
-    /// Each file that was made is reported once, under one of the paths that it had. Only files with
-    /// a name of their own are looked at, which begins with `f`.
+    /// Checks that each file is reported as created once, under one of the paths that it had. Only files
+    /// with unique names count, which begin with `f`.
     fn judge_creations(&mut self, reachable: &BTreeMap<String, Inode>) {
         let (made, paths, strayed) = {
             let state = self.world.state();
@@ -365,18 +365,18 @@ impl Trial {
             let file = |folder: &String| format!("{folder}/{}", it.name);
             let times: usize =
                 paths[&it.folder].iter().filter_map(|path| self.created.get(&file(path))).sum();
-            // What leaves the watched trees, or one of them, is not followed there, and may come back as
+            // A folder that leaves the watched trees, or one of them, is not followed, and may come back as
             // new.
             let tops = paths[&it.folder].iter().map(|path| path.split('/').nth(1));
             let has_stayed = tops.collect::<BTreeSet<_>>().len() == 1;
             if times == 0 && has_stayed && self.roots.iter().any(is_below) {
-                failures.push(format!("{} was made and never reported", file(&it.path)));
+                failures.push(format!("{} was created, but never reported", file(&it.path)));
             } else if times > 1
                 && has_stayed
                 && !self.has_unwatched
                 && !strayed.contains(&it.folder)
             {
-                // What comes from where it was watched until now, or from out of sight, is new.
+                // A file from a watch that has ended, or from out of sight, is new.
                 failures.push(format!("{} was reported {times} times", file(&it.path)));
             }
         }
@@ -388,13 +388,13 @@ impl Trial {
             .iter()
             .filter(is_new)
             .find(|(path, _)| !self.created.keys().any(|created| name(created) == name(path)));
-        failures.extend(silent.map(|(path, _)| format!("{path} is there, and was never reported")));
+        failures.extend(silent.map(|(path, _)| format!("{path} exists, but was never reported")));
         for failure in failures {
             self.fail(|| failure);
         }
     }
 
-    /// A file made in each folder is reported once, and under its path.
+    /// Checks that a new file in each folder is reported once, under its path.
     fn probe(&mut self, reachable: BTreeMap<String, Inode>) {
         for (i, (folder, inode)) in reachable.into_iter().enumerate() {
             let path = format!("{folder}/probe{i}");
@@ -408,7 +408,7 @@ impl Trial {
             self.settle();
             let times = self.created.get(&path).copied().unwrap_or_default();
             if times != 1 {
-                self.fail(|| format!("{path}, made in the end, was reported {times} times"));
+                self.fail(|| format!("{path}, created at the end, was reported {times} times"));
             }
         }
     }

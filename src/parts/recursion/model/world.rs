@@ -16,30 +16,30 @@ use super::{
     script::Step,
 };
 
-/// A machine, on which changes come in between two calls of the reader.
+/// A machine on which changes happen between two calls of the reader.
 #[derive(Clone, Debug)]
 pub(super) struct Simulated(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) machine: Machine<Inotify>,
-    // What is to come, each after so many more calls.
+    // The steps to come, each after a number of further calls.
     planned: VecDeque<(usize, Step)>,
-    /// How many calls there were.
+    /// How many calls the reader has made.
     pub(super) calls: usize,
-    /// Each path that a folder has had.
+    /// All paths that each folder has had.
     pub(super) paths: BTreeMap<Inode, BTreeSet<String>>,
-    /// The folders that were in one that was not watched yet, and so out of sight.
+    /// The folders that were once in a folder that was not watched yet, and so out of sight.
     pub(super) strayed: BTreeSet<Inode>,
-    // All that each entry of a folder has ever been.
+    // All inodes that each entry of a folder has ever been.
     entries: BTreeMap<(Inode, String), BTreeSet<Inode>>,
-    /// The calls by then when the last planned step was taken.
+    /// The number of calls before the last planned step.
     pub(super) last: usize,
-    /// The files that were made in a folder that was watched at that time.
+    /// The files that were created in a folder while it was watched.
     pub(super) made: Vec<Made>,
 }
 
-/// A file that was made, in a folder that had this path then.
+/// A file that was created, and the path that its folder had then.
 #[derive(Clone, Debug)]
 pub(super) struct Made {
     pub(super) folder: Inode,
@@ -61,7 +61,7 @@ impl Drop for Opened {
 }
 
 impl Simulated {
-    /// Creates an empty file system, and a queue for so many events.
+    /// Creates an empty file system, and a queue for `limit` events.
     pub(super) fn new(limit: usize) -> Self {
         let state = State {
             machine: Machine::new(Inotify::new(limit)),
@@ -85,7 +85,7 @@ impl Simulated {
         self.call().machine.platform.read()
     }
 
-    /// Begins a call to the system or the platform: what is planned before it comes first.
+    /// Begins a call to the system or the platform. Steps that are planned before it happen first.
     fn call(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.calls += 1;
@@ -109,7 +109,7 @@ impl Simulated {
 }
 
 impl State {
-    /// Has a step taken after so many more calls of the reader.
+    /// Plans a step for after a number of further calls of the reader.
     pub(super) fn plan(&mut self, calls: usize, step: Step) {
         self.planned.push_back((calls, step));
     }
@@ -144,14 +144,14 @@ impl State {
                 }
                 if is_made && matches!(step, Step::Make(_)) {
                     let last = self.machine.under_way() - 1;
-                    while self.machine.say(last) {}
+                    while self.machine.notify(last) {}
                 }
                 is_made
             }
-            Step::Say => {
+            Step::Notify => {
                 let is_there = self.machine.under_way() > 0;
                 if is_there {
-                    self.machine.say(0);
+                    self.machine.notify(0);
                 }
                 is_there
             }
@@ -159,7 +159,7 @@ impl State {
         }
     }
 
-    /// What is about to be made in a watched folder.
+    /// Returns the file that is about to be created, if its folder is watched.
     fn will_be_reported(&self, path: &str) -> Option<Made> {
         let (folder, name) = path.rsplit_once('/')?;
         let folder = self.machine.disk().find(folder, true).ok()?;
@@ -190,9 +190,9 @@ impl State {
         }
     }
 
-    /// Returns whether each part of a path has been in the folder above it. Not all at one time: of a
-    /// rename that shows, the report may be still to come; and the events of a folder on its way are said
-    /// where it arrives.
+    /// Returns whether each part of a path has been in the folder above it, though maybe not all at one
+    /// time: the event of a rename that shows may be still to come, and events of a folder that is being
+    /// moved are reported where it arrives.
     pub(super) fn can_have_been(&self, path: &str) -> bool {
         let mut found = BTreeSet::from([Disk::TOP]);
         for part in path.split('/').filter(|part| !part.is_empty()) {

@@ -1,4 +1,4 @@
-//! Holds [`WatchTree`] against a model that is too simple to be wrong.
+//! Compares [`WatchTree`] with a model that is too simple to be wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,7 @@ mod rename;
 
 use model::{Model, Operation};
 
-/// Everything that can be asked of a tree has the answer that the model has, after each of the
-/// operations.
+/// Checks after each operation that every method of the tree returns the model's result.
 fn follow(operations: &[Operation]) -> Result<(), TestCaseError> {
     let mut tree = WatchTree::new();
     let mut model = Model::default();
@@ -97,7 +96,7 @@ fn a_removed_folder_stays_removed_when_its_number_is_used_again() {
     assert_eq!(tree.path(new).unwrap().as_os_str(), "/new");
 }
 
-/// What was a part of longer names is given back, and the other names stay what they are.
+/// The room of longer names is given back, and the other names stay the same.
 #[test]
 fn names_take_no_more_room_after_many_renames() {
     let mut tree = WatchTree::new();

@@ -1,20 +1,20 @@
-//! What a tree takes for each folder.
+//! The memory that a tree takes per folder.
 
 use super::*;
 
-/// More than a hundred thousand, and past the last point before that at which its tables double.
+/// More than a hundred thousand, and past the last size before that at which the tables double.
 const FOLDERS: usize = 120_000;
-/// From here on, what a tree takes for itself is not worth mentioning.
+/// From this size on, the tree's own memory does not matter.
 const SOME: usize = 1000;
-/// What a folder may cost besides its name.
+/// How many bytes a folder may take besides its name.
 const PER_FOLDER: usize = 80;
 
-/// A tree, and what it costs.
+/// A tree, and the memory that it takes.
 struct Measured {
     tree: WatchTree<u64>,
     folders: Vec<Node>,
     names: usize,
-    // The most that a folder ever cost besides its name, and how many there were then.
+    // The most bytes that a folder ever took besides its name, and the number of folders then.
     worst: (usize, usize),
 }
 
@@ -52,12 +52,12 @@ impl Measured {
     #[track_caller]
     fn assert_cheap(&self) {
         let (cost, count) = self.worst;
-        println!("at most {cost} bytes for a folder besides its name, with {count} of them");
+        println!("at most {cost} bytes per folder besides its name, with {count} folders");
         assert!(cost <= PER_FOLDER, "{cost} bytes for each of {count} folders");
     }
 }
 
-/// Mostly short, as those of real folders.
+/// Returns a name, mostly a short one, like those of real folders.
 fn name(folder: usize, round: usize) -> OsString {
     format!("{folder}-{:.<1$}", round, folder % 5 * (folder % 7)).into()
 }
@@ -73,7 +73,7 @@ fn a_folder_takes_at_most_80_bytes_and_its_name_at_any_size() {
 }
 
 #[test]
-fn renames_do_not_make_a_folder_dearer() {
+fn renames_do_not_make_a_folder_larger() {
     let mut measured = Measured::new();
     for id in 1..SOME {
         measured.add(&name(id, 0));

@@ -1,4 +1,4 @@
-//! The model: for each root and each detached folder, what is below it, by names.
+//! The model: for each root and each detached folder, everything below it, by name.
 
 use super::*;
 
@@ -13,12 +13,12 @@ const IDS: u8 = 6;
 #[derive(Default)]
 pub(super) struct Model {
     parts: Vec<Part>,
-    // Every folder that there ever was.
+    // Every folder that ever existed.
     known: Vec<Node>,
 }
 
 struct Part {
-    // None where the part is detached.
+    // None if the part is detached.
     root: Option<&'static [u8]>,
     folders: BTreeMap<Place, Folder>,
 }
@@ -30,7 +30,7 @@ struct Folder {
     via: Via,
 }
 
-/// Something done to a tree. Folders are chosen among all that there ever were.
+/// An operation on a tree. Folders are chosen among all that ever existed.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     AddRoot(&'static [u8], u8),
@@ -113,7 +113,7 @@ impl Model {
         Ok(())
     }
 
-    /// Every question that can be asked has the model's answer.
+    /// Checks that every method of the tree returns the model's result.
     pub(super) fn check(&self, tree: &WatchTree<u8>) -> Result<(), TestCaseError> {
         let mut gone: BTreeSet<Node> = self.known.iter().copied().collect();
         for part in &self.parts {
@@ -235,7 +235,7 @@ impl Part {
         prop_assert_eq!(tree.is_linked(node), is_linked);
         let name = place.last().copied().or(self.root).unwrap_or_default();
         prop_assert_eq!(tree.name(node), os(name));
-        // Not as paths, of which `dir/` and `dir` are the same.
+        // Not as paths, for which `dir/` and `dir` are equal.
         let path = self.path(place).map(PathBuf::into_os_string);
         prop_assert_eq!(tree.path(node).map(PathBuf::into_os_string), path.clone());
         let here = std::env::current_dir().unwrap();

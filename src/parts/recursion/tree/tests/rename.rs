@@ -1,8 +1,8 @@
-//! Renaming a folder does not depend on what is below it.
+//! Renaming a folder does not depend on the number of folders below it.
 
 use super::*;
 
-/// A tree with a chain of siblings around `/old`, which has `count` folders below, and `/new`.
+/// Creates a tree with siblings around `/old`, which has `count` folders below it, and `/new`.
 fn tree(count: u32) -> (WatchTree<u32>, Node, Node) {
     let mut tree = WatchTree::new();
     let root = tree.add_root(Path::new("/"), 0);
@@ -19,8 +19,8 @@ fn tree(count: u32) -> (WatchTree<u32>, Node, Node) {
     (tree, old, new)
 }
 
-/// What is below could be nonsense: it is not looked at. A step that followed any of these numbers
-/// would be out of bounds.
+/// Fills the slots of the folders below with nonsense. A step that followed any of these numbers would be
+/// out of bounds, so the rename must not look at them.
 fn spoil(tree: &mut WatchTree<u32>, from: usize) {
     let nonsense = u32::MAX - 7;
     for slot in &mut tree.slots[from..] {
@@ -51,7 +51,7 @@ fn touched_by_renaming(count: u32) -> usize {
 }
 
 #[test]
-fn a_rename_touches_as_much_with_ten_folders_below_as_with_a_hundred_thousand() {
+fn a_rename_touches_few_folders_however_many_are_below() {
     let touched = touched_by_renaming(10);
     // The folder, those beside it, and the one above it at either end.
     assert!(touched <= 5, "{touched}");
