@@ -107,7 +107,7 @@ impl Buffer {
     pub fn add(&mut self, event: Event) {
         let ordinary = !matches!(event.kind, EventKind::Missed(_));
         let in_place = !self.is_full() && self.queue.len() < self.queue.capacity();
-        // The path of nearly all events; the rest is kept out of line.
+        // Nearly all events take this path; the rest is kept out of line.
         if ordinary && in_place && !self.closed && self.waker.is_none() {
             self.queue.push_back(Ok(event));
         } else {
@@ -161,7 +161,7 @@ impl Buffer {
         }
     }
 
-    /// Doubles the room, but to no more than can ever be used: by itself, the queue would round up.
+    /// Doubles the room, but to no more than can ever be used. Left to itself, the queue would round up.
     fn grow(&mut self) {
         let len = self.queue.len();
         let most = self.capacity.saturating_add(1);
@@ -308,7 +308,7 @@ impl Default for Buffer {
     }
 }
 
-/// Shows its state, and no items, which could fill a log.
+/// Shows its state without the items, which could fill a log.
 impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Buffer")

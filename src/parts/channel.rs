@@ -63,14 +63,14 @@ pub fn channel(capacity: usize) -> (Sender, Receiver) {
 struct Shared(Mutex<Buffer>);
 
 impl Shared {
-    /// Nothing that happens under the lock leaves the buffer half changed, so a panic of another
-    /// thread means nothing here.
+    /// Locks the buffer. No code under the lock leaves it half changed, so a panic of another thread does
+    /// no harm.
     fn lock(&self) -> MutexGuard<'_, Buffer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the buffer and wakes the receiving task. It wakes after releasing the lock, since a
-    /// waker may run code that comes back here, such as the receiver's drop.
+    /// Changes the buffer and wakes the receiving task. It does so after releasing the lock, since a waker
+    /// may run code that uses the channel, such as the receiver's drop.
     fn change(&self, change: impl FnOnce(&mut Buffer)) {
         let mut buffer = self.lock();
         let waker = buffer.take_waker();
@@ -200,13 +200,13 @@ impl Receiver {
     ///     /// The last part of `unwatch`, once the platform has confirmed.
     ///     fn forget(&mut self, path: &Path) {
     ///         self.watches.retain(|watch| watch.as_os_str() != path.as_os_str());
-    ///         let is_covered = |said: &Path| self.watches.iter().any(|watch| said.starts_with(watch));
+    ///         let is_covered = |reported: &Path| self.watches.iter().any(|watch| reported.starts_with(watch));
     ///         self.events.retain(|item| {
-    ///             let said = match item {
+    ///             let reported = match item {
     ///                 Ok(event) => event.path.as_path(),
     ///                 Err(error) => error.path().unwrap_or(Path::new("")),
     ///             };
-    ///             !said.starts_with(path) || is_covered(said)
+    ///             !reported.starts_with(path) || is_covered(reported)
     ///         });
     ///     }
     /// }

@@ -78,7 +78,7 @@ impl Descriptor {
     /// Waits for a change of an [urgent](Self::urgent) descriptor; several may be one.
     #[cfg(target_os = "linux")]
     pub fn poll_urgent(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // To the poller, something urgent is something to read.
+        // The poller treats urgent data as something to read.
         ready!(self.0.poll_read_ready(cx))?.clear_ready();
         Poll::Ready(Ok(()))
     }
@@ -98,7 +98,7 @@ impl Descriptor {
         self.poll_read_by(cx, buffer, largest, |mut file, buffer| file.read(buffer))
     }
 
-    /// The same with another system call, for tests.
+    /// Does the same with another system call, for tests.
     fn poll_read_by(
         &self,
         cx: &mut Context<'_>,
@@ -112,8 +112,7 @@ impl Descriptor {
                 Ok(bytes) => {
                     let is_drained = buffer.len() - bytes >= largest.max(1);
                     if is_drained {
-                        // If something has come since, the poller has noticed, and this clears
-                        // nothing.
+                        // If something has arrived since, the poller has noticed, and this clears nothing.
                         readiness.clear_ready();
                     }
                     return Poll::Ready(Ok(Reading { bytes, is_drained }));

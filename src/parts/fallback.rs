@@ -78,7 +78,7 @@ pub struct FirstOf<C: Candidates> {
 
 impl<C: Candidates> FirstOf<C> {
     fn inner_mut(&mut self) -> &mut Box<dyn Backend> {
-        // A panic of the backend leaves this whole.
+        // A panic of the backend leaves the box intact.
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,7 +158,7 @@ pub trait Candidates: sealed::List + Debug + 'static {}
 
 type Taken = Result<Box<dyn Backend>, BackendError>;
 
-/// What is known about a backend before there is a value of it.
+/// Everything about a backend that is known before a value of it exists.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     name: &'static str,
@@ -178,7 +178,7 @@ impl Candidate {
 
 mod sealed {
     pub trait List {
-        #[expect(private_interfaces, reason = "nobody outside can call it")]
+        #[expect(private_interfaces, reason = "it cannot be called from outside")]
         fn list() -> Vec<super::Candidate>;
     }
 }
@@ -186,7 +186,7 @@ mod sealed {
 macro_rules! candidates {
     ($($backend:ident)+) => {
         impl<$($backend: Backend),+> sealed::List for ($($backend,)+) {
-            #[expect(private_interfaces, reason = "nobody outside can call it")]
+            #[expect(private_interfaces, reason = "it cannot be called from outside")]
             fn list() -> Vec<Candidate> {
                 vec![$(Candidate::of::<$backend>()),+]
             }

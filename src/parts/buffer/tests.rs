@@ -1,4 +1,4 @@
-//! What a buffer promises: scenarios by hand, and random ones compared with a plain model.
+//! The promises of a buffer: scenarios by hand, and random ones compared with a plain model.
 
 use std::{
     io,
@@ -57,12 +57,12 @@ fn poll(buffer: &mut Buffer, waker: &Waker) -> Poll<Option<StreamItem>> {
     Pin::new(buffer).poll_next(&mut Context::from_waker(waker))
 }
 
-/// Where a part of the watched paths is: each digit is a folder in the one before, so that 12 is in 1.
+/// Returns the path of a part of the watched paths. Each digit is a folder in the one before: 12 is in 1.
 fn place(part: u32) -> String {
     part.to_string().chars().map(String::from).collect::<Vec<_>>().join("/")
 }
 
-/// An item, as far as the tests tell them apart.
+/// An item, reduced to the differences that the tests look at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Item {
     Event(u32),
@@ -77,7 +77,7 @@ impl Item {
         part.map_or(Self::Missed(count), |part| Self::MissedBelow(part, count))
     }
 
-    /// The part and the count of a loss.
+    /// Returns the part and the count of a loss.
     fn loss(self) -> Option<(Option<u32>, Option<u32>)> {
         match self {
             Self::Missed(count) => Some((None, count)),
@@ -115,7 +115,7 @@ mod capacity {
     }
 
     #[test]
-    fn beyond_it_items_are_missed_where_they_would_have_stood() {
+    fn a_missed_takes_the_place_of_items_beyond_it() {
         let mut buffer = Buffer::new(2);
         for id in 0..5 {
             buffer.add(event(id));
@@ -127,7 +127,7 @@ mod capacity {
     }
 
     #[test]
-    fn none_at_all_says_how_much_is_missed() {
+    fn zero_still_counts_the_missed_items() {
         let mut buffer = Buffer::new(0);
         assert!(buffer.is_full() && buffer.is_empty());
         buffer.add(event(0));
@@ -152,7 +152,7 @@ mod capacity {
     }
 
     #[test]
-    fn the_largest_is_no_promise_to_allocate() {
+    fn the_largest_is_not_allocated_at_once() {
         let mut buffer = Buffer::new(usize::MAX);
         buffer.add(event(0));
         assert!(!buffer.is_full());
@@ -225,9 +225,10 @@ mod missed {
         }
     }
 
-    /// By letters, as watches are told apart: `a` is not in `ab`, and `a/.` is in `a`, but not the same.
+    /// Spellings are compared by their bytes, as they identify watches: `a` is not in `ab`, and `a/.` is in
+    /// `a`, but not the same.
     #[test]
-    fn what_is_within_goes_by_the_spelling() {
+    fn spellings_decide_which_loss_contains_another() {
         let joined = |first: &str, second: &str| {
             let mut buffer = Buffer::new(4);
             buffer.add(Event::missed_below(first, None));
@@ -244,7 +245,7 @@ mod missed {
     }
 
     #[test]
-    fn a_full_buffer_makes_losses_in_two_parts_one_of_everything() {
+    fn a_full_buffer_merges_losses_in_two_parts_into_one() {
         let mut buffer = Buffer::new(1);
         buffer.add(missed_below(8, 1));
         buffer.add(missed_below(9, 2));
@@ -260,7 +261,7 @@ mod missed {
         assert_eq!(drain(&mut buffer), [Item::Event(0), Item::MissedBelow(8, Some(3))]);
     }
 
-    /// Where what finds no room comes from is not looked at.
+    /// It does not matter which paths the discarded items have.
     #[test]
     fn a_full_buffer_misses_everywhere() {
         let mut buffer = Buffer::new(0);
@@ -289,7 +290,7 @@ mod missed {
     }
 
     #[test]
-    fn losses_in_different_places_are_told_apart() {
+    fn losses_in_different_places_stay_apart() {
         let mut buffer = Buffer::new(4);
         buffer.add(missed(1));
         buffer.add(event(0));
@@ -301,7 +302,7 @@ mod missed {
     }
 
     #[test]
-    fn what_the_backend_says_of_the_loss_is_kept() {
+    fn the_attributes_of_a_loss_are_kept() {
         let overflow = Event::missed(None).with_info("queue overflow");
         for capacity in [0, 1] {
             let mut buffer = Buffer::new(capacity);
@@ -316,7 +317,7 @@ mod waking {
     use super::*;
 
     #[test]
-    fn whatever_comes_after_pending_wakes_once() {
+    fn the_first_item_after_pending_wakes_once() {
         let happen: [fn(&mut Buffer); 4] = [
             |buffer| buffer.add(event(0)),
             |buffer| buffer.add(Event::missed(None)),
@@ -350,7 +351,7 @@ mod waking {
     }
 
     #[test]
-    fn nobody_is_woken_who_got_an_item() {
+    fn a_task_that_got_an_item_is_not_woken() {
         let mut buffer = Buffer::default();
         let (counter, waker) = Counter::new();
         buffer.add(event(0));
@@ -361,7 +362,7 @@ mod waking {
     }
 
     #[test]
-    fn a_waker_is_let_go_of_once_used() {
+    fn a_waker_is_dropped_once_used() {
         let mut buffer = Buffer::default();
         let (counter, waker) = Counter::new();
         assert!(poll(&mut buffer, &waker).is_pending());
@@ -379,7 +380,7 @@ mod retaining {
     }
 
     #[test]
-    fn what_is_not_kept_makes_room() {
+    fn removed_items_make_room() {
         let mut buffer = Buffer::new(2);
         (0..4).for_each(|id| buffer.add(event(id)));
         buffer.retain(is_first);
@@ -389,7 +390,7 @@ mod retaining {
     }
 
     #[test]
-    fn who_waits_is_not_woken_by_it_and_is_by_what_comes_next() {
+    fn a_waiting_task_is_woken_only_by_the_next_item() {
         let mut buffer = Buffer::default();
         let (counter, waker) = Counter::new();
         assert!(poll(&mut buffer, &waker).is_pending());
@@ -426,7 +427,7 @@ mod closing {
     }
 
     #[test]
-    fn what_is_left_is_yielded_and_then_the_end_for_good() {
+    fn remaining_items_are_yielded_and_then_the_end() {
         let mut buffer = Buffer::new(1);
         buffer.add(event(0));
         buffer.add(event(1));
@@ -453,15 +454,15 @@ mod closing {
     }
 }
 
-/// A backend that holds a buffer must be able to be one.
+/// A buffer has every trait that a backend needs, since a backend contains it.
 #[test]
-fn goes_wherever_a_backend_goes() {
+fn has_the_traits_of_a_backend() {
     fn check<T: Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
     check::<Buffer>();
 }
 
-/// What a buffer should do, without a thought for cost: every loss is kept, and those that are yielded
-/// as one are put together when they are looked at.
+/// The behaviour of a buffer, implemented without regard to cost: it keeps every loss, and merges those
+/// that are yielded as one only when they are looked at.
 struct Model {
     capacity: usize,
     log: Vec<Vec<Item>>,
@@ -471,7 +472,7 @@ struct Model {
 }
 
 impl Model {
-    /// The items as they will be yielded.
+    /// Returns the items as they will be yielded.
     fn items(&self) -> Vec<Item> {
         self.log.iter().map(|run| Self::merged(run)).collect()
     }
@@ -538,7 +539,7 @@ impl Model {
     }
 }
 
-/// Whether a part, or everything, has another one in it.
+/// Returns whether a part, or everything, contains another one.
 fn covers(outer: Option<u32>, inner: Option<u32>) -> bool {
     let digits = |part: Option<u32>| part.map_or(String::new(), |part| part.to_string());
     digits(inner).starts_with(&digits(outer))
@@ -573,7 +574,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn does_what_the_model_does(
+    fn behaves_as_the_model(
         capacity in prop_oneof![Just(0), Just(1), Just(2), 3..20_usize],
         steps in steps(),
     ) {
@@ -623,13 +624,13 @@ proptest! {
             prop_assert_eq!(buffer.is_empty(), items.is_empty());
             prop_assert_eq!(buffer.is_full(), items.len() >= capacity);
             prop_assert_eq!(buffer.is_closed(), model.closed);
-            // The one thing that the model does not know.
+            // The one property that the model does not have.
             prop_assert!(buffer.len() <= capacity + 1);
         }
         prop_assert_eq!(drain(&mut buffer), model.items());
     }
 
-    /// Each item that goes in comes out or is counted, and what comes out is in order.
+    /// Each item that is added is yielded or counted, and the yielded ones are in order.
     #[test]
     fn nothing_is_lost_silently(capacity in 0..10_usize, takes in proptest::collection::vec(0..4_usize, 1..60)) {
         let mut buffer = Buffer::new(capacity);

@@ -1,4 +1,4 @@
-//! What a channel promises, across threads and in every order of dropping.
+//! The promises of a channel, across threads and in every order of dropping.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Far beyond what any step here takes on the busiest machine.
+/// Much longer than any step here takes on the busiest machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn event(id: usize) -> Event {
@@ -36,7 +36,7 @@ fn poll(receiver: &mut Receiver, waker: &Waker) -> Poll<Option<StreamItem>> {
     Pin::new(receiver).poll_next(&mut Context::from_waker(waker))
 }
 
-/// Puts its thread to sleep between polls, so that only a wake-up gets it on.
+/// Puts its thread to sleep between polls, so that it goes on only if it is woken.
 #[derive(Default)]
 struct Sleeper {
     woken: Mutex<bool>,
@@ -50,7 +50,7 @@ impl Wake for Sleeper {
     }
 }
 
-/// The next item; fails if the task was not woken for it.
+/// Returns the next item. Fails if the task was not woken for it.
 fn next(receiver: &mut Receiver) -> Option<StreamItem> {
     let sleeper = Arc::new(Sleeper::default());
     let waker = Waker::from(sleeper.clone());
@@ -74,7 +74,7 @@ fn both_ends_can_go_to_another_thread() {
 }
 
 #[test]
-fn what_is_sent_arrives_in_order() {
+fn items_arrive_in_order() {
     let (sender, mut receiver) = channel(10);
     sender.send(event(1));
     sender.clone().send(event(2));
@@ -87,7 +87,7 @@ fn what_is_sent_arrives_in_order() {
 }
 
 #[test]
-fn what_finds_no_room_is_counted() {
+fn items_without_room_are_counted() {
     let (sender, mut receiver) = channel(1);
     for n in 0..3 {
         sender.send(event(n));
@@ -97,7 +97,7 @@ fn what_finds_no_room_is_counted() {
 }
 
 #[test]
-fn a_sender_tells_how_full_it_is() {
+fn a_sender_knows_how_full_the_channel_is() {
     let (sender, mut receiver) = channel(2);
     assert!(sender.is_empty());
     sender.send(event(1));
@@ -110,7 +110,7 @@ fn a_sender_tells_how_full_it_is() {
 }
 
 #[test]
-fn what_is_not_retained_is_gone_and_who_waits_is_woken_by_what_comes_next() {
+fn retain_removes_items_without_waking_the_task() {
     let (sender, mut receiver) = channel(10);
     let sleeper = Arc::new(Sleeper::default());
     assert!(poll(&mut receiver, &Waker::from(sleeper.clone())).is_pending());
@@ -129,17 +129,17 @@ mod panicking {
     fn panic_with(sender: Sender) {
         let thread = thread::spawn(move || {
             let _held = (sender.clone(), sender);
-            // Without the hook, which would print it.
+            // Bypasses the hook, which would print the panic.
             std::panic::resume_unwind(Box::new(()));
         });
         assert!(thread.join().is_err());
     }
 
-    /// The next item, which is to be the error.
+    /// Returns the message of the next item, which must be an error.
     fn read_error(receiver: &mut Receiver) -> String {
         match next(receiver) {
             Some(Err(error @ StreamError::Read { .. })) => error.to_string(),
-            item => panic!("{item:?} is no error of reading"),
+            item => panic!("{item:?} is not a read error"),
         }
     }
 
@@ -164,7 +164,7 @@ mod panicking {
     }
 
     #[test]
-    fn the_other_threads_are_told() {
+    fn the_other_senders_are_closed() {
         let (sender, mut receiver) = channel(10);
         panic_with(sender.clone());
         assert!(sender.is_closed());
@@ -174,7 +174,7 @@ mod panicking {
     }
 
     #[test]
-    fn who_waits_is_woken() {
+    fn a_waiting_task_is_woken() {
         let (sender, mut receiver) = channel(10);
         let sleeper = Arc::new(Sleeper::default());
         assert!(poll(&mut receiver, &Waker::from(sleeper.clone())).is_pending());
@@ -189,7 +189,7 @@ mod dropping {
     use super::*;
 
     #[test]
-    fn the_last_sender_ends_the_stream_after_what_is_left() {
+    fn the_last_sender_ends_the_stream_after_remaining_items() {
         let (sender, mut receiver) = channel(10);
         let other = sender.clone();
         sender.send(event(1));
@@ -216,7 +216,7 @@ mod dropping {
     }
 
     #[test]
-    fn the_receiver_tells_all_senders() {
+    fn the_receiver_closes_all_senders() {
         let (sender, receiver) = channel(10);
         let other = sender.clone();
         assert!(!sender.is_closed());
@@ -228,7 +228,7 @@ mod dropping {
     }
 
     #[test]
-    fn the_receiver_takes_what_is_left_and_its_waker_with_it() {
+    fn the_receiver_drops_remaining_items_and_its_waker() {
         let (sender, mut receiver) = channel(10);
         let sleeper = Arc::new(Sleeper::default());
         assert!(poll(&mut receiver, &Waker::from(sleeper.clone())).is_pending());
@@ -238,7 +238,7 @@ mod dropping {
         assert!(!*sleeper.woken.lock().unwrap());
     }
 
-    /// Some executors drop a task, and the receiver with it, while they wake it.
+    /// Some executors drop a task, and the receiver with it, while waking it.
     #[test]
     fn a_waker_may_drop_the_receiver() {
         struct Dropper(Mutex<Option<Receiver>>);
@@ -286,7 +286,7 @@ mod threads {
 
     /// Four threads send as fast as they can into a queue that is far too small.
     #[test]
-    fn a_flood_is_delivered_or_counted_and_each_thread_keeps_its_order() {
+    fn a_flood_is_delivered_or_counted_in_order() {
         const EACH: usize = 20_000;
         let (sender, mut receiver) = channel(16);
         let platform = [0, 1, 2, 3].map(|thread| {

@@ -21,15 +21,15 @@ use tokio::{
 
 use super::*;
 
-/// How long something may take that takes no time unless a wake-up was lost.
+/// How long a step may take that takes no time unless a wake-up is lost.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A runtime that notices nothing while a test is not waiting.
+/// Creates a runtime that does not poll for news while a test is not waiting.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A descriptor, and what is written to it. Inside a runtime.
+/// Returns a descriptor and the other end of its socket. Must be called inside a runtime.
 fn pair() -> (Descriptor, UnixStream) {
     let (reader, writer) = UnixStream::pair().unwrap();
     reader.set_nonblocking(true).unwrap();
@@ -40,7 +40,7 @@ fn reading(bytes: usize, is_drained: bool) -> Reading {
     Reading { bytes, is_drained }
 }
 
-/// Waits for what a read gives.
+/// Waits for the result of a read.
 async fn read(descriptor: &Descriptor, buffer: &mut [u8], largest: usize) -> Reading {
     let read = poll_fn(|cx| descriptor.poll_read(cx, buffer, largest));
     timeout(DEADLINE, read).await.expect("something to read").unwrap()
@@ -68,7 +68,7 @@ fn a_short_read_saves_another() {
         let mut buffer = [0; 64];
         writer.write_all(&[0; 10]).unwrap();
         assert_eq!(read(&descriptor, &mut buffer, 1).await, reading(10, true));
-        // Not even tried: it would have found these.
+        // It did not try: a read would have returned these.
         writer.write_all(&[0; 5]).unwrap();
         assert_eq!(reads_at_once(&descriptor, &mut buffer, 1), (Poll::Pending, 0));
         assert_eq!(read(&descriptor, &mut buffer, 1).await, reading(5, true));
@@ -76,7 +76,7 @@ fn a_short_read_saves_another() {
 }
 
 #[test]
-fn after_a_full_read_it_reads_on() {
+fn after_a_full_read_it_reads_again() {
     runtime().block_on(async {
         let (descriptor, mut writer) = pair();
         let mut buffer = [0; 32];
@@ -85,7 +85,7 @@ fn after_a_full_read_it_reads_on() {
         let again = reads_at_once(&descriptor, &mut buffer, 1);
         assert_eq!(again, (Poll::Ready(reading(32, false)), 1));
         assert_eq!(reads_at_once(&descriptor, &mut buffer, 1), (Poll::Pending, 1));
-        // Now it is known that there is nothing.
+        // Now it is known that there is nothing to read.
         assert_eq!(reads_at_once(&descriptor, &mut buffer, 1), (Poll::Pending, 0));
     });
 }
@@ -135,7 +135,7 @@ fn an_interrupted_read_is_repeated() {
 }
 
 #[test]
-fn after_an_error_it_reads_on() {
+fn after_an_error_it_reads_again() {
     runtime().block_on(async {
         let (descriptor, mut writer) = pair();
         let mut buffer = [0; 8];
@@ -150,7 +150,7 @@ fn after_an_error_it_reads_on() {
 }
 
 #[test]
-fn the_end_is_told_again_and_again() {
+fn every_read_at_the_end_returns_0() {
     runtime().block_on(async {
         let (descriptor, mut writer) = pair();
         let mut buffer = [0; 8];
@@ -173,7 +173,7 @@ fn the_waker_of_the_last_poll_is_woken() {
         }
     }
 
-    // Notices what is there by itself.
+    // This runtime's poller has its own thread.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build().unwrap();
     let _inside = runtime.enter();
     let (descriptor, mut writer) = pair();
@@ -190,8 +190,8 @@ fn the_waker_of_the_last_poll_is_woken() {
     assert_eq!(woken.try_recv(), Err(mpsc::TryRecvError::Empty));
 }
 
-/// The other side writes at the very moment when everything was read, thousands of times: before
-/// the task waits, while it begins to, and once it does.
+/// The other side writes at the very moment when everything was read, thousands of times: before the task
+/// waits, while it begins to wait, and once it waits.
 #[test]
 fn no_wake_up_is_lost_while_a_task_begins_to_wait() {
     const ROUNDS: usize = 20_000;
@@ -227,7 +227,7 @@ fn no_wake_up_is_lost_while_a_task_begins_to_wait() {
     });
 }
 
-/// The same where the other side does not care.
+/// The same with another side that writes at any time.
 #[test]
 fn everything_that_is_written_is_read() {
     runtime().block_on(async {
@@ -261,7 +261,7 @@ mod inotify {
     /// The longest event: its head, and a name of 255 bytes with its end mark.
     const LARGEST: usize = 16 + 256;
 
-    /// The names in the events of a read.
+    /// Returns the names in the events of a read.
     fn names(mut events: &[u8]) -> Vec<String> {
         let mut names = Vec::new();
         while let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d, rest @ ..] = events {
@@ -279,7 +279,7 @@ mod inotify {
             let instance = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
             add_watch(&instance, folder.path(), WatchFlags::CREATE).unwrap();
             let descriptor = Descriptor::new(instance).unwrap();
-            // Of all lengths, in an order that mixes them.
+            // Names of all lengths, in mixed order.
             let expected: BTreeSet<String> =
                 (0..3000).map(|i| format!("{i:00$}", 4 + i * 101 % 250)).collect();
             let path = folder.path().to_owned();

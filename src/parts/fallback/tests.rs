@@ -1,4 +1,4 @@
-//! Backends that are there, that are not, and that say no.
+//! Choices among backends that are available, that are not, and that fail.
 
 use std::{
     io,
@@ -17,14 +17,14 @@ use crate::contract::{
     event::{CreateKind, Event},
 };
 
-/// What a backend answers: that it is there, that it is not, or that the path is missing.
+/// The result of a backend's `new`: it is available, it is not, or the path does not exist.
 const HERE: u8 = 0;
 const ABSENT: u8 = 1;
 const REFUSING: u8 = 2;
 const LIMITED: u8 = 3;
 const ELSEWHERE: u8 = 4;
 
-/// Gives the answer, and then reports the paths it was given.
+/// A backend whose `new` has this result, and which then reports the paths that it was given.
 #[derive(Debug)]
 struct Answering<const ANSWER: u8>(Vec<PathBuf>);
 
@@ -78,7 +78,7 @@ impl<const ANSWER: u8> Stream for Answering<ANSWER> {
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         match self.0.pop() {
             Some(path) => Poll::Ready(Some(Ok(Event::create(CreateKind::Any, path)))),
-            // Nothing comes any more, so there is nobody to wake.
+            // No more events will come, so no task has to be woken.
             None => Poll::Pending,
         }
     }
@@ -93,14 +93,14 @@ fn watches() -> Vec<Watch> {
 }
 
 #[test]
-fn the_first_that_is_there() {
+fn the_first_available_one_is_chosen() {
     assert_eq!(FirstOf::<(Here, Refusing)>::new(watches()).unwrap().about().name, "tests/here");
     let chosen = FirstOf::<(Absent, Absent, Here, Refusing)>::new(watches()).unwrap();
     assert_eq!(chosen.about().name, "tests/here");
 }
 
 #[test]
-fn none_is_there() {
+fn none_is_available() {
     let error = FirstOf::<(Absent, Absent)>::new(watches()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -109,13 +109,13 @@ fn none_is_there() {
 }
 
 #[test]
-fn limits_and_paths_are_no_end() {
+fn backends_at_a_limit_or_unfit_for_the_paths_are_skipped() {
     let chosen = FirstOf::<(Limited, Elsewhere, Here)>::new(watches()).unwrap();
     assert_eq!(chosen.about().name, "tests/here");
 }
 
 #[test]
-fn a_limit_is_told_before_what_is_absent() {
+fn a_limit_takes_precedence_over_unavailable_backends() {
     let error = FirstOf::<(Absent, Limited, Elsewhere)>::new(watches()).unwrap_err();
     assert!(matches!(error, BackendError::WatchLimit { .. }), "{error}");
 }
@@ -132,9 +132,9 @@ fn can_be_shared_between_threads() {
     is_sync::<FirstOf<(Here, Absent)>>();
 }
 
-/// The next one would say the same of the path, or hide what is wrong.
+/// The next backend would return the same error for the path, or hide the cause.
 #[test]
-fn another_error_is_the_answer() {
+fn any_other_error_is_final() {
     let error = FirstOf::<(Absent, Refusing, Here)>::new(watches()).unwrap_err();
     assert!(
         matches!(error, BackendError::NotFound { paths } if paths == ["/a", "/b"].map(PathBuf::from))
@@ -142,7 +142,7 @@ fn another_error_is_the_answer() {
 }
 
 #[test]
-fn capabilities_that_all_have() {
+fn the_type_promises_the_capabilities_that_all_have() {
     type Both = FirstOf<(Here, Absent)>;
     let files_and_folders = Absent::capabilities();
     assert_eq!(Both::capabilities(), files_and_folders);
@@ -150,7 +150,7 @@ fn capabilities_that_all_have() {
 }
 
 #[test]
-fn does_what_the_chosen_one_does() {
+fn calls_reach_the_chosen_one() {
     let mut chosen = FirstOf::<(Absent, Here)>::new(watches()).unwrap();
     chosen.watch(Watch::recursive("/c")).unwrap();
     chosen.unwatch(Path::new("/b")).unwrap();
