@@ -159,7 +159,7 @@ impl<B: Backend> NotifyWatcher<B> {
         B::capabilities().contains(Capability::ChangeWatches)
     }
 
-    /// Returns the watch that the backend is asked for.
+    /// Returns the watch to request from the backend.
     fn wish(&self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<Watch> {
         let path = absolute(path)?;
         let mut recursive = recursive_mode == RecursiveMode::Recursive;
@@ -176,7 +176,7 @@ impl<B: Backend> NotifyWatcher<B> {
         Ok(if self.follow_links { watch.following_links() } else { watch })
     }
 
-    /// Adds all of these, or none that is not watched already.
+    /// Adds all watches, or none of them except those of paths that are watched already.
     fn add(&self, watches: Vec<Watch>) -> notify::Result<()> {
         let _inside = self.runtime.enter();
         let has_one_instance = Self::has_one_instance();
@@ -228,7 +228,7 @@ impl<B: Backend> Drop for NotifyWatcher<B> {
     }
 }
 
-/// Returns the path as notify's watchers report it.
+/// Returns the absolute path under which notify's watchers report events.
 fn absolute(path: &Path) -> notify::Result<PathBuf> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Ok(env::current_dir()?.join(path)) }
 }

@@ -137,7 +137,7 @@ fn run<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().map_err(Failure::Start)?;
     let result = runtime.block_on(watch::<B>(arguments));
-    // A line that nobody reads would otherwise keep the process.
+    // A line that is never read would otherwise keep the process alive.
     runtime.shutdown_background();
     result
 }
@@ -179,7 +179,7 @@ async fn watch<B: Backend>(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Prints until that is over, or until nobody reads it.
+/// Prints until the end of the stream, or until the output has no reader any more.
 async fn while_read(printed: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::select! {
         () = reader_gone() => Ok(()),
@@ -190,9 +190,9 @@ async fn while_read(printed: impl Future<Output = Result<(), Failure>>) -> Resul
     }
 }
 
-/// Makes what watches on a thread of its own: the command can end while a large tree is walked.
+/// Makes a backend or watcher on its own thread, so that the command can end while a large tree is walked.
 async fn aside<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> T {
-    // The runtime outlives this, so that nothing but a panic keeps it from being made.
+    // The runtime outlives this, so only a panic can make it fail.
     spawn_blocking(make).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
@@ -208,7 +208,7 @@ async fn print<B: Backend>(
             Ok(event) => {
                 output.event(&event).await?;
                 if paths.contains(&event.path) && paths.iter().all(|path| is_gone(path)) {
-                    output::note(format_args!("all that is watched is gone; Ctrl-C ends it"));
+                    output::note(format_args!("all watched paths are gone; press Ctrl-C to stop"));
                 }
             }
             Err(error) => output.error(&error, error.path()).await?,

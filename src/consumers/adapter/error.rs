@@ -1,17 +1,17 @@
-//! What a backend's errors are in notify's terms.
+//! Conversion of a backend's errors to notify's.
 
 use std::{io, path::PathBuf};
 
 use crate::contract::error::{BackendError, StreamError};
 
-/// The error as notify's programs know it, with its paths.
+/// Converts an error for programs that use notify, with its paths.
 ///
 /// | error | kind of notify's |
 /// |---|---|
 /// | [`NotFound`](BackendError::NotFound) | `PathNotFound` |
 /// | [`NotWatched`](BackendError::NotWatched) | `WatchNotFound` |
 /// | [`WatchLimit`](BackendError::WatchLimit) | `MaxFilesWatch` |
-/// | [`Io`](BackendError::Io) | `Io`, with what the operating system said |
+/// | [`Io`](BackendError::Io) | `Io`, with the operating system's error |
 /// | [`PermissionDenied`](BackendError::PermissionDenied) | `Io`, of kind [`PermissionDenied`](io::ErrorKind::PermissionDenied), with this error in it |
 /// | [`InstanceLimit`](BackendError::InstanceLimit) | `Io`, with this error in it |
 /// | any other | `Generic`, with its message |
@@ -42,8 +42,8 @@ impl From<BackendError> for notify::Error {
     }
 }
 
-/// As the cause's error would be, with the path that is not watched; and an `Io` error without a
-/// path where reading failed.
+/// Converts an error like its cause, with the path that is not watched. If reading failed, it becomes an
+/// `Io` error without a path.
 ///
 /// ```
 /// use notify_backend::prelude::*;

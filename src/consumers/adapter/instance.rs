@@ -1,4 +1,4 @@
-//! A backend at work, whose items become notify's: [`Instance`].
+//! A running backend, whose items become notify's: [`Instance`].
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -17,33 +17,32 @@ use crate::contract::{
     event::{EventKind, ModifyKind, RenameMode},
 };
 
-/// What notify's handler is given.
-pub(super) type Said = notify::Result<Event>;
+/// An argument for notify's handler.
+pub(super) type EventResult = notify::Result<Event>;
 
-/// How many items to take from a backend at a time. What is done once for all of them is not worth
-/// mentioning then.
+/// How many items to take from a backend at a time: enough to make the cost of each round negligible.
 const AT_ONCE: usize = 32;
 
 /// A backend and the paths that it watches.
 #[derive(Debug)]
 pub(super) struct Instance<B> {
     backend: B,
-    // Whether recursively. What has ended by itself stays until it is removed.
+    // Whether each is watched recursively. A watch that has ended by itself stays until it is removed.
     watched: HashMap<PathBuf, bool>,
-    // How many of them are not watched recursively.
+    // How many paths are not watched recursively.
     shallow: usize,
-    // Folders in the others whose entries nobody wants to hear of.
+    // Folders in watched trees whose events are not passed on.
     excluded: HashSet<PathBuf>,
-    // The folder that the latest event was in, if all its entries are asked for.
+    // The folder of the latest event, if all its entries are watched.
     asked_for: Option<PathBuf>,
-    // The old name of the latest rename, and its tracker, until the new name comes.
+    // The tracker and the old name of the latest rename, until the new name comes.
     half: Option<(usize, PathBuf)>,
-    /// What makes its trackers differ from those of other instances.
+    /// Makes its trackers differ from those of other instances.
     pub(super) number: usize,
 }
 
 impl<B: Backend> Instance<B> {
-    /// Creates a backend that was made for `watches`.
+    /// Creates an instance from a backend that was made for `watches`.
     pub(super) fn new(backend: B, watches: Vec<Watch>) -> Self {
         let mut instance = Self {
             backend,
@@ -70,7 +69,8 @@ impl<B: Backend> Instance<B> {
         self.watched.keys().map(PathBuf::as_path)
     }
 
-    /// Adds all that is not watched yet, or none of it. What is watched takes what is asked for now.
+    /// Adds all paths that are not watched yet, or none of them. Paths that are watched take the new
+    /// demands.
     pub(super) fn watch(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
         for watch in &watches {
             self.excluded.retain(|folder| !folder.starts_with(&watch.path));
@@ -78,7 +78,7 @@ impl<B: Backend> Instance<B> {
         let is_known = |watch: &Watch| self.watches(&watch.path);
         let (known, new): (Vec<_>, Vec<_>) = watches.into_iter().partition(is_known);
         for mut watch in known {
-            // Paths may be equal and yet be spelled differently, such as with a slash at the end.
+            // Equal paths may be spelled differently, for example with a slash at the end.
             if let Some((known, _)) = self.watched.get_key_value(&watch.path) {
                 watch.path.clone_from(known);
             }
@@ -99,7 +99,7 @@ impl<B: Backend> Instance<B> {
             return Err(BackendError::not_watched(path));
         };
         let unwatched = self.backend.unwatch(known);
-        // What is not watched any more has ended by itself.
+        // A watch that the backend does not know has ended by itself.
         if matches!(unwatched, Ok(()) | Err(BackendError::NotWatched { .. })) {
             self.watched.remove(path);
             self.note_change();
@@ -107,8 +107,8 @@ impl<B: Backend> Instance<B> {
         unwatched
     }
 
-    /// Leaves out from now on what happens in `folder`, if it is one of a tree that is watched. Returns
-    /// whether it is, and was not left out before.
+    /// Stops passing on events in `folder`, if that is in a watched tree. Returns whether this changes
+    /// anything.
     pub(super) fn exclude(&mut self, folder: &Path) -> bool {
         let is_new = self.is_in_tree(folder) && folder.is_dir() && !self.is_excluded(folder);
         is_new && self.excluded.insert(folder.to_owned())
@@ -119,7 +119,7 @@ impl<B: Backend> Instance<B> {
         path.ancestors().skip(1).any(|above| self.watched.get(above) == Some(&true))
     }
 
-    /// Returns whether `path` is in an excluded folder, and not in one that is watched inside of that.
+    /// Returns whether `path` is in an excluded folder, and not in a watched one inside that.
     fn is_excluded(&self, path: &Path) -> bool {
         if self.excluded.is_empty() || self.watched.contains_key(path) {
             return false;
@@ -135,7 +135,7 @@ impl<B: Backend> Instance<B> {
         false
     }
 
-    /// Hears of a folder of this name again, once the one that was excluded is not there any more.
+    /// Ends the exclusion of a folder that is gone, so that another one of the same name is not excluded.
     fn follow(&mut self, event: &crate::Event) {
         use EventKind::{Modify, Remove};
 
@@ -152,8 +152,12 @@ impl<B: Backend> Instance<B> {
         self.shallow = self.watched.values().filter(|&&recursive| !recursive).count();
     }
 
-    /// Adds what there is to say to `said`. Ready once there is nothing more to come.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, said: &mut VecDeque<Said>) -> Poll<()> {
+    /// Adds notify's events and errors to `results`. Returns `Ready` after the end of the stream.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        results: &mut VecDeque<EventResult>,
+    ) -> Poll<()> {
         for _ in 0..AT_ONCE {
             match ready!(Pin::new(&mut self.backend).poll_next(cx)) {
                 Some(Ok(event)) if !self.is_asked_for(&event.path) => {}
@@ -162,21 +166,21 @@ impl<B: Backend> Instance<B> {
                     if let Ok(event) = &item {
                         self.follow(event);
                     }
-                    self.say(item, said);
+                    self.pass_on(item, results);
                 }
                 None => return Poll::Ready(()),
             }
         }
-        if said.is_empty() {
-            // No further: other threads that wait for the lock get their turn.
+        if results.is_empty() {
+            // Goes no further, so that other threads that wait for the lock get their turn.
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    /// Returns what its paths are told when its stream has ended. A backend with a fixed set of paths has
-    /// told of each that it is gone; of any other, that is the end of the facility.
-    pub(super) fn farewell(self) -> Option<Said> {
+    /// Returns the error for all its paths when the stream has ended. A backend with a fixed set of paths
+    /// has reported the end of each; from any other, it means that the facility has failed.
+    pub(super) fn end_error(self) -> Option<EventResult> {
         let is_fixed = !B::capabilities().contains(Capability::ChangeWatches);
         if is_fixed || self.watched.is_empty() {
             return None;
@@ -185,7 +189,7 @@ impl<B: Backend> Instance<B> {
         Some(Err(notify::Error::from(BackendError::Ended).set_paths(paths)))
     }
 
-    /// Returns whether `path` is to be told of: a backend may report more than it was asked for.
+    /// Returns whether an event about `path` is passed on. A backend may report more than it was asked for.
     fn is_asked_for(&mut self, path: &Path) -> bool {
         if self.is_excluded(path) {
             return false;
@@ -205,8 +209,8 @@ impl<B: Backend> Instance<B> {
         self.watched.contains_key(path)
     }
 
-    /// Returns whether `path` is in the same folder as the latest one. To compare is much faster than to
-    /// look up.
+    /// Returns whether `path` is in the same folder as the latest one. Comparing is much faster than a
+    /// lookup.
     fn is_like_the_latest(&self, path: &Path) -> bool {
         let Some(known) = &self.asked_for else {
             return false;
@@ -226,7 +230,7 @@ impl<B: Backend> Instance<B> {
         self.watched.contains_key(folder) || self.is_in_tree(folder)
     }
 
-    fn say(&mut self, item: StreamItem, said: &mut VecDeque<Said>) {
+    fn pass_on(&mut self, item: StreamItem, results: &mut VecDeque<EventResult>) {
         match item {
             Ok(event) => {
                 let mode = match event.kind {
@@ -235,18 +239,19 @@ impl<B: Backend> Instance<B> {
                 };
                 let event = self.with_own_tracker(event.into());
                 let both = mode.and_then(|mode| self.pair(mode, &event));
-                said.push_back(Ok(event));
-                said.extend(both.map(Ok));
+                results.push_back(Ok(event));
+                results.extend(both.map(Ok));
             }
             Err(error @ StreamError::Read { .. }) => {
                 let paths = self.watched.keys().cloned().collect();
-                said.push_back(Err(notify::Error::from(error).set_paths(paths)));
+                results.push_back(Err(notify::Error::from(error).set_paths(paths)));
             }
-            Err(error) => said.push_back(Err(error.into())),
+            Err(error) => results.push_back(Err(error.into())),
         }
     }
 
-    /// Trackers relate events of one backend only, while notify's programs see those of several.
+    /// Makes the tracker unique among instances. A backend's trackers relate only its own events, but
+    /// programs that use notify see the events of several.
     fn with_own_tracker(&self, event: Event) -> Event {
         match event.tracker() {
             Some(tracker) if self.number > 0 => {
@@ -256,7 +261,8 @@ impl<B: Backend> Instance<B> {
         }
     }
 
-    /// After the second half of a rename, the event that notify's inotify watcher adds.
+    /// Returns the event with both names that notify's inotify watcher adds after the second half of a
+    /// rename.
     fn pair(&mut self, mode: RenameMode, event: &Event) -> Option<Event> {
         let tracker = event.tracker()?;
         match mode {

@@ -1,4 +1,4 @@
-//! Several paths at once, as notify 8 has them: [`Paths`].
+//! Notify 8's way of adding several paths at once: [`Paths`].
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::contract::{
     capability::Capabilities,
 };
 
-/// What is to be watched by a watcher.
+/// Paths that a watcher is to watch.
 #[derive(Debug)]
 pub(super) struct Paths<'a, B: Backend> {
     watcher: &'a NotifyWatcher<B>,
@@ -22,7 +22,7 @@ impl<'a, B: Backend> Paths<'a, B> {
         Self { watcher, watches: vec![] }
     }
 
-    /// Returns whether `path` was among what is to be watched.
+    /// Removes `path` from the paths to watch. Returns whether it was one of them.
     fn forget(&mut self, path: &Path) -> bool {
         let before = self.watches.len();
         self.watches.retain(|watch| watch.path != path);
@@ -33,7 +33,7 @@ impl<'a, B: Backend> Paths<'a, B> {
 impl<B: Backend> PathsMut for Paths<'_, B> {
     fn add(&mut self, path: &Path, recursive_mode: RecursiveMode) -> notify::Result<()> {
         let watch = self.watcher.wish(path, recursive_mode)?;
-        // What nobody has to try is answered at once, as by notify's own.
+        // Errors that need no attempt are returned at once, as notify's own watchers do.
         check_paths(std::slice::from_ref(&watch), Capabilities::ALL)?;
         self.forget(&watch.path);
         self.watches.push(watch);

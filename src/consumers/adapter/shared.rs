@@ -1,4 +1,4 @@
-//! What a watcher and its thread have in common: [`Shared`].
+//! The state that a watcher shares with its thread: [`Shared`].
 
 use std::{
     collections::VecDeque,
@@ -13,11 +13,11 @@ use std::{
     time::Duration,
 };
 
-use super::instance::{Instance, Said};
+use super::instance::{EventResult, Instance};
 use crate::contract::backend::Backend;
 
-/// How long to wait for a call of the handler. Many times what most handlers take, and what a
-/// thread may be kept waiting between taking an event and the handler's first line.
+/// How long to wait for a call of the handler: much longer than most handlers take, or than a thread may be
+/// suspended between taking an event and the handler's first line.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub(super) struct Shared<B> {
     // again at once.
     waiting: AtomicUsize,
     queue: Mutex<()>,
-    // Wakes the threads that wait for a call to be over.
+    // Wakes the threads that wait for the end of a call.
     over: Condvar,
-    // The thread that calls the handler, once it runs.
+    // The thread that calls the handler, once it is running.
     caller: OnceLock<ThreadId>,
 }
 
-/// Why nothing is watched any more.
+/// The reason why nothing is watched any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Dropped,
@@ -46,22 +46,22 @@ pub(super) enum End {
 pub(super) enum Call {
     Over,
     UnderWay,
-    /// Somebody waits for it to be over.
+    /// A thread waits for it to be over.
     Awaited,
-    /// Nobody waits for it any more: whatever it waits for may itself be waiting for the watcher.
+    /// No thread waits for it any more, since the handler may itself be waiting for the watcher.
     GivenUp,
 }
 
 #[derive(Debug)]
 pub(super) struct State<B> {
     pub(super) instances: Vec<Instance<B>>,
-    // Whose turn it is, if there are as many.
+    // The index of the instance whose turn it is; may be past the end.
     next: usize,
     // How many instances there have been.
     made: usize,
-    // What is said before the instances are asked again.
-    ready: VecDeque<Said>,
-    // The watching thread's, while it waits.
+    // Passed to the handler before the instances are polled again.
+    ready: VecDeque<EventResult>,
+    // The waker of the watching thread, while it waits.
     waker: Option<Waker>,
     pub(super) call: Call,
     pub(super) patience: Duration,
@@ -91,11 +91,11 @@ impl<B: Backend> Shared<B> {
 
     /// Makes this thread the one that calls the handler.
     pub(super) fn begin(&self) {
-        // Nobody else does.
+        // No other thread sets it.
         let _ = self.caller.set(thread::current().id());
     }
 
-    /// Returns the state, for the watcher: an error if its thread has panicked.
+    /// Locks the state for the watcher. Fails if its thread has panicked.
     pub(super) fn lock(&self) -> notify::Result<MutexGuard<'_, State<B>>> {
         let state = self.state();
         match state.end {
@@ -125,7 +125,7 @@ impl<B: Backend> Shared<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the watching, and returns what is to be dropped without the lock.
+    /// Ends the watching. Returns the instances, which are to be dropped without the lock.
     pub(super) fn end(&self, end: End) -> Vec<Instance<B>> {
         let mut state = self.state();
         state.end.get_or_insert(end);
@@ -140,8 +140,8 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// Waits until the handler's call that is under way is over, if there is one. Gives up after a
-    /// while, since the handler may itself wait for the caller. Inside the handler, returns at once.
+    /// Waits until the current call of the handler is over, if there is one. Gives up after a while, since
+    /// the handler may itself wait for the caller. Returns at once inside the handler.
     pub(super) fn await_call(&self, mut state: MutexGuard<'_, State<B>>) {
         if state.call != Call::UnderWay || self.caller.get() == Some(&thread::current().id()) {
             return;
@@ -156,7 +156,7 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// Lets the watching thread look again.
+    /// Makes the watching thread poll again.
     pub(super) fn wake(&self) {
         let waker = self.state().waker.take();
         if let Some(waker) = waker {
@@ -164,16 +164,16 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// Returns what the handler is to be told next, as far as that is known without a look at the backends.
-    pub(super) fn next_ready(&self) -> Option<Said> {
+    /// Returns the handler's next argument, if there is one without polling the backends.
+    pub(super) fn next_ready(&self) -> Option<EventResult> {
         let mut state = self.state_in_turn();
         self.call_is_over(&mut state);
         state.take_ready()
     }
 
-    /// Returns what the handler is to be told next; `None` once there is nobody to watch for. To ask again
-    /// means that the call is over.
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
+    /// Returns the handler's next argument; `None` after the end of the watcher. Asking for another one
+    /// means that the last call is over.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<EventResult>> {
         let mut state = self.state_in_turn();
         self.call_is_over(&mut state);
         if state.end.is_some() {
@@ -207,8 +207,8 @@ impl<B: Backend> State<B> {
         Some(self.instances.swap_remove(at))
     }
 
-    /// Leaves out what happens in `folder` from now on. Returns whether it is in a tree that is watched, and
-    /// was not left out before.
+    /// Stops passing on events in `folder`. Returns whether it is in a watched tree and was not excluded
+    /// before.
     pub(super) fn exclude(&mut self, folder: &Path) -> bool {
         let mut is_excluded = false;
         for instance in &mut self.instances {
@@ -217,14 +217,15 @@ impl<B: Backend> State<B> {
         is_excluded
     }
 
-    /// Forgets what was still to be said of `path`, which is not watched any more.
+    /// Drops waiting events and errors about `path`, which is no longer watched.
     pub(super) fn forget(&mut self, path: &Path) {
         let Self { instances, ready, .. } = self;
-        let is_forgotten = |said: &PathBuf| {
-            said.starts_with(path) && !instances.iter().any(|instance| instance.covers(said))
+        let is_forgotten = |event_path: &PathBuf| {
+            let is_covered = || instances.iter().any(|instance| instance.covers(event_path));
+            event_path.starts_with(path) && !is_covered()
         };
-        ready.retain(|said| {
-            let paths = match said {
+        ready.retain(|result| {
+            let paths = match result {
                 Ok(event) => &event.paths,
                 Err(error) => &error.paths,
             };
@@ -238,15 +239,15 @@ impl<B: Backend> State<B> {
         self.instances.push(instance);
     }
 
-    fn take_ready(&mut self) -> Option<Said> {
-        let said = self.ready.pop_front();
-        if said.is_some() {
+    fn take_ready(&mut self) -> Option<EventResult> {
+        let result = self.ready.pop_front();
+        if result.is_some() {
             self.call = Call::UnderWay;
         }
-        said
+        result
     }
 
-    /// Asks each instance once, until one has something to say.
+    /// Polls each instance once, until one yields something.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut left = self.instances.len();
         while left > 0 {
@@ -254,9 +255,9 @@ impl<B: Backend> State<B> {
             let at = self.next % self.instances.len();
             self.next = at + 1;
             if self.instances[at].poll(cx, &mut self.ready).is_ready() {
-                // The last takes this place, and has not had its turn.
+                // The last instance takes this place, and has not had its turn.
                 self.next = at;
-                self.ready.extend(self.instances.swap_remove(at).farewell());
+                self.ready.extend(self.instances.swap_remove(at).end_error());
             }
             if !self.ready.is_empty() {
                 return Poll::Ready(());

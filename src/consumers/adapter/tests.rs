@@ -1,4 +1,4 @@
-//! Watchers of a backend that does what a test wants.
+//! Watchers with a backend that a test controls.
 
 mod behaviour;
 mod fake;
@@ -19,21 +19,21 @@ use crate::contract::{backend::Backend, event::CreateKind};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A backend with all that the adapter makes use of.
+/// A backend with every capability that the adapter uses.
 type Able = Fake<true, true>;
 /// A backend whose set of paths is fixed.
 type Fixed = Fake<false, true>;
-/// A backend that watches no folder below a folder.
+/// A backend that does not watch recursively.
 type Flat = Fake<true, false>;
 
-/// A watcher of `B`, and what its handler is told.
+/// Returns a watcher of `B`, and the receiver of its handler's arguments.
 fn watcher<B: Backend>() -> (NotifyWatcher<B>, Receiver<notify::Result<Event>>) {
     let (sender, events) = channel();
     (NotifyWatcher::new(sender, Config::default()).unwrap(), events)
 }
 
-/// A watcher whose handler tells what it was called with, and returns when something is sent
-/// through the gate, or it is dropped.
+/// Returns a watcher whose handler passes on its argument, and returns when the gate is sent something or
+/// dropped.
 fn gated_watcher<B: Backend>() -> (NotifyWatcher<B>, Receiver<notify::Result<Event>>, Sender<()>) {
     let (sender, events) = channel();
     let (gate, opened) = channel();
@@ -45,22 +45,22 @@ fn gated_watcher<B: Backend>() -> (NotifyWatcher<B>, Receiver<notify::Result<Eve
     (NotifyWatcher::new(handler, Config::default()).unwrap(), events, gate)
 }
 
-/// Waits for a condition that no event announces.
+/// Waits for a condition that is not reported.
 #[track_caller]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < DEADLINE, "it is never so");
+        assert!(start.elapsed() < DEADLINE, "the condition never holds");
         thread::yield_now();
     }
 }
 
 #[track_caller]
 fn next(events: &Receiver<notify::Result<Event>>) -> notify::Result<Event> {
-    events.recv_timeout(DEADLINE).expect("something is said in time")
+    events.recv_timeout(DEADLINE).expect("an event or error in time")
 }
 
-/// The paths of the next event.
+/// Returns the paths of the next event.
 #[track_caller]
 fn next_paths(events: &Receiver<notify::Result<Event>>) -> Vec<PathBuf> {
     next(events).unwrap().paths

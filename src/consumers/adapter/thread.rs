@@ -12,13 +12,13 @@ use notify::EventHandler;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{
-    instance::Said,
+    instance::EventResult,
     shared::{End, Shared},
 };
 use crate::contract::backend::Backend;
 
-/// After how many events the runtime gets a turn, even where a backend always has more: it looks
-/// after the tasks of others, and finds out what they are to hear of.
+/// After how many events the runtime gets a turn even if a backend always has more: it runs other tasks,
+/// and finds out which of them to wake.
 const TURN: usize = 256;
 
 /// Starts the thread, and returns its runtime once there is one.
@@ -28,10 +28,10 @@ pub(super) fn start<B: Backend>(
 ) -> io::Result<Handle> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new().name("notify-backend".into()).spawn(move || {
-        // Made and dropped here, since the watcher may be used where no runtime can be dropped.
+        // Made and dropped here, since the watcher may be used where a runtime cannot be dropped.
         let runtime = Builder::new_current_thread().enable_all().build();
         let handle = runtime.as_ref().map(|runtime| runtime.handle().clone());
-        // The receiver waits until this has come.
+        // The receiver waits for this.
         let _ =
             sender.send(handle.map_err(|error| io::Error::new(error.kind(), error.to_string())));
         if let Ok(runtime) = runtime {
@@ -47,31 +47,31 @@ fn run<B: Backend>(runtime: &Runtime, shared: &Shared<B>, mut handler: impl Even
     shared.begin();
     for count in 1_usize.. {
         let next = shared.next_ready().or_else(|| wait(runtime, shared));
-        let Some(said) = next else {
+        let Some(result) = next else {
             return;
         };
-        // Outside the runtime, inside which it could not wait for anything.
-        handler.handle_event(said);
+        // Outside the runtime: inside, the handler could not block.
+        handler.handle_event(result);
         if count % TURN == 0 {
             give_a_turn(runtime);
         }
     }
 }
 
-/// Returns what the handler is to be told next; `None` once there is nobody to watch for.
-fn wait<B: Backend>(runtime: &Runtime, shared: &Shared<B>) -> Option<Said> {
+/// Waits for the handler's next argument. Returns `None` after the end of the watcher.
+fn wait<B: Backend>(runtime: &Runtime, shared: &Shared<B>) -> Option<EventResult> {
     let polled = {
         let _inside = runtime.enter();
         shared.poll_next(&mut Context::from_waker(Waker::noop()))
     };
     match polled {
         Poll::Ready(next) => next,
-        // Again, with a waker.
+        // Polls again, with a waker.
         Poll::Pending => runtime.block_on(poll_fn(|cx| shared.poll_next(cx))),
     }
 }
 
-/// Lets the runtime do what is waiting, as `tokio::task::yield_now` does, but without allocating.
+/// Lets the runtime run other tasks, as `tokio::task::yield_now` does, but without allocating.
 fn give_a_turn(runtime: &Runtime) {
     let mut was_given = false;
     runtime.block_on(poll_fn(|cx| {
@@ -83,7 +83,7 @@ fn give_a_turn(runtime: &Runtime) {
     }));
 }
 
-/// Frees what is watched when the thread ends, and tells the watcher if it does so by a panic.
+/// Frees the instances when the thread ends, and records whether it panicked.
 struct Ending<'a, B: Backend> {
     runtime: &'a Runtime,
     shared: &'a Shared<B>,

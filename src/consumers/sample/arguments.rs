@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-/// The arguments, as they were given.
+/// The arguments of the command.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Arguments {
@@ -18,8 +18,8 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the arguments of this process. The error is to be printed instead of running: a complaint, or
-    /// the requested help.
+    /// Parses the arguments of this process. The error is to be printed instead of running: it says what is
+    /// wrong, or is the requested help.
     pub(super) fn parse(backend: &str) -> Result<Self, clap::Error> {
         let mut found = command(backend).try_get_matches()?;
         let debounce = found.remove_one("debounce").map(Duration::from_millis);
@@ -54,7 +54,7 @@ fn command(backend: &str) -> Command {
         .arg(
             flag("access")
                 .help("Print also that files are opened, read and closed")
-                // Programs do not get it that way.
+                // Programs that use notify get no accesses.
                 .conflicts_with_all(["notify", "debounce"]),
         )
         .arg(flag("notify").help("Print the events that programs get through the notify crate"))
@@ -62,7 +62,7 @@ fn command(backend: &str) -> Command {
             Arg::new("debounce")
                 .long("debounce")
                 .value_name("MS")
-                .help("With notify's debouncer: tell what remains after so many milliseconds")
+                .help("Print what notify's debouncer reports after this many milliseconds")
                 .value_parser(value_parser!(u64).range(1..)),
         )
 }

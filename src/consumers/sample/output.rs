@@ -17,7 +17,7 @@ use crate::contract::{
     event::{Event, format::PathText},
 };
 
-/// For whom the command prints: people or programs.
+/// The form of the output: for people or for programs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Output {
     Person,
@@ -26,7 +26,10 @@ pub(super) enum Output {
 
 #[derive(Serialize)]
 struct Ready {
-    #[expect(clippy::struct_field_names, reason = "the field tells this line from the others")]
+    #[expect(
+        clippy::struct_field_names,
+        reason = "the field distinguishes this line from the others"
+    )]
     ready: bool,
     backend: &'static str,
     capabilities: Capabilities,
@@ -57,7 +60,7 @@ impl Output {
         if json { Self::Program } else { Self::Person }
     }
 
-    /// Says that `what` is watched from now on.
+    /// Prints that `what` is watched from now on.
     pub(super) async fn ready<B: Backend>(self, what: &str) -> io::Result<()> {
         let backend = B::name();
         match self {
@@ -115,8 +118,8 @@ async fn object(value: &impl Serialize) -> io::Result<()> {
     line(serde_json::to_string(value)?).await
 }
 
-/// Prints a line on the standard output, and waits until it is written. It does so through Tokio,
-/// so that the command can end meanwhile.
+/// Prints a line on the standard output, and waits until it is written: through Tokio, so that the command
+/// can end meanwhile.
 async fn line(mut text: String) -> io::Result<()> {
     text.push('\n');
     let mut stdout = tokio::io::stdout();

@@ -1,4 +1,4 @@
-//! What ends the command from outside: Ctrl-C, a signal, and a reader that goes away.
+//! The causes outside the program that end the command: Ctrl-C, a signal, and a reader that goes away.
 
 use std::io;
 
@@ -9,13 +9,14 @@ pub(super) struct Requests(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Requests {
-    /// From now on, they do not end the process but what waits for [`next`](Self::next).
+    /// Takes over the signals. From now on, they do not end the process, but complete [`next`](Self::next).
     pub(super) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-        // Process 1 of a container has to handle every signal that is to end it. Elsewhere the
-        // default does, unless the command was started with these ignored, as `nohup` does.
+        // Process 1 of a container has to handle every signal that is to end it. Elsewhere the default
+        // action ends the process, unless the command was started with these signals ignored, as `nohup`
+        // does.
         if std::process::id() == 1 {
             kinds.extend([SignalKind::hangup(), SignalKind::quit()]);
         }
@@ -31,7 +32,7 @@ impl Requests {
     }
 }
 
-/// Ctrl-C; what else Windows has to say ends the process by itself.
+/// Ctrl-C. All other requests of Windows end the process without this.
 #[cfg(windows)]
 #[derive(Debug)]
 pub(super) struct Requests(tokio::signal::windows::CtrlC);
@@ -43,12 +44,12 @@ impl Requests {
     }
 
     pub(super) async fn next(&mut self) {
-        // It never ends.
+        // This stream never ends.
         _ = self.0.recv().await;
     }
 }
 
-/// Returns when nobody reads the standard output any more.
+/// Returns when the standard output has no reader any more.
 #[cfg(unix)]
 pub(super) async fn reader_gone() {
     use std::future::pending;
@@ -61,7 +62,7 @@ pub(super) async fn reader_gone() {
                   descriptor; the standard output does neither"
     )]
     let Ok(stdout) = AsyncFd::with_interest(io::stdout(), Interest::WRITABLE) else {
-        // A file, for which there is no reader to wait for.
+        // The output is a file, which has no reader to wait for.
         return pending().await;
     };
     while let Ok(mut ready) = stdout.writable().await {
@@ -70,11 +71,11 @@ pub(super) async fn reader_gone() {
         }
         ready.clear_ready();
     }
-    // The runtime is going away, and this with it.
+    // The runtime is being dropped, and this future with it.
     pending::<()>().await;
 }
 
-/// On Windows, only a write shows it.
+/// Never returns: on Windows, only a write shows that the reader is gone.
 #[cfg(windows)]
 pub(super) async fn reader_gone() {
     std::future::pending::<()>().await;

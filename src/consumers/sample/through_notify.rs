@@ -1,4 +1,4 @@
-//! What `--notify` and `--debounce` print: the events of a [`NotifyWatcher`].
+//! The output of `--notify` and `--debounce`: the events of a [`NotifyWatcher`].
 
 use std::{any::Any, io, path::PathBuf, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     contract::{backend::Backend, display::Flattened, event::Event},
 };
 
-/// A watcher that notify's programs would use, and what its handler is told.
+/// A watcher as a program that uses notify would make it, and the arguments of its handler.
 #[derive(Debug)]
 pub(super) struct ThroughNotify {
-    said: mpsc::Receiver<notify::Result<notify::Event>>,
-    // What is watched until this is dropped.
+    results: mpsc::Receiver<notify::Result<notify::Event>>,
+    // Watches until it is dropped.
     _watcher: Box<dyn Any + Send>,
 }
 
 impl ThroughNotify {
-    /// Watches `paths`; with a debouncer in between if it is to wait for events to `debounce`.
+    /// Watches `paths`, through a debouncer if `debounce` gives a time to wait for events.
     pub(super) fn new<B: Backend>(
         paths: &[PathBuf],
         recursive: bool,
@@ -35,10 +35,10 @@ impl ThroughNotify {
     ) -> notify::Result<Self> {
         let config = Config::default().with_follow_symlinks(follow_links);
         let mode = if recursive { Recursive } else { NonRecursive };
-        // The printing thread sets the pace: events wait in the backend, which says if some are lost.
-        let (sender, said) = mpsc::channel(1);
-        // Nobody listens any more once the command ends.
-        let send = move |said| drop(sender.blocking_send(said));
+        // The printing thread sets the pace: events wait in the backend, which reports if some are lost.
+        let (sender, results) = mpsc::channel(1);
+        // The receiver is gone once the command ends.
+        let send = move |result| drop(sender.blocking_send(result));
         let watcher: Box<dyn Any + Send> = if let Some(debounce) = debounce {
             let handler = move |result: DebounceEventResult| match result {
                 Ok(events) => events.into_iter().for_each(|event| send(Ok(event.event))),
@@ -55,13 +55,13 @@ impl ThroughNotify {
             paths.iter().try_for_each(|path| watcher.watch(path, mode))?;
             Box::new(watcher)
         };
-        Ok(Self { said, _watcher: watcher })
+        Ok(Self { results, _watcher: watcher })
     }
 
-    /// Prints what it is told. Returns when nothing more comes, because the watcher has panicked.
+    /// Prints all events and errors. Returns when no more can come, because the watcher has panicked.
     pub(super) async fn print(mut self, output: Output) -> io::Result<()> {
-        while let Some(said) = self.said.recv().await {
-            match said {
+        while let Some(result) = self.results.recv().await {
+            match result {
                 Ok(event) => print_event(output, event).await?,
                 Err(error) => {
                     let path = error.paths.first().map(PathBuf::as_path);

@@ -150,7 +150,7 @@ fn folder_that_goes_away() {
     let mut watched = Watched::start(&[]);
     fs::remove_dir(watched.folder.path()).unwrap();
     watched.expect("remove/folder", "");
-    assert_eq!(watched.sample.note(), "all that is watched is gone; Ctrl-C ends it");
+    assert_eq!(watched.sample.note(), "all watched paths are gone; press Ctrl-C to stop");
     watched.end();
 }
 

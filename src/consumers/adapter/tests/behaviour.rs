@@ -1,4 +1,4 @@
-//! What is watched, and what is said of it.
+//! What a watcher watches and reports.
 
 use std::{
     io,
@@ -31,7 +31,7 @@ fn one_instance_for_all_paths() {
     watcher.watch(&stage.path("b"), NonRecursive).unwrap();
     assert_eq!((stage.alive(), stage.watches(0)), (1, vec!["a/...".into(), "b".into()]));
     for path in ["a/new", "b/new"] {
-        stage.say(0, created(stage.path(path)));
+        stage.report(0, created(stage.path(path)));
         assert_eq!(next_paths(&events), [stage.path(path)]);
     }
     watcher.unwatch(&stage.path("a")).unwrap();
@@ -46,18 +46,18 @@ fn an_instance_for_each_path() {
     watcher.watch(&stage.path("b"), NonRecursive).unwrap();
     assert_eq!((stage.watches(0), stage.watches(1)), (vec!["a/...".into()], vec!["b".into()]));
     for (number, path) in [(1, "b/new"), (0, "a/new"), (1, "b/more")] {
-        stage.say(number, created(stage.path(path)));
+        stage.report(number, created(stage.path(path)));
         assert_eq!(next_paths(&events), [stage.path(path)]);
     }
     watcher.unwatch(&stage.path("a")).unwrap();
     assert_eq!(stage.alive(), 1);
-    stage.say(1, created(stage.path("b/last")));
+    stage.report(1, created(stage.path("b/last")));
     assert_eq!(next_paths(&events), [stage.path("b/last")]);
 }
 
 #[test]
-fn the_busy_do_not_hush_the_others() {
-    let stage = Stage::new("the_busy_do_not_hush_the_others");
+fn a_busy_instance_does_not_starve_the_others() {
+    let stage = Stage::new("a_busy_instance_does_not_starve_the_others");
     let (mut watcher, events) = watcher::<Fixed>();
     for name in ["a", "b"] {
         watcher.watch(&stage.path(name), Recursive).unwrap();
@@ -74,7 +74,7 @@ fn the_busy_do_not_hush_the_others() {
         next(&events).unwrap();
         b.send(created(stage.path("b/new")));
         while next_paths(&events) != [stage.path("b/new")] {}
-        // Neither do they keep the watcher from its own.
+        // Nor do they keep the watcher from adding and removing paths.
         watcher.unwatch(&stage.path("b")).unwrap();
         drop(stop);
     });
@@ -123,10 +123,10 @@ fn refused() {
             let error = watcher.watch(&stage.path("limit"), Recursive).unwrap_err();
             assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");
             assert_eq!(error.paths, [stage.path("limit")]);
-            // The second time, beside one that is watched.
+            // The second time, while another path is watched.
             watcher.watch(&stage.path("a"), Recursive).unwrap();
         }
-        stage.say(stage.made() - 1, created(stage.path("a/new")));
+        stage.report(stage.made() - 1, created(stage.path("a/new")));
         assert_eq!(next_paths(&events), [stage.path("a/new")]);
     }
 
@@ -142,14 +142,14 @@ fn relative_path() {
 }
 
 #[test]
-fn recursion_that_is_not_there() {
-    let stage = Stage::new("recursion_that_is_not_there");
+fn recursion_without_the_capability() {
+    let stage = Stage::new("recursion_without_the_capability");
     let (mut watcher, _events) = watcher::<Flat>();
     let folder = std::env::temp_dir();
     let error = watcher.watch(&folder, Recursive).unwrap_err();
     assert!(matches!(&error.kind, ErrorKind::Generic(text) if text.contains("WatchRecursively")));
     assert_eq!(error.paths, [folder]);
-    // What is no folder is not watched recursively in any case.
+    // A file is never watched recursively.
     watcher.watch(&stage.path("file"), Recursive).unwrap();
     assert_eq!(stage.watches(0), ["file"]);
 }
@@ -158,34 +158,34 @@ fn recursion_that_is_not_there() {
 fn more_than_was_asked_for() {
     let stage = Stage::new("more_than_was_asked_for");
     let (mut watcher, events) = watcher::<Able>();
-    let say = |path| stage.say(0, created(stage.path(path)));
+    let report = |path| stage.report(0, created(stage.path(path)));
     watcher.watch(&stage.path("flat"), NonRecursive).unwrap();
     watcher.watch(&stage.path("deep"), Recursive).unwrap();
     for path in ["flat/below/new", "flat/new", "flat", "deep/below/new", "flat/below/last"] {
-        say(path);
+        report(path);
     }
     for path in ["flat/new", "flat", "deep/below/new"] {
         assert_eq!(next_paths(&events), [stage.path(path)]);
     }
-    // A loss is about all paths, or about the part that it names.
-    stage.say(0, Ours::missed(None));
+    // A loss concerns all paths, or the part that it names.
+    stage.report(0, Ours::missed(None));
     assert!(next(&events).unwrap().need_rescan());
     for path in ["flat/below", "flat"] {
-        stage.say(0, Ours::missed_below(stage.path(path), None));
+        stage.report(0, Ours::missed_below(stage.path(path), None));
         assert_eq!(next_paths(&events), [stage.path(path)]);
     }
-    stage.say(0, Ours::missed_below(stage.path("flat/below/deeper"), None));
-    say("flat/new");
+    stage.report(0, Ours::missed_below(stage.path("flat/below/deeper"), None));
+    report("flat/new");
     assert_eq!(next_paths(&events), [stage.path("flat/new")]);
 
-    // While another one is as flat as before.
+    // While another folder is still watched without recursion.
     watcher.watch(&stage.path("other"), NonRecursive).unwrap();
     watcher.watch(&stage.path("flat"), Recursive).unwrap();
-    say("flat/below/seen");
+    report("flat/below/seen");
     assert_eq!(next_paths(&events), [stage.path("flat/below/seen")]);
     watcher.watch(&stage.path("flat"), NonRecursive).unwrap();
     for path in ["flat/below/unseen", "flat/seen"] {
-        say(path);
+        report(path);
     }
     assert_eq!(next_paths(&events), [stage.path("flat/seen")]);
 }
@@ -197,9 +197,9 @@ fn rename() {
     watcher.watch(&stage.path(""), Recursive).unwrap();
     let (old, new) = (stage.path("old"), stage.path("new"));
     let half = |mode, path: &Path, tracker| {
-        stage.say(0, Ours::rename(mode, path).with_tracker(Tracker::new(tracker)));
+        stage.report(0, Ours::rename(mode, path).with_tracker(Tracker::new(tracker)));
     };
-    // Half a rename, whose other name is not watched; then a whole one.
+    // First half a rename, whose other name is not watched; then a whole one.
     half(RenameMode::To, &new, 6);
     half(RenameMode::From, &old, 7);
     half(RenameMode::To, &new, 7);
@@ -226,7 +226,7 @@ fn trackers_of_two_instances() {
         watcher.watch(&stage.path(name), Recursive).unwrap();
     }
     let half = |number, mode, path| {
-        stage.say(number, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
+        stage.report(number, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
         next(&events).unwrap()
     };
     let out = half(0, RenameMode::From, "a/old");
@@ -238,21 +238,21 @@ fn trackers_of_two_instances() {
 }
 
 #[test]
-fn all_that_an_event_has() {
-    let stage = Stage::new("all_that_an_event_has");
+fn every_part_of_an_event_is_passed_on() {
+    let stage = Stage::new("every_part_of_an_event_is_passed_on");
     let (mut watcher, events) = watcher::<Able>();
     watcher.watch(&stage.path(""), Recursive).unwrap();
-    let said = Ours::other("unmount", stage.path("usb")).with_source("disk 2");
-    stage.say(0, said.with_tracker(Tracker::new(7)));
+    let event = Ours::other("unmount", stage.path("usb")).with_source("disk 2");
+    stage.report(0, event.with_tracker(Tracker::new(7)));
     let event = next(&events).unwrap();
     assert_eq!((event.kind, event.tracker()), (EventKind::Other, Some(7)));
     assert_eq!(event.info(), Some("unmount (source: disk 2)"));
 
-    stage.say(0, Ours::missed(std::num::NonZeroU32::new(3)));
+    stage.report(0, Ours::missed(std::num::NonZeroU32::new(3)));
     let event = next(&events).unwrap();
     assert_eq!((event.flag(), event.paths), (Some(Flag::Rescan), vec![]));
 
-    stage.say(0, Ours::missed_below(stage.path("usb"), None));
+    stage.report(0, Ours::missed_below(stage.path("usb"), None));
     let event = next(&events).unwrap();
     assert_eq!((event.flag(), event.paths), (Some(Flag::Rescan), vec![stage.path("usb")]));
 }
@@ -289,7 +289,7 @@ fn errors_while_it_runs() {
     assert_eq!(error.paths, [stage.path("a/none")]);
     let error = next(&events).unwrap_err();
     assert!(matches!(&error.kind, ErrorKind::Io(error) if error.raw_os_error() == Some(5)));
-    assert_eq!(error.paths, [stage.path("a")], "all that is to be looked at again");
+    assert_eq!(error.paths, [stage.path("a")], "all paths that are to be rescanned");
 }
 
 #[test]
@@ -298,11 +298,11 @@ fn stream_has_ended() {
         let stage = Stage::new(name);
         let (mut watcher, events) = watcher::<B>();
         watcher.watch(&stage.path("a"), Recursive).unwrap();
-        stage.say(0, created(stage.path("a/new")));
+        stage.report(0, created(stage.path("a/new")));
         next(&events).unwrap();
         stage.end(0);
         wait_until(|| stage.alive() == 0);
-        // Where the paths are fixed, the last one that goes ends it.
+        // If the paths are fixed, the stream ends when the last one is gone.
         if B::capabilities().contains(Capability::ChangeWatches) {
             let error = next(&events).unwrap_err();
             assert!(matches!(&error.kind, ErrorKind::Generic(text) if text.contains("has ended")));
@@ -312,7 +312,7 @@ fn stream_has_ended() {
         assert!(matches!(error.kind, ErrorKind::WatchNotFound), "{error}");
 
         watcher.watch(&stage.path("a"), Recursive).unwrap();
-        stage.say(1, created(stage.path("a/again")));
+        stage.report(1, created(stage.path("a/again")));
         assert_eq!(next_paths(&events), [stage.path("a/again")]);
     }
 
@@ -327,7 +327,7 @@ fn it_cannot_be_configured_later() {
 }
 
 #[test]
-fn what_is_configured_is_a_hint_for_each_instance() {
+fn each_instance_gets_the_configuration_as_hints() {
     let stage = Stage::new("what_is_configured");
     let interval = Duration::from_secs(5);
     let config = Config::default().with_poll_interval(interval).with_compare_contents(true);
@@ -339,9 +339,9 @@ fn what_is_configured_is_a_hint_for_each_instance() {
     }
 }
 
-/// Notify's own interval is nobody's wish, and nobody polls by hand.
+/// Notify's default interval is not a wish of the program, and there is no polling by hand.
 #[test]
-fn what_is_not_configured_is_none() {
+fn the_default_configuration_gives_no_hints() {
     for (test, config) in [
         ("not_configured", Config::default()),
         ("by_hand", Config::default().with_manual_polling()),
@@ -353,9 +353,9 @@ fn what_is_not_configured_is_none() {
     }
 }
 
-/// And no accesses.
+/// Accesses are never requested.
 #[test]
-fn links_are_followed_where_that_is_configured_and_possible() {
+fn links_are_followed_if_configured_and_possible() {
     fn check<B: Backend>(test: &str, configured: bool, asked: bool) {
         let stage = Stage::new(test);
         let config = Config::default().with_follow_symlinks(configured);
@@ -369,7 +369,7 @@ fn links_are_followed_where_that_is_configured_and_possible() {
     check::<Fake<true, false>>("links_not_possible", true, false);
 }
 
-/// Several paths at once, as a program asks for them with notify 8.
+/// Adds several paths at once, as a program does with notify 8.
 fn several<B: Backend>(watcher: &mut NotifyWatcher<B>, paths: &[PathBuf]) -> notify::Result<()> {
     let mut several = watcher.paths_mut();
     for path in paths {
@@ -392,7 +392,7 @@ fn several_paths_are_one_request() {
     assert_eq!(stage.requests(0), [2], "the two that came later are one request");
     for name in ["b", "d"] {
         let path = stage.path(name).join("new");
-        stage.say(0, created(path.clone()));
+        stage.report(0, created(path.clone()));
         assert_eq!(next_paths(&events), [path]);
     }
 }
@@ -423,7 +423,7 @@ fn several_paths_or_none() {
     check::<Fixed>();
 }
 
-/// Programs of notify exclude folders so. The fake backend knows nothing of it.
+/// Programs that use notify exclude folders like this. The fake backend does not know of it.
 #[test]
 fn unwatch_inside_a_tree() {
     fn check<B: Backend>() {
@@ -439,18 +439,22 @@ fn unwatch_inside_a_tree() {
         let path = |name| stage.path(name);
         let lost = StreamError::unwatched(path("tree/noise/x"), BackendError::Ended);
         stage.sender(0).send_error(lost);
-        stage.say(0, created(path("tree/noise/deep/new")));
-        stage.say(0, created(path("tree/noise-not")));
+        stage.report(0, created(path("tree/noise/deep/new")));
+        stage.report(0, created(path("tree/noise-not")));
         assert_eq!(next_paths(&events), [path("tree/noise-not")], "names that begin alike");
-        stage.say(0, Ours::remove(RemoveKind::Folder, path("tree/noise")));
-        assert_eq!(next_paths(&events), [path("tree/noise")], "it is an entry of a watched folder");
-        stage.say(0, created(path("tree/noise/new")));
+        stage.report(0, Ours::remove(RemoveKind::Folder, path("tree/noise")));
+        assert_eq!(
+            next_paths(&events),
+            [path("tree/noise")],
+            "the folder itself is an entry of a watched one"
+        );
+        stage.report(0, created(path("tree/noise/new")));
         assert_eq!(next_paths(&events), [path("tree/noise/new")], "another folder of that name");
 
         watcher.unwatch(&stage.path("tree/noise")).unwrap();
         watcher.watch(&stage.path("tree"), Recursive).unwrap();
         let again = usize::from(!B::capabilities().contains(Capability::ChangeWatches));
-        stage.say(again, created(path("tree/noise/more")));
+        stage.report(again, created(path("tree/noise/more")));
         assert_eq!(next_paths(&events), [path("tree/noise/more")], "the tree is watched anew");
     }
 

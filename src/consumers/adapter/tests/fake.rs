@@ -1,4 +1,4 @@
-//! A backend that watches nothing and says what a test wants: [`Fake`], on its [`Stage`].
+//! A backend that watches nothing and reports whatever a test wants: [`Fake`], on its [`Stage`].
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ type Instances = Arc<Mutex<Vec<Played>>>;
 
 static STAGES: LazyLock<Mutex<HashMap<PathBuf, Instances>>> = LazyLock::new(Mutex::default);
 
-/// The instances of backends that watch paths below one that only one test uses.
+/// The instances of backends that watch paths below a folder that belongs to one test.
 pub(super) struct Stage {
     root: PathBuf,
     instances: Instances,
@@ -38,9 +38,9 @@ pub(super) struct Stage {
 struct Played {
     watches: Vec<Watch>,
     hints: Hints,
-    // How many were added by each request for several.
+    // How many paths each request for several added.
     requests: Vec<usize>,
-    // `None` once it was told to end.
+    // `None` once its stream was ended.
     sender: Option<Sender>,
     dropped: bool,
 }
@@ -50,31 +50,31 @@ impl Stage {
         Self::at(std::env::temp_dir().join("no-such-folder").join(test))
     }
 
-    /// A stage in a folder that may be there.
+    /// Creates a stage in a folder that may exist.
     pub(super) fn at(root: PathBuf) -> Self {
         let instances = Arc::default();
         let before = STAGES.lock().unwrap().insert(root.clone(), Arc::clone(&instances));
-        assert!(before.is_none(), "{} is the place of two tests", root.display());
+        assert!(before.is_none(), "two tests use {}", root.display());
         Self { root, instances }
     }
 
-    /// A path that no backend of another test watches. One that ends in `missing` does not exist,
-    /// one in `limit` meets a limit, and one in `broken` makes the backend panic.
+    /// Returns a path that no backend of another test watches. A path that ends in `missing` does not
+    /// exist, one in `limit` meets a limit, and one in `broken` makes the backend panic.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// How many instances there are now.
+    /// Returns the number of instances that exist now.
     pub(super) fn alive(&self) -> usize {
         self.instances.lock().unwrap().iter().filter(|played| !played.dropped).count()
     }
 
-    /// How many instances there have been.
+    /// Returns the number of instances that there have been.
     pub(super) fn made(&self) -> usize {
         self.instances.lock().unwrap().len()
     }
 
-    /// What the instance of this number watches, with `/...` behind what it does recursively.
+    /// Returns the paths that an instance watches, with `/...` after those that it watches recursively.
     pub(super) fn watches(&self, number: usize) -> Vec<String> {
         let text = |watch: &Watch| {
             let name = watch.path.strip_prefix(&self.root).unwrap().display();
@@ -83,17 +83,17 @@ impl Stage {
         self.instances.lock().unwrap()[number].watches.iter().map(text).collect()
     }
 
-    /// How many paths were added to the instance of this number by each request for several.
+    /// Returns how many paths each request for several added to an instance.
     pub(super) fn requests(&self, number: usize) -> Vec<usize> {
         self.instances.lock().unwrap()[number].requests.clone()
     }
 
-    /// What the instance of this number was asked to watch.
+    /// Returns the watches that an instance was asked for.
     pub(super) fn asked(&self, number: usize) -> Vec<Watch> {
         self.instances.lock().unwrap()[number].watches.clone()
     }
 
-    /// What was wished for when the instance of this number was made.
+    /// Returns the hints with which an instance was made.
     pub(super) fn hints(&self, number: usize) -> Hints {
         self.instances.lock().unwrap()[number].hints.clone()
     }
@@ -102,12 +102,12 @@ impl Stage {
         self.instances.lock().unwrap()[number].sender.clone().unwrap()
     }
 
-    /// Lets the instance of this number say that.
-    pub(super) fn say(&self, number: usize, event: Event) {
+    /// Lets an instance report an event.
+    pub(super) fn report(&self, number: usize, event: Event) {
         self.sender(number).send(event);
     }
 
-    /// Ends the stream of the instance of this number.
+    /// Ends the stream of an instance.
     pub(super) fn end(&self, number: usize) {
         let sender = self.instances.lock().unwrap()[number].sender.take();
         drop(sender);
@@ -128,7 +128,7 @@ fn check(watch: &Watch) -> Result<(), BackendError> {
     match path.file_name().and_then(|name| name.to_str()) {
         Some("missing") => Err(BackendError::not_found([path])),
         Some("limit") => Err(BackendError::from_io(path, io::ErrorKind::StorageFull.into())),
-        Some("broken") => panic!("the backend has a mistake"),
+        Some("broken") => panic!("a bug in the backend"),
         _ => Ok(()),
     }
 }
@@ -174,7 +174,7 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        assert!(CHANGES, "a backend is asked for what it does not declare");
+        assert!(CHANGES, "a backend is asked for a capability that it does not declare");
         assert!(Handle::try_current().is_ok(), "a backend is called outside of a runtime");
         check(&watch)?;
         self.change(|played| {
@@ -191,10 +191,10 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        assert!(CHANGES, "a backend is asked for what it does not declare");
+        assert!(CHANGES, "a backend is asked for a capability that it does not declare");
         let removed = self.change(|played| {
             let before = played.watches.len();
-            // As it was spelled.
+            // In the same spelling.
             played.watches.retain(|known| known.path.as_os_str() != path.as_os_str());
             played.watches.len() < before
         });

@@ -1,4 +1,4 @@
-//! Handlers that wait, panic, and use the watcher; watchers that go away meanwhile.
+//! Handlers that wait, panic or use the watcher, and watchers that are dropped meanwhile.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// Waits until the handler that has the other end is gone, and with it the thread's work.
+/// Waits until the handler with the other end of the channel is dropped, and so the thread's work is over.
 #[track_caller]
 fn wait_for_the_end<T>(of_handler: &Receiver<T>) {
-    let end = of_handler.recv_timeout(DEADLINE).err().expect("nothing more is said");
+    let end = of_handler.recv_timeout(DEADLINE).err().expect("nothing more arrives");
     assert_eq!(end, RecvTimeoutError::Disconnected, "the handler is dropped");
 }
 
@@ -54,7 +54,7 @@ fn dropped_while_the_handler_runs() {
     let (mut watcher, events, gate) = gated_watcher::<Able>();
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     for name in ["a/first", "a/second"] {
-        stage.say(0, created(stage.path(name)));
+        stage.report(0, created(stage.path(name)));
     }
     next(&events).unwrap();
     drop(watcher);
@@ -79,7 +79,7 @@ fn dropped_by_the_handler() {
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     *place.lock().unwrap() = Some(watcher);
     for name in ["a/first", "a/second"] {
-        stage.say(0, created(stage.path(name)));
+        stage.report(0, created(stage.path(name)));
     }
     assert_eq!(next_paths(&events), [stage.path("a/first")]);
     assert_eq!(stage.alive(), 0);
@@ -99,21 +99,21 @@ fn used_by_the_handler() {
                 && let Some(watcher) = &mut *place.lock().unwrap()
             {
                 watcher.watch(&b, Recursive).unwrap();
-                // By the second event, it is done.
+                // Done by the second event.
                 let _ = watcher.unwatch(&a);
             }
             sender.send(event).unwrap();
         }
     };
     let mut watcher = NotifyWatcher::new(handler, Config::default()).unwrap();
-    // That it does not wait for itself would otherwise not show.
+    // Otherwise it would not show that the handler does not wait for itself.
     watcher.shared.lock().unwrap().patience = 2 * DEADLINE;
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     *place.lock().unwrap() = Some(watcher);
-    stage.say(0, created(stage.path("a/new")));
+    stage.report(0, created(stage.path("a/new")));
     assert_eq!(next_paths(&events), [stage.path("a/new")]);
     assert_eq!(stage.watches(0), ["b/..."]);
-    stage.say(0, created(stage.path("b/new")));
+    stage.report(0, created(stage.path("b/new")));
     assert_eq!(next_paths(&events), [stage.path("b/new")]);
 }
 
@@ -125,14 +125,14 @@ fn changed_while_the_handler_waits() {
         let (mut watcher, events, gate) = gated_watcher::<B>();
         watcher.watch(&stage.path("a"), Recursive).unwrap();
         watcher.watch(&stage.path("b"), Recursive).unwrap();
-        stage.say(0, created(stage.path("a/new")));
+        stage.report(0, created(stage.path("a/new")));
         next(&events).unwrap();
 
         watcher.unwatch(&stage.path("b")).unwrap();
         watcher.watch(&stage.path("c"), Recursive).unwrap();
         watcher.unwatch(&stage.path("a")).unwrap();
         drop(gate);
-        stage.say(stage.made() - 1, created(stage.path("c/new")));
+        stage.report(stage.made() - 1, created(stage.path("c/new")));
         assert_eq!(next_paths(&events), [stage.path("c/new")]);
     }
 
@@ -159,7 +159,7 @@ fn unwatch_waits_for_the_handler() {
         let shared = Arc::clone(&watcher.shared);
         shared.lock().unwrap().patience = DEADLINE;
         watcher.watch(&stage.path("a"), Recursive).unwrap();
-        stage.say(0, created(stage.path("a/new")));
+        stage.report(0, created(stage.path("a/new")));
         next(&events).unwrap();
         thread::scope(|scope| {
             let unwatch = scope.spawn(|| {
@@ -175,7 +175,7 @@ fn unwatch_waits_for_the_handler() {
     check::<Fixed>("unwatch_waits_for_the_handler_fixed");
 }
 
-/// It waits in vain for a call that never ends, but not twice.
+/// `unwatch` gives up waiting for a call that never ends, and does not wait for it again.
 #[test]
 fn unwatch_gives_a_call_up_once() {
     let stage = Stage::new("unwatch_gives_a_call_up_once");
@@ -183,7 +183,7 @@ fn unwatch_gives_a_call_up_once() {
     for name in ["a", "b", "c"] {
         watcher.watch(&stage.path(name), Recursive).unwrap();
     }
-    stage.say(0, created(stage.path("a/new")));
+    stage.report(0, created(stage.path("a/new")));
     next(&events).unwrap();
     watcher.unwatch(&stage.path("a")).unwrap();
     watcher.shared.lock().unwrap().patience = 2 * DEADLINE;
@@ -193,7 +193,7 @@ fn unwatch_gives_a_call_up_once() {
 
     // The next call is waited for.
     gate.send(()).unwrap();
-    stage.say(0, created(stage.path("c/new")));
+    stage.report(0, created(stage.path("c/new")));
     assert_eq!(next_paths(&events), [stage.path("c/new")]);
     assert_eq!(watcher.shared.lock().unwrap().call, Call::UnderWay);
 }
@@ -207,7 +207,7 @@ fn unwatched_in_the_middle_of_a_rename() {
         watcher.watch(&stage.path(name), Recursive).unwrap();
     }
     let half = |mode, path| {
-        stage.say(0, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
+        stage.report(0, Ours::rename(mode, stage.path(path)).with_tracker(Tracker::new(7)));
         assert_eq!(next_paths(&events), [stage.path(path)]);
     };
     half(RenameMode::From, "a/old");
@@ -215,7 +215,7 @@ fn unwatched_in_the_middle_of_a_rename() {
     half(RenameMode::To, "a/new");
     watcher.unwatch(&stage.path("a")).unwrap();
     drop(gate);
-    stage.say(0, created(stage.path("b/new")));
+    stage.report(0, created(stage.path("b/new")));
     assert_eq!(next_paths(&events), [stage.path("b/new")]);
 }
 
@@ -225,11 +225,11 @@ fn handler_that_panics() {
     let (sender, events) = channel::<()>();
     let handler = move |_| {
         let _mine = &sender;
-        panic!("the handler has a mistake");
+        panic!("a bug in the handler");
     };
     let mut watcher = NotifyWatcher::<Able>::new(handler, Config::default()).unwrap();
     watcher.watch(&stage.path("a"), Recursive).unwrap();
-    stage.say(0, created(stage.path("a/new")));
+    stage.report(0, created(stage.path("a/new")));
     wait_for_the_end(&events);
     assert_eq!(stage.alive(), 0);
     for result in [watcher.watch(&stage.path("b"), Recursive), watcher.unwatch(&stage.path("a"))] {
@@ -245,12 +245,12 @@ fn backend_that_panics_for_one_path() {
     watcher.watch(&stage.path("a"), Recursive).unwrap();
     let broken = stage.path("broken");
     catch_unwind(AssertUnwindSafe(|| watcher.watch(&broken, Recursive))).unwrap_err();
-    stage.say(0, created(stage.path("a/new")));
+    stage.report(0, created(stage.path("a/new")));
     assert_eq!(next_paths(&events), [stage.path("a/new")]);
     watcher.unwatch(&stage.path("a")).unwrap();
 }
 
-/// A runtime is no place for one's own to be made or dropped in, nor to wait in.
+/// Inside a runtime, another one can be neither made nor dropped, and nothing may block.
 #[test]
 fn inside_a_runtime() {
     let stage = Stage::new("inside_a_runtime");
@@ -263,7 +263,7 @@ fn inside_a_runtime() {
         };
         let mut watcher = NotifyWatcher::<Fixed>::new(handler, Config::default()).unwrap();
         watcher.watch(&stage.path("a"), Recursive).unwrap();
-        stage.say(0, created(stage.path("a/new")));
+        stage.report(0, created(stage.path("a/new")));
         assert_eq!(next_paths(&events), [stage.path("a/new")]);
         watcher.watch(&stage.path("b"), Recursive).unwrap();
         watcher.unwatch(&stage.path("a")).unwrap();
@@ -272,7 +272,7 @@ fn inside_a_runtime() {
     });
 }
 
-/// Always has something to say, and tells whether a task that it spawned has run.
+/// A backend that always has an event, whose info shows whether a task that it spawned has run.
 #[derive(Debug)]
 struct Restless(Arc<AtomicBool>);
 
