@@ -52,7 +52,7 @@ pub type StreamItem = Result<Event, StreamError>;
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(
     clippy::manual_non_exhaustive,
-    reason = "of a private field, the compiler tells by which functions a watch is made"
+    reason = "for a private field, the compiler suggests the functions that make a watch"
 )]
 pub struct Watch {
     /// The file or folder, in the spelling that its events use. The spelling identifies the watch: `a` and
@@ -120,7 +120,7 @@ impl Watch {
         lacking.map_or(Ok(()), |lacking| Err(BackendError::not_supported(lacking, [&self.path])))
     }
 
-    /// Returns the first capability that it needs and that is not among these.
+    /// Returns the first capability that the watch needs and that is not among `capabilities`.
     fn lacking(&self, capabilities: Capabilities) -> Option<Capability> {
         use Capability::{
             EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,
@@ -130,11 +130,11 @@ impl Watch {
         let asked =
             [self.access.then_some(EmitOnAccess), self.follow_links.then_some(FollowSymlinks)];
         asked.into_iter().flatten().find(is_lacking).or_else(|| {
-            // Where everything can be watched, nothing has to be looked at.
+            // If everything can be watched, there is no need to look at the path.
             if ![WatchFiles, WatchFolders, WatchRecursively].iter().any(is_lacking) {
                 return None;
             }
-            // What cannot be seen is for the backend to find out.
+            // If the path cannot be inspected, the backend will find out why.
             let is_folder = self.metadata().ok()?.is_dir();
             let needed: &[Capability] = match (is_folder, self.recursive) {
                 (false, _) => &[WatchFiles],
@@ -260,7 +260,7 @@ mod of_type {
     label = "`impl Backend for {Self}` is missing",
     note = "the guide \"Writing a Backend\" shows what to write: section \"Base code explainer\", (3)"
 )]
-// The compiler shows authors the line that their type does not meet, so the lines tell the remedy.
+// The compiler shows the line that an author's type does not meet, so the lines name the remedy.
 pub trait Backend:
     Stream<Item = StreamItem> // implement it, with this `Item`: guide, "Base code explainer" (4)
     + Send // keep what may go to another thread, `Arc` rather than `Rc`: guide, "Base code explainer" (2)
@@ -384,7 +384,7 @@ pub trait Backend:
             let path = watch.path.clone();
             if let Err(error) = self.watch(watch) {
                 for path in added {
-                    // Fails if the watch has ended by itself, which is just as good.
+                    // Fails if the watch has ended by itself, which does no harm.
                     let _ = self.unwatch(&path);
                 }
                 return Err(error);

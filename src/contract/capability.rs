@@ -1,4 +1,4 @@
-//! What a backend promises: [`Capability`], and sets of them.
+//! The promises of a backend: [`Capability`], and sets of them.
 
 #[cfg(feature = "serde")]
 mod serde;

@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Shows a path as it is where that is safe, and quoted with escapes where it is not: a name may
-/// hold line breaks, terminal controls or bytes that are not UTF-8, and begin or end with a space.
+/// Shows a path as it is if that is safe, and otherwise quoted with escapes: a name may hold line breaks,
+/// terminal controls or bytes that are not UTF-8, and begin or end with a space.
 pub(crate) struct Quoted<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Quoted<'_> {
@@ -19,8 +19,8 @@ impl fmt::Display for Quoted<'_> {
 }
 
 fn is_plain(text: &str) -> bool {
-    // Quotes and backslashes are ordinary in a path; whatever else `escape_debug` would change is
-    // not to reach a log as it is.
+    // Quotes and backslashes are ordinary in a path. All other characters that `escape_debug` changes must
+    // not reach a log unescaped.
     let ordinary = |c: &char| !matches!(c, '"' | '\'' | '\\');
     !text.is_empty()
         && !text.starts_with('"')
@@ -111,11 +111,11 @@ mod tests {
 
     #[test]
     fn lines_are_joined() {
-        let said = |text: &str| Flattened(text).to_string();
-        assert_eq!(said("the wrong disk\r\nis in the drive"), "the wrong disk is in the drive");
-        assert_eq!(said("done\n"), "done");
-        assert_eq!(said("\u{1b}[31mred"), " [31mred");
-        assert_eq!(said("as it is"), "as it is");
+        let joined = |text: &str| Flattened(text).to_string();
+        assert_eq!(joined("the wrong disk\r\nis in the drive"), "the wrong disk is in the drive");
+        assert_eq!(joined("done\n"), "done");
+        assert_eq!(joined("\u{1b}[31mred"), " [31mred");
+        assert_eq!(joined("as it is"), "as it is");
         assert_eq!(Flattened(format_args!("one{}{}", "\n", "two")).to_string(), "one two");
     }
 

@@ -368,7 +368,8 @@ impl BackendError {
     }
 }
 
-/// `EMFILE` or `ENFILE`, for which the standard library has no [`io::ErrorKind`].
+/// Returns whether an error is `EMFILE` or `ENFILE`, for which the standard library has no
+/// [`io::ErrorKind`].
 fn is_descriptor_limit(error: &io::Error) -> bool {
     // The numbers are the same on Linux, macOS and the BSDs (errno(3)).
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
@@ -407,7 +408,7 @@ pub enum StreamError {
     /// `Missed` when it gets events again, since changes in between are lost. Meanwhile, `watch` returns
     /// [`Unavailable`](BackendError::Unavailable) and adds nothing, and `unwatch` removes its path from those
     /// that will be watched again.
-    #[error("reading events failed: {}; look again at all that is watched", Flattened(.error))]
+    #[error("reading events failed: {}; rescan all watched paths", Flattened(.error))]
     #[non_exhaustive]
     Read {
         /// The operating system's error.
@@ -459,7 +460,7 @@ impl StreamError {
     }
 }
 
-/// The paths at which something is the case, or "here" for all of them.
+/// Shows the paths that are affected, or "here" for all of them.
 struct Where<'a>(&'a [PathBuf]);
 
 impl fmt::Display for Where<'_> {
@@ -468,7 +469,7 @@ impl fmt::Display for Where<'_> {
     }
 }
 
-/// What was to be watched, after a reason that may concern no path.
+/// Shows the paths to watch, after a reason that may concern no path.
 struct ToWatch<'a>(&'a [PathBuf]);
 
 impl fmt::Display for ToWatch<'_> {
@@ -477,7 +478,7 @@ impl fmt::Display for ToWatch<'_> {
     }
 }
 
-/// The folder that makes a path unreadable, to follow that path, if it is known.
+/// Shows the folder that makes the preceding path unreadable, if it is known.
 struct InFolder<'a>(&'a Option<PathBuf>);
 
 impl fmt::Display for InFolder<'_> {
@@ -489,7 +490,7 @@ impl fmt::Display for InFolder<'_> {
     }
 }
 
-/// A path before a message that may already name it.
+/// Shows a path before a message, unless the message names it.
 struct PathUnlessIn<'a>(&'a PathBuf, &'a BackendError);
 
 impl fmt::Display for PathUnlessIn<'_> {

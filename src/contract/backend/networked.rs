@@ -48,13 +48,13 @@ pub fn is_networked(path: &Path) -> io::Result<bool> {
 /// unless one of its settings allows them. After this error, [`FirstOf`](crate::fallback::FirstOf) goes on
 /// to a backend that polls. `reason` is for the user, and says what to do.
 ///
-/// A link that a watch does not follow belongs to its folder. A path that cannot be inspected passes: adding
-/// its watch will tell why.
+/// A link that a watch does not follow belongs to its folder. A path that cannot be inspected passes:
+/// adding its watch will show why.
 ///
 /// ```
 /// use notify_backend::{Watch, check_local};
 ///
-/// let reason = "this backend does not hear of changes by other machines; use one that polls";
+/// let reason = "this backend does not notice changes by other machines; use one that polls";
 /// # if cfg!(target_os = "linux") {
 /// assert!(check_local(&[Watch::recursive("/proc")], reason).is_ok());
 /// # }
@@ -69,7 +69,7 @@ pub fn check_local(watches: &[Watch], reason: impl Into<String>) -> Result<(), B
     if refused.is_empty() { Ok(()) } else { Err(BackendError::unavailable_at(reason, refused)) }
 }
 
-/// Returns what has to be on this machine: the folder that a link is in, if that is not followed.
+/// Returns the path that has to be on this machine: if a link is not followed, that of its folder.
 fn place(watch: &Watch) -> &Path {
     match watch.path.parent() {
         Some(folder) if !watch.follow_links && watch.path.is_symlink() => {
@@ -83,14 +83,14 @@ fn place(watch: &Watch) -> &Path {
 mod system {
     use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
-    /// Of file systems, as the kernel calls them.
+    /// The kernel's names of file systems.
     const TYPES: &[&str] = &[
         "9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "ncpfs", "nfs",
         "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf",
         "virtiofs", "vmhgfs",
     ];
 
-    /// Of programs that mount through FUSE, as they call themselves.
+    /// The names that programs give themselves when they mount through FUSE.
     const PROGRAMS: &[&str] = &[
         "ceph",
         "ceph-fuse",
@@ -111,13 +111,14 @@ mod system {
     pub(super) fn is_networked(path: &Path) -> io::Result<bool> {
         let device = path.metadata()?.dev();
         let mounts = fs::read("/proc/self/mountinfo")?;
-        // One that is not listed is of a file system that has several, as btrfs does: on this machine.
+        // A device that is not listed belongs to a file system with several, such as btrfs: on this
+        // machine.
         Ok(type_of(&String::from_utf8_lossy(&mounts), device).is_some_and(is_type_networked))
     }
 
     /// Returns the type of the file system on `device`.
     pub(super) fn type_of(mounts: &str, device: u64) -> Option<&str> {
-        // As makedev(3) puts it together.
+        // The layout of makedev(3).
         let major = (device >> 32) & 0xffff_f000 | (device >> 8) & 0xfff;
         let minor = (device >> 12) & 0xffff_ff00 | device & 0xff;
         let number = format!("{major}:{minor}");

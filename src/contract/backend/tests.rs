@@ -1,4 +1,4 @@
-//! What [`check_paths`] refuses, by what is at the paths.
+//! The paths that [`check_paths`] refuses, depending on their types.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::contract::{
     error::BackendError,
 };
 
-/// A folder that holds a file and another folder.
+/// Creates a folder that holds a file and another folder.
 fn scene() -> TempDir {
     let scene = tempfile::tempdir().unwrap();
     fs::write(scene.path().join("file"), "").unwrap();
@@ -18,7 +18,7 @@ fn scene() -> TempDir {
     scene
 }
 
-/// The names of those that were refused for want of a capability, and that.
+/// Returns the capability that is missing, and the names of the paths that were refused for it.
 fn refused(watches: &[Watch], declared: &[Capability]) -> Option<(Capability, Vec<String>)> {
     let declared = declared.iter().copied().collect::<Capabilities>();
     match check_paths(watches, declared) {
@@ -58,7 +58,7 @@ fn every_folder_that_needs_recursion_is_named() {
 
 #[test]
 #[cfg(unix)]
-fn link_is_what_it_leads_to_only_where_it_is_followed() {
+fn link_counts_as_its_target_only_if_it_is_followed() {
     let scene = scene();
     let link = scene.path().join("link");
     std::os::unix::fs::symlink("folder", &link).unwrap();
@@ -70,7 +70,7 @@ fn link_is_what_it_leads_to_only_where_it_is_followed() {
 }
 
 #[test]
-fn missing_paths_are_told_first() {
+fn missing_paths_are_the_first_error() {
     let watches = [Watch::recursive("/no/such/path"), Watch::non_recursive("/").with_access()];
     let error = check_paths(&watches, Capabilities::NONE).unwrap_err();
     assert!(matches!(error, BackendError::NotFound { .. }), "{error}");

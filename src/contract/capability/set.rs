@@ -61,7 +61,7 @@ impl Capabilities {
             set = set.with(capabilities[i]);
             i += 1;
         }
-        // A constant's panic cannot be put together from names.
+        // The message of a panic in a constant cannot be composed from names.
         let missing = set.missing();
         assert!(
             !missing.contains(Capability::WatchNewFolders),
@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// The set of which `bits` has a one at each member's place.
+    /// Returns the set of the capabilities whose bits are set.
     fn set_of(bits: u16) -> (Capabilities, BTreeSet<Capability>) {
         let members = Capability::ALL.iter().copied().enumerate();
         let members = members.filter(|(i, _)| bits & (1 << i) != 0).map(|(_, member)| member);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_set_is_what_it_was_made_of() {
+    fn every_set_has_the_members_it_was_made_of() {
         for bits in 0..=ALL_BITS {
             let (set, members) = set_of(bits);
             assert_eq!(set.iter().collect::<BTreeSet<_>>(), members);
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn operations_are_those_of_sets() {
         for a in 0..=ALL_BITS {
-            // A sample of partners that has every bit set and unset.
+            // A sample of other sets, with every bit set in one and clear in another.
             for b in [0, 0b01_0101_0101, 0b10_1010_1010, 0b11_0011_0011, ALL_BITS] {
                 let ((a, in_a), (b, in_b)) = (set_of(a), set_of(b));
                 assert_eq!(a.union(b), in_a.union(&in_b).copied().collect());
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_or_less() {
+    fn members_can_be_added_and_removed() {
         let set = Capabilities::NONE.with(Capability::WatchFiles);
         assert_eq!(set.with(Capability::WatchFiles), set);
         assert_eq!(set.without(Capability::WatchFiles), Capabilities::NONE);
@@ -342,7 +342,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_missing_is_named_at_every_step() {
+        fn the_missing_capability_is_named_at_every_step() {
             let set = set_of(0).0.with(Capability::WatchEntireFilesystem);
             assert_eq!(set.missing().to_string(), "WatchNewFolders");
             let set = set.with(Capability::WatchNewFolders);
@@ -353,9 +353,9 @@ mod tests {
             assert_eq!(set.missing(), Capabilities::NONE);
         }
 
-        /// What the compiler says; an implication that `declare` does not spell out fails here.
+        /// The message of the compile error. An implication that `declare` does not spell out fails here.
         #[test]
-        fn what_is_missing_is_named_in_the_panic() {
+        fn the_missing_capability_is_named_in_the_panic() {
             for &capability in Capability::ALL {
                 if let Some(implied) = capability.implies() {
                     let panic = std::panic::catch_unwind(|| Capabilities::declare(&[capability]));

@@ -20,7 +20,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// A limit that the backend does not know.
+    /// The limit is not known to the backend.
     pub const UNKNOWN: Self = Self { setting: Cow::Borrowed("the platform's limit"), value: None };
 
     /// Creates a limit that an administrator raises with `setting`, with its value if it is known.
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_has_no_value() {
+    fn a_setting_that_is_no_number_has_no_value() {
         for name in ["no.such.setting", "kernel", "kernel.ostype", "", ".", "..", "a\0b"] {
             let limit = Limit::sysctl(name);
             assert_eq!(limit, Limit::new(name, None));

@@ -1,4 +1,4 @@
-//! What errors say, and what becomes of the operating system's.
+//! The messages of errors, and the conversion of the operating system's errors.
 
 use std::{error::Error, io, path::Path};
 
@@ -9,7 +9,7 @@ fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")
 }
 
-/// One of each variant.
+/// Returns one error of each variant.
 fn backend_errors(path: &Path) -> Vec<BackendError> {
     let path = || path.to_owned();
     let watches = Limit::new("fs.inotify.max_user_watches", Some(8192));
@@ -30,7 +30,8 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
     ]
 }
 
-/// The match has no wildcard, so that the compiler sends the author of a new variant to the list above.
+/// Returns the name of the variant. The match has no wildcard, so that the compiler sends the author of a
+/// new variant to the list above.
 fn name(error: &BackendError) -> &'static str {
     match error {
         BackendError::NotFound { .. } => "NotFound",
@@ -88,7 +89,7 @@ mod messages {
     }
 
     #[test]
-    fn what_concerns_no_path_names_none() {
+    fn an_error_about_no_path_names_none() {
         let error = BackendError::from_io("", io::Error::from_raw_os_error(24));
         assert!(error.paths().is_empty());
         #[cfg(unix)]
@@ -98,10 +99,10 @@ mod messages {
     #[test]
     fn failed_reading_says_what_to_do() {
         let error = StreamError::read(timed_out());
-        insta::assert_snapshot!(error, @"reading events failed: the server does not answer; look again at all that is watched");
+        insta::assert_snapshot!(error, @"reading events failed: the server does not answer; rescan all watched paths");
     }
 
-    /// Whatever the file system allows in a name.
+    /// Whatever characters the file system allows in a name.
     #[test]
     fn each_stays_on_one_line() {
         for error in backend_errors(Path::new("/srv/a\nb\r\u{2028}\u{1b}[2J")) {
@@ -113,13 +114,13 @@ mod messages {
     }
 
     #[test]
-    fn what_others_say_is_put_on_one_line() {
-        let said = "the wrong disk\r\nis in the drive";
-        let error = || io::Error::other(said);
+    fn messages_from_elsewhere_are_put_on_one_line() {
+        let text = "the wrong disk\r\nis in the drive";
+        let error = || io::Error::other(text);
         for message in [
             BackendError::from_io("/srv/a", error()).to_string(),
-            BackendError::unavailable(said).to_string(),
-            BackendError::not_implemented(said).to_string(),
+            BackendError::unavailable(text).to_string(),
+            BackendError::not_implemented(text).to_string(),
             unwatched(BackendError::from_io("/srv/a", error())).to_string(),
             StreamError::read(error()).to_string(),
         ] {
@@ -129,7 +130,7 @@ mod messages {
 
     #[cfg(unix)]
     #[test]
-    fn names_that_are_not_text_can_be_told_apart() {
+    fn names_that_are_not_text_stay_distinguishable() {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
         let path = |bytes| Path::new(OsStr::from_bytes(bytes)).to_owned();
@@ -145,14 +146,14 @@ mod messages {
     }
 
     #[test]
-    fn no_path_at_all_is_still_a_sentence() {
+    fn without_a_path_it_is_still_a_sentence() {
         let error = BackendError::not_supported(Capability::WatchFiles, [""; 0]);
         assert!(error.to_string().contains("which a path that is not named would need"), "{error}");
     }
 
-    /// A chain of causes is printed by many programs, and would say it twice.
+    /// Many programs print the chain of causes, and would print the text twice.
     #[test]
-    fn what_the_message_says_is_no_source() {
+    fn an_error_in_the_message_is_not_also_the_source() {
         for error in backend_errors(Path::new("/srv/a")) {
             assert!(error.source().is_none(), "{error}");
             assert!(unwatched(error).source().is_none());
@@ -223,10 +224,10 @@ mod from_io {
     #[test]
     fn any_number_keeps_its_path_and_its_message() {
         for number in -5..5_000 {
-            let said = Flattened(io::Error::from_raw_os_error(number)).to_string();
+            let message = Flattened(io::Error::from_raw_os_error(number)).to_string();
             let error = BackendError::from_io("/srv/a", io::Error::from_raw_os_error(number));
             assert!(error.to_string().contains("/srv/a"), "{error}");
-            assert!(name(&error) != "Io" || error.to_string().ends_with(&said), "{error}");
+            assert!(name(&error) != "Io" || error.to_string().ends_with(&message), "{error}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
     }
@@ -250,7 +251,7 @@ fn a_limit_is_named_where_there_is_one() {
 }
 
 #[test]
-fn errors_go_wherever_a_backend_goes() {
+fn errors_have_the_traits_of_a_backend() {
     fn check<T: Error + Send + Sync + 'static>() {}
     check::<BackendError>();
     check::<StreamError>();

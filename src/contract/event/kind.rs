@@ -49,8 +49,7 @@ pub enum EventKind {
 macro_rules! kinds {
     ($([$($kind:tt)+] $name:literal)*) => {
         impl EventKind {
-            /// Every kind, including inner kinds; [`Missed`](Self::Missed) appears once, without a
-            /// count.
+            /// Every kind, including inner kinds; [`Missed`](Self::Missed) appears once, without a count.
             ///
             /// ```
             /// use notify_backend::EventKind;

@@ -51,7 +51,7 @@ impl From<Event> for notify::Event {
     }
 }
 
-/// Returns a tracker of notify's width: if that is half as wide, the two halves combined.
+/// Returns a tracker of notify's width. If that is half as wide, it combines both halves.
 #[allow(clippy::cast_possible_truncation, reason = "what is cut off is in the lower half as well")]
 fn folded(tracker: u64) -> usize {
     (tracker ^ tracker.checked_shr(usize::BITS).unwrap_or(0)) as usize

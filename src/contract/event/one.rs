@@ -38,8 +38,8 @@ pub struct Event {
     pub attrs: Attrs,
 }
 
-// A queue of events is mostly events: their size is what a full one costs. Windows' paths are 8
-// bytes larger than others.
+// A queue consists mostly of events, so their size decides what a full one takes. On Windows, paths are 8
+// bytes larger.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Event>() <= if cfg!(windows) { 56 } else { 48 });
 

@@ -1,4 +1,4 @@
-//! What events promise: names, attributes, how they read, and what becomes of them in Notify.
+//! The promises of events: names, attributes, `Display`, and the conversion to notify's events.
 
 use std::{
     collections::HashSet,
@@ -13,7 +13,7 @@ use super::{
     ModifyKind, RemoveKind, RenameMode, Tracker,
 };
 
-/// What a kind is called in `notify-types`, seen from there.
+/// Returns the corresponding kind of `notify-types`.
 fn in_notify(kind: EventKind) -> notify::EventKind {
     notify::Event::from(Event::new(kind, "/a")).kind
 }
@@ -26,7 +26,7 @@ mod kinds {
     use super::*;
 
     #[test]
-    fn every_kind_is_listed_once_under_a_name_of_its_own() {
+    fn every_kind_is_listed_once_under_a_unique_name() {
         let kinds: HashSet<_> = EventKind::ALL.iter().collect();
         let names: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
         assert_eq!(kinds.len(), EventKind::ALL.len());
@@ -35,7 +35,7 @@ mod kinds {
 
     /// Built from the variants and not from the list, so that a forgotten one shows.
     #[test]
-    fn the_list_has_all_that_can_be_built() {
+    fn the_list_has_every_kind_that_can_be_built() {
         let modes = [
             AccessMode::Any,
             AccessMode::Execute,
@@ -236,7 +236,7 @@ mod constructors {
         assert_eq!(Event::other("unmount", "/a").attrs.info(), Some("unmount"));
     }
 
-    /// A name is what the file system says it is; nothing is to be read into it.
+    /// A name is passed on as the file system gives it.
     #[cfg(unix)]
     #[test]
     fn path_bytes_are_kept() {
@@ -271,7 +271,7 @@ mod attributes {
         assert_eq!(seen(&attrs), (None, None, None));
     }
 
-    /// How attributes came about does not show.
+    /// The history of attributes does not show.
     #[test]
     fn cleared_is_as_never_set() {
         let mut attrs = Attrs::default();
@@ -300,7 +300,7 @@ mod reading {
     use super::*;
 
     #[test]
-    fn a_log_line_names_all_there_is() {
+    fn a_log_line_has_every_part() {
         assert_eq!(
             all_attributes().to_string(),
             r#"other /a tracker=7 info="unmount" source="replica-2""#
@@ -317,7 +317,7 @@ mod reading {
     }
 
     #[test]
-    fn debug_leaves_out_what_is_not_there() {
+    fn debug_leaves_out_missing_parts() {
         let plain = Event::create(CreateKind::File, "/a");
         assert_eq!(
             format!("{plain:?}"),
@@ -346,7 +346,7 @@ mod to_notify_and_back {
         }
     }
 
-    /// The inner kinds are the same types; what is checked is the group they end up in.
+    /// The inner kinds are the same types; this checks the group that they end up in.
     #[test]
     fn every_kind_has_its_namesake() {
         for &kind in EventKind::ALL {

@@ -1,4 +1,4 @@
-//! A maker in what takes a backend by its type.
+//! Makers used by code that takes a backend by its type.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use crate::{
     parts::fallback::FirstOf,
 };
 
-/// Knows how it was made, and reports the paths that it was given.
+/// A backend that knows how it was made, and reports the paths that it was given.
 #[derive(Debug)]
 struct Acme {
     #[expect(dead_code, reason = "it is shown by `Debug`, also from within another backend")]
@@ -40,7 +40,7 @@ impl Backend for Acme {
         Ok(Self::with_port(7070, watches))
     }
 
-    /// The interval is the port, to be seen.
+    /// Takes the interval as the port, so that it shows.
     fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         let seconds = hints.poll_interval.map_or(0, |interval| interval.as_secs());
         Ok(Self::with_port(u16::try_from(seconds).unwrap(), watches))
@@ -107,14 +107,14 @@ fn watches() -> Vec<Watch> {
     vec![Watch::recursive("/a"), Watch::recursive("/b")]
 }
 
-/// Whether the backend was made with this port, as its `Debug` shows.
+/// Asserts that the backend was made with this port, as its `Debug` shows.
 #[track_caller]
 fn assert_port(backend: &impl Backend, port: u16) {
     assert!(format!("{backend:?}").contains(&format!("port: {port},")), "{backend:?}");
 }
 
 #[test]
-fn does_what_it_makes_does() {
+fn calls_reach_the_backend_that_it_makes() {
     let mut made = Made::<OnPort80>::new(watches()).unwrap();
     assert_port(&made, 80);
     assert_eq!(Made::<OnPort80>::name(), Acme::name());
@@ -133,13 +133,13 @@ fn does_what_it_makes_does() {
 }
 
 #[test]
-fn its_error_is_that_of_the_maker() {
+fn the_error_of_the_maker_is_returned() {
     let error = Made::<Nowhere>::new(watches()).unwrap_err();
     assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
 }
 
 #[test]
-fn is_a_candidate_as_any_backend() {
+fn can_be_a_candidate_like_any_backend() {
     let chosen = FirstOf::<(Made<Nowhere>, Made<OnPort80>, Acme)>::new(watches()).unwrap();
     assert_port(&chosen, 80);
 }
@@ -157,9 +157,9 @@ fn a_maker_knows_better_than_hints() {
     assert_port(&Made::<OnPort80>::with_hints(watches(), &hints).unwrap(), 80);
 }
 
-/// As a program does that reads its settings when it starts.
+/// As in a program that reads its settings when it starts.
 #[test]
-fn settings_may_be_known_at_run_time_only() {
+fn settings_may_be_known_only_at_run_time() {
     static PORT: Mutex<u16> = Mutex::new(0);
 
     struct Configured;

@@ -1,4 +1,4 @@
-//! What mounts tell, and what this machine does.
+//! The types of mounts, and of the paths on this machine.
 
 use std::{io, path::Path};
 
@@ -14,7 +14,7 @@ const MOUNTS: &str = "\
 41 21 259:300 / /srv rw - nfs4 server:/export rw,vers=4.2
 ";
 
-/// A device's number, for numbers that are less than 256.
+/// Returns a device's number, from numbers that are less than 256.
 fn device(major: u64, minor: u64) -> u64 {
     major << 8 | minor
 }
@@ -23,7 +23,7 @@ fn device(major: u64, minor: u64) -> u64 {
 fn the_type_is_found_by_the_device() {
     assert_eq!(type_of(MOUNTS, device(8, 1)), Some("ext4"));
     assert_eq!(type_of(MOUNTS, device(0, 44)), Some("fuse.sshfs"));
-    // 300 is 0x12c, of which the last eight bits stay where they are.
+    // 300 is 0x12c; its last eight bits stay in place.
     assert_eq!(type_of(MOUNTS, 259 << 8 | 0x1 << 20 | 0x2c), Some("nfs4"));
     // A subvolume of btrfs.
     assert_eq!(type_of(MOUNTS, device(0, 32)), None);
@@ -42,14 +42,14 @@ fn types_of_servers_are_networked() {
 }
 
 #[test]
-fn this_machine_is_no_server() {
+fn this_machine_is_not_networked() {
     for path in ["/proc", "/sys", "/dev"] {
-        assert!(!is_networked(Path::new(path)).expect("it is there"), "{path}");
+        assert!(!is_networked(Path::new(path)).expect("the path exists"), "{path}");
     }
 }
 
 #[test]
-fn what_is_missing_is_an_error() {
-    let error = is_networked(Path::new("/no/such/folder")).expect_err("nothing is there");
+fn a_missing_path_is_an_error() {
+    let error = is_networked(Path::new("/no/such/folder")).expect_err("the path does not exist");
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
