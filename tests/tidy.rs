@@ -157,7 +157,7 @@ const WORDS: &[(&str, &str)] = &[
     ("process a case", "process per case"),
 ];
 
-/// The same for the code of the library.
+/// The same for the code of the library and of the starting points.
 const WORDS_OF_SOURCES: &[(&str, &str)] = &[
     // A program is no person.
     ("everybody", "name the programs, threads or tasks"),
@@ -185,8 +185,14 @@ const WORDS_OF_SOURCES: &[(&str, &str)] = &[
 ];
 
 /// Where [`WORDS_OF_SOURCES`] are looked for.
-const SOURCES: &[&str] =
-    &["src/consumers/", "src/contract/", "src/lib.rs", "src/parts/", "src/random.rs"];
+const SOURCES: &[&str] = &[
+    "src/consumers/",
+    "src/contract/",
+    "src/lib.rs",
+    "src/parts/",
+    "src/random.rs",
+    "template/src/",
+];
 
 /// Whether `text`, in lower case, has `words` with no letter next to them.
 fn has_words(text: &str, words: &str) -> bool {

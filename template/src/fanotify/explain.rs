@@ -1,4 +1,4 @@
-//! What errors of the kernel mean for a path.
+//! Conversion of the kernel's errors.
 
 use std::{io, path::PathBuf};
 
@@ -9,7 +9,7 @@ const UNPRIVILEGED: &str = "fanotify watches a whole file system only with CAP_S
                             CAP_DAC_READ_SEARCH in the user namespace that it was mounted in; run the \
                             program as root, or use another backend";
 
-/// Why nothing can be watched at all.
+/// Converts the kernel's error if nothing can be watched at all.
 pub(crate) fn unavailable(error: io::Error) -> BackendError {
     let reason = match Errno::from_io_error(&error) {
         Some(Errno::PERM) => UNPRIVILEGED,
@@ -21,7 +21,7 @@ pub(crate) fn unavailable(error: io::Error) -> BackendError {
     BackendError::unavailable(reason)
 }
 
-/// What an error of the kernel means for a path.
+/// Converts the kernel's error for a path.
 pub(crate) fn explain(path: PathBuf, error: io::Error) -> BackendError {
     if Errno::from_io_error(&error) == Some(Errno::PERM) {
         return BackendError::unavailable_at(UNPRIVILEGED, [path]);

@@ -1,7 +1,7 @@
-//! Watching by one mark for each file system: [`Filesystems`].
+//! Watching with one mark per file system: [`Filesystems`].
 //!
-//! The kernel reports everything on them. What is not below a watched path is left out by the handle of its
-//! folder, before anything else is looked at.
+//! The kernel sends the events of the whole file system. Those that are not below a watched path are
+//! dropped by the handle of their folder, before anything else is looked at.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -43,16 +43,16 @@ pub(crate) struct Filesystems {
     pub(crate) queue: Queue,
     mounts: Mounts,
     mounted: HashSet<(i32, PathBuf)>,
-    /// Whether that is what is mounted now.
+    /// Whether `mounted` is up to date.
     has_looked: bool,
     pub(crate) places: Places,
     pub(crate) roots: Roots,
-    /// How many roots there are on each file system, and how many that ask for accesses.
+    /// How many roots are on each file system, and how many of them ask for accesses.
     pub(crate) marks: HashMap<u64, [usize; 2]>,
     pub(crate) ready: VecDeque<StreamItem>,
-    /// How many renames were told.
+    /// How many renames were reported.
     pub(crate) renames: u64,
-    /// Under which paths the events in a folder are told, as of the record that is taken next.
+    /// The paths under which the events in a folder are reported, as of the record that is taken next.
     pub(crate) covered: Recent<Handle, Arc<Covered>>,
     /// Open until the next item is returned, or the task waits.
     pub(crate) open: Open,
@@ -62,10 +62,10 @@ pub(crate) struct Filesystems {
 }
 
 impl Filesystems {
-    /// Fails where no file system can be marked. Without root's privileges, only the watches can tell, so
-    /// `is_empty` says that there are none.
+    /// Fails if no file system can be marked. Without root's privileges, only the watches can show that, so
+    /// `is_empty` says whether there are none.
     pub(crate) fn new(is_empty: bool) -> io::Result<Self> {
-        // That marks are not limited is a privilege; so is to open what handles stand for.
+        // Unlimited marks are a privilege, and so is opening files by their handles.
         let privileged = sys::init(FAN_REPORT_DFID_NAME_TARGET | FAN_UNLIMITED_MARKS)
             .and_then(|group| sys::check_open_by_handle().map(|()| group));
         let group = match privileged {
@@ -108,7 +108,7 @@ impl Filesystems {
             self.unmark(&root);
             return Err(refused(error));
         }
-        // What has happened by now is no news, even if it was not read yet.
+        // Events up to now are older than the watch, even if they were not read yet.
         self.queue.read_ahead();
         self.queue.leave_nothing_out();
         root.since = self.queue.end();
@@ -148,7 +148,7 @@ impl Filesystems {
         Ok(())
     }
 
-    /// Marks a file system, unless that is done already, and counts what is watched on it.
+    /// Marks a file system, unless it is marked already, and counts the root.
     fn mark(&mut self, file_system: u64, access: bool, folder: BorrowedFd<'_>) -> io::Result<()> {
         let [all, accesses] = self.marks.get(&file_system).copied().unwrap_or_default();
         let mask = match (all, access && accesses == 0) {
@@ -164,7 +164,7 @@ impl Filesystems {
         Ok(())
     }
 
-    /// A root is gone: what nobody asks for any more is not asked of the kernel.
+    /// Removes the mark of a root that is gone, as far as no other root needs it.
     pub(crate) fn unmark(&mut self, root: &Root) {
         let Some(file_system) = root.file_system() else { return };
         let Some([all, accesses]) = self.marks.get_mut(&file_system) else { return };
@@ -179,7 +179,7 @@ impl Filesystems {
             self.marks.remove(&file_system);
         }
         let is_of_it = |path: &Path| open_folder(path).ok().filter(|found| found.1 == file_system);
-        // Fails if the file system is gone, and the mark with it: that is as good.
+        // Fails if the file system is gone, and the mark with it, which does no harm.
         if let Some((folder, _)) = root.location.ancestors().find_map(is_of_it) {
             let group = self.queue.descriptor.as_fd();
             _ = sys::mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, mask, folder.as_fd());
@@ -201,7 +201,7 @@ impl Filesystems {
             if self.has_ended {
                 return Poll::Ready(None);
             }
-            // Several at a time: they share what is opened for them.
+            // Several at a time, since they share the open files.
             let before = steps;
             while steps < before + STEPS
                 && let Some((number, record)) = self.queue.next()
@@ -224,7 +224,7 @@ impl Filesystems {
                 }
                 continue;
             }
-            // Where it fails, as with too many open files, it is tried again.
+            // If it fails, for example with too many open files, it is tried again.
             if !self.has_looked && self.look_for_mounts().is_ok() {
                 self.has_looked = true;
                 continue;
@@ -240,7 +240,8 @@ impl Filesystems {
         }
     }
 
-    /// Events were lost: what was known of folders may be wrong, and watched paths be gone.
+    /// Looks at all watched paths again after a loss: places of folders may be wrong, and watched paths
+    /// gone.
     pub(crate) fn look_again(&mut self) {
         self.places.clear();
         self.covered.clear();
@@ -257,13 +258,14 @@ impl Filesystems {
         self.miss();
     }
 
-    /// Looks for watched paths that were unmounted, and reports what was mounted below others.
+    /// Looks for watched paths that were unmounted, and reports file systems that were mounted below
+    /// others.
     fn look_for_mounts(&mut self) -> io::Result<()> {
         let mounted = self.reserve.lend(Mounts::all)?;
         for number in self.roots.numbers() {
             let Some(root) = self.roots.get(number) else { continue };
             let found = self.reserve.lend(|| root.find())?;
-            // Another folder of the same file system may have taken its place, of which records tell.
+            // If another folder of the same file system has taken its place, records will show that.
             let is_hidden = found.is_some_and(|(found, mount)| {
                 let is_other =
                     mount != root.mount || Some(found.file_system()) != root.file_system();
@@ -282,7 +284,7 @@ impl Filesystems {
     }
 }
 
-/// Fails where handles cannot be opened, though the file system can be marked.
+/// Fails if files cannot be opened by their handles although the file system can be marked.
 fn check_handles(root: &Root) -> io::Result<()> {
     let mut roots = Roots::default();
     let Some(folder) = root.anchor() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What is mounted: [`Mounts`]. fanotify does not tell of it.
+//! The mounted file systems: [`Mounts`]. fanotify has no events for them.
 
 use std::{
     collections::HashSet,
@@ -28,7 +28,7 @@ impl Mounts {
         self.0.poll_urgent(cx)
     }
 
-    /// All mounts: their numbers, and where they are.
+    /// Returns the numbers and the places of all mounts.
     pub(crate) fn all() -> io::Result<HashSet<(i32, PathBuf)>> {
         let table = fs::read(TABLE)?;
         let lines = table.split(|&byte| byte == b'\n');
@@ -38,13 +38,13 @@ impl Mounts {
     }
 }
 
-/// The first and the fifth field of a line.
+/// Returns the first and the fifth field of a line.
 fn parse(fields: &[&[u8]]) -> Option<(i32, PathBuf)> {
     let number = str::from_utf8(fields.first()?).ok()?.parse().ok()?;
     let mut point = vec![];
     let mut rest = fields.get(4)?.iter();
     while let Some(&byte) = rest.next() {
-        // A blank and the like are three octal digits.
+        // Blanks and similar characters are written as three octal digits.
         point.push(if byte == b'\\' {
             let digits = [rest.next()?, rest.next()?, rest.next()?];
             digits.iter().fold(0u8, |value, &&digit| (value << 3) | (digit & 7))

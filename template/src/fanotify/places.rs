@@ -1,8 +1,8 @@
-//! Where folders are: [`Places`].
+//! The places of folders: [`Places`].
 //!
-//! The kernel calls a folder by a handle. Where that is now can be looked up; where it was when something
-//! happened in it, only what the queue holds can tell. So a place is looked up once, as of the record that is
-//! taken next, and then changes with the records.
+//! The kernel identifies a folder by a handle. Its present place can be looked up; its place at the time of
+//! an event is known only from the queue. So a place is looked up once, as of the record that is taken
+//! next, and then changes with the records.
 
 use std::{io, os::fd::AsFd};
 
@@ -17,26 +17,28 @@ use crate::{
     sys::{self, Handle},
 };
 
-/// Where a folder is.
+/// The place of a folder.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     At(Entry),
-    /// At the top of its file system.
+    /// It is the top of its file system.
     Top,
-    /// It is gone, and nobody can tell any more where it was.
+    /// It is gone, and its place can no longer be found out.
     Unknown,
 }
 
-/// Where folders are, and which files are where the kernel says, as of the record that is taken next.
+/// The places of folders, and which files are at the places that the kernel names, as of the record that is
+/// taken next.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     folders: Recent<Handle, Place>,
-    /// Whether a file has a name: what is done to an open one is told by a name that it may have no more.
+    /// Whether a file has a name. The kernel reports events of an open file by the name under which it was
+    /// opened, which it may no longer have.
     files: Recent<Handle, (Entry, bool)>,
 }
 
 impl Places {
-    /// Where a folder is.
+    /// Returns the place of a folder.
     pub(crate) fn of(
         &mut self,
         folder: &Handle,
@@ -51,30 +53,30 @@ impl Places {
         Ok(place)
     }
 
-    /// A folder has come to a place.
+    /// Notes that a folder has come to a place.
     pub(crate) fn put(&mut self, folder: Handle, at: Entry) {
         self.folders.insert(folder, Place::At(at));
     }
 
-    /// A file has come to a place.
+    /// Notes that a file has come to a place.
     pub(crate) fn put_file(&mut self, file: Handle, at: Entry) {
         self.files.insert(file, (at, true));
     }
 
-    /// A file or folder is gone, or a file has lost one of its names.
+    /// Notes that a file or folder is gone, or that a file has lost one of its names.
     pub(crate) fn forget(&mut self, child: &Handle) {
         self.folders.remove(child);
         self.files.remove(child);
     }
 
-    /// Nothing is certain any more.
+    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.folders.clear();
         self.files.clear();
     }
 
-    /// Whether a file has the name that the kernel has told. Nobody opens a file by another one than that;
-    /// but an open file that was removed has none.
+    /// Returns whether a file still has the name that the kernel gives. It was opened by this name, but an
+    /// open file that was removed has none.
     pub(crate) fn is_named(
         &mut self,
         file: &Handle,
@@ -87,7 +89,7 @@ impl Places {
         {
             return *is_named;
         }
-        // What is renamed or removed later was there until then.
+        // A file that is renamed or removed later was there until then.
         let is_named =
             queue.place_of(file).as_ref() == Some(at) || is_at(file, at, beside).unwrap_or(true);
         self.files.insert(file.clone(), (at.clone(), is_named));
@@ -95,7 +97,7 @@ impl Places {
     }
 }
 
-/// Whether a file or folder is at a place now.
+/// Returns whether a file or folder is at a place now.
 pub(crate) fn is_at(child: &Handle, at: &Entry, beside: &mut Beside<'_>) -> io::Result<bool> {
     let folder = match beside.folder(&at.folder) {
         Ok(folder) => folder,
@@ -117,12 +119,12 @@ fn look_up(folder: &Handle, queue: &mut Queue, beside: &mut Beside<'_>) -> io::R
         return Ok(Place::At(at));
     }
     let seen = look(folder, beside);
-    // It may have moved since, or before that was read.
+    // It may have moved since, or before the last record was read.
     queue.read_ahead();
     queue.place_of(folder).map_or(seen, |at| Ok(Place::At(at)))
 }
 
-/// Where a folder is now.
+/// Looks up the present place of a folder.
 fn look(folder: &Handle, beside: &mut Beside<'_>) -> io::Result<Place> {
     let opened = match sys::open_by_handle(beside.of(folder.file_system())?, folder) {
         Err(error) if is_stale(&error) => return Ok(Place::Unknown),
@@ -134,7 +136,7 @@ fn look(folder: &Handle, beside: &mut Beside<'_>) -> io::Result<Place> {
     place_of_open(opened.as_fd(), folder).map(|at| at.map_or(Place::Top, Place::At))
 }
 
-/// Whether a folder is gone.
+/// Returns whether a folder is gone.
 pub(crate) fn is_gone(folder: &Handle, beside: &mut Beside<'_>) -> io::Result<bool> {
     match sys::open_by_handle(beside.of(folder.file_system())?, folder) {
         Ok(opened) => Ok(fstat(&opened)?.st_nlink == 0),

@@ -1,9 +1,9 @@
-//! What the kernel has told and nobody has looked at yet: [`Queue`].
+//! The kernel's records that were read and not yet applied: [`Queue`].
 //!
-//! It can be read ahead, since what comes later says where things are now: a folder that is about to be
-//! renamed is still at its old place. What the kernel has merged is taken apart here: a removal that was
-//! merged into an earlier record of the same file gets its place behind what happened in between. And what
-//! others do elsewhere on the file system is left out here, before it takes any memory.
+//! Reading ahead helps, since later records show where things are now: a folder that is about to be renamed
+//! is still at its old place. Records that the kernel has merged are separated again: a removal that was
+//! merged into an earlier record of the same file is moved behind the events in between. And records about
+//! other parts of the file system are dropped here, before they take any memory.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -22,8 +22,8 @@ use crate::{
     sys::Handle,
 };
 
-/// How many records are held. The kernel's queue holds half as many by default; what comes while it is read
-/// has room as well. More are taken for a loss.
+/// How many records are kept. The kernel's queue holds half as many by default, so there is room for those
+/// that come while it is read. More than this are treated as a loss.
 const MOST: usize = 32 * 1024;
 
 /// The records that were read, in order.
@@ -32,15 +32,15 @@ pub(crate) struct Queue {
     pub(crate) descriptor: Descriptor,
     buffer: Box<[u8]>,
     ahead: VecDeque<Box<[u8]>>,
-    /// The number of the first of them.
+    /// The number of the first record in `ahead`.
     first: u64,
-    /// Which of them rename or remove a file or folder, and whether there were others before.
+    /// The records in `ahead` that rename or remove a file or folder, and whether there were others before.
     moves: HashMap<Handle, VecDeque<(u64, bool)>>,
-    /// How many of them rename a folder.
+    /// How many records in `ahead` rename a folder.
     folder_moves: usize,
-    /// Removals that the kernel has put too early, by the number of the record that they come before.
+    /// Removals that the kernel has put too early, by the number of the record that they belong before.
     delayed: BTreeMap<u64, Vec<Record>>,
-    /// Folders in which nothing is watched, and that are not about to move.
+    /// Folders in which nothing is watched, and which are not about to move.
     outside: Recent<Handle, ()>,
     is_lost: bool,
 }
@@ -60,20 +60,20 @@ impl Queue {
         }
     }
 
-    /// Reads more, or has the task woken once there is more.
+    /// Reads more records, or wakes the task once there are more.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let reading = ready!(self.descriptor.poll_read(cx, &mut self.buffer, LARGEST))?;
         self.note(reading.bytes);
         Poll::Ready(Ok(()))
     }
 
-    /// Reads all that there is by now. What happened before the call is in the queue after it.
+    /// Reads all records that there are now. All events before the call are in the queue after it.
     pub(crate) fn read_ahead(&mut self) {
         loop {
             match read(self.descriptor.as_fd(), &mut *self.buffer) {
                 Ok(bytes) if bytes > 0 => self.note(bytes),
                 Err(Errno::INTR) => {}
-                // An error that is more than "nothing left" comes again when it is waited for.
+                // An error other than "nothing left" comes again with the next wait.
                 _ => return,
             }
         }
@@ -90,11 +90,11 @@ impl Queue {
         self.buffer = buffer;
     }
 
-    /// Whether a record may be about something that is watched.
+    /// Returns whether a record may concern a watched path.
     fn is_of_interest(&mut self, record: RawRecord<'_>) -> bool {
         let is_folder = record.is(FAN_ONDIR);
         if is_folder && record.is(FAN_RENAME) {
-            // Where it goes, others may be watched, and with them what is in it.
+            // At its new place, the folder may be watched, and everything in it.
             self.outside.clear();
             return true;
         }
@@ -102,7 +102,7 @@ impl Queue {
         let mut is_named = false;
         for (folder, name) in record.entries() {
             is_named = true;
-            // Of a folder itself, the one that it is in may be told.
+            // An event of a folder itself may concern a watch of the folder above.
             if name == "." || outside.get(folder).is_none() {
                 return true;
             }
@@ -138,7 +138,7 @@ impl Queue {
         self.ahead.push_back(record.0.into());
     }
 
-    /// As if the kernel had said that it has lost events.
+    /// Drops everything, as if the kernel had reported an overflow.
     fn lose(&mut self) {
         self.first = self.end();
         self.ahead.clear();
@@ -149,7 +149,7 @@ impl Queue {
         self.is_lost = true;
     }
 
-    /// The number that the next record will have that comes from the kernel.
+    /// Returns the number that the next record from the kernel will get.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.ahead.len() as u64
     }
@@ -180,7 +180,7 @@ impl Queue {
             if delayed.get().is_empty() {
                 delayed.remove();
             }
-            // It is part of one that was read.
+            // It is part of a record that was read before.
             return Some((self.first.saturating_sub(1), record));
         }
         let raw = self.ahead.pop_front()?;
@@ -198,7 +198,7 @@ impl Queue {
         Some((number, record))
     }
 
-    /// A record is no more ahead. Returns whether there were others of the same file before it.
+    /// Forgets a record that was taken. Returns whether there were others of the same file before it.
     fn forget_move(&mut self, record: &Record, number: u64) -> bool {
         let Some(child) = &record.child else { return false };
         let Some(moves) = self.moves.get_mut(child) else { return false };
@@ -213,14 +213,14 @@ impl Queue {
         is_repeated
     }
 
-    /// Takes a removal out of a record that it may have been merged into, if something that comes later
-    /// happened before it.
+    /// Takes a removal out of a record that it may have been merged into, if a later record happened before
+    /// it.
     fn put_right(&mut self, record: &mut Record) {
         let is_merged = record.mask & !(FAN_DELETE | FAN_ONDIR) != 0;
         let (Some(at), Some(child)) = (&record.at, &record.child) else { return };
         let is_merged_folder = record.is_folder() && is_merged;
         if is_merged_folder {
-            // What was in it when it was removed is in the kernel's queue, if not in this one.
+            // The events of its entries before its removal are in the kernel's queue, if not in this one.
             self.read_ahead();
         }
         let renames = |(number, _): &(u64, bool)| self.get(*number).is(FAN_RENAME);
@@ -231,7 +231,7 @@ impl Queue {
         }
         let number = self.first + self.last_concerning(at, child) as u64;
         let removal = Record { mask: record.mask & (FAN_DELETE | FAN_ONDIR), ..record.clone() };
-        // A folder goes after what is in it.
+        // A folder is removed after its entries.
         let above = self.delayed.iter().find_map(|(&number, others)| {
             let is_above = |other: &Record| other.child.as_ref() == Some(&at.folder);
             Some((number, others.iter().position(is_above)?))
@@ -245,7 +245,8 @@ impl Queue {
         others.insert(at.min(others.len()), removal);
     }
 
-    /// Behind how many of the records there is none more that happened before `child` was removed from `at`.
+    /// Returns after how many records there is none left that happened before `child` was removed from
+    /// `at`.
     fn last_concerning(&self, at: &Entry, child: &Handle) -> usize {
         let mut last = 0;
         let mut within = HashSet::from([child.clone()]);
@@ -272,8 +273,8 @@ impl Queue {
         RawRecord(self.ahead.get(index).map_or(&[], |raw| raw))
     }
 
-    /// Where a file or folder is, as of the next record, if something that was read says that: it is where it
-    /// will be renamed from, or removed.
+    /// Returns the place of a file or folder, as of the next record, if a record that was read shows it:
+    /// the place that it will be renamed or removed from.
     pub(crate) fn place_of(&self, child: &Handle) -> Option<Entry> {
         if let Some((number, _)) = self.moves.get(child).and_then(VecDeque::front) {
             return self.get(*number).parse().at;
@@ -287,8 +288,8 @@ fn is_folder_move(mask: u64) -> bool {
     mask & FAN_RENAME != 0 && mask & FAN_ONDIR != 0
 }
 
-/// Whether a record is about something that happened after `child`, which was at `at`, was removed: another
-/// one has its name, or the folder that it was in is gone.
+/// Returns whether a record happened after `child` was removed from `at`: another file has its name, or the
+/// folder that it was in is gone.
 fn is_after_removal(record: &Record, at: &Entry, child: &Handle) -> bool {
     let is_other = record.child.as_ref() != Some(child);
     let arrival = if record.is(FAN_RENAME) { &record.to } else { &record.at };

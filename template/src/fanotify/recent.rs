@@ -1,11 +1,11 @@
-//! What is known for now, in bounded memory: [`Recent`].
+//! A cache in bounded memory: [`Recent`].
 
 use std::{borrow::Borrow, collections::HashMap, hash::Hash, mem};
 
-/// How many entries are kept: at least so many, and at most twice as many.
+/// How many entries are kept: at least this many, and at most twice as many.
 const MANY: usize = 4096;
 
-/// A map that forgets what was not used for long; that has to be found out again.
+/// A map that forgets entries that were not used for long. These have to be found out again.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     young: HashMap<K, V>,

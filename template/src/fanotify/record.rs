@@ -1,4 +1,4 @@
-//! What the kernel tells, as it wrote it: [`RawRecord`], and taken apart: [`Record`]. See fanotify(7).
+//! The kernel's records, as bytes: [`RawRecord`], and parsed: [`Record`]. See fanotify(7).
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,7 +12,7 @@ const HEAD: usize = 24;
 /// The size of the type and length of a record's part.
 const PART_HEAD: usize = 4;
 
-/// The longest that a record can be: two names in folders, and a handle.
+/// The largest size of a record: two names in folders, and a handle.
 pub(crate) const LARGEST: usize =
     HEAD + 3 * (PART_HEAD + HANDLE_HEAD + LARGEST_HANDLE) + 2 * 256 + 3 * 4;
 
@@ -23,18 +23,19 @@ pub(crate) struct Entry {
     pub(crate) name: OsString,
 }
 
-/// Something that happened, or several things that happened to the same file under the same name.
+/// An event, or several merged events of the same file under the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// What happened, as bits (`FAN_…`).
     pub(crate) mask: u64,
-    /// Where. None where the kernel names no place.
+    /// The place where it happened; none if the kernel names no place.
     pub(crate) at: Option<Entry>,
-    /// Where it was renamed to.
+    /// The place that it was renamed to.
     pub(crate) to: Option<Entry>,
     /// The file or folder itself.
     pub(crate) child: Option<Handle>,
-    /// Whether it is a rename behind another one of the same file, and may be several that were merged.
+    /// Whether it is a rename after another one of the same file, and may stand for several that were
+    /// merged.
     pub(crate) is_repeated: bool,
 }
 
@@ -53,7 +54,7 @@ impl Record {
 pub(crate) struct RawRecord<'a>(pub(crate) &'a [u8]);
 
 impl<'a> RawRecord<'a> {
-    /// Takes the first record out of what was read. None if there is nothing left that makes sense.
+    /// Takes the first record out of the bytes that were read. Returns `None` if no complete one is left.
     pub(crate) fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
         let (whole, rest) = bytes.split_at_checked(length.max(HEAD))?;
@@ -69,7 +70,7 @@ impl<'a> RawRecord<'a> {
         self.mask() & bit != 0
     }
 
-    /// The parts behind its head.
+    /// Returns the parts after its head.
     fn parts(self) -> impl Iterator<Item = RawPart<'a>> {
         let length =
             |bytes: &[u8], at| Some(u16::from_ne_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
@@ -82,12 +83,12 @@ impl<'a> RawRecord<'a> {
         })
     }
 
-    /// The handle of the file or folder itself.
+    /// Returns the handle of the file or folder itself.
     pub(crate) fn child(self) -> Option<&'a [u8]> {
         self.parts().find(|part| part.kind == libc::FAN_EVENT_INFO_TYPE_FID).map(|part| part.handle)
     }
 
-    /// The handles of the folders that it is about, with the names in them.
+    /// Returns the handles of the folders that it concerns, with the names in them.
     pub(crate) fn entries(self) -> impl Iterator<Item = (&'a [u8], &'a OsStr)> {
         let named = self.parts().filter(|part| part.kind != libc::FAN_EVENT_INFO_TYPE_FID);
         named.map(|part| (part.handle, part.name))
@@ -106,7 +107,7 @@ impl<'a> RawRecord<'a> {
                 libc::FAN_EVENT_INFO_TYPE_NEW_DFID_NAME => {
                     record.to = Some(Entry { folder, name: part.name.into() });
                 }
-                // Nothing that was asked for.
+                // Not requested.
                 _ => {}
             }
         }

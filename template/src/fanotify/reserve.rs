@@ -1,13 +1,13 @@
 //! Descriptors that are kept for a look at a folder: [`Reserve`].
 //!
-//! Where the process has too many files open, what is watched could not be told from the rest any more.
+//! If the process has too many files open, watched paths could not be distinguished from others any more.
 
 use std::{fs::File, io, os::fd::OwnedFd};
 
 use rustix::io::Errno;
 
-/// As many as a look takes: the file system, the folder and the one above. One more is never closed, to make
-/// these of.
+/// The number that a look takes: the file system, the folder and the one above. One more is never closed;
+/// the others are made from it.
 const NEEDED: usize = 3;
 
 /// Descriptors to be closed when others are needed.
@@ -22,7 +22,7 @@ impl Reserve {
         Ok(Self(all))
     }
 
-    /// Does something that opens files; once more with the reserve if there were too many.
+    /// Calls a function that opens files, and once more with the reserve if too many files were open.
     pub(crate) fn lend<T>(&mut self, mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         let result = act();
         let is_short = |error: &io::Error| {
@@ -34,7 +34,7 @@ impl Reserve {
         self.0.truncate(1);
         let result = act();
         if let Some(held) = self.0.first() {
-            // If another thread was faster, there is another chance the next time.
+            // If another thread was faster, the next call tries again.
             let lacking = (1..=NEEDED).map_while(|_| held.try_clone().ok());
             let lacking: Vec<_> = lacking.collect();
             self.0.extend(lacking);

@@ -1,4 +1,4 @@
-//! What is watched: [`Roots`].
+//! The watched paths: [`Roots`].
 
 use std::{
     collections::HashMap,
@@ -28,20 +28,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
     pub(crate) watch: Watch,
-    /// The same, absolute: holds also after the process has changed its current folder.
+    /// The absolute path, which stays valid when the process changes its current folder.
     pub(crate) location: PathBuf,
     /// The folder; none if a file is watched, which may be replaced.
     pub(crate) folder: Option<Handle>,
-    /// Where it is; none if that is the top of a file system.
+    /// Its place; none if that is the top of a file system.
     pub(crate) at: Option<Entry>,
     pub(crate) mount: i32,
-    /// The number of the first record that is news.
+    /// The number of the first record after the watch was added.
     pub(crate) since: u64,
-    /// The same, for what is in the folders below.
+    /// The same for entries of the folders below.
     pub(crate) since_below: u64,
 }
 
-/// Finds what a watch is to watch, and opens the folder that it is, or is in.
+/// Finds the folder of a watch, which is the path itself or the folder above it, and opens it.
 pub(crate) fn locate(watch: Watch) -> io::Result<(Root, OwnedFd)> {
     let location = std::path::absolute(&watch.path)?;
     let is_folder = watch.path.symlink_metadata()?.is_dir();
@@ -57,22 +57,22 @@ pub(crate) fn locate(watch: Watch) -> io::Result<(Root, OwnedFd)> {
     Ok((Root { watch, location, folder, at, mount, since: 0, since_below: 0 }, opened))
 }
 
-/// Under which paths a folder is watched.
+/// The paths under which a folder is watched.
 #[derive(Debug)]
 pub(crate) struct Covered {
-    /// Whether something in it is watched by its own path.
+    /// Whether an entry of it is watched by its own path.
     pub(crate) has_roots_in_it: bool,
-    /// The root, the first record that is news for it, and the path.
+    /// The root, the first record that it reports, and the path.
     pub(crate) paths: Vec<(u32, u64, PathBuf)>,
 }
 
-/// The folder that a location is, or is in.
+/// Returns the folder at a location, or the one above it.
 fn folder_of(location: &Path, is_folder: bool) -> &Path {
     if is_folder { location } else { location.parent().unwrap_or(location) }
 }
 
 impl Root {
-    /// The folder that it is, or is in.
+    /// Returns the folder that it is, or is in.
     pub(crate) fn anchor(&self) -> Option<&Handle> {
         self.folder.as_ref().or(self.at.as_ref().map(|at| &at.folder))
     }
@@ -81,7 +81,8 @@ impl Root {
         self.anchor().map(Handle::file_system)
     }
 
-    /// What is now where the [anchor](Self::anchor) was, and the number of its mount; none if nothing is.
+    /// Returns the folder that is now at the place of the [anchor](Self::anchor), and the number of its
+    /// mount; none if there is none.
     pub(crate) fn find(&self) -> io::Result<Option<(Handle, i32)>> {
         let folder = folder_of(&self.location, self.folder.is_some());
         let found = open_folder(folder);
@@ -94,7 +95,8 @@ impl Root {
         }
     }
 
-    /// Says that something which is mounted at `point` is not watched, if it is below this.
+    /// Returns the error that a file system which is mounted at `point` is not watched, if that is below
+    /// this root.
     pub(crate) fn say_mounted(&self, point: &Path) -> Option<StreamError> {
         let top = self.location.canonicalize().ok().filter(|_| self.watch.recursive)?;
         let below = point.strip_prefix(top).ok().filter(|below| !below.as_os_str().is_empty())?;
@@ -103,12 +105,12 @@ impl Root {
         Some(StreamError::unwatched(&path, BackendError::unavailable_at(reason, [&path])))
     }
 
-    /// Whether something may be told for it by a path, which begins with its own as that is spelled.
+    /// Returns whether it may report an event with this path, which begins with its own path as spelled.
     pub(crate) fn covers(&self, path: &Path) -> bool {
         let own = &self.watch.path;
         let Ok(below) = path.strip_prefix(own) else { return false };
         let is_in_reach = self.watch.recursive || below.components().count() <= 1;
-        // To join nothing would add a slash.
+        // Joining an empty path would add a slash.
         let is_itself = path.as_os_str() == own.as_os_str();
         is_in_reach && (is_itself || own.join(below).as_os_str() == path.as_os_str())
     }
@@ -121,7 +123,7 @@ pub(crate) struct Roots {
     last: u32,
     by_path: HashMap<OsString, u32>,
     by_folder: HashMap<Handle, Vec<u32>>,
-    /// By the folder that they are in.
+    /// By the folder above them.
     by_place: HashMap<Handle, Vec<u32>>,
 }
 
@@ -138,7 +140,7 @@ impl Roots {
         self.all.insert(self.last, root);
     }
 
-    /// Takes the watch of a path, spelled as it was given.
+    /// Removes the root of a path, spelled as it was given.
     pub(crate) fn take(&mut self, path: &Path) -> Option<Root> {
         let number = *self.by_path.get(path.as_os_str())?;
         self.remove(number)
@@ -170,35 +172,35 @@ impl Roots {
         self.all.values()
     }
 
-    /// The watched folders that `folder` is.
+    /// Returns the roots that are this folder.
     pub(crate) fn of_folder(&self, folder: &Handle) -> impl Iterator<Item = (u32, &Root)> {
         let numbers = self.by_folder.get(folder).into_iter().flatten();
         numbers.filter_map(|&number| Some((number, self.all.get(&number)?)))
     }
 
-    /// What is watched at a place, by its name.
+    /// Returns the roots at a place.
     pub(crate) fn at(&self, folder: &Handle, name: &OsStr) -> impl Iterator<Item = (u32, &Root)> {
         let is_named = move |root: &Root| root.at.as_ref().is_some_and(|at| at.name == name);
         self.in_folder(folder).filter(move |(_, root)| is_named(root))
     }
 
-    /// What is watched in a folder, by its name there.
+    /// Returns the roots that are entries of a folder.
     pub(crate) fn in_folder(&self, folder: &Handle) -> impl Iterator<Item = (u32, &Root)> {
         let numbers = self.by_place.get(folder).into_iter().flatten();
         numbers.filter_map(|&number| Some((number, self.all.get(&number)?)))
     }
 }
 
-/// What is open. It would keep the file system busy, and so is open for a moment only.
+/// Open files. They would keep the file system busy, so they are open only for a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
-    /// Something of a file system, by which handles of it can be opened.
+    /// Any file of a file system, with which handles on it can be opened.
     any: Option<(u64, File)>,
-    /// The last folder that was looked into.
+    /// The folder that was opened last.
     folder: Option<(Handle, OwnedFd)>,
 }
 
-/// Opens what handles stand for.
+/// Opens files by their handles.
 #[derive(Debug)]
 pub(crate) struct Beside<'a> {
     pub(crate) roots: &'a Roots,
@@ -206,8 +208,8 @@ pub(crate) struct Beside<'a> {
 }
 
 impl Beside<'_> {
-    /// Opens a folder of a file system, or takes the one that is open. `NotFound` if no watched path leads
-    /// there any more.
+    /// Returns an open folder of a file system. Fails with `NotFound` if no watched path leads there any
+    /// more.
     pub(crate) fn of(&mut self, file_system: u64) -> io::Result<BorrowedFd<'_>> {
         let file = match self.open.any.take().filter(|(open, _)| *open == file_system) {
             Some((_, file)) => file,
@@ -216,7 +218,7 @@ impl Beside<'_> {
         Ok(self.open.any.insert((file_system, file)).1.as_fd())
     }
 
-    /// Opens a folder, or takes the one that is open.
+    /// Returns an open folder, which may be the one that was opened last.
     pub(crate) fn folder(&mut self, folder: &Handle) -> io::Result<BorrowedFd<'_>> {
         let opened = match self.open.folder.take().filter(|(open, _)| open == folder) {
             Some((_, opened)) => opened,
@@ -227,7 +229,7 @@ impl Beside<'_> {
 
     fn find(&self, file_system: u64) -> io::Result<File> {
         let of_it = self.roots.iter().filter(|root| root.file_system() == Some(file_system));
-        // What is above it may be still there where it is not.
+        // The folders above it may still exist if it does not.
         for folder in of_it.flat_map(|root| root.location.ancestors()) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             match open(folder, flags, Mode::empty()) {

@@ -1,4 +1,4 @@
-//! What can be chosen: [`Settings`]. {%- capture source %}
+//! The settings: [`Settings`]. {%- capture source %}
 
 use notify_backend::{check_local, prelude::*};
 

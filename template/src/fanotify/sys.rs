@@ -15,22 +15,22 @@ use std::{
     sync::Arc,
 };
 
-/// The most that the bytes of a handle take (`MAX_HANDLE_SZ` in the kernel's `fs.h`).
+/// The largest size of a handle (`MAX_HANDLE_SZ` in the kernel's `fs.h`).
 pub(crate) const LARGEST_HANDLE: usize = 128;
 
-/// What the kernel calls a file or folder: the same for as long as it exists, wherever it is renamed to, and
-/// no other's later. See `name_to_handle_at(2)`.
+/// The kernel's identifier of a file or folder: the same for as long as it exists, wherever it is renamed
+/// to, and never used for another one. See `name_to_handle_at(2)`.
 ///
-/// It is kept as events have it: the file system as two numbers of four bytes, the handle's length and type,
+/// It is stored as in events: the file system as two numbers of four bytes, the handle's length and type,
 /// and the handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(Arc<[u8]>);
 
-/// The size of what is before the handle's own bytes.
+/// The size of the part before the handle's own bytes.
 pub(crate) const HANDLE_HEAD: usize = 16;
 
 impl Handle {
-    /// What an event says. None if that is too short.
+    /// Creates a handle from the bytes in an event. Returns `None` if these are too short.
     pub(crate) fn told(bytes: &[u8]) -> Option<Self> {
         (bytes.len() >= HANDLE_HEAD).then(|| Self(bytes.into()))
     }
@@ -44,7 +44,7 @@ impl Handle {
         Self([head.as_flattened(), bytes].concat().into())
     }
 
-    /// The number of the file system that it is on, as statvfs(3) has it.
+    /// Returns the number of its file system, as in statvfs(3).
     pub(crate) fn file_system(&self) -> u64 {
         u64::from(self.word(0)) | u64::from(self.word(4)) << 32
     }
@@ -69,19 +69,19 @@ struct FileHandle {
     bytes: [u8; LARGEST_HANDLE],
 }
 
-// It is handed over in the place of the one that ends with an array of unknown length.
+// It is passed in place of the system's type, which ends with an array of unknown length.
 const _: () = assert!(
     offset_of!(FileHandle, size) == offset_of!(libc::file_handle, handle_bytes)
         && offset_of!(FileHandle, kind) == offset_of!(libc::file_handle, handle_type)
         && offset_of!(FileHandle, bytes) == size_of::<libc::file_handle>()
 );
 
-/// A group of marks, which is what is read from.
+/// Creates a group of marks, from which events are read.
 pub(crate) fn init(flags: u32) -> io::Result<OwnedFd> {
     let flags = libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_CLASS_NOTIF | flags;
     // SAFETY: the call takes numbers alone.
     let descriptor = check(unsafe { libc::fanotify_init(flags, 0) })?;
-    // SAFETY: the kernel has just made the descriptor, and nobody else knows it.
+    // SAFETY: the kernel has just made the descriptor, and no other code knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
@@ -100,8 +100,8 @@ pub(crate) fn mark(
     Ok(())
 }
 
-/// What the entry `name` of `folder` is called by the kernel, or the folder itself if the name is empty; it is
-/// on the given file system. A link is not followed. Returns the number of its mount as well.
+/// Returns the handle of the entry `name` of `folder`, or of the folder itself if the name is empty, and
+/// the number of its mount. The entry is on the given file system. A link is not followed.
 pub(crate) fn handle(
     folder: BorrowedFd<'_>,
     name: &OsStr,
@@ -141,8 +141,8 @@ fn call_name_to_handle(
     }
 }
 
-/// Opens the folder that a handle stands for, without a word of it being reported (`O_PATH`). `beside` is any
-/// open file of the same file system, not opened with `O_PATH`.
+/// Opens a folder by its handle, without causing an event (`O_PATH`). `beside` is any open file of the same
+/// file system, not opened with `O_PATH`.
 pub(crate) fn open_by_handle(beside: BorrowedFd<'_>, handle: &Handle) -> io::Result<OwnedFd> {
     let bytes = &handle.0[HANDLE_HEAD..];
     let mut raw = FileHandle {
@@ -157,11 +157,11 @@ pub(crate) fn open_by_handle(beside: BorrowedFd<'_>, handle: &Handle) -> io::Res
     // SAFETY: `FileHandle` begins like `file_handle`, and holds as many bytes as it says. It outlives
     // the call.
     let opened = check(unsafe { libc::open_by_handle_at(beside.as_raw_fd(), raw.cast(), flags) })?;
-    // SAFETY: the kernel has just made the descriptor, and nobody else knows it.
+    // SAFETY: the kernel has just made the descriptor, and no other code knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(opened) })
 }
 
-/// Fails with `EPERM` where the process may not open handles.
+/// Fails with `EPERM` if the process may not open files by their handles.
 pub(crate) fn check_open_by_handle() -> io::Result<()> {
     let any = File::open("/proc")?;
     match open_by_handle(any.as_fd(), &Handle::new(0, 0, &[0; 8])) {

@@ -1,4 +1,4 @@
-//! What a record means for the watched paths: the other half of [`Filesystems`].
+//! Reports for the watched paths, made from records: the other half of [`Filesystems`].
 
 use std::{io, sync::Arc};
 
@@ -16,14 +16,14 @@ use crate::{
     sys::Handle,
 };
 
-/// How deep a folder can be: more is a circle, which two looks at different times can make.
+/// How deep a folder can be. A longer chain is a circle, which two looks at different times can produce.
 const DEEPEST: usize = 2048;
 
 const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
 const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
 const METADATA: EventKind = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
 
-/// The bits of a file by its name, in the order in which it happens to one.
+/// The bits of events about a file by its name, in the order in which they happen.
 const BITS: [(u64, EventKind); 6] = [
     (FAN_OPEN, EventKind::Access(AccessKind::Open(AccessMode::Any))),
     (FAN_ACCESS, EventKind::Access(AccessKind::Read)),
@@ -33,11 +33,11 @@ const BITS: [(u64, EventKind); 6] = [
     (FAN_ATTRIB, METADATA),
 ];
 
-/// Whose path something is, and that path.
+/// The number of a root, and a path to report for it.
 type Said = (u32, PathBuf);
 
 impl Filesystems {
-    /// Tells what a record says.
+    /// Reports the events in a record.
     pub(crate) fn apply(&mut self, number: u64, record: &Record) {
         if record.is(FAN_Q_OVERFLOW) {
             self.look_again();
@@ -46,7 +46,7 @@ impl Filesystems {
         match (&record.at, &record.to) {
             (Some(from), Some(to)) => self.rename(number, record, from, to),
             (Some(at), None) => self.tell_entry(number, record, at),
-            // A file has got or lost a name.
+            // A file got or lost a name.
             _ => record.child.iter().for_each(|child| self.forget(child)),
         }
     }
@@ -54,7 +54,7 @@ impl Filesystems {
     fn tell_entry(&mut self, number: u64, record: &Record, at: &Entry) {
         let is_folder = record.is_folder();
         if is_folder && record.mask & !ACCESSES == FAN_ONDIR {
-            // To list a folder opens and reads it; that is no access to a file.
+            // Listing a folder opens and reads it; that is no access to a file.
             return;
         }
         if at.name == "." {
@@ -100,7 +100,7 @@ impl Filesystems {
         }
     }
 
-    /// Tells what the kernel says of a folder by its own handle.
+    /// Reports an event that the kernel sends by the folder's own handle.
     fn tell_itself(&mut self, number: u64, record: &Record, at: &Entry) {
         if !record.is(FAN_ATTRIB) {
             return;
@@ -130,8 +130,8 @@ impl Filesystems {
         let Self { queue, places, roots, open, reserve, .. } = self;
         let place = reserve.lend(|| places.of(folder, queue, &mut Beside { roots, open }));
         place.unwrap_or_else(|error| {
-            // No watched path is on the file system any more, which will be told, or something may be left
-            // out that was to be told.
+            // Either no watched path is on the file system any more, which will be reported, or an event
+            // may be missing.
             if error.kind() != io::ErrorKind::NotFound {
                 self.miss();
             }
@@ -161,21 +161,21 @@ impl Filesystems {
         let Some(child) = child else { return };
         if record.is_folder() {
             self.places.put(child.clone(), to.clone());
-            // And with it, all that is in it.
+            // And with it, everything in it.
             self.covered.clear();
         } else {
             self.places.put_file(child.clone(), to.clone());
         }
         if record.is_repeated && self.is_back(child, from, to) {
-            // The kernel has merged equal renames, and it was not the one that was queued last that
+            // The kernel has merged equal renames, and the one that was queued last is not the one that
             // happened last.
             let back = Record { is_repeated: false, ..record.clone() };
             self.rename(number, &back, to, from);
         }
     }
 
-    /// Whether a file that was renamed several times is where this rename, the last to be read, took it away
-    /// from.
+    /// Returns whether a file that was renamed several times is at the old place of this rename, the last
+    /// one that was read.
     fn is_back(&mut self, child: &Handle, from: &Entry, to: &Entry) -> bool {
         let Self { queue, roots, open, .. } = self;
         let mut beside = Beside { roots, open };
@@ -198,7 +198,7 @@ impl Filesystems {
         is_folder || child.is_none_or(|child| places.is_named(child, at, queue, &mut beside))
     }
 
-    /// Under which paths an entry is to be told, as of now.
+    /// Returns the paths under which an entry is to be reported, as of now.
     fn covering(&mut self, number: u64, at: &Entry, child: Option<&Handle>) -> Vec<Said> {
         let mut paths: Vec<Said> = vec![];
         let mut add = |number, path: PathBuf| {
@@ -223,7 +223,7 @@ impl Filesystems {
         paths
     }
 
-    /// Under which paths a folder is watched, as of now.
+    /// Returns the paths under which a folder is watched, as of now.
     fn covered(&mut self, folder: &Handle) -> Arc<Covered> {
         if let Some(covered) = self.covered.get(folder) {
             return Arc::clone(covered);
@@ -271,8 +271,8 @@ impl Filesystems {
         }
     }
 
-    /// A folder has left its place: it is watched no more, and neither are files in it that are watched by
-    /// their names. What it was told by already is in `paths`.
+    /// Ends the watches of a folder that has left its place, and of files in it that are watched by their
+    /// names. `paths` are those for which that was reported already.
     fn end(&mut self, number: u64, folder: &Handle, kind: EventKind, paths: &[Said]) {
         let itself = self.roots.of_folder(folder);
         let files = self.roots.in_folder(folder).filter(|(_, root)| root.folder.is_none());
@@ -289,7 +289,7 @@ impl Filesystems {
         }
     }
 
-    /// Something has come to a place where a watched folder may have been.
+    /// Ends the watches of folders that another entry has replaced at their place.
     fn end_displaced(&mut self, number: u64, place: &Entry, by: Option<&Handle>) {
         let roots = self.roots.at(&place.folder, &place.name);
         let others = roots.filter(|(_, root)| root.folder.as_ref() != by && root.since <= number);
@@ -297,14 +297,14 @@ impl Filesystems {
             others.filter_map(|(number, root)| Some((number, root.folder.clone()?))).collect();
         for (number, folder) in others {
             let mut beside = Beside { roots: &self.roots, open: &mut self.open };
-            // Where two are exchanged, it is elsewhere, and its own rename comes next.
+            // If the two were exchanged, it is elsewhere, and its own rename comes next.
             if places::is_gone(&folder, &mut beside).unwrap_or(false) {
                 self.end_root(number, Event::remove(RemoveKind::Folder, ""));
             }
         }
     }
 
-    /// Says the last word of a root.
+    /// Removes a root, and reports its last event.
     pub(crate) fn end_root(&mut self, number: u32, event: Event) {
         let Some(root) = self.roots.remove(number) else { return };
         self.covered.clear();

@@ -1,4 +1,4 @@
-//! What a look has found, and how that is told: [`Changes`].
+//! The differences that a look has found, and the events for them: [`Changes`].
 
 use std::{
     cmp::Reverse,
@@ -23,58 +23,58 @@ pub(crate) struct Item {
     pub(crate) tells: StreamItem,
     /// The watch that it belongs to.
     root: Arc<Root>,
-    /// Others that it belongs to as well.
+    /// Further watches that it belongs to.
     also: Vec<Arc<Root>>,
 }
 
 impl Item {
-    /// Whether it belongs to something that is watched still.
+    /// Returns whether a watch that it belongs to still exists.
     pub(crate) fn is_wanted(&self) -> bool {
         std::iter::once(&self.root).chain(&self.also).any(|root| !root.is_stopped())
     }
 }
 
-/// What tells a file from all others: its numbers, its birth, and what it is.
+/// The identity of a file: its numbers, its birth, and its type.
 type Identity = ([u64; 2], i64, Kind);
 
-/// Differences between two looks, of all roots together: what is gone from one may have come to
-/// another, and what lies in two of them is found in both.
+/// The differences between two looks, of all roots together: a file that is gone from one root may have
+/// come to another, and a file that lies in two of them is found in both.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     gone: Vec<Gone>,
     came: Vec<Came>,
-    /// Told as they are.
+    /// Reported as they are.
     others: Vec<Item>,
 }
 
-/// Something that is at a path, or was.
+/// A file or folder that is at a path, or was.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) root: Arc<Root>,
     /// The path below the root.
     pub(crate) below: PathBuf,
     pub(crate) state: State,
-    /// Other roots that spell it the same.
+    /// Other roots that spell its path in the same way.
     also: Vec<Arc<Root>>,
-    /// Whether another one stands for it, of a root that it lies in as well.
+    /// Whether it is already represented by the same place in another root.
     is_double: bool,
 }
 
 #[derive(Debug)]
 struct Gone {
     place: Place,
-    /// Whether there is another file of the same kind at the same path now.
+    /// Whether another file of the same kind has its path now.
     is_replaced: bool,
-    /// Where it is now, as an index of `came`.
+    /// Its new place, as an index of `came`.
     to: Option<usize>,
 }
 
 #[derive(Debug)]
 struct Came {
     place: Place,
-    /// What was at the same path, if it was of the same kind, as an index of `gone`.
+    /// The earlier file at the same path, if it was of the same kind, as an index of `gone`.
     replaces: Option<usize>,
-    /// Where it was, as an index of `gone`.
+    /// Its old place, as an index of `gone`.
     from: Option<usize>,
 }
 
@@ -87,7 +87,7 @@ impl Changes {
         self.came.push(Came { place, replaces: None, from: None });
     }
 
-    /// At one path there is another file of the same kind.
+    /// Adds that a path has another file of the same kind.
     pub(crate) fn replaced(&mut self, old: Place, new: Place) {
         self.came.push(Came { place: new, replaces: Some(self.gone.len()), from: None });
         self.gone.push(Gone { place: old, is_replaced: true, to: None });
@@ -97,12 +97,12 @@ impl Changes {
         self.tell(root, Ok(Event::modify(kind, root.spell(below))));
     }
 
-    /// Something happened in a folder; what it was has left no trace.
+    /// Adds that something happened in a folder that has left no other trace.
     pub(crate) fn happened(&mut self, root: &Arc<Root>, below: &Path) {
         self.tell(root, Ok(Event::new(EventKind::Any, root.spell(below))));
     }
 
-    /// Something could not be looked at.
+    /// Adds that something could not be looked at.
     pub(crate) fn failed(&mut self, root: &Arc<Root>, below: &Path, error: io::Error) {
         let path = root.spell(below);
         let error = StreamError::unwatched(&path, BackendError::from_io(&path, error));
@@ -113,11 +113,10 @@ impl Changes {
         self.others.push(Item { tells: item, root: root.clone(), also: Vec::new() });
     }
 
-    /// The items that tell all of it, `next_tracker` being the number of the next rename.
+    /// Converts the differences into items. `next_tracker` is the tracker of the next rename.
     ///
-    /// What is gone comes first, entries before their folders; then what is newly there, folders
-    /// before their entries; then what was changed. So a path that is there has no removal as its
-    /// last event.
+    /// Removals come first, entries before their folders; then new entries, folders before their entries;
+    /// then changes. So a removal is never the last event of a path that exists.
     pub(crate) fn into_items(mut self, next_tracker: &mut u64) -> Vec<Item> {
         let is_shared = self.is_of_several_roots();
         if is_shared {
@@ -156,7 +155,7 @@ impl Changes {
                     }));
                     (self.gone[*from].place.state, true)
                 }
-                // Most likely written anew. Some file systems give the same file another number.
+                // Most likely it was written again. Some file systems give the same file another number.
                 (None, Some(replaced)) if replaced.to.is_none() => (replaced.place.state, false),
                 _ => {
                     items.push(place.tell(EventKind::Create(place.state.kind.into()), None));
@@ -179,8 +178,8 @@ impl Changes {
         roots.any(|root| first.is_some_and(|first| !Arc::ptr_eq(first, root)))
     }
 
-    /// Finds what has come from a place that it is gone from: first in the same root, since the two may
-    /// have other spellings in another one.
+    /// Finds the renames: first those within a root, since both paths may be spelled differently in another
+    /// one.
     fn find_renames(&mut self) {
         self.pair(|place, identity| (Arc::as_ptr(&place.root), identity));
         self.pair(|_, identity| identity);
@@ -198,7 +197,7 @@ impl Changes {
         let is_open = |came: &Came| came.from.is_none() && !came.place.is_double;
         for (i, came) in self.came.iter_mut().enumerate().filter(|(_, came)| is_open(came)) {
             if let Some(from) = key(&came.place).and_then(|key| by_key.remove(&key))
-                // Its folder was exchanged below it, and exchanged back.
+                // Its folder was exchanged, and exchanged back.
                 && self.gone[from].place.key() != came.place.key()
                 && came.place.state.is_renamed(&self.gone[from].place.state)
             {
@@ -208,7 +207,7 @@ impl Changes {
         }
     }
 
-    /// The renames, as indices of `came`. What went along with its folder was not renamed.
+    /// Returns the renames, as indices of `came`. A file that moved with its folder was not renamed.
     fn renames(&self) -> impl Iterator<Item = usize> {
         let pairs = || {
             let came = self.came.iter().enumerate();
@@ -229,7 +228,7 @@ impl Place {
         Self { root: root.clone(), below, state, also: Vec::new(), is_double: false }
     }
 
-    /// The path as events spell it.
+    /// Returns the path as events spell it.
     fn path(&self) -> PathBuf {
         self.root.spell(&self.below)
     }
@@ -248,7 +247,7 @@ impl Place {
     }
 }
 
-/// Lets the first of several places stand for all that are spelled the same in different roots.
+/// Merges all places that are spelled the same in different roots into the first of them.
 fn merge<'a>(places: impl Iterator<Item = &'a mut Place>) {
     let mut first: HashMap<(OsString, Kind), &mut Place> = HashMap::new();
     for place in places {
@@ -262,7 +261,7 @@ fn merge<'a>(places: impl Iterator<Item = &'a mut Place>) {
     }
 }
 
-/// The same for items that tell the same.
+/// Merges items that are the same in different roots into the first of them.
 fn without_doubles(items: Vec<Item>) -> Vec<Item> {
     let mut indices: HashMap<(OsString, Option<EventKind>), usize> = HashMap::new();
     let mut kept: Vec<Item> = Vec::with_capacity(items.len());

@@ -11,16 +11,15 @@ use std::{
 
 use crate::{obstacle::Obstacle, platform, state::State};
 
-/// The entries of a folder as they were, sorted by name. A tree has many of them, so the names are
-/// kept in one piece.
+/// The entries of a folder at a look, sorted by name. A tree has many of them, so the names are kept in one
+/// piece.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folder {
     names: Vec<u8>,
     entries: Vec<Entry>,
-    /// What kept the last look from listing it; the entries are older then.
+    /// The error that kept the last look from listing it. The entries are older then.
     pub(crate) obstacle: Obstacle,
-    /// Whether what was reported at the last look makes the reader look into it, as the news that it
-    /// is there does.
+    /// Whether the last look has reported something that makes a consumer list it, such as its creation.
     pub(crate) is_fresh: bool,
 }
 
@@ -31,14 +30,14 @@ struct Entry {
     name_length: u16,
 }
 
-/// What was listed, and the entries that something is not known of.
+/// A listing, and the entries that could not be read completely.
 #[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) folder: Folder,
     pub(crate) errors: Vec<(OsString, io::Error)>,
 }
 
-/// What comes of looking for a name in two folders.
+/// The state of a name in two folders.
 pub(crate) struct Compared<'a> {
     pub(crate) name: Cow<'a, OsStr>,
     pub(crate) old: Option<State>,
@@ -46,7 +45,7 @@ pub(crate) struct Compared<'a> {
 }
 
 impl Folder {
-    /// Lists a folder that was like `before`. It is not complete if it is to `stop`.
+    /// Lists a folder that had the state `before`. The listing is incomplete if `stop` is set.
     pub(crate) fn list(
         path: &Path,
         before: &Self,
@@ -93,7 +92,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Every entry with its name.
+    /// Returns every entry with its name.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Cow<'_, OsStr>, State)> {
         self.entries.iter().map(|entry| (platform::name(entry.name(&self.names)), entry.state))
     }
@@ -105,7 +104,7 @@ impl Folder {
         found.ok().map(|at| self.entries[at].state)
     }
 
-    /// The names of both folders, in order.
+    /// Returns the names of both folders in order, with the states that they have in each.
     pub(crate) fn compare<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Compared<'a>> {
         let mut old_entries = self.entries.iter().peekable();
         let mut new_entries = new.entries.iter().peekable();
@@ -134,7 +133,7 @@ impl Entry {
     }
 }
 
-/// The state of an entry, none if it is gone, and what could not be read of it.
+/// Returns the state of an entry, none if it is gone, and the error if it could not be read completely.
 fn look_at(
     entry: &fs::DirEntry,
     start: SystemTime,
@@ -149,7 +148,7 @@ fn look_at(
     let mut state = State::of(&metadata, start);
     let read = if compare_contents { state.read_content(&entry.path(), stop) } else { Ok(()) };
     match read {
-        // Removed since.
+        // It was removed since.
         Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
         read => (Some(state), read.err()),
     }

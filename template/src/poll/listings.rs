@@ -1,8 +1,8 @@
-//! What one look lists of folders that lie in several roots: [`Listings`].
+//! The folders in several roots that one look has listed: [`Listings`].
 //!
-//! Where watches overlap, each root has its own knowledge, so that one of them can go and the others lose
-//! nothing. Each finds what they share, and it is told once: so all of them have to find the same at one
-//! look, and each of these folders is listed once for all of them.
+//! Where watches overlap, each root keeps its own state, so that removing one costs the others nothing.
+//! Each of them finds the changes that they share, but these are reported once. So all of them must find
+//! the same at one look: each of these folders is listed once for all of them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,18 +20,18 @@ use crate::{
     state::State,
 };
 
-/// The folders that a look has listed, where more than one root needs that.
+/// The folders that a look has listed, if more than one root needs them.
 #[derive(Debug, Default)]
 pub(crate) struct Listings {
-    /// The roots that lie in others.
+    /// The roots that lie inside others.
     inner: HashSet<PathBuf>,
-    /// The folders that have these as entries.
+    /// The folders of which these are entries.
     above: HashSet<PathBuf>,
     listed: HashMap<PathBuf, io::Result<Listed>>,
 }
 
 impl Listings {
-    /// For a look at these roots.
+    /// Prepares a look at these roots.
     pub(crate) fn of(roots: &[Arc<Root>]) -> Self {
         let mut by_location: HashMap<&Path, Vec<&Root>> = HashMap::new();
         for root in roots {
@@ -51,7 +51,7 @@ impl Listings {
         Self { above: above.collect(), inner, listed: HashMap::new() }
     }
 
-    /// As [`Folder::list`], and the same for each root within one look.
+    /// Lists a folder as [`Folder::list`] does, with the same result for each root within one look.
     pub(crate) fn list(
         &mut self,
         location: &Path,
@@ -66,14 +66,14 @@ impl Listings {
         let is_shared = !self.inner.is_empty()
             && (self.above.contains(location)
                 || location.ancestors().any(|folder| self.inner.contains(folder)));
-        // One that was to stop is not complete.
+        // A listing that was stopped is incomplete.
         if is_shared && !stop.load(Ordering::Relaxed) {
             self.listed.insert(location.into(), copy(&listed));
         }
         listed
     }
 
-    /// Returns what the folder above a root says about it, if that folder was listed.
+    /// Returns what the listing of the folder above a root says about it, if there is one.
     pub(crate) fn find(&self, location: &Path) -> Found {
         let (Some(above), Some(name)) = (location.parent(), location.file_name()) else {
             return Found::NotListed;
@@ -85,7 +85,7 @@ impl Listings {
     }
 }
 
-/// What a listing says about a name.
+/// The result of looking for a name in a listing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
     NotListed,

@@ -1,4 +1,4 @@
-//! One look at a watched path: compares what is there with what was there at the last one.
+//! One look at a watched path: compares it with the last look.
 
 use std::{
     collections::HashMap,
@@ -18,8 +18,9 @@ use crate::{
 };
 
 impl Root {
-    /// Looks at everything, and adds what differs from the last look to `changes`. What was never
-    /// looked at before differs in nothing. `listings` has what other roots have found at this look.
+    /// Looks at everything, and adds the differences from the last look to `changes`. There are none for
+    /// paths that were never looked at before. `listings` has the folders that other roots have listed
+    /// during this look.
     pub(crate) fn look(
         self: &Arc<Self>,
         compare_contents: bool,
@@ -59,7 +60,7 @@ impl Root {
         let told = if !was_known {
             Announced::Nothing
         } else if is_mount {
-            // Another file system is mounted here, or not any more.
+            // A file system was mounted or unmounted here.
             look.compare(below(), old, None);
             look.compare(below(), None, state)
         } else if old == state {
@@ -79,7 +80,7 @@ impl Root {
         tree.folders = look.new;
     }
 
-    /// What the root itself is now; none if there is nothing.
+    /// Returns the state of the root itself; none if it does not exist.
     fn state(
         self: &Arc<Self>,
         follow_links: bool,
@@ -115,42 +116,42 @@ struct Look<'a> {
     compare_contents: bool,
     recursive: bool,
     follow_links: bool,
-    /// What is left of the last look.
+    /// The folders of the last look that were not visited yet.
     old: HashMap<PathBuf, Folder>,
-    /// What is known now.
+    /// The folders that were visited.
     new: HashMap<PathBuf, Folder>,
-    /// Folders to be listed, each with what is reported of it. Not a recursion: a tree may be deeper
-    /// than the stack.
+    /// Folders to be listed, each with what is reported about it. A list, and no recursion: a tree may be
+    /// deeper than the stack.
     open: Vec<(PathBuf, Announced)>,
-    /// Where the links lead that were followed.
+    /// The targets of the links that were followed.
     followed: Vec<PathBuf>,
     listings: &'a mut Listings,
     changes: &'a mut Changes,
 }
 
-/// What this look reports of a folder to its consumer. Each includes the ones before it.
+/// What this look reports about a folder. Each includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Announced {
-    /// No more than what became of single entries.
+    /// Only changes of single entries.
     Nothing,
-    /// Something that makes the reader look at all that is in it.
+    /// An event after which a consumer looks at everything in it.
     Changes,
-    /// That it is newly there, with all that is in it.
+    /// The folder is new, with everything in it.
     Creation,
 }
 
 impl Look<'_> {
-    /// Lists a folder and compares it with what was there.
+    /// Lists a folder and compares it with the last look.
     fn list(&mut self, below: PathBuf, told: Announced) {
         let (below, known) = match self.old.remove_entry(&below) {
             Some((below, known)) => (below, Some(known)),
             None => (below, None),
         };
-        // Where nothing was known, as at the first look, nothing has changed.
+        // If nothing was known, as at the first look, nothing has changed.
         let is_known = told == Announced::Creation || known.is_some();
         let mut before = known.unwrap_or_default();
         if told == Announced::Creation {
-            // Those of another folder, which was here.
+            // The entries of another folder, which was here before.
             self.report_gone(&below, &before);
             before = Folder::default();
         }
@@ -187,7 +188,7 @@ impl Look<'_> {
         self.new.insert(below, folder);
     }
 
-    /// Adds what became of one path to the changes. Returns what is reported of it if it is a folder.
+    /// Adds the changes of one path. Returns what is reported about it if it is a folder.
     fn compare(&mut self, below: PathBuf, old: Option<State>, new: Option<State>) -> Announced {
         let place = |below, state| Place::new(self.root, below, state);
         match (old, new) {
@@ -196,7 +197,7 @@ impl Look<'_> {
                 let is_fresh =
                     old.kind == Kind::Folder && self.old.get(&below).is_some_and(is_fresh);
                 if is_fresh {
-                    // What was in it only for a while may have been seen there by the reader.
+                    // A consumer may have seen entries in it that existed only for a while.
                     self.changes.happened(self.root, &below);
                 }
                 let identities = old.identity().zip(new.identity());
@@ -222,8 +223,8 @@ impl Look<'_> {
         }
     }
 
-    /// Whether an entry is a folder, or a link to be followed to a folder which the tree does not hold
-    /// already.
+    /// Returns whether an entry is a folder, or a link that is to be followed to a folder which the tree
+    /// does not have yet.
     fn is_to_open(&mut self, entry: State, below: impl Fn() -> PathBuf) -> bool {
         if entry.kind != Kind::Other || !self.follow_links {
             return entry.kind == Kind::Folder;
@@ -244,9 +245,9 @@ impl Look<'_> {
         !is_held
     }
 
-    /// Keeps what is known of a folder that cannot be listed now, and of what lies below it.
+    /// Keeps the last look's result for a folder that cannot be listed now, and for everything below it.
     fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
-        // If it is gone meanwhile, the next look at the folder above it tells.
+        // If it is gone by now, the next look at the folder above it will show that.
         if folder.obstacle.is_to_be_told(&error) {
             self.changes.failed(self.root, &below, error);
         }
@@ -261,8 +262,8 @@ impl Look<'_> {
         }
     }
 
-    /// What no folder was found for any more is gone with it; below a root that is not watched
-    /// recursively any more, it is forgotten.
+    /// Reports the entries of folders that were not found any more as gone. Below a root that is no longer
+    /// watched recursively, they are forgotten.
     fn report_what_is_left(&mut self) {
         for (folder, known) in mem::take(&mut self.old) {
             if self.recursive || folder.as_os_str().is_empty() {

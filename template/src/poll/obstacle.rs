@@ -1,10 +1,10 @@
-//! What keeps a look from seeing something: [`Obstacle`].
+//! Errors that keep a look from seeing a path: [`Obstacle`].
 
 use std::io;
 
 use crate::platform;
 
-/// Why the last look at something has failed, if it has.
+/// The error of the last look at a path, if there was one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Obstacle(Option<Failure>);
 
@@ -15,9 +15,9 @@ struct Failure {
 }
 
 impl Obstacle {
-    /// Notes that a look has failed. Returns whether that is to be reported: once, and not before it has
-    /// failed twice in a row. Systems have many errors for what is being removed at this very moment,
-    /// such as `ESTALE` on network mounts.
+    /// Notes that a look has failed. Returns whether to report it: once, and not before it has failed twice
+    /// in a row. Systems have many errors for a path that is being removed at this very moment, such as
+    /// `ESTALE` on network mounts.
     pub(crate) fn is_to_be_told(&mut self, error: &io::Error) -> bool {
         if is_absence(error) || platform::is_in_use(error) {
             return false;
@@ -33,7 +33,7 @@ impl Obstacle {
     }
 }
 
-/// Whether the error says that there is nothing at the path.
+/// Returns whether the error says that there is nothing at the path.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

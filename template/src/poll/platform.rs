@@ -1,7 +1,7 @@
-//! What systems differ in: file names as bytes, and what they tell of a file beyond the standard.
+//! Differences between systems: file names as bytes, and metadata beyond the standard.
 //!
-//! All of it is in what a look has at hand. The crate `file-id` would ask a second time for each entry,
-//! and that for where a link leads on Unix, and open each file on Windows.
+//! All of this is in the metadata that a look has already read. The crate `file-id` would read it a second
+//! time for each entry, on Unix that of a link's target, and on Windows by opening each file.
 
 pub(crate) use system::*;
 
@@ -14,7 +14,7 @@ mod system {
 
     use notify_backend::event::MetadataKind;
 
-    /// Whether files can be told apart by more than their paths, so that renames are seen.
+    /// Whether files can be distinguished by more than their paths, so that renames are seen.
     pub(crate) const HAS_IDENTITIES: bool = true;
 
     /// Adds a name to `bytes`.
@@ -22,18 +22,18 @@ mod system {
         bytes.extend_from_slice(name.as_bytes());
     }
 
-    /// A name that [`push_name`] has written.
+    /// Returns a name that [`push_name`] has written.
     pub(crate) fn name(bytes: &[u8]) -> Cow<'_, OsStr> {
         OsStr::from_bytes(bytes).into()
     }
 
-    /// The numbers of the file system and, in it, of the file.
+    /// Returns the numbers of the file system and of the file in it.
     pub(crate) fn file_numbers(metadata: &Metadata) -> [u64; 2] {
         [metadata.dev(), metadata.ino()]
     }
 
-    /// When anything of the file was changed, even if that leaves no other trace; in
-    /// nanoseconds, and wraps.
+    /// Returns when anything about the file was last changed, even if that leaves no other trace. In
+    /// nanoseconds; wraps.
     pub(crate) fn change_time(metadata: &Metadata) -> i64 {
         metadata.ctime().wrapping_mul(1_000_000_000).wrapping_add(metadata.ctime_nsec())
     }
@@ -43,23 +43,23 @@ mod system {
         false
     }
 
-    /// Whether the file system of this number gives a folder another birth while it stays the same:
-    /// overlayfs does when it copies one up, which it does with all that are above a changed file.
+    /// Returns whether the file system with this number may change the birth of a folder. Overlayfs does so
+    /// when it copies one up, as it does with all folders above a changed file.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     pub(crate) fn renews_births(device: u64) -> bool {
-        // As makedev(3) puts it together; proc(5) has the fields.
+        // The layout of makedev(3); proc(5) describes the fields.
         let major = (device >> 32) & 0xffff_f000 | (device >> 8) & 0xfff;
         let minor = (device >> 12) & 0xffff_ff00 | device & 0xff;
         let number = format!("{major}:{minor}");
-        // Where it cannot be read, a copied folder is told as removed and made.
+        // If the file cannot be read, a copied folder is reported as removed and created.
         let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
         String::from_utf8_lossy(&mounts)
             .lines()
             .any(|mount| mount.contains(" - overlay ") && mount.split(' ').nth(2) == Some(&number))
     }
 
-    /// Whether the file system of this number gives a folder another birth while it stays the same: none
-    /// is known here.
+    /// Returns whether the file system with this number may change the birth of a folder: none is known to
+    /// do so here.
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
     pub(crate) fn renews_births(_: u64) -> bool {
         false
@@ -76,7 +76,7 @@ mod system {
             Self { mode: metadata.mode(), owner: [metadata.uid(), metadata.gid()] }
         }
 
-        /// What differs.
+        /// Returns the differences.
         pub(crate) fn changes(self, new: Self) -> impl Iterator<Item = MetadataKind> {
             let mode = (self.mode != new.mode).then_some(MetadataKind::Permissions);
             let owner = (self.owner != new.owner).then_some(MetadataKind::Ownership);
@@ -100,8 +100,8 @@ mod system {
 
     use notify_backend::event::MetadataKind;
 
-    /// Whether files can be told apart by more than their paths, so that renames are seen. Here
-    /// each file would have to be opened for it.
+    /// Whether files can be distinguished by more than their paths, so that renames are seen. Here, each
+    /// file would have to be opened for that.
     pub(crate) const HAS_IDENTITIES: bool = false;
 
     /// Adds a name to `bytes`.
@@ -109,32 +109,32 @@ mod system {
         bytes.extend(name.encode_wide().flat_map(u16::to_le_bytes));
     }
 
-    /// A name that [`push_name`] has written.
+    /// Returns a name that [`push_name`] has written.
     pub(crate) fn name(bytes: &[u8]) -> Cow<'_, OsStr> {
         let (units, _) = bytes.as_chunks::<2>();
         let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
         OsString::from_wide(&units).into()
     }
 
-    /// The numbers of the file system and, in it, of the file; not known here.
+    /// Returns the numbers of the file system and of the file in it; not known here.
     pub(crate) fn file_numbers(_: &Metadata) -> [u64; 2] {
         [0, 0]
     }
 
-    /// When anything of the file was changed; not known here.
+    /// Returns when anything about the file was last changed; not known here.
     pub(crate) fn change_time(_: &Metadata) -> i64 {
         0
     }
 
-    /// Whether the error says that someone else uses the file or folder, such as to remove it:
-    /// `ERROR_SHARING_VIOLATION`. Wine says `ERROR_INVALID_NAME` too, which the name of something that
-    /// was listed is not.
+    /// Returns whether the error says that another process uses the file or folder, for example to remove
+    /// it: `ERROR_SHARING_VIOLATION`. Wine also gives `ERROR_INVALID_NAME`, which cannot be true for a
+    /// listed name.
     pub(crate) fn is_in_use(error: &io::Error) -> bool {
         matches!(error.raw_os_error(), Some(32 | 123))
     }
 
-    /// Whether the file system of this number gives a folder another birth while it stays the same: births
-    /// are not asked for here.
+    /// Returns whether the file system with this number may change the birth of a folder: births are not
+    /// used here.
     pub(crate) fn renews_births(_: u64) -> bool {
         false
     }
@@ -147,7 +147,7 @@ mod system {
             Self(metadata.file_attributes())
         }
 
-        /// What differs.
+        /// Returns the differences.
         pub(crate) fn changes(self, new: Self) -> impl Iterator<Item = MetadataKind> {
             (self.0 != new.0).then_some(MetadataKind::Other).into_iter()
         }

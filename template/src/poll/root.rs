@@ -1,4 +1,4 @@
-//! A watched path: [`Root`], and what it was like at the last look.
+//! A watched path: [`Root`], and its state at the last look.
 
 use std::{
     collections::HashMap,
@@ -14,42 +14,42 @@ use notify_backend::prelude::*;
 
 use crate::{folder::Folder, obstacle::Obstacle, state::State};
 
-/// A watched path, and what it was like at the last look.
+/// A watched path, and its state at the last look.
 #[derive(Debug)]
 pub(crate) struct Root {
     /// The path as it was given.
     pub(crate) path: PathBuf,
-    /// The same, but absolute: holds also after the process has changed its current folder.
+    /// The absolute path, which stays valid when the process changes its current folder.
     pub(crate) location: PathBuf,
     recursive: AtomicBool,
     pub(crate) follow_links: AtomicBool,
-    /// Set when it is not watched any more: a look ends early, and what it found is not reported.
+    /// Set when it is no longer watched: a look ends early, and its changes are not reported.
     pub(crate) stopped: AtomicBool,
     tree: Mutex<Tree>,
 }
 
-/// What a look leaves to the next one.
+/// The state that one look leaves to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Whether there was a look already.
+    /// Whether there was a look yet.
     pub(crate) is_known: bool,
-    /// What the root itself is; none if there is nothing.
+    /// The state of the root itself; none if it does not exist.
     pub(crate) state: Option<State>,
     /// The number of the file system that the root is on, or was.
     pub(crate) device: Option<u64>,
-    /// What kept the last look from the root itself.
+    /// The error that kept the last look from the root itself.
     pub(crate) obstacle: Obstacle,
-    /// What is listed, by path below the root.
+    /// The listed folders, by their paths below the root.
     pub(crate) folders: HashMap<PathBuf, Folder>,
 }
 
 impl Root {
-    /// A root of which nothing is known yet.
+    /// Creates a root of which nothing is known yet.
     pub(crate) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
         let Watch { path, recursive, follow_links, .. } = watch;
         let prepared = look_at(&path, follow_links).and_then(|metadata| {
             if metadata.is_dir() {
-                // One that cannot be listed cannot be watched.
+                // A folder that cannot be listed cannot be watched.
                 fs::read_dir(&path)?;
             }
             std::path::absolute(&path)
@@ -68,8 +68,8 @@ impl Root {
         }))
     }
 
-    /// Takes what another watch of the same path asks for. If links are followed from now on, or not
-    /// any more, what differs by that has not changed, and nothing is known any more.
+    /// Takes the demands of another watch of the same path. If that changes whether links are followed, the
+    /// differences are no changes of files, so all knowledge is dropped.
     pub(crate) fn take_demands(&self, other: &Self) {
         if self.follows_as(other) {
             self.recursive.store(other.is_recursive(), Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Root {
         *tree = Tree::default();
     }
 
-    /// Whether both follow links, or neither.
+    /// Returns whether both follow links, or neither does.
     pub(crate) fn follows_as(&self, other: &Self) -> bool {
         let [one, other] = [self, other].map(|root| root.follow_links.load(Ordering::Relaxed));
         one == other
@@ -99,7 +99,7 @@ impl Root {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// The path of something below the root, as events spell it.
+    /// Returns the path of an entry below the root as events spell it.
     pub(crate) fn spell(&self, below: &Path) -> PathBuf {
         if below.as_os_str().is_empty() { self.path.clone() } else { self.path.join(below) }
     }
@@ -110,7 +110,7 @@ impl Root {
     }
 }
 
-/// What is at a path, or what it leads to if links are followed.
+/// Returns the metadata of a path, or of a link's target if links are followed.
 pub(crate) fn look_at(path: &Path, follow_links: bool) -> io::Result<fs::Metadata> {
     if follow_links { fs::metadata(path) } else { fs::symlink_metadata(path) }
 }

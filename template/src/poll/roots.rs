@@ -1,4 +1,4 @@
-//! All roots that are watched: [`Roots`].
+//! All watched roots: [`Roots`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use crate::root::Root;
 #[derive(Debug, Default)]
 pub(crate) struct Roots {
     by_path: BTreeMap<OsString, Arc<Root>>,
-    /// Where each is, and its path.
+    /// The location and the path of each.
     locations: BTreeSet<(PathBuf, OsString)>,
 }
 
@@ -38,12 +38,12 @@ impl Roots {
         self.by_path.values()
     }
 
-    /// Whether something that is watched lies in `location`, or that in it.
+    /// Returns whether `location` lies in a root, or a root in it.
     pub(crate) fn overlaps(&self, location: &Path) -> bool {
         self.outermost(location).is_some() || self.within(location).next().is_some()
     }
 
-    /// All that lie in the outermost root that `location` lies in.
+    /// Returns all roots that lie in the outermost one around `location`.
     pub(crate) fn family<'a>(&'a self, location: &'a Path) -> impl Iterator<Item = &'a Arc<Root>> {
         self.within(self.outermost(location).unwrap_or(location))
     }
@@ -61,7 +61,7 @@ impl Roots {
         within.filter_map(|(_, path)| self.by_path.get(path))
     }
 
-    /// From the first root on that is not before `location`; those that lie in it come first.
+    /// Returns the roots from the first one on that is not before `location`. Those inside it come first.
     fn at_or_after(&self, location: &Path) -> impl Iterator<Item = &(PathBuf, OsString)> {
         self.locations.range((location.to_path_buf(), OsString::new())..)
     }

@@ -1,4 +1,4 @@
-//! The thread that looks, and what it shares with the stream: [`Scanner`].
+//! The thread that looks, and the state that it shares with the stream: [`Scanner`].
 
 use std::{
     collections::VecDeque,
@@ -20,15 +20,15 @@ use crate::{
     settings::Settings,
 };
 
-/// How many times as long as a look the pause after it is, at least: looking takes a fifth of the
-/// time of one core, at most.
+/// The pause after a look is at least this many times as long as the look: looking takes a fifth of the
+/// time of one core at most.
 const REST: u32 = 4;
 
-/// For how long a dropped backend waits for its thread. A look ends with the call of the system that
-/// it is in, which may never return if that is to a server that has gone.
+/// How long a dropped backend waits for its thread. A look ends after its current system call, which may
+/// never return if it waits for a server that is gone.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// A thread that looks at the roots from time to time, as long as someone waits for what it finds.
+/// A thread that looks at the roots from time to time, as long as a consumer waits for events.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     shared: Arc<Shared>,
@@ -39,26 +39,26 @@ pub(crate) struct Scanner {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Held during a look: another one may not know half of what it finds.
+    /// Held during a look, so that no other look knows half of what it finds.
     looks: Mutex<()>,
-    /// What the thread waits for has changed.
+    /// Signals that a condition has changed that the thread waits for.
     changed: Condvar,
-    /// The thread has ended.
+    /// Signals that the thread has ended.
     ended: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     roots: Roots,
-    /// What was found and has not been taken yet. There is no further look as long as there is
-    /// something, so that it is no more than what one look finds.
+    /// The items that have not been taken yet. As long as there are any, there is no further look, so these
+    /// are never more than one look finds.
     ready: VecDeque<Item>,
-    /// The waker of the task that waits for more.
+    /// The waker of the task that waits for more items.
     waker: Option<Waker>,
     next_tracker: u64,
     is_closed: bool,
     has_ended: bool,
-    /// Whether the reader knows.
+    /// Whether that was reported.
     is_end_said: bool,
 }
 
@@ -90,25 +90,24 @@ impl Scanner {
         Ok(Self { shared, settings, thread })
     }
 
-    /// Adds a root, or changes the one that is there for the same path. It was looked at when this
-    /// returns.
+    /// Adds a root, or changes the one with the same path. When it returns, the root has been looked at.
     pub(crate) fn add(&self, root: Arc<Root>) {
         let state = self.shared.lock();
         let known = state.roots.get(root.path.as_os_str()).cloned();
         let overlaps = state.roots.overlaps(&root.location);
         drop(state);
         let compare_contents = self.settings.compare_contents;
-        // What a look that is going on finds in both, this one would find anew.
+        // Otherwise this look would find the changes again that a running look finds in both roots.
         let look = overlaps.then(|| self.shared.begin_look());
         let waker = match known {
             None => {
-                // Nothing was known of it, so nothing is found.
+                // Nothing was known about it, so nothing has changed.
                 let found = look_at(vec![root.clone()], compare_contents);
                 self.shared.lock().roots.insert(root);
                 self.shared.deliver(found)
             }
             Some(known) => {
-                // Or what is found in one, the others would find anew.
+                // All overlapping roots, since the others would find again what this one finds.
                 let state = self.shared.lock();
                 let roots: Vec<_> = state.roots.family(&known.location).cloned().collect();
                 drop(state);
@@ -125,7 +124,7 @@ impl Scanner {
         }
     }
 
-    /// Whether nothing is looked at any more.
+    /// Returns whether the thread has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.shared.lock().has_ended
     }
@@ -138,8 +137,8 @@ impl Scanner {
         true
     }
 
-    /// Hands over what was found, or has the task woken when something is. Where the thread has ended,
-    /// says so once; then there is nothing more.
+    /// Returns the next item, or stores the waker until there is one. After the end of the thread, returns
+    /// one error and then the end of the stream.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         let mut state = self.shared.lock();
         while let Some(item) = state.ready.pop_front() {
@@ -148,7 +147,7 @@ impl Scanner {
             }
         }
         if state.has_ended {
-            // Before it is dropped, by a panic alone.
+            // As long as the backend exists, only a panic ends the thread.
             let is_said = mem::replace(&mut state.is_end_said, true);
             let error = || {
                 let text = "the thread that looks at the files has panicked; see what it printed";
@@ -156,7 +155,7 @@ impl Scanner {
             };
             return Poll::Ready((!is_said).then(|| Err(error())));
         }
-        // A look may have found very much.
+        // Frees the memory, since a look may have found very much.
         state.ready = VecDeque::new();
         let earlier = state.waker.replace(cx.waker().clone());
         drop(state);
@@ -186,13 +185,13 @@ impl Drop for Scanner {
 }
 
 impl Shared {
-    /// Nothing that happens under the lock leaves the state half changed, so a panic of another
-    /// thread means nothing here.
+    /// Locks the state. No code under the lock leaves it half changed, so a panic of another thread does no
+    /// harm.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the thread does.
+    /// Looks at the roots until the backend is dropped.
     fn run(&self, settings: Settings) {
         let mut due = Instant::now() + settings.interval;
         while self.wait_until(due) {
@@ -209,8 +208,8 @@ impl Shared {
         }
     }
 
-    /// Waits until it is time to look and a consumer waits for the result. Returns whether there is to
-    /// be another look.
+    /// Waits until it is time for a look and a consumer waits for the result. Returns whether to look
+    /// again.
     fn wait_until(&self, due: Instant) -> bool {
         let mut state = self.lock();
         loop {
@@ -229,12 +228,12 @@ impl Shared {
         }
     }
 
-    /// Waits until no other look is going on, and keeps others from beginning.
+    /// Waits until no other look is running, and keeps others from beginning.
     fn begin_look(&self) -> MutexGuard<'_, ()> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over what was found; returns who is to be woken for it.
+    /// Makes the items ready for the stream. Returns the waker of the task that waits for them.
     #[must_use]
     fn deliver(&self, changes: Changes) -> Option<Waker> {
         let mut state = self.lock();
@@ -249,7 +248,7 @@ impl Shared {
 
 /// Looks at these roots.
 fn look_at(mut roots: Vec<Arc<Root>>, compare_contents: bool) -> Changes {
-    // What lies in another root is told as that one finds it.
+    // Outer roots come first: an entry that lies in several roots is reported as the outer one finds it.
     roots.sort_by(|one, other| one.location.cmp(&other.location));
     let mut listings = Listings::of(&roots);
     let mut changes = Changes::default();
@@ -259,7 +258,7 @@ fn look_at(mut roots: Vec<Arc<Root>>, compare_contents: bool) -> Changes {
     changes
 }
 
-/// Says at its end that the thread has ended, however it does.
+/// Records that the thread has ended, when it is dropped, also in a panic.
 struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {

@@ -25,7 +25,7 @@ pub struct Settings {
     pub(crate) compare_contents: bool,
 }
 
-/// What a clock can be set to anywhere.
+/// A time that every clock can add.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Default for Settings {

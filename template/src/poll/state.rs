@@ -1,4 +1,4 @@
-//! What is known of a file or folder: [`State`].
+//! The state of a file or folder at a look: [`State`].
 
 use std::{
     fs::{File, FileType, Metadata},
@@ -14,13 +14,13 @@ use notify_backend::prelude::*;
 
 use crate::platform::{self, Attributes};
 
-/// What a file or folder was like when it was looked at: enough to tell later what was changed.
+/// The state of a file or folder when it was looked at: enough to find out later what has changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     pub(crate) kind: Kind,
-    /// Not there where the system refuses to tell more than the kind.
+    /// None if the system gives no more than the type.
     details: Option<Details>,
-    /// Whether a file that came to be after the look could still get the same birth.
+    /// Whether a file that is created after the look could still get the same birth.
     is_young: bool,
 }
 
@@ -36,13 +36,12 @@ pub(crate) enum Kind {
 struct Details {
     length: u64,
     modified: Option<SystemTime>,
-    /// When anything of it was changed, in nanoseconds; always the same where that is not told.
+    /// When anything about it was last changed, in nanoseconds; constant if that is not known.
     touched: i64,
     attributes: Attributes,
     /// The numbers of the file system and, in it, of the file.
     numbers: [u64; 2],
-    /// When it came to be, in nanoseconds; zero if the system does not tell, or if it does not tell
-    /// files apart.
+    /// When it was created, in nanoseconds; zero if that is not known, or if it does not distinguish files.
     birth: i64,
     content: Content,
 }
@@ -55,7 +54,7 @@ enum Content {
 }
 
 impl State {
-    /// What a look found that began at the time `start`.
+    /// Creates the state from the metadata that was found by a look that began at `start`.
     pub(crate) fn of(metadata: &Metadata, start: SystemTime) -> Self {
         let kind = Kind::of(metadata.file_type());
         let details = Details {
@@ -71,12 +70,12 @@ impl State {
         Self { kind, details: Some(details), is_young }
     }
 
-    /// The state of something of which the system tells nothing but its type.
+    /// Creates the state of a file or folder of which only the type is known.
     pub(crate) fn unknown(file_type: io::Result<FileType>) -> Self {
         Self { kind: file_type.map_or(Kind::Other, Kind::of), details: None, is_young: true }
     }
 
-    /// Adds what is in the file, if it is one. The reading ends early if it is to `stop`.
+    /// Adds the content of a file. Stops reading early if `stop` is set.
     pub(crate) fn read_content(&mut self, path: &Path, stop: &AtomicBool) -> io::Result<()> {
         let (Kind::File, Some(details)) = (self.kind, &mut self.details) else { return Ok(()) };
         details.content = Content::Unreadable;
@@ -84,26 +83,26 @@ impl State {
         Ok(())
     }
 
-    /// Whether it is all that can be known of its path, if links are to be followed or not.
+    /// Returns whether it has everything that can be known about its path, if links are followed or not.
     pub(crate) fn is_of_path(&self, follow_links: bool) -> bool {
         self.details.is_some() && !(follow_links && self.kind == Kind::Other)
     }
 
-    /// The number of the file system that it is on, if that is known.
+    /// Returns the number of its file system, if that is known.
     pub(crate) fn device(&self) -> Option<u64> {
         self.details.map(|details| details.numbers[0])
     }
 
-    /// What tells it from all other files, if the system does: its numbers and its birth. The numbers
-    /// of a removed file are soon given to a new one, so that they tell nothing on their own.
+    /// Returns its identity, if the system has one: its numbers and its birth. The numbers alone are not
+    /// enough, since those of a removed file are soon given to a new one.
     pub(crate) fn identity(&self) -> Option<([u64; 2], i64)> {
         let details = self.details.as_ref()?;
         (details.birth != 0).then_some((details.numbers, details.birth))
     }
 
-    /// Whether it is `old` at another path, their identities being the same. Of a young file that may
-    /// be chance: the old one was removed, and the new one got its number and was born in the same
-    /// step of the clock. It is believed of one that has a mark of the rename, and no other.
+    /// Returns whether it is `old` at another path, if their identities are equal. For a young file, that
+    /// may be chance: the old file was removed, and a new one got its number and was born in the same step
+    /// of the clock. So a young file must also show a mark of the rename, and no other change.
     pub(crate) fn is_renamed(&self, old: &Self) -> bool {
         let (Some(new), Some(before)) = (&self.details, &old.details) else { return false };
         let is_marked = new.touched != new.birth
@@ -113,9 +112,9 @@ impl State {
         is_marked || !old.is_young
     }
 
-    /// Whether it is certainly another folder than `old`, though at the same path: one of another file
-    /// system, or born at another time. Its number in one does not tell: some file systems give the same
-    /// folder another one.
+    /// Returns whether it is certainly another folder than `old`, though at the same path: it is on another
+    /// file system, or was born at another time. The number in a file system proves nothing: some give the
+    /// same folder another one.
     pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {
         let Some((new, before)) = self.details.zip(old.details) else { return false };
         let is_born_anew = || {
@@ -126,7 +125,7 @@ impl State {
         self.kind == Kind::Folder && (new.numbers[0] != before.numbers[0] || is_born_anew())
     }
 
-    /// Whether something of it could not be read that could be read of `old`.
+    /// Returns whether a part of it could not be read that could be read of `old`.
     pub(crate) fn is_less_known_than(&self, old: Option<&Self>) -> bool {
         let gaps = |state: &Self| match &state.details {
             None => 2,
@@ -135,17 +134,17 @@ impl State {
         gaps(self) > old.map_or(0, gaps)
     }
 
-    /// What was changed between two looks at one path. Where there was a `rename` in between, its own
-    /// mark on the file does not count.
+    /// Returns the changes between two looks at one path. If there was a `rename` in between, its own mark
+    /// on the file does not count.
     pub(crate) fn changes(&self, new: &Self, rename: bool) -> Vec<ModifyKind> {
         let (Some(before), Some(after)) = (&self.details, &new.details) else { return Vec::new() };
         let is_folder = self.kind == Kind::Folder;
-        // A folder's size and times tell what becomes of its entries, which have their own events.
+        // A folder's size and times show changes of its entries, which have their own events.
         let data = if is_folder { None } else { before.data_change(after) };
         let metadata = before.attributes.changes(after.attributes).map(ModifyKind::Metadata);
         let mut changes: Vec<_> = data.into_iter().chain(metadata).collect();
         if changes.is_empty() && !is_folder && !rename && before.touched != after.touched {
-            // Of a write whose time was set back, there is no other trace.
+            // A write whose time was set back leaves no other trace.
             let is_metadata = self.kind != Kind::File || before.has_content_of(after);
             let metadata = ModifyKind::Metadata(MetadataKind::Any);
             changes.push(if is_metadata { metadata } else { ModifyKind::Any });
@@ -154,7 +153,7 @@ impl State {
     }
 }
 
-/// When a look began is no part of what it found.
+/// The time of the look does not count.
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         (self.kind, self.details) == (other.kind, other.details)
@@ -162,7 +161,7 @@ impl PartialEq for State {
 }
 
 impl Details {
-    /// Whether the contents were compared, and are the same.
+    /// Returns whether the contents were compared, and are the same.
     fn has_content_of(&self, new: &Self) -> bool {
         matches!(
             (self.content, new.content),
@@ -183,7 +182,7 @@ impl Details {
         } else if self.has_content_of(new) {
             Some(ModifyKind::Metadata(MetadataKind::WriteTime))
         } else {
-            // Written, or its time was set.
+            // It was written, or its time was set.
             Some(ModifyKind::Any)
         }
     }
@@ -231,8 +230,8 @@ fn nanoseconds(time: SystemTime) -> i64 {
     since.and_then(|since| since.as_nanos().try_into().ok()).unwrap_or_default()
 }
 
-/// The nanoseconds within which all files are born at the same time. The clocks of file systems go in
-/// steps of a hundredth of a second at most, or of one or two seconds if they tell no parts of one.
+/// Returns the nanoseconds within which files may get the same birth. The clocks of file systems have steps
+/// of a hundredth of a second at most, or of one or two seconds if they have no fractions.
 fn clock_step(birth: i64) -> i64 {
     if birth % 1_000_000_000 == 0 { 2_000_000_000 } else { 20_000_000 }
 }
