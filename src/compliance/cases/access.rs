@@ -3,10 +3,6 @@
 use std::{fs, io::Read as _, path::Path};
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{
-        self, ChangeWatches, EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively,
-    },
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -16,8 +12,14 @@ use crate::{
         },
         scene::{Scene, driver::Driver, places, tree::Tree},
     },
-    error::BackendError,
-    event::{AccessKind, AccessMode, EventKind, ModifyKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{
+            self, ChangeWatches, EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively,
+        },
+        error::BackendError,
+        event::{AccessKind, AccessMode, EventKind, ModifyKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -9,11 +9,6 @@ use std::{
 
 use super::construction::set_limit;
 use crate::{
-    backend::Watch,
-    capability::Capability::{
-        ChangeWatches, EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
-        WatchRecursively,
-    },
     compliance::{
         case::{Case, Group},
         rules::{
@@ -23,8 +18,15 @@ use crate::{
         },
         scene::{Scene, driver::Driver, environment::Environment},
     },
-    error::BackendError,
-    event::{Event, EventKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{
+            ChangeWatches, EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
+            WatchRecursively,
+        },
+        error::BackendError,
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

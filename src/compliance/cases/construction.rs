@@ -10,8 +10,6 @@ use std::{
 };
 
 use crate::{
-    backend::{Backend, StreamItem, Watch},
-    capability::{Capabilities, Capability},
     compliance::{
         case::{Case, Group},
         rules::{
@@ -20,8 +18,12 @@ use crate::{
         },
         scene::{Scene, driver::Driver, environment::Environment, platform, wake_flag::WakeFlag},
     },
-    error::{BackendError, StreamError},
-    event::Event,
+    contract::{
+        backend::{Backend, StreamItem, Watch},
+        capability::{Capabilities, Capability},
+        error::{BackendError, StreamError},
+        event::Event,
+    },
 };
 
 pub(super) const GROUP: Group = Group {

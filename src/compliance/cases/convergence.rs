@@ -6,15 +6,17 @@ use std::{
 };
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
         rules::failure::{Failure, Step, Stop, ensure},
         scene::{Scene, consumer::Consumer, tree::Tree, workload::Workload},
     },
-    event::EventKind,
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFolders, WatchNewFolders},
+        event::EventKind,
+    },
 };
 
 pub(super) const GROUP: Group = Group {
@@ -130,7 +132,9 @@ fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
             EventKind::Missed(_)
             | EventKind::Create(_)
             | EventKind::Remove(_)
-            | EventKind::Modify(crate::event::ModifyKind::Name(_)) => path.starts_with(&event.path),
+            | EventKind::Modify(crate::contract::event::ModifyKind::Name(_)) => {
+                path.starts_with(&event.path)
+            }
             _ => event.path == path,
         })
     };

@@ -8,8 +8,6 @@ use std::{
 };
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -22,7 +20,11 @@ use crate::{
         },
         scene::{Scene, environment::Environment, platform, tree::Tree},
     },
-    event::{Event, EventKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFiles, WatchFolders},
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -1,8 +1,6 @@
 //! Folders in a watched folder (DIR).
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -14,7 +12,11 @@ use crate::{
         },
         scene::environment::Environment,
     },
-    event::{Event, EventKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -1,8 +1,6 @@
 //! Files with more than one name (HARD).
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -11,6 +9,10 @@ use crate::{
             failure::ensure,
         },
         scene::environment::Environment,
+    },
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFiles, WatchFolders},
     },
 };
 

@@ -7,7 +7,6 @@ use std::{
 };
 
 use crate::{
-    capability::Capability::WatchFolders,
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -17,7 +16,10 @@ use crate::{
         },
         scene::{Scene, environment::Environment, places, platform, tree::Tree},
     },
-    event::{EventKind, ModifyKind},
+    contract::{
+        capability::Capability::WatchFolders,
+        event::{EventKind, ModifyKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -15,7 +15,6 @@ use std::{
 };
 
 use crate::{
-    capability::Capability::WatchNewFolders,
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -32,7 +31,10 @@ use crate::{
             tree::Tree,
         },
     },
-    event::{Event, EventKind},
+    contract::{
+        capability::Capability::WatchNewFolders,
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

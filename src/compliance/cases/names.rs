@@ -3,8 +3,6 @@
 use std::{fs, path::Path};
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -17,7 +15,11 @@ use crate::{
         },
         scene::{Scene, environment::Environment, places},
     },
-    event::{Event, EventKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{EmitOnAccess, WatchFolders, WatchNewFolders, WatchRecursively},
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

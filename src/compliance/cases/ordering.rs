@@ -3,8 +3,6 @@
 use std::{collections::HashMap, path::Path};
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -15,7 +13,11 @@ use crate::{
             failure::ensure,
         },
     },
-    event::{Event, EventKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+        event::{Event, EventKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -4,10 +4,6 @@ use std::{cell::RefCell, collections::HashSet, fs, path::Path};
 
 use super::{renames::is_pair_of, stream::is_quiet};
 use crate::{
-    backend::Watch,
-    capability::Capability::{
-        EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
-    },
     compliance::{
         case::{Case, Group},
         rules::{
@@ -17,7 +13,14 @@ use crate::{
         },
         scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment, tree::Tree},
     },
-    event::EventKind,
+    contract::{
+        backend::Watch,
+        capability::Capability::{
+            EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
+            WatchRecursively,
+        },
+        event::EventKind,
+    },
 };
 
 pub(super) const GROUP: Group = Group {

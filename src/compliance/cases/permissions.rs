@@ -3,8 +3,6 @@
 use std::cell::RefCell;
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         rules::{
@@ -12,6 +10,10 @@ use crate::{
             failure::{Step, Stop, ensure},
         },
         scene::{driver::Driver, environment::Environment, foreign, places, tree::Tree},
+    },
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     },
 };
 

@@ -4,8 +4,6 @@ use std::{fs, path::Path, time::Duration};
 
 use super::stream::is_quiet;
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchEntireFilesystem, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -21,7 +19,11 @@ use crate::{
             tree::Tree,
         },
     },
-    error::{BackendError, StreamError},
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchEntireFilesystem, WatchNewFolders, WatchRecursively},
+        error::{BackendError, StreamError},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -6,8 +6,6 @@ use std::{
 };
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{TrackRelated, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -18,7 +16,11 @@ use crate::{
         },
         scene::{Scene, driver::Driver, environment::Environment, platform},
     },
-    event::{EventKind, ModifyKind, RenameMode, Tracker},
+    contract::{
+        backend::Watch,
+        capability::Capability::{TrackRelated, WatchFolders, WatchRecursively},
+        event::{EventKind, ModifyKind, RenameMode, Tracker},
+    },
 };
 
 pub(super) const GROUP: Group = Group {

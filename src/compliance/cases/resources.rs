@@ -1,8 +1,6 @@
 //! What a backend holds, and gives back (RES).
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         rules::{
@@ -10,6 +8,10 @@ use crate::{
             usage::ResourceUsage,
         },
         scene::{environment::Environment, wake_flag::WakeFlag},
+    },
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
     },
 };
 

@@ -4,10 +4,6 @@ use std::path::Path;
 
 use super::stream::is_quiet;
 use crate::{
-    backend::Watch,
-    capability::Capability::{
-        ChangeWatches, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,
-    },
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -17,7 +13,13 @@ use crate::{
         },
         scene::{driver::Driver, environment::Environment, mounts},
     },
-    event::{Event, EventKind, RemoveKind},
+    contract::{
+        backend::Watch,
+        capability::Capability::{
+            ChangeWatches, FollowSymlinks, WatchFiles, WatchFolders, WatchRecursively,
+        },
+        event::{Event, EventKind, RemoveKind},
+    },
 };
 
 pub(super) const GROUP: Group = Group {
@@ -222,7 +224,8 @@ const UNMOUNTED: Case = Case {
             return fail(expected, format!("umount said: {error}"));
         }
         driver.settle()?;
-        let named = |error: &crate::error::StreamError| error.path() == Some(mount.as_path());
+        let named =
+            |error: &crate::contract::error::StreamError| error.path() == Some(mount.as_path());
         if !driver.errors().iter().any(named) {
             driver.saw(gone("mount"))?;
         }

@@ -3,8 +3,6 @@
 use std::path::Path;
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchFiles, WatchFolders},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -14,7 +12,11 @@ use crate::{
         },
         scene::{Scene, driver::Driver, environment::Environment, tree::Tree},
     },
-    event::EventKind,
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchFiles, WatchFolders},
+        event::EventKind,
+    },
 };
 
 pub(super) const GROUP: Group = Group {

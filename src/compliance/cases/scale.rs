@@ -6,8 +6,6 @@ use std::{
 };
 
 use crate::{
-    backend::Watch,
-    capability::Capability::{WatchEntireFilesystem, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -17,6 +15,10 @@ use crate::{
             usage::ResourceUsage,
         },
         scene::{Scene, driver::Driver, environment::Environment},
+    },
+    contract::{
+        backend::Watch,
+        capability::Capability::{WatchEntireFilesystem, WatchFolders, WatchRecursively},
     },
 };
 

@@ -17,8 +17,6 @@ use futures_core::Stream;
 use tokio::runtime::Builder;
 
 use crate::{
-    backend::{Backend, Watch},
-    capability::Capability::{ChangeWatches, WatchFiles, WatchFolders, WatchRecursively},
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -29,7 +27,11 @@ use crate::{
         },
         scene::{Scene, driver::Driver, environment::Environment, tree::Tree, wake_flag::WakeFlag},
     },
-    error::BackendError,
+    contract::{
+        backend::{Backend, Watch},
+        capability::Capability::{ChangeWatches, WatchFiles, WatchFolders, WatchRecursively},
+        error::BackendError,
+    },
 };
 
 pub(super) const GROUP: Group = Group {

@@ -4,10 +4,6 @@ use std::{path::PathBuf, time::Duration};
 
 use super::access::refuses_demand;
 use crate::{
-    backend::Watch,
-    capability::Capability::{
-        FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
-    },
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
@@ -19,6 +15,12 @@ use crate::{
             failure::{Step, ensure},
         },
         scene::{Scene, driver::Driver, environment::Environment, stopwatch::Taken, tree::Tree},
+    },
+    contract::{
+        backend::Watch,
+        capability::Capability::{
+            FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+        },
     },
 };
 
@@ -231,7 +233,8 @@ const LINK_IS_NO_FOLDER: Case = Case {
         let mut driver = scene.watch([scene.flat()])?;
         driver.perform(scene.mode, |tree| tree.symlink("folder", "link"))?;
         driver.saw(created("link"))?;
-        let folder = crate::event::EventKind::Create(crate::event::CreateKind::Folder);
+        let folder =
+            crate::contract::event::EventKind::Create(crate::contract::event::CreateKind::Folder);
         let typed = driver.events().any(|event| event.kind == folder);
         ensure(!typed, "no create/folder", || "there was one".into())
     },

@@ -82,7 +82,7 @@ impl Profile {
     }
 
     /// Sets whether a rename is reported as `From` and `To`. If not, it may be a removal and a
-    /// creation, and the capability [`TrackRelated`](crate::capability::Capability::TrackRelated) is
+    /// creation, and the capability [`TrackRelated`](crate::Capability::TrackRelated) is
     /// not checked, as on a file system that cannot distinguish files.
     ///
     /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths.
