@@ -50,17 +50,17 @@ pub(super) struct Case {
     pub(super) without: &'static [Capability],
     /// What the machine must offer.
     pub(super) environment: &'static [Environment],
-    /// Whether what others change on the same file system disturbs a backend that hears of all of it
-    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)), even if it is little. For such a backend,
-    /// the case runs in a file system of its own or, where that is not possible, while no other case runs.
-    /// (Other cases have their own file system too, unless they run one by one: those of *Overflow* fill
-    /// every queue that hears of them.)
+    /// Whether changes by others on the same file system disturb a backend that gets the events of all of it
+    /// ([`WatchEntireFilesystem`](Capability::WatchEntireFilesystem)), even if they are few. For such a
+    /// backend, the case runs in a file system of its own or, where that is not possible, while no other case
+    /// runs. (Other cases have their own file system too, unless they run one by one: those of *Overflow*
+    /// fill every queue that gets their events.)
     pub(super) is_disturbed: bool,
     /// The ways to drive it; it runs once for each.
     pub(super) modes: &'static [Mode],
     /// The promise, in one sentence.
     pub(super) checks: &'static str,
-    /// Where this went wrong in the field.
+    /// Where this went wrong in practice.
     pub(super) why: &'static str,
     /// What to look for in a backend that fails.
     pub(super) usual_cause: &'static str,
@@ -89,7 +89,7 @@ impl Case {
     /// As [`MUST`](Self::MUST), for what is recorded only.
     pub(super) const MAY: Self = Self { level: Level::May, ..Self::MUST };
 
-    /// Returns why the case cannot be held against a backend with these capabilities, if so.
+    /// Returns why the case does not apply to a backend with these capabilities, if so.
     pub(super) fn gate(&self, capabilities: Capabilities) -> Option<String> {
         if let Some(missing) = self.needs.iter().find(|&&needed| !capabilities.contains(needed)) {
             return Some(format!("the backend does not declare {missing}"));

@@ -1,4 +1,5 @@
-//! What people and programs read of a run: the failures, the score card, the progress, the list of cases.
+//! The output of a run, for people and for programs: the failures, the score card, the progress, the list of
+//! cases.
 
 pub(crate) mod catalogue;
 pub(crate) mod checklist;

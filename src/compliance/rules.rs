@@ -1,5 +1,5 @@
-//! What a backend is held to: the vocabulary of expectations, the rules that hold in every case, and how one
-//! is broken.
+//! The rules for a backend: the vocabulary of expectations, the rules that hold in every case, and how a case
+//! fails.
 
 pub(crate) mod expect;
 pub(crate) mod failure;

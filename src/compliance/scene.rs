@@ -53,7 +53,7 @@ pub(super) struct Scene {
     pub(super) tree: Tree,
     /// A folder on the same file system that is not watched.
     pub(super) outside: Tree,
-    /// A folder that a case watches beside its own, when its own may go.
+    /// A folder that a case watches beside its own if that may be removed.
     pub(super) sentinel_folder: Tree,
     pub(super) mode: Mode,
     pub(super) profile: Profile,
@@ -113,8 +113,8 @@ impl Scene {
         self.capabilities().contains(capability)
     }
 
-    /// Where no case so far has heard anything of the backend, finds out by one barrier whether this
-    /// one does: before it sets a scene that takes long.
+    /// If the backend has reported nothing in any case so far, tries one barrier, before this case sets a
+    /// scene that takes long.
     pub(super) fn hears(&self) -> Step {
         match self.profile.outlook {
             Outlook::Good => Ok(()),
@@ -131,8 +131,8 @@ impl Scene {
         Ok(())
     }
 
-    /// Ignores the case where the backend sees no second change that comes soon and leaves the size as
-    /// it was.
+    /// Ignores the case if the backend does not see a second change that comes soon and leaves the size as it
+    /// was.
     pub(super) fn tells_moments(&self) -> Step {
         let granularity = self.profile.mtime_granularity;
         if granularity.is_zero() {
@@ -142,12 +142,12 @@ impl Scene {
         Err(Stop::Ignored(reason))
     }
 
-    /// Returns the case's folder, not below it.
+    /// Returns a watch of the case's folder, without recursion.
     pub(super) fn flat(&self) -> Watch {
         Watch::non_recursive(self.tree.path(""))
     }
 
-    /// Returns the case's folder and all below it.
+    /// Returns a watch of the case's folder and all below it.
     pub(super) fn deep(&self) -> Watch {
         Watch::recursive(self.tree.path(""))
     }
@@ -164,22 +164,22 @@ impl Scene {
         Ok(Watch::non_recursive(file))
     }
 
-    /// Something to watch and settle with, whatever the backend can watch: the case's folder, or
-    /// else the sentinel file.
+    /// Returns something to watch and settle with, whatever the backend can watch: the case's folder, or else
+    /// the sentinel file.
     pub(super) fn anything(&self) -> Step<Watch> {
         if self.has(Capability::WatchFolders) { Ok(self.flat()) } else { self.barrier_watch() }
     }
 
-    /// Makes the backend; fails if it will not be made.
+    /// Makes the backend; fails if that returns an error.
     pub(super) fn watch(&self, watches: impl Into<Vec<Watch>>) -> Step<Driver> {
         let watches = watches.into();
         let shown: Vec<_> = watches.iter().map(|watch| self.timeline.show(&watch.path)).collect();
         self.try_watch(watches)?.or_else(|error| {
-            fail(format!("`new` watches {}", shown.join(", ")), format!("it answered: {error}"))
+            fail(format!("`new` watches {}", shown.join(", ")), format!("it returned: {error}"))
         })
     }
 
-    /// Makes the backend, or hands over its refusal.
+    /// Makes the backend, or returns its error.
     pub(super) fn try_watch(
         &self,
         watches: impl Into<Vec<Watch>>,
@@ -191,8 +191,8 @@ impl Scene {
         }
     }
 
-    /// Ends the case, and says why, if the backend is unavailable to `role`: it says so honestly, and
-    /// nothing else can be learned from it.
+    /// Ignores the case, with the reason, if the backend is unavailable to `role`: that is an honest error,
+    /// and nothing else can be checked.
     pub(super) fn is_available_to(&self, role: &str) -> Step {
         let watch = self.anything()?;
         match self.try_watch([watch])? {
@@ -285,7 +285,7 @@ impl Scene {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let left = format!("left were {tasks} tasks in the Tokio runtime");
+                let left = format!("{tasks} tasks are left in the Tokio runtime");
                 return Err(violates(invariants::NO_LEAK, left));
             }
         }

@@ -185,7 +185,7 @@ fn a_deviation_that_is_none_any_more() -> Result<(), Failed> {
 
 fn a_deviation_from_no_case() -> Result<(), Failed> {
     let run = run("unknown case", &[])?;
-    run.says("there is no case FIL99, for which there is a deviation")?;
+    run.says("a deviation is listed for FIL99, and there is no such case")?;
     run.fails()
 }
 

@@ -95,7 +95,7 @@ const WRITTEN: Case = Case {
     modes: Mode::ALL,
     checks: "A written file is reported as closed after writing, later than the last change of its \
              data.",
-    why: "watchdog's test_closed, fswatch#331: it says that a file is complete.",
+    why: "watchdog's test_closed, fswatch#331: this event says that a file is complete.",
     usual_cause: "The two kinds of closing are not distinguished.",
     run: |scene| {
         places::of(scene).asking(Watch::with_access).each(|driver, place| {
@@ -152,7 +152,7 @@ const NOT_ASKED: Case = Case {
     why: "notify's event_kind_mask_core_config_no_access_events; nx#37136: a program's own reading \
           filled the queue.",
     usual_cause: "The platform is asked for all its events.",
-    // That there are none is an invariant; here is the occasion to break it.
+    // An invariant checks that there are none; this case gives the backend an occasion to report some.
     run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
         let (mut driver, places) = places::of(scene).filled(fill).watch()?;
@@ -172,8 +172,7 @@ const NO_FEEDBACK: Case = Case {
     name: "no_feedback",
     needs: &[WatchFolders],
     checks: "A consumer that reads every changed file comes to rest.",
-    why: "superfsmon#5, graphify#3070 (26 minutes of processor time in an hour), baalda#156, \
-          pushpin#48212.",
+    why: "superfsmon#5, graphify#3070 (26 minutes of processor time per hour), baalda#156, pushpin#48212.",
     usual_cause: "An access is reported as a change.",
     run: |scene| {
         let mut driver = scene.watch([scene.flat()])?;
@@ -194,7 +193,7 @@ const NO_FEEDBACK: Case = Case {
             scene.timeline.did(format!("read {} files, round {round}", changed.len()));
             driver.next_step();
             for path in changed {
-                // Whatever it holds; opening and reading is what matters.
+                // The content does not matter, only opening and reading it.
                 _ = fs::File::open(path).map(|mut file| file.read(&mut [0; 16]));
             }
         }
@@ -209,7 +208,7 @@ const OWN_SCANS: Case = Case {
     needs: &[EmitOnAccess, WatchRecursively],
     checks: "The backend's own listing of folders is not reported as access.",
     why: "notify 8 reports 20 accesses for 20 new folders, all of them its own.",
-    usual_cause: "The platform does not say which process it was; drop accesses of folders.",
+    usual_cause: "The platform does not say which process it was; drop the accesses of folders.",
     run: |scene| {
         let fill = |tree: &Tree| (0..5).try_for_each(|i| tree.mkdir_all(format!("old-{i}/sub")));
         places::of(scene).asking(Watch::with_access).filled(fill).each(|driver, place| {
@@ -233,8 +232,7 @@ const OPENED_TO_WRITE: Case = Case {
     modes: Mode::ALL,
     checks: "A file that is opened for writing, and closed without a write, is not reported as \
              changed.",
-    why: "Locks are taken this way. Linux reports that a file was closed after writing, whether or not \
-          it was written.",
+    why: "Locks are taken this way. Linux sends `IN_CLOSE_WRITE` whether or not anything was written.",
     usual_cause: "Closing after writing is taken for a change.",
     run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
@@ -255,11 +253,11 @@ const ONLY_WHERE_ASKED: Case = Case {
     name: "only_where_asked",
     needs: &[EmitOnAccess, WatchFolders],
     modes: Mode::ALL,
-    checks: "If one of two watched folders asks for accesses, they are reported for its files, and not \
-             for those of the other folder, even if these are new or came from the first one.",
-    why: "A program wants accesses in one place, and reads in the other.",
-    usual_cause: "One watch that asks decides for all.",
-    // That there are none in the other is an invariant.
+    checks: "If only one of two watches of folders asks for accesses, they are reported for the files of its \
+             folder, and not for those of the other, even if these are new or came from the first folder.",
+    why: "A program wants to know of accesses in one folder, and reads files in the other itself.",
+    usual_cause: "A single watch that asks for accesses turns them on for all.",
+    // An invariant checks that there are none in the other.
     run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
         let make = |tree: &Tree, folder: &str| {
@@ -315,11 +313,11 @@ const OF_THE_OTHER: Case = Case {
     id: "ACC10",
     name: "of_the_other",
     needs: &[ChangeWatches, EmitOnAccess, WatchFolders],
-    checks: "If one of two watches that ask for accesses is removed, the accesses in the other are reported as \
-             before.",
-    why: "The counterpart of CHG03 and CHG13, which look at changes.",
-    usual_cause: "Where the platform is asked once for several watches, it is asked for accesses no more when \
-                  the first of them goes.",
+    checks: "After one of two watches that ask for accesses is removed, the accesses of the other are still \
+             reported.",
+    why: "The counterpart of CHG03 and CHG13, which check changes.",
+    usual_cause: "Several watches share one registration with the platform, and removing the first of them \
+                  turns its access events off.",
     run: |scene| {
         for folder in ["one", "other"] {
             scene.tree.mkdir(folder)?;
@@ -329,7 +327,7 @@ const OF_THE_OTHER: Case = Case {
         let mut driver = scene.watch(watches.to_vec())?;
         driver.settle()?;
         if let Err(error) = driver.unwatch(&watches[0].path)? {
-            return fail("`unwatch` removes a folder", format!("it answered: {error}"));
+            return fail("`unwatch` removes a folder", format!("it returned: {error}"));
         }
         driver.settle()?;
         driver.next_step();
@@ -343,7 +341,7 @@ const OF_THE_OTHER: Case = Case {
     ..Case::MUST
 };
 
-/// Checks that a watch is refused that asks for what needs a `missing` capability.
+/// Checks that a watch is refused if what it asks for needs the `missing` capability.
 pub(super) fn refuses_demand(scene: &Scene, watch: Watch, missing: Capability) -> Step {
     let path = watch.path.clone();
     let answer = scene.make(vec![watch]).map(drop);

@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) const GROUP: Group = Group {
     name: "changing",
-    title: "Changing what is watched",
+    title: "Adding and removing watches",
     guide: "Changing watches",
     cases: &[
         ADDED,
@@ -61,14 +61,14 @@ pub(super) const GROUP: Group = Group {
 fn add(driver: &mut Driver, watch: Watch) -> Step {
     match driver.watch(watch)? {
         Ok(()) => Ok(()),
-        Err(error) => fail("`watch` adds a folder", format!("it answered: {error}")),
+        Err(error) => fail("`watch` adds a folder", format!("it returned: {error}")),
     }
 }
 
 fn remove(driver: &mut Driver, path: &Path) -> Step {
     match driver.unwatch(path)? {
         Ok(()) => Ok(()),
-        Err(error) => fail("`unwatch` removes a folder", format!("it answered: {error}")),
+        Err(error) => fail("`unwatch` removes a folder", format!("it returned: {error}")),
     }
 }
 
@@ -76,8 +76,7 @@ const ADDED: Case = Case {
     id: "CHG01",
     name: "added",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A folder that is added is watched from the moment that `watch` has returned, and not \
-             before.",
+    checks: "A folder that is added is watched from the moment `watch` returns, and not before.",
     why: "The counterpart of CON11 and CON12.",
     usual_cause: "Watches are added by a thread or task that `watch` does not wait for.",
     run: |scene| {
@@ -99,8 +98,8 @@ const REMOVED: Case = Case {
     id: "CHG02",
     name: "removed",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "After a folder was removed from the watches, nothing is reported for it, not even earlier \
-             changes that have not been read yet.",
+    checks: "Once the watch of a folder is removed, nothing is reported for it, not even earlier changes \
+             that have not been read yet.",
     why: "A consumer that has forgotten the path does not know what to do with its events.",
     usual_cause: "Events are already in a queue when the watch is removed.",
     run: |scene| {
@@ -123,8 +122,8 @@ const WITHOUT_GAP: Case = Case {
     id: "CHG03",
     name: "without_gap",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Adding and removing watches loses no events of the others.",
-    why: "Backends that start again for each change have a gap.",
+    checks: "Adding and removing watches loses no events of the other watches.",
+    why: "Backends that start anew for each change of the watches have a gap.",
     usual_cause: "The platform's instance is replaced by a new one.",
     run: |scene| {
         scene.tree.mkdir("kept")?;
@@ -167,7 +166,7 @@ const NOT_WATCHED: Case = Case {
                 format!("`unwatch` returns NotWatched for {}", scene.timeline.show(&path));
             match driver.unwatch(&path)? {
                 Err(BackendError::NotWatched { paths }) if paths == [path] => {}
-                answer => return fail(expected, format!("it answered {answer:?}")),
+                answer => return fail(expected, format!("it returned {answer:?}")),
             }
         }
         scene.tree.create("file")?;
@@ -192,7 +191,7 @@ const MISSING_PATH: Case = Case {
             Err(BackendError::NotFound { paths }) if paths == [missing.clone()] => {}
             answer => {
                 let expected = "`watch` returns NotFound for tree/missing";
-                return fail(expected, format!("it answered {answer:?}"));
+                return fail(expected, format!("it returned {answer:?}"));
             }
         }
         let unwatched = driver.unwatch(&missing)?;
@@ -208,9 +207,9 @@ const OTHER_DEPTH: Case = Case {
     id: "CHG06",
     name: "other_depth",
     needs: &[ChangeWatches, WatchRecursively],
-    checks: "A folder that is added once more takes the new value of `recursive`, both ways.",
+    checks: "Adding a watched folder again applies the new value of `recursive`, in both directions.",
     why: "The contract says so.",
-    usual_cause: "A path that is already known is not changed.",
+    usual_cause: "The new watch is ignored because its path is already known.",
     run: |scene| {
         scene.tree.mkdir_all("sub/deep")?;
         let mut driver = scene.watch([scene.flat()])?;
@@ -236,9 +235,8 @@ const ALL_REMOVED: Case = Case {
     id: "CHG07",
     name: "all_removed",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A backend that watches nothing for a while, because all watches were removed, goes on and \
-             accepts new watches.",
-    why: "A frontend that moves from one folder to another removes the old one first.",
+    checks: "A backend whose watches were all removed goes on, and accepts new ones.",
+    why: "A frontend that switches from one folder to another removes the old watch first.",
     usual_cause: "The stream ends with the last watch.",
     run: |scene| {
         let mut driver = scene.watch([scene.flat()])?;
@@ -263,8 +261,8 @@ const UNSUPPORTED: Case = Case {
     name: "unsupported",
     without: &[ChangeWatches],
     checks: "Without ChangeWatches, `watch` and `unwatch` return `NotSupported(ChangeWatches)`.",
-    why: "A frontend relies on that, and makes a new backend.",
-    usual_cause: "The provided methods were replaced.",
+    why: "A frontend that gets this error makes a new backend.",
+    usual_cause: "The provided methods were overridden.",
     run: |scene| {
         let watch = scene.anything()?;
         let mut driver = scene.watch([watch.clone()])?;
@@ -272,7 +270,7 @@ const UNSUPPORTED: Case = Case {
         for answer in answers {
             let right =
                 matches!(answer, Err(BackendError::NotSupported { capability: ChangeWatches, .. }));
-            ensure(right, "NotSupported(ChangeWatches)", || format!("it answered {answer:?}"))?;
+            ensure(right, "NotSupported(ChangeWatches)", || format!("it returned {answer:?}"))?;
         }
         driver.settle()
     },
@@ -285,8 +283,8 @@ const ALL_GONE: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     checks: "A backend whose watched folders are all gone, whether or not it has reported that yet, \
              accepts new watches.",
-    why: "The end of the stream and a new watch could cross on their way: the adapter for notify \
-          needed sixty lines for that.",
+    why: "Otherwise, the end of the stream races with a new watch: handling that took sixty lines in the \
+          adapter for notify.",
     usual_cause: "The stream ends with the last watch.",
     run: |scene| {
         for is_read in [true, false] {
@@ -317,8 +315,7 @@ const SEVERAL_AT_ONCE: Case = Case {
     id: "CHG10",
     name: "several_at_once",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "`watch_all` watches all that it is given, or returns an error and watches none of it; what was \
-             watched before goes on.",
+    checks: "`watch_all` adds all of its watches, or returns an error and adds none; earlier watches go on.",
     why: "Otherwise, a frontend would not know which of its paths are watched.",
     usual_cause: "The watches added before the error are not removed again.",
     run: |scene| {
@@ -334,7 +331,7 @@ const SEVERAL_AT_ONCE: Case = Case {
             Err(BackendError::NotFound { paths, .. }) if *paths == missing => {}
             _ => {
                 let expected = "`watch_all` returns NotFound for tree/missing";
-                return fail(expected, format!("it answered {answer:?}"));
+                return fail(expected, format!("it returned {answer:?}"));
             }
         }
         for folder in folders {
@@ -350,7 +347,7 @@ const SEVERAL_AT_ONCE: Case = Case {
 
         driver.next_step();
         if let Err(error) = driver.watch_all(&["one", "other"].map(watch))? {
-            return fail("`watch_all` adds two folders", format!("it answered: {error}"));
+            return fail("`watch_all` adds two folders", format!("it returned: {error}"));
         }
         for folder in folders {
             scene.tree.create(format!("{folder}/after"))?;
@@ -368,10 +365,10 @@ const TWO_SPELLINGS: Case = Case {
     id: "CHG11",
     name: "two_spellings",
     needs: &[ChangeWatches, WatchFolders],
-    // Elsewhere a dot goes when the path is made: `PathBuf::push` on verbatim paths.
+    // On Windows, `PathBuf::push` removes the dot from a verbatim path.
     environment: &[Environment::Unix],
     checks: "A folder that is watched under two spellings has two watches: each reports under its own \
-             spelling, and is removed separately, with what waits to be reported.",
+             spelling, and is removed separately, along with its events that have not been read yet.",
     why: "If one part of a program passes `a` to a frontend and another part passes `a/.`, the first \
           gets no more events.",
     usual_cause: "Watches are stored by their `PathBuf`, which compares components: `a/.` and `a` are \
@@ -406,13 +403,13 @@ const TWO_SPELLINGS: Case = Case {
         scene.tree.create("folder/four")?;
         let [by_plain, by_dotted] = ["folder/four", "folder/./four"].map(created_file);
         driver.read_until_told(|driver| driver.count(&by_plain) + driver.count(&by_dotted) > 0)?;
-        // Of the other one, the report may wait in the backend.
+        // The report for the other spelling may still wait in the backend.
         let (other, unsaid) =
             if driver.count(&by_plain) > 0 { (dotted, by_dotted) } else { (plain, by_plain) };
         let has_said = driver.count(&unsaid);
         remove(&mut driver, &other)?;
         driver.settle()?;
-        ensure(driver.count(&unsaid) == has_said, "what is removed is reported no more", || {
+        ensure(driver.count(&unsaid) == has_said, "the removed watch reports nothing more", || {
             format!("it was, as {}", other.display())
         })
     },
@@ -423,8 +420,8 @@ const FOUND_BUT_UNREAD: Case = Case {
     id: "CHG12",
     name: "found_but_unread",
     needs: &[ChangeWatches, WatchNewFolders],
-    checks: "When a consumer removes a watch in the middle of reading, nothing is reported that the \
-             backend had read ahead or found in a new folder.",
+    checks: "When a consumer removes a watch while reading, nothing more is reported for it, even if the \
+             backend had read it ahead or found it in a new folder.",
     why: "The counterpart of CHG02: there, the events are in the platform's queue; here, in the \
           backend's.",
     usual_cause: "`unwatch` does not remove items that wait in a buffer, or does not stop a scan.",
@@ -447,7 +444,7 @@ const FOUND_BUT_UNREAD: Case = Case {
             }
             if moved_in {
                 driver.saw(appeared(&folder))?;
-                // Whether more is said than that is its own affair.
+                // The backend may report more than that.
                 for _ in 0..ENTRIES {
                     if driver.events().count() < READ {
                         driver.turn_runtime();
@@ -458,7 +455,7 @@ const FOUND_BUT_UNREAD: Case = Case {
                 driver.read_until_told(|driver| driver.events().count() >= READ)?;
             }
             remove(&mut driver, &root)?;
-            // That whatever comes is of the other watch is an invariant.
+            // An invariant checks that everything from now on is of the other watch.
             driver.settle()?;
         }
         Ok(())
@@ -470,12 +467,12 @@ const OTHERS_GO_ON: Case = Case {
     id: "CHG13",
     name: "others_go_on",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "Of two watches, one of which is inside the other or begins like it, each can be removed, \
-             and changes that the other covers, at any depth, are reported as before, even those that \
-             have not been read yet.",
-    why: "A project is closed in an editor, and one inside it, or the one beside it, is not.",
-    usual_cause: "Paths are compared letter by letter, or the platform's watch is removed although two \
-                  watches share it.",
+    checks: "If one of two watched paths is inside the other, or begins with its name, either can be \
+             removed. Changes that the other watch covers, at any depth, are still reported, even those that \
+             had not been read.",
+    why: "An editor closes a project while another one, inside it or beside it, stays open.",
+    usual_cause: "Paths are compared as text, or the platform's watch is removed although two watches share \
+                  it.",
     run: |scene| {
         let mut pairs = vec![("alike/a", "alike/ab", false)];
         if scene.has(WatchRecursively) {
@@ -496,7 +493,7 @@ const OTHERS_GO_ON: Case = Case {
     ..Case::MUST
 };
 
-/// Watches two paths, which are files if they are called so, and removes one of them.
+/// Watches two paths, which are files if their names say so, and removes one of the watches.
 fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> Step {
     let is_file = |path: &str| Path::new(path).extension().is_some();
     scene.timeline.did(format!("begin with {kept}, which stays watched, and {gone}"));
@@ -512,7 +509,7 @@ fn remove_one_of_two(scene: &Scene, kept: &str, gone: &str, recursive: bool) -> 
     let watch = |path: &str| Watch::non_recursive(scene.path(path)).recursive_if(recursive);
     let mut driver = scene.watch([watch(kept), watch(gone), scene.barrier_watch()?])?;
     let covers_gone = !is_file(kept) && Path::new(gone).starts_with(kept);
-    // What is changed in a path, and how that is told.
+    // Makes changes in a path, and returns the reports to expect.
     let change = |path: &str, name: &str| {
         if is_file(path) {
             scene.tree.append(path, "more")?;
@@ -556,9 +553,8 @@ const NOTHING_LEFT: Case = Case {
     name: "nothing_left",
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::Linux],
-    checks: "When a watch is removed, so are all platform watches that it took: for a folder, a tree, \
-             a file, a tree from which a folder was moved away, and a tree that could not be added \
-             completely.",
+    checks: "When a watch is removed, so are all platform watches that it used: for a folder, a tree, a \
+             file, a tree from which a folder was moved away, and a tree that could not be added completely.",
     why: "Each user has a limited number of inotify watches, and a program that opens one project \
           after the other uses them up.",
     usual_cause: "The backend forgets a folder without removing its watch.",
@@ -615,12 +611,12 @@ const WATCHED_AGAIN: Case = Case {
     id: "CHG15",
     name: "watched_again",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "After a folder is removed and added again, nothing is reported that happened before, \
-             whether or not the backend has read it. Later changes are reported, and wake a waiting \
-             task.",
+    checks: "When the watch of a folder is removed and added again, earlier changes are not reported, \
+             whether or not the backend has read their events. Later changes are reported, and wake a \
+             waiting task.",
     why: "A user closes a project and opens it again; old and new events have the same path.",
-    usual_cause: "Waiting events are filtered by whether their path is watched; or they are taken out \
-                  by polling, which loses the waker.",
+    usual_cause: "Waiting events are filtered by whether their path is watched; or they are removed by \
+                  polling, which loses the waker.",
     run: |scene| {
         const CHANGES: usize = 20;
 
@@ -656,7 +652,7 @@ const WATCHED_AGAIN: Case = Case {
             let expected = created_file(file);
             let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(told, format!("tree/{file} is reported as created"), || {
-                "nobody was woken for it".into()
+                "the task was not woken for it".into()
             })?;
         }
         Ok(())
@@ -668,9 +664,9 @@ const WATCHED_BESIDE: Case = Case {
     id: "CHG16",
     name: "watched_beside",
     needs: &[ChangeWatches, WatchFiles, WatchFolders],
-    checks: "If a watch is added in a folder in which something is already watched, for the first time \
-             or again, nothing is reported for it that happened before, even if that has not been read \
-             yet. Later changes are reported.",
+    checks: "If a path is watched, for the first time or again, in a folder where something else is watched \
+             already, earlier changes are not reported for it, even if their events have not been read yet. \
+             Later changes are reported.",
     why: "An editor opens and closes the files of a folder one by one; what it did to a file before \
           watching it is no news.",
     usual_cause: "One platform watch serves all watches in a folder, and events in the queue are \
@@ -699,7 +695,7 @@ const WATCHED_BESIDE: Case = Case {
             driver.saw(written(FILE))?;
             remove(&mut driver, &scene.path(added))?;
         }
-        // That the folder was not where it is now is older than the watch as well.
+        // These renames of the folder are older than the watch as well.
         for added in [FILE, "folder"] {
             scene.tree.rename("folder", "away")?;
             scene.tree.rename("away", "folder")?;
@@ -720,9 +716,9 @@ const REFUSED_AT_LIMIT: Case = Case {
     name: "refused_at_limit",
     needs: &[ChangeWatches, WatchRecursively],
     environment: &[Environment::Namespaces],
-    checks: "If an added tree needs more watches than the limit allows and is refused, nothing of it \
-             stays behind: no watch, no report and no path to `unwatch`. Other watches go on, and \
-             there is room for another attempt.",
+    checks: "If adding a tree fails because it needs more watches than the limit allows, nothing of it is \
+             left: no platform watch, no report and no path to `unwatch`. Other watches go on, and there is \
+             room for another attempt.",
     why: "The counterpart of CON20: half of the tree is watched by then.",
     usual_cause: "The error is returned from the middle of the walk, and the folders watched so far \
                   stay watched.",
@@ -748,7 +744,7 @@ const REFUSED_AT_LIMIT: Case = Case {
             match answer {
                 Err(BackendError::WatchLimit { .. }) => {}
                 Err(error) => {
-                    return fail("`watch` returns WatchLimit", format!("it answered {error:?}"));
+                    return fail("`watch` returns WatchLimit", format!("it returned {error:?}"));
                 }
                 Ok(()) if ResourceUsage::watches() < before + 10 => {
                     let reason = "the backend watches the tree with fewer watches";
@@ -800,14 +796,14 @@ const FROM_NOTHING: Case = Case {
         })?;
         let add_none = |driver: &mut Driver| match driver.watch_all(&[])? {
             Ok(()) => Ok(()),
-            Err(error) => fail("`watch_all` takes an empty list", format!("it answered: {error}")),
+            Err(error) => fail("`watch_all` takes an empty list", format!("it returned: {error}")),
         };
         add_none(&mut driver)?;
         add(&mut driver, scene.flat())?;
         scene.tree.create("one")?;
         let one = created_file("one");
         let told = driver.read_when_woken(&mut flag, |driver| driver.count(&one) > 0)?;
-        ensure(told, "tree/one is reported as created", || "nobody was woken for it".into())?;
+        ensure(told, "tree/one is reported as created", || "the task was not woken for it".into())?;
         add_none(&mut driver)?;
         scene.tree.create("two")?;
         driver.settle()?;
@@ -823,11 +819,10 @@ const ALL_DEMANDS: Case = Case {
     name: "all_demands",
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::Unix],
-    checks: "`watch` and `watch_all` heed all that a watch asks for, as `new` does: depth, accesses and links; and \
-             a path that is watched again has the demands of the later watch, and no others.",
+    checks: "`watch` and `watch_all` apply every setting of a watch, as `new` does: depth, accesses and \
+             links. A path that is watched again has the settings of the later watch only.",
     why: "The counterpart of CHG06 and CHG10, which ask for the depth alone.",
-    usual_cause: "The way from `watch` to the platform is another one than that from `new`, and knows fewer \
-                  demands.",
+    usual_cause: "`watch` does not share the code of `new`, and handles fewer settings.",
     run: |scene| {
         let mut driver = scene.watch([scene.barrier_watch()?])?;
         for at_once in [false, true] {
@@ -880,7 +875,7 @@ const ALL_DEMANDS: Case = Case {
     ..Case::MUST
 };
 
-/// Adds a watch, by `watch_all` if it is to be `at_once` with others that may come.
+/// Adds a watch: by `watch_all` if `at_once`, else by `watch`.
 fn add_as(driver: &mut Driver, at_once: bool, watch: Watch) -> Step {
     if !at_once {
         return add(driver, watch);
@@ -891,7 +886,7 @@ fn add_as(driver: &mut Driver, at_once: bool, watch: Watch) -> Step {
     }
 }
 
-/// Makes a file, and fails unless that is reported for a path, and nothing else.
+/// Makes a file, and fails unless its creation is reported at `path`, and nothing else.
 fn is_told_of(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Step {
     driver.next_step();
     scene.tree.create(file)?;
@@ -902,7 +897,7 @@ fn is_told_of(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Ste
     Ok(())
 }
 
-/// Reads a file, and fails unless that is reported, or is not.
+/// Reads a file, and fails unless accesses are reported if `is_told`, and none otherwise.
 fn tells_of_reading(scene: &Scene, driver: &mut Driver, file: &str, is_told: bool) -> Step {
     driver.next_step();
     scene.tree.make("read", file, |path| fs::read(path).map(drop))?;
@@ -917,8 +912,8 @@ fn tells_of_reading(scene: &Scene, driver: &mut Driver, file: &str, is_told: boo
     })
 }
 
-/// Fails unless there are so many watches of the platform, or less, once the backend has heard of some
-/// further changes: only then some know that a folder is not on its way to another place.
+/// Fails unless the backend comes down to `most` platform watches after a few further changes. Some backends
+/// need these to learn that a folder was not renamed to another place.
 fn come_down_to(driver: &mut Driver, most: usize, expected: &str) -> Step {
     for _ in 0..5 {
         driver.settle()?;
@@ -929,7 +924,7 @@ fn come_down_to(driver: &mut Driver, most: usize, expected: &str) -> Step {
     fail(expected, format!("there are {}, and should be {most}", ResourceUsage::watches()))
 }
 
-/// What holds watches of the platform.
+/// Something that holds platform watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     Folder,
@@ -937,7 +932,7 @@ enum Held {
     File,
     /// A tree out of which a folder was moved.
     MovedOut,
-    /// What was added before an error.
+    /// The watches that were added before an error.
     Half,
 }
 
@@ -947,11 +942,12 @@ const WOKEN_AFTER_CHANGING: Case = Case {
     id: "CHG20",
     name: "woken_after_changing",
     needs: &[ChangeWatches, WatchFolders],
-    checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change after a watch \
-             was removed or added, also if there was something to read of the removed one.",
-    why: "The counterpart of CHG18 and STR19: the task waits while another part of the program calls.",
-    usual_cause: "What is dropped for the removed watch uses up the wake-up, or the changed set of watches \
-                  is waited for only after another poll.",
+    checks: "A consumer that polls only when it is woken, as tasks do, is woken for changes after a watch \
+             was removed or added, even if events of the removed one had not been read.",
+    why: "The counterpart of CHG18 and STR19: the task waits while another part of the program calls `watch` \
+          or `unwatch`.",
+    usual_cause: "Dropping the events of the removed watch uses up the wake-up, or the backend waits for the \
+                  changed set of watches only after another poll.",
     run: |scene| {
         for folder in ["one", "other"] {
             scene.tree.mkdir(folder)?;
@@ -964,7 +960,7 @@ const WOKEN_AFTER_CHANGING: Case = Case {
             let expected = created_file(&file);
             let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(told, format!("after {after}, tree/{file} is reported as created"), || {
-                "nobody was woken for it".into()
+                "the task was not woken for it".into()
             })
         };
         for round in 0..3 {
@@ -987,7 +983,7 @@ const REFUSED_AGAIN: Case = Case {
     name: "refused_again",
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::OrdinaryUser],
-    checks: "If a path that is watched is added once more and that is refused, its earlier watch goes on.",
+    checks: "If a watched path is added again and the call fails, the earlier watch goes on.",
     why: "The counterpart of CHG05: on an error, everything is as it was.",
     usual_cause: "The earlier watch is removed before the new one is set up.",
     run: |scene| {

@@ -66,7 +66,7 @@ const MISSING_PATH: Case = Case {
     id: "CON01",
     name: "missing_path",
     checks: "A path that does not exist is refused with `NotFound`, which names it.",
-    why: "notify#685; a bare system error does not tell which path is meant.",
+    why: "notify#685; a bare system error does not say which path is meant.",
     usual_cause: "The platform's error is passed on as it is; use `BackendError::from_io`.",
     run: |scene| {
         let missing = scene.path("missing");
@@ -78,8 +78,8 @@ const MISSING_PATH: Case = Case {
 const MISSING_PATH_AMONG_OTHERS: Case = Case {
     id: "CON02",
     name: "missing_path_among_others",
-    checks: "Of several paths, all that are missing are named, and no others; the others can be \
-             watched afterwards.",
+    checks: "If some of several paths are missing, the error names all of these and no others; the others \
+             can be watched afterwards.",
     why: "fsnotify#471; fsnotify's TestRemoveState.",
     usual_cause: "The error names the first path, or all paths, or the watches set up before the error \
                   stay behind; use `check_watches`.",
@@ -105,9 +105,9 @@ fn refuses_missing(scene: &Scene, watches: &[Watch], missing: &[&Path]) -> Step 
             let shown: Vec<_> = paths.iter().map(|path| scene.timeline.show(path)).collect();
             let same = paths.len() == missing.len()
                 && missing.iter().all(|&path| paths.iter().any(|named| named == path));
-            ensure(same, expected, || format!("it answered NotFound for {}", shown.join(", ")))
+            ensure(same, expected, || format!("it returned NotFound for {}", shown.join(", ")))
         }
-        Err(error) => fail(expected, format!("it answered {error:?}")),
+        Err(error) => fail(expected, format!("it returned {error:?}")),
     }
 }
 
@@ -118,7 +118,7 @@ const FILE_WITHOUT_WATCH_FILES: Case = Case {
     checks: "A backend that does not watch files refuses one with `NotSupported`, which names the \
              capability and the path.",
     why: "parcel-bundler/watcher and gradle test for it; silence looks like a file that never changes.",
-    usual_cause: "The platform accepts the file and reports something else about it.",
+    usual_cause: "The platform accepts the file, and sends other events for it than expected.",
     run: |scene| {
         scene.tree.create("file")?;
         is_not_supported(scene, "file", Capability::WatchFiles)
@@ -143,7 +143,7 @@ const NO_PATHS: Case = Case {
             let (flag, waker) = WakeFlag::new();
             if driver.poll_once(&waker)?.is_pending() {
                 let woken = driver.wait_for_wake(&flag, Duration::from_millis(50));
-                ensure(!woken, "nobody is woken where there is nothing", || {
+                ensure(!woken, "there is no wake-up where nothing is watched", || {
                     "the waker was woken".into()
                 })?;
             }
@@ -171,7 +171,7 @@ const UNREADABLE_PATH: Case = Case {
         match answer {
             Ok(_) => fail(expected, "it made a backend"),
             Err(BackendError::PermissionDenied { paths, .. }) if paths == [locked] => Ok(()),
-            Err(error) => fail(expected, format!("it answered {error:?}")),
+            Err(error) => fail(expected, format!("it returned {error:?}")),
         }
     },
     ..Case::MUST
@@ -184,7 +184,8 @@ const IMPOSSIBLE_PATHS: Case = Case {
              not panics.",
     why: "JetBrains' testIncorrectPath; users may type any path.",
     usual_cause: "An `unwrap` on the conversion to a C string.",
-    // Of a file system, in which the suite makes its trees: a store might take such names.
+    // Such paths cannot exist in a file system, which is where the suite makes its trees. A store might allow
+    // them.
     run: |scene| {
         scene.tree.create("file")?;
         let long = "x".repeat(300);
@@ -248,7 +249,7 @@ const SAME_FOLDER_TWICE: Case = Case {
     id: "CON09",
     name: "same_folder_twice",
     needs: &[Capability::WatchFolders],
-    checks: "A folder that is named twice is watched once, as the last watch asks: one creation is one \
+    checks: "A folder that is given twice is watched once, as the last watch asks: one creation is one \
              event, and the folder is watched recursively if the second watch says so.",
     why: "fsnotify#679; fsnotify's script watch-twice.",
     usual_cause: "The platform gives both watches the same number, and the backend stores it twice.",
@@ -282,8 +283,8 @@ const ODD_SPELLING: Case = Case {
     id: "CON10",
     name: "odd_spelling",
     needs: &[Capability::WatchFolders],
-    checks: "Relative paths, `.`, `..` and a separator at the end are kept as they are in events, \
-             and survive a change of the current folder, also for what is in new folders.",
+    checks: "Relative paths, `.`, `..` and a separator at the end are kept as they are in events, and \
+             survive a change of the current folder, even for entries of new folders.",
     why: "notify#453, notify#740; libuv's fs_event_watch_file_current_dir.",
     usual_cause: "The path is made absolute or canonical when it is watched, or later, when the \
                   current folder has changed.",
@@ -388,7 +389,7 @@ const CHANGE_BEFORE_NEW: Case = Case {
 const CAPABILITIES: Case = Case {
     id: "CON13",
     name: "capabilities",
-    checks: "The name and the capabilities are the same at every call, even once a backend was made. \
+    checks: "The name and the capabilities are the same at every call, before and after a backend is made. \
              The capabilities name something to watch, and include what they imply.",
     why: "A frontend chooses a backend by them, once.",
     usual_cause: "They are computed from the machine's state, or one is left out.",
@@ -439,7 +440,8 @@ const NAME: Case = Case {
 const DEBUG: Case = Case {
     id: "CON15",
     name: "debug",
-    checks: "A backend can be printed for debugging, idle and with events, and loses no event by that.",
+    checks: "A backend can be printed with `Debug`, both idle and with unread events, and loses no event by \
+             that.",
     why: "notify's test_debug_impl; a log line must not change what happens.",
     usual_cause: "The output takes a lock that is held elsewhere, or drains a channel.",
     run: |scene| {
@@ -535,7 +537,7 @@ const RUNTIMES: Case = Case {
     ..Case::MUST
 };
 
-/// The first item of a backend that is polled outside the runtime, if there is one in time.
+/// Returns the first item of a backend that is polled outside the runtime, if there is one in time.
 fn first_item(scene: &Scene, backend: &mut dyn Backend) -> Option<StreamItem> {
     let end = Instant::now() + scene.profile.deadline();
     loop {
@@ -544,7 +546,7 @@ fn first_item(scene: &Scene, backend: &mut dyn Backend) -> Option<StreamItem> {
         if let Poll::Ready(item) = polled {
             return item;
         }
-        // The runtime keeps the time, and nothing else.
+        // The runtime is used only for the timeout.
         scene.runtime().block_on(async {
             let woken = poll_fn(|cx| flag.poll_woken(cx));
             tokio::time::timeout_at(end.into(), woken).await.ok()
@@ -552,7 +554,7 @@ fn first_item(scene: &Scene, backend: &mut dyn Backend) -> Option<StreamItem> {
     }
 }
 
-/// Changes what `watch` watches, which is [`Scene::anything`]. Returns the path that is reported.
+/// Changes the path of `watch`, which comes from [`Scene::anything`]. Returns the path to be reported.
 fn change(scene: &Scene, watch: &Watch) -> Step<PathBuf> {
     if scene.has(Capability::WatchFolders) {
         scene.tree.create("file")?;
@@ -585,14 +587,14 @@ const SEVERAL_BACKENDS: Case = Case {
     ..Case::MUST
 };
 
-/// Where a limit of this namespace is set.
+/// The folder with the limits of this namespace.
 const NAMESPACE_LIMITS: &str = "/proc/sys/user";
 
 pub(super) fn set_limit(scene: &Scene, limit: &str, value: u32) -> Step {
     let file = Path::new(NAMESPACE_LIMITS).join(limit);
     scene.timeline.did(format!("set {limit} to {value}"));
     let written = std::fs::write(&file, value.to_string());
-    // Where there is no such limit, the platform has none that could be reached.
+    // If there is no such limit, the platform has none that could be reached.
     written.map_err(|error| Stop::Ignored(format!("{} cannot be set: {error}", file.display())))
 }
 
@@ -616,14 +618,16 @@ const INSTANCE_LIMIT: Case = Case {
                 Err(error) => break error,
             }
             if drivers.len() > LIMIT as usize {
-                return Err(Stop::Ignored("the limit of inotify does not concern it".into()));
+                return Err(Stop::Ignored(
+                    "the limit of inotify does not apply to the backend".into(),
+                ));
             }
         };
         let said = matches!(
             refusal,
             BackendError::InstanceLimit { .. } | BackendError::Unavailable { .. }
         );
-        ensure(said, "`new` returns InstanceLimit", || format!("it answered {refusal:?}"))?;
+        ensure(said, "`new` returns InstanceLimit", || format!("it returned {refusal:?}"))?;
         let Some(mut last) = drivers.pop() else {
             return Err(Stop::Ignored("not a single instance can be made".into()));
         };
@@ -651,7 +655,7 @@ const WATCH_LIMIT: Case = Case {
         }
         match scene.try_watch([scene.deep()])? {
             Err(BackendError::WatchLimit { .. }) => Ok(()),
-            Err(error) => fail("`new` returns WatchLimit", format!("it answered {error:?}")),
+            Err(error) => fail("`new` returns WatchLimit", format!("it returned {error:?}")),
             Ok(mut driver) => {
                 driver.allow_errors();
                 driver.read_until_told(|driver| !driver.errors().is_empty())?;
@@ -662,7 +666,7 @@ const WATCH_LIMIT: Case = Case {
     ..Case::MUST
 };
 
-/// An error item says that something below `root` is not watched because of the limit.
+/// Fails unless an error item says that something below `root` is not watched because of the limit.
 fn is_watch_limit(driver: &Driver, root: &Path) -> Step {
     let said = driver.errors().iter().any(|error| match error {
         StreamError::Unwatched { path, cause } => {
@@ -680,7 +684,8 @@ const WATCH_LIMIT_LATER: Case = Case {
     name: "watch_limit_later",
     needs: &[Capability::WatchNewFolders],
     environment: &[Environment::Namespaces],
-    checks: "A new folder that cannot be watched because of the limit is an error item that names it.",
+    checks: "For a new folder that cannot be watched because of the limit, there is an error item that names \
+             it.",
     why: "notify#698, syncthing#5731: from then on there was silence.",
     usual_cause: "The result of adding a watch for a new folder is ignored.",
     run: |scene| {
@@ -707,7 +712,7 @@ const SYSTEM_FOLDERS: Case = Case {
              refused in bounded time.",
     why: "notify#396; rb-inotify#21.",
     usual_cause: "Links are followed without remembering which folders were visited.",
-    // That it ends at all is checked: a case has a bounded time.
+    // The time limit of the case checks that this ends at all.
     run: |scene| {
         // Links are not followed: `/proc/self/root` leads to everything there is.
         _ = scene.make(vec![Watch::recursive("/proc/self")]);
@@ -737,30 +742,30 @@ fn is_not_supported(scene: &Scene, path: &str, needed: Capability) -> Step {
         Ok(_) => fail(expected, "it made a backend"),
         Err(BackendError::NotSupported { capability, paths }) => {
             let right = capability == needed && paths == [scene.path(path)];
-            ensure(right, expected, || format!("it answered {capability} for {paths:?}"))
+            ensure(right, expected, || format!("it returned {capability} for {paths:?}"))
         }
-        Err(error) => fail(expected, format!("it answered {error:?}")),
+        Err(error) => fail(expected, format!("it returned {error:?}")),
     }
 }
 
 const ABOUT: Case = Case {
     id: "CON24",
     name: "about",
-    checks: "What a made backend declares (`about`) includes what its type declares and what that \
-             implies, and is the same at every call.",
-    why: "A frontend that has chosen by the type relies on the value.",
+    checks: "The capabilities of a backend that was made (`about`) include those of its type, and those that \
+             they imply, and are the same at every call.",
+    why: "A frontend that has chosen a backend by its type relies on them.",
     usual_cause: "The set is built from scratch, instead of adding to that of `About::of::<Self>()`.",
     run: |scene| {
         let backend = scene.make(vec![scene.anything()?]);
         let backend = backend
-            .or_else(|error| fail("`new` makes a backend", format!("it answered: {error}")))?;
+            .or_else(|error| fail("`new` makes a backend", format!("it returned: {error}")))?;
         let (about, declared) = (backend.about(), scene.declared().capabilities);
         let lost = declared.difference(about.capabilities);
-        ensure(lost.is_empty(), "what the type declares is promised", || {
+        ensure(lost.is_empty(), "the capabilities of the type are declared", || {
             format!("missing is: {lost}")
         })?;
         let missing = about.capabilities.missing();
-        ensure(missing.is_empty(), "what a capability implies is promised too", || {
+        ensure(missing.is_empty(), "what a capability implies is declared too", || {
             format!("missing is: {missing}")
         })?;
         let again = backend.about();
@@ -794,7 +799,7 @@ const FILE_IN_UNREADABLE_FOLDER: Case = Case {
             Err(BackendError::PermissionDenied { paths, .. }) if paths == [file] => Ok(()),
             Err(error) => {
                 let expected = "`new` returns PermissionDenied for tree/closed/file";
-                fail(expected, format!("it answered {error:?}"))
+                fail(expected, format!("it returned {error:?}"))
             }
         }
     },
@@ -806,11 +811,10 @@ const DESCRIPTOR_LIMIT_LATER: Case = Case {
     name: "descriptor_limit_later",
     needs: &[Capability::WatchNewFolders],
     environment: &[Environment::Unix],
-    checks: "A new folder that cannot be watched because the process has too many open files is an \
-             error item that names it. Existing watches go on, and so do folders that are made once \
-             there is room.",
-    why: "A program that forgets to close files loses what it watches, and the error names another \
-          folder.",
+    checks: "For a new folder that cannot be watched because the process has too many open files, there is \
+             an error item that names it. Existing watches go on, and folders that are made once there is \
+             room are watched.",
+    why: "A program that forgets to close files loses its watches, and the error names another folder.",
     usual_cause: "The error of opening a folder is attributed to the folder above, or ignored.",
     run: |scene| {
         scene.sees_changes()?;
@@ -871,7 +875,7 @@ const CURRENT_FOLDER_REMOVED: Case = Case {
         let expected = "`new` returns an error for `.`";
         match answer {
             Err(error) if error.paths() == [Path::new(".")] => Ok(()),
-            Err(error) => fail(expected, format!("it answered {error:?}")),
+            Err(error) => fail(expected, format!("it returned {error:?}")),
             Ok(()) => fail(expected, "it made a backend"),
         }
     },
@@ -882,10 +886,11 @@ const MANY_PATHS: Case = Case {
     id: "CON28",
     name: "many_paths",
     needs: &[Capability::WatchFolders],
-    checks: "Each of 150 watched folders is watched, whether it is given to `new` or added later.",
-    why: "A program waits for 64 handles at most on Windows (`WaitForMultipleObjects`), and a set of 64 bits \
-          has 64 places.",
-    usual_cause: "Paths beyond a fixed number are accepted and left out.",
+    checks: "Changes in each of 150 watched folders are reported, whether the folders are given to `new` or \
+             added later.",
+    why: "On Windows, `WaitForMultipleObjects` waits for at most 64 handles, and a bit set of 64 bits has \
+          room for 64 paths.",
+    usual_cause: "Paths beyond a fixed number are accepted, but not watched.",
     run: |scene| {
         const MANY: usize = 150;
 
@@ -897,13 +902,13 @@ const MANY_PATHS: Case = Case {
         let mut driver = scene.watch(&watches[..first])?;
         for watch in &watches[first..] {
             if let Err(error) = driver.watch(watch.clone())? {
-                return fail("`watch` adds a folder", format!("it answered: {error}"));
+                return fail("`watch` adds a folder", format!("it returned: {error}"));
             }
         }
         for folder in &folders {
             scene.tree.create(format!("{folder}/file"))?;
         }
-        // A barrier in each of them would be missed before the file that says more.
+        // Not settled by a barrier in each folder: if one is not watched, its missing file says more.
         for folder in &folders {
             driver.saw(created_file(format!("{folder}/file")))?;
         }

@@ -1,4 +1,4 @@
-//! Random changes, and a picture that is kept by events alone (CONV).
+//! Random changes, and mirrors that are kept up to date by events alone (CONV).
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,13 +31,13 @@ const SEEDS: u64 = 12;
 /// How many changes each has.
 const CHANGES: usize = 120;
 const SEEDS_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_SEEDS";
-/// The file with a log that is to be repeated in the place of random workloads.
+/// The file with a log to replay instead of random workloads.
 const REPLAY_VARIABLE: &str = "NOTIFY_BACKEND_COMPLIANCE_REPLAY";
 
-/// How well events tell what has changed.
+/// A check of how well the events of a workload show what has changed.
 type Judge = fn(&Scene, &str, &Workload, bool) -> Step;
 
-/// Judges many workloads; of the first that fails, a shortened one is reported.
+/// Judges many workloads, and shortens the first that fails.
 fn judge_many(scene: &Scene, deep: bool, judge: Judge) -> Step {
     if let Some(file) = env::var_os(REPLAY_VARIABLE) {
         let log = fs::read_to_string(&file);
@@ -66,9 +66,9 @@ fn shorten(
     failure: Failure,
 ) -> Failure {
     let tries = Cell::new(0);
-    // The last failure, and its record: a race may spare the shortest workload next time.
+    // The last failure, and its record: with a race, the shortest workload may pass the next time.
     let last = RefCell::new((failure, scene.timeline.take()));
-    // A race shows in one of a few attempts, and without one all of them agree.
+    // A race shows in one of a few attempts; without a race, all of them agree.
     let attempts = if scene.mode == Mode::Concurrent { 4 } else { 1 };
     let fails = |part: &Workload| {
         (0..attempts).any(|_| {
@@ -93,13 +93,13 @@ fn shorten(
     Failure { but, ..failure }
 }
 
-/// A watched folder of its own for each workload, so that one does not meet what another has left.
+/// Makes a folder for a workload, which then does not meet what another one has left.
 fn prepare(scene: &Scene, name: &str) -> Step<Tree> {
     scene.tree.mkdir(name)?;
     Ok(scene.tree.within(name))
 }
 
-/// Makes the changes, and keeps a picture by the events.
+/// Makes the changes, and compares a mirror that is kept by the events with the disk.
 fn converges(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
     let tree = prepare(scene, name)?;
     let root = tree.path("");
@@ -111,11 +111,11 @@ fn converges(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step
     driver.consumer_matches_disk()
 }
 
-/// Makes the changes, and looks whether each difference was told, whatever the order.
+/// Makes the changes, and fails unless each difference was reported, in whatever order.
 fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
     let tree = prepare(scene, name)?;
     let root = tree.path("");
-    // Half of the changes come before the watch: something is there to be changed.
+    // Half of the changes come before the watch, so that there is something to change.
     let half = workload.0.len() / 2;
     Workload(workload.0[..half].to_vec()).make(&tree)?;
     let mut driver = scene.watch([Watch::non_recursive(&root).recursive_if(deep)])?;
@@ -144,7 +144,7 @@ fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
         "every path that differs from before is named by an event, or something above it is",
         || {
             let shown = silent.map(|path| scene.timeline.show(path));
-            format!("{} differs, and nothing was said", shown.unwrap_or_default())
+            format!("{} differs, and nothing was reported", shown.unwrap_or_default())
         },
     )
 }
@@ -154,8 +154,8 @@ const RANDOM_TREE: Case = Case {
     name: "random_tree",
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
-    checks: "Whatever is done to a tree (random changes, from given seeds), a mirror that is kept by \
-             events alone equals the disk in the end.",
+    checks: "Whatever is done to a tree (random changes, from given seeds), a consumer's mirror that is kept \
+             by events alone equals the disk in the end.",
     why: "dart's ClientSimulator found the races of its watchers this way; watchman's test_fishy.",
     usual_cause: "There is a race between the platform's events and the backend's own looks; see the \
                   changes that are enough to cause it.",
@@ -180,8 +180,8 @@ const MANY_WRITERS: Case = Case {
     id: "CONV03",
     name: "many_writers",
     needs: &[WatchNewFolders],
-    checks: "While eight threads change a tree, other backends come and go, and the mirror that one of \
-             them keeps is right in the end.",
+    checks: "While eight threads change a tree, other backends come and go, and the mirror that is kept by \
+             the events of one backend is right in the end.",
     why: "gradle's OnslaughtExecutor.",
     usual_cause: "State is shared between backends, or a scan is disturbed by changes.",
     run: |scene| {
@@ -212,7 +212,7 @@ const MANY_WRITERS: Case = Case {
     ..Case::MUST
 };
 
-/// Changes that once went wrong somewhere.
+/// Changes that a watcher once got wrong.
 const LOGS: &[&str] = &[
     // watchman: a folder is renamed and a new one made in its place.
     "mkdir a\nwrite a/b\nrename a b\nmkdir a\nwrite a/c\nappend b/b",
@@ -246,8 +246,8 @@ const SCRIPTS: Case = Case {
     ..Case::MUST
 };
 
-/// Makes the changes while one of two backends is read, then reads the other, and compares; and the
-/// same with their parts exchanged.
+/// Makes the changes while one of two backends is read, then reads the other, and compares; and does the same
+/// with their roles exchanged.
 fn agrees(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
     for is_late in [true, false] {
         let tree = prepare(scene, &format!("{name}-{is_late}"))?;
@@ -276,10 +276,9 @@ const DIFFERENTIAL: Case = Case {
     name: "differential",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Two backends that watch one tree lead their consumers to the same mirror of it, and to \
-             the right one.",
+    checks: "If two backends watch one tree, their consumers' mirrors of it are the same, and right.",
     why: "Programs switch backends, and go on relying on what they know.",
-    usual_cause: "One of them has lost an event: the other's mirror shows which.",
+    usual_cause: "One of them has lost an event: the mirror of the other's consumer shows which.",
     run: |scene| judge_many(scene, true, agrees),
     ..Case::MUST
 };

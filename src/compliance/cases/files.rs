@@ -125,7 +125,7 @@ const REWRITTEN_WITH_THE_SAME: Case = Case {
     ..Case::MUST
 };
 
-/// Sets the time of modification back, where the backend goes by it and might not tell what comes.
+/// Sets the modification time back if the backend goes by it and might otherwise miss the next change.
 fn later(scene: &Scene, path: &str) -> Step {
     if scene.profile.mtime_granularity.is_zero() {
         return Ok(());
@@ -239,8 +239,8 @@ const TRANSIENT: Case = Case {
     name: "transient",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "If a file is made and removed at once, its creation is followed by its removal, and \
-             nothing is an error.",
+    checks: "If a file is made and removed at once, its creation is followed by its removal, and there are \
+             no errors.",
     why: "chokidar#133, chokidar#136, dart-lang/tools#1693, tailwindcss#14613.",
     usual_cause: "The backend looks at the file when it reads the creation, and the file is gone.",
     run: |scene| {
@@ -302,11 +302,11 @@ const REMOVED_WHILE_OPEN: Case = Case {
     id: "FIL11",
     name: "removed_while_open",
     needs: &[WatchFolders],
-    // Elsewhere the name may stay as long as the file is open.
+    // On other systems, the name may stay as long as the file is open.
     environment: &[Environment::Unix],
     checks: "A file that is removed while a process has it open is reported as removed at once.",
     why: "fsnotify's TestInotifyDeleteOpenFile.",
-    usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
+    usual_cause: "The backend waits until the file itself is gone, and not only its name.",
     run: |scene| {
         scene.tree.write("file", "content")?;
         let held = scene.tree.make("open", "file", |path| std::fs::File::open(path))?;
@@ -360,8 +360,8 @@ const LINKED_FROM_NO_NAME: Case = Case {
     modes: Mode::ALL,
     checks: "A file that is made without a name, written, and named when it is complete is reported \
              under that name.",
-    why: "O_TMPFILE of open(2): a way to make a file that no one sees half-written. Linux may first \
-          report it as `#` and a number.",
+    why: "O_TMPFILE of open(2): a way to make a file that no one sees half-written. The first event on Linux \
+          may name it `#` and a number.",
     usual_cause: "A new file is expected to be created, and not to be linked.",
     run: |scene| {
         let probe = platform::link_nameless(&scene.outside.path("probe"), b"content");
@@ -515,8 +515,8 @@ const SEVERAL_WATCHED_FILES: Case = Case {
     name: "several_watched_files",
     needs: &[WatchFiles],
     modes: Mode::ALL,
-    checks: "Of several watched files, in one folder and in different ones, each change is reported \
-             only for its own file.",
+    checks: "If several files are watched, in one folder or in different ones, each change is reported only \
+             for its own file.",
     why: "JetBrains' testFileRoot.",
     usual_cause: "The platform's number of a folder is taken for that of a file.",
     run: |scene| {

@@ -84,8 +84,7 @@ const REMOVED_TREE: Case = Case {
     modes: Mode::ALL,
     checks: "When a tree is removed, its top is reported as removed, after all reports about its \
              content, and nothing follows.",
-    why: "notify#747, notify#709, notify#720, notify#960: removals were reported that were not the \
-          last word.",
+    why: "notify#747, notify#709, notify#720, notify#960: events were reported after the removal.",
     usual_cause: "The end of a folder's own watch is reported a second time, after its parent's event.",
     run: |scene| {
         scene.tree.mkdir_all("top/a/b")?;
@@ -108,7 +107,7 @@ const REMOVED_TREE: Case = Case {
             .iter()
             .position(|event| event.path == top && matches!(event.kind, EventKind::Remove(_)));
         let after = removal.map_or(0, |at| events.len() - at - 1);
-        ensure(after == 0, "the removal of the top is the last word on the tree", || {
+        ensure(after == 0, "the last event of the tree is the removal of its top", || {
             format!("{after} events followed it, the last of them {}", events[events.len() - 1])
         })
     },
@@ -121,7 +120,7 @@ const MADE_AGAIN: Case = Case {
     needs: &[WatchNewFolders],
     modes: Mode::ALL,
     checks: "A folder that is removed and made again under its name is watched like the first one.",
-    why: "chokidar#379, chokidar#917, chokidar#1059: three times the same mistake.",
+    why: "chokidar#379, chokidar#917, chokidar#1059: the same mistake three times.",
     usual_cause: "The backend still has the old folder in its table, and adds no new watch.",
     run: |scene| {
         scene.tree.mkdir("folder")?;
@@ -156,7 +155,9 @@ const METADATA: Case = Case {
     usual_cause: "The events of the folder's own watch and of its parent's watch are both reported.",
     run: |scene| {
         if !scene.profile.distinguishes_metadata {
-            return Err(Stop::Ignored("the profile does not tell metadata apart".into()));
+            return Err(Stop::Ignored(
+                "the profile says that metadata is not distinguished".into(),
+            ));
         }
         scene.tree.mkdir("folder")?;
         let recursive = scene.has(WatchRecursively);
@@ -179,7 +180,7 @@ const BELOW_IS_NOT_WATCHED: Case = Case {
     checks: "Below a watch without recursion, changes in subfolders, old and new, are not reported.",
     why: "watchdog#73; fsnotify's script create-file-in-subdir.",
     usual_cause: "`Watch::recursive` is ignored.",
-    // That nothing below is reported is an invariant; here is the occasion to break it.
+    // An invariant checks that nothing below is reported; this case gives the backend an occasion to do so.
     run: |scene| {
         scene.tree.mkdir("old")?;
         let mut driver = scene.watch([scene.flat()])?;

@@ -76,7 +76,7 @@ const WRITTEN_FROM_OUTSIDE: Case = Case {
     environment: &[Environment::Unix],
     checks: "A watched file that is written through another name, somewhere else, is reported.",
     why: "watchman#858, hubblestack/pulsar#60.",
-    usual_cause: "The folder is watched for the sake of the file, and reports only changes through it.",
+    usual_cause: "The file's folder is watched instead, and has no events for changes through another name.",
     run: |scene| {
         scene.tree.write("file", "content")?;
         scene.outside.hard_link(scene.path("file"), "other")?;
@@ -85,7 +85,9 @@ const WRITTEN_FROM_OUTSIDE: Case = Case {
         scene.outside.append("other", "more")?;
         driver.settle()?;
         let told = driver.count(&modified("file"));
-        ensure(told > 0, "tree/file is reported as changed", || "it was not, by the barrier".into())
+        ensure(told > 0, "tree/file is reported as changed", || {
+            "it was not before the barrier was".into()
+        })
     },
     ..Case::MAY
 };
@@ -98,8 +100,8 @@ const ONE_NAME_REMOVED: Case = Case {
     modes: Mode::ALL,
     checks: "A watched name that is removed is reported as removed even if the file still has another \
              name.",
-    why: "The platform reports only a change of metadata.",
-    usual_cause: "The backend waits for the end of the file itself, and not for that of its name.",
+    why: "The platform sends only an event about metadata.",
+    usual_cause: "The backend waits until the file itself is gone, and not only its name.",
     run: |scene| {
         scene.tree.write("one", "content")?;
         scene.tree.hard_link("one", "other")?;

@@ -46,7 +46,7 @@ fn tells_metadata(scene: &Scene) -> Step {
     if scene.profile.distinguishes_metadata {
         return Ok(());
     }
-    Err(Stop::Ignored("the profile does not tell metadata apart".into()))
+    Err(Stop::Ignored("the profile says that metadata is not distinguished".into()))
 }
 
 const PERMISSIONS: Case = Case {
@@ -77,7 +77,7 @@ const SAME_PERMISSIONS: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     checks: "Setting the permissions that a file already has is reported.",
-    why: "Linux reports it; a comparison cannot.",
+    why: "Linux sends an event for it; a comparison of states cannot see it.",
     usual_cause: "States are compared.",
     run: |scene| {
         tells_metadata(scene)?;
@@ -154,7 +154,7 @@ const EXTENDED: Case = Case {
         if platform::setxattr(&scene.outside.path("file")).is_err() {
             return Err(Stop::Ignored("the file system has no extended attributes".into()));
         }
-        // A comparison of states sees a time of a folder that changes with its entries as well.
+        // A backend that compares states sees a time of the folder that its entries change as well.
         let paths: &[_] = if scene.profile.sampled { &["file"] } else { &["file", ""] };
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for path in paths {
@@ -206,7 +206,7 @@ const IS_NO_DATA: Case = Case {
              times at once is never reported as a change of data.",
     why: "fsnotify#520: a change of permissions caused a full rebuild.",
     usual_cause: "All changes are mapped to one kind.",
-    // To set the time of modification alone is a change of data to Linux, see META10.
+    // Linux treats setting the modification time alone as a change of data; see META10.
     run: |scene| {
         tells_metadata(scene)?;
         let files = ["mode", "times"];
@@ -264,9 +264,9 @@ const TIME_OF_WRITING: Case = Case {
     needs: &[WatchFolders],
     modes: Mode::ALL,
     checks: "Setting only the modification time is reported, as a change of data or of metadata.",
-    why: "`touch -m` makes build tools run. Linux reports it like a write, but setting both times is a \
-          change of attributes.",
-    usual_cause: "The platform is asked only for changes of attributes, or only for those of data.",
+    why: "`touch -m` makes build tools run. On Linux, it has the same event as a write; setting both times \
+          has that of attributes.",
+    usual_cause: "Only events about attributes are requested from the platform, or only those about data.",
     run: |scene| {
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             driver.perform_in(scene.mode, place, |tree| {
@@ -303,7 +303,7 @@ const WRITE_IS_DATA: Case = Case {
         let mut driver = scene.watch([scene.flat()])?;
         driver.perform(scene.mode, |tree| {
             for (file, time) in [("older", time - HOUR), ("same", time)] {
-                // One change to those who compare states.
+                // A backend that compares states sees one change.
                 tree.make("write with the time kept of", file, |path| {
                     let mut options = OpenOptions::new();
                     let mut file = options.write(true).open(path)?;

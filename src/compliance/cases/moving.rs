@@ -1,4 +1,4 @@
-//! What happens in a folder while it is on the move (MOV).
+//! Changes in a folder while it is being renamed (MOV).
 
 use std::{
     collections::HashMap,
@@ -39,7 +39,7 @@ use crate::{
 
 pub(super) const GROUP: Group = Group {
     name: "moving",
-    title: "Folders on the move",
+    title: "Folders while they are renamed",
     guide: "Watching recursively",
     cases: &[FOLDER, FOLDER_ABOVE, BEFORE_IT_MOVED],
 };
@@ -77,12 +77,12 @@ const BEFORE_IT_MOVED: Case = Case {
     name: "before_it_moved",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched],
-    checks: "What was done in a folder before it was renamed, and is read later, is not reported below its \
-             new name before the rename is.",
-    why: "A backend that asks for the path of a folder by its handle, or keeps one path for each, tells \
-          where it is now.",
-    usual_cause: "The path of an event is looked up when it is read; what is in the queue behind it has \
-                  happened by then.",
+    checks: "If a folder is renamed before the events of earlier changes in it are read, these changes are \
+             not reported below its new name until the rename has been reported.",
+    why: "A backend that looks up a folder's path by its handle, or stores one path per folder, gets the \
+          present path.",
+    usual_cause: "The path of an event is looked up when the event is read. By then, the changes behind it \
+                  in the queue have happened as well.",
     run: |scene| {
         scene.sees_changes()?;
         scene.tree.mkdir_all("old/below")?;
@@ -103,10 +103,10 @@ const BEFORE_IT_MOVED: Case = Case {
     ..Case::MUST
 };
 
-/// What the folder is called by turns.
+/// The names that the folder has in turn.
 const NAMES: [&str; 2] = ["one", "other"];
 
-/// Makes, writes and removes files in the folder `inside` of one that is renamed to and fro.
+/// Makes, writes and removes files in the folder `inside` of a folder that is renamed back and forth.
 fn change_in_motion(scene: &Scene, inside: &str) -> Step {
     let names = NAMES.map(|name| Path::new(name).join(inside));
     // Few where everything is read after each change; enough to meet the renames where not.
@@ -119,8 +119,8 @@ fn change_in_motion(scene: &Scene, inside: &str) -> Step {
     }
     let mut driver = scene.watch([scene.deep()])?;
     driver.guard.is_raced = true;
-    // Two looks show the state at each look and nothing in between. A folder that was away meanwhile
-    // seems to have stayed: a consumer that looked at that time was wrong, and is not told.
+    // Two looks show the state at each look and nothing in between. A folder that was away meanwhile seems to
+    // have stayed: a consumer that looked at that time was wrong, and no event says so.
     let is_sampled = scene.profile.sampled;
     if is_sampled {
         driver.keep_by(Consumer::of(&scene.path(""), true), Reading::WhenSettled);
@@ -140,7 +140,7 @@ fn change_in_motion(scene: &Scene, inside: &str) -> Step {
     }
 }
 
-/// What is done in the folder: each to another file.
+/// The changes in the folder, each to another file.
 #[derive(Clone, Copy)]
 enum Change {
     Make,
@@ -168,7 +168,7 @@ impl Change {
         }
     }
 
-    /// Returns how it is reported if the file is at `path`.
+    /// Returns the report to expect if the file is at `path`.
     fn expected(self, path: &Path) -> Expected {
         match self {
             Self::Make => created_file(path),
@@ -178,7 +178,7 @@ impl Change {
     }
 }
 
-/// Renames between the changes.
+/// Renames the folder between the changes.
 fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Step {
     let [mut from, mut to] = NAMES;
     for file in files {
@@ -192,7 +192,7 @@ fn change_by_turns(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<u
     Ok(())
 }
 
-/// Renames in another thread.
+/// Renames the folder in another thread.
 fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<usize>) -> Step {
     let (start, has_ended) = (Barrier::new(2), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -218,7 +218,7 @@ fn change_at_once(tree: &Tree, name: &Path, folder: &OpenFolder, files: Range<us
 fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Step {
     const MOST: usize = 300;
     let [one, other] = NAMES.map(|name| tree.path(name));
-    tree.make("rename to and fro until all are changed", NAMES[0], |_| {
+    tree.make("rename back and forth until all are changed", NAMES[0], |_| {
         for _ in 0..MOST {
             fs::rename(&one, &other)?;
             fs::rename(&other, &one)?;
@@ -230,7 +230,7 @@ fn rename_to_and_fro(tree: &Tree, has_ended: &AtomicBool) -> Step {
     })
 }
 
-/// Each change was reported under one of the names, and nothing of a file under another path.
+/// Fails unless each change was reported under one of the names, and no file under another path.
 fn all_is_reported(scene: &Scene, driver: &Driver, names: &[PathBuf; 2], files: usize) -> Step {
     let folders = [scene.path(&names[0]), scene.path(&names[1])];
     let mut reports: HashMap<&OsStr, Vec<&Event>> = HashMap::new();
@@ -239,11 +239,9 @@ fn all_is_reported(scene: &Scene, driver: &Driver, names: &[PathBuf; 2], files: 
             continue;
         };
         let is_folder = folders.iter().any(|it| it.starts_with(&event.path));
-        ensure(
-            is_folder || folders.iter().any(|it| folder == it),
-            "nothing but true paths",
-            || format!("{} {} was reported", event.kind, scene.timeline.show(&event.path)),
-        )?;
+        ensure(is_folder || folders.iter().any(|it| folder == it), "only true paths", || {
+            format!("{} {} was reported", event.kind, scene.timeline.show(&event.path))
+        })?;
         reports.entry(file).or_default().push(event);
     }
     let is_reported = |&(change, i): &(Change, usize)| {

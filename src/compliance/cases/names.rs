@@ -29,11 +29,11 @@ pub(super) const GROUP: Group = Group {
     cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
 };
 
-/// A new folder that the names are in.
+/// The new folder that the names are in.
 const AROUND: &str = "around";
 
-/// Files of these names are reported as created, written, changed in their metadata, read if accesses are
-/// told, renamed and removed, and so are files in folders of these names as created.
+/// Fails unless files with these names are reported as created, written, changed in their metadata, read (if
+/// accesses are reported), renamed and removed, and files in folders with these names as created.
 fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
     let tells_accesses = scene.has(EmitOnAccess);
     let places = places::of(scene);
@@ -94,7 +94,7 @@ fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
                 tree.mkdir(name)?;
                 tree.create(name.as_ref().join("file"))
             })?;
-            // Where this is read later, they are found in a new folder, and no event reports them.
+            // If the events are read later, the files are found in a new folder, without events of their own.
             names.iter().try_for_each(|name| {
                 let folder = Path::new(AROUND).join(name);
                 tree.mkdir_all(&folder)?;

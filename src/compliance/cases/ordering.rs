@@ -1,4 +1,4 @@
-//! Order, and events that come twice (ORD).
+//! Order, and duplicate events (ORD).
 
 use std::{collections::HashMap, path::Path};
 
@@ -117,7 +117,7 @@ const ACROSS_FOLDERS: Case = Case {
             .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
             .collect();
-        ensure(told == expected, "100 creations in their order", || "the order is another".into())
+        ensure(told == expected, "100 creations in their order", || "the order is different".into())
     },
     ..Case::MAY
 };
@@ -129,7 +129,7 @@ const NOTHING_TWICE: Case = Case {
     checks: "If no race is possible, one creation is one event, and so is one removal, for files and \
              folders.",
     why: "howeyc/fsnotify#16, notify#708, fsnotify#524.",
-    usual_cause: "Entries found by listing a new folder are reported although the platform reports \
+    usual_cause: "Entries found by listing a new folder are reported although the platform sends events for \
                   them too; or a folder is watched by itself and through its parent.",
     run: |scene| {
         let recursive = scene.has(WatchNewFolders);
@@ -189,8 +189,8 @@ const LAST_WORD: Case = Case {
     needs: &[WatchFolders],
     modes: Mode::ALL,
     checks: "After the removal of a path, nothing is reported for it until it is there again.",
-    why: "notify#747: a removal was not the last word.",
-    usual_cause: "The removal is told by two sources, of which one is late.",
+    why: "notify#747: events were reported after a removal.",
+    usual_cause: "The removal comes from two sources, one of which is late.",
     run: |scene| {
         scene.sees_changes()?;
         let mut driver = scene.watch([scene.flat()])?;
@@ -241,9 +241,9 @@ const COUNTED: Case = Case {
     name: "counted",
     needs: &[WatchNewFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Each entry of a new folder is reported once, in each of a hundred rounds, even where a listing \
-             of the folder finds entries that the platform reports as well.",
-    why: "The counterpart of ORD04 where there is a race: notify#708, howeyc/fsnotify#16.",
+    checks: "Each entry of a new folder is reported once, in each of a hundred rounds, even if the platform \
+             sends events for entries that a listing of the folder has found.",
+    why: "The counterpart of ORD04 with a race: notify#708, howeyc/fsnotify#16.",
     usual_cause: "The entries found by listing a new folder are not compared with the events that the platform \
                   sends for them later.",
     run: |scene| {

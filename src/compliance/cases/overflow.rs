@@ -1,4 +1,4 @@
-//! Overflow, and what is said of it (OVF).
+//! Overflow, and how it is reported (OVF).
 
 use std::{cell::RefCell, collections::HashSet, fs, path::Path};
 
@@ -48,9 +48,9 @@ const LOSS_IS_SAID: Case = Case {
     id: "OVF01",
     name: "loss_is_said",
     needs: &[WatchFolders],
-    checks: "Of more changes than any queue holds, made while the backend is not read, each is \
-             reported, or there is a `Missed` for their folder or for everything. If it has a number, \
-             that number is possible.",
+    checks: "If more changes than any queue holds are made while the backend is not read, each is reported, \
+             or there is a `Missed` for their folder or for everything. If it has a number, that number is \
+             possible.",
     why: "golang/go#16392, watchdog#654, watchfiles#348, PyInotify#23.",
     usual_cause: "The platform's overflow event is dropped, or a full channel is ignored.",
     run: |scene| {
@@ -80,7 +80,7 @@ const LOSS_IS_SAID: Case = Case {
     ..Case::MUST
 };
 
-/// Reads until as many names as `all` were `told`, or the loss of some; fails if neither comes.
+/// Reads until all names were reported, as `told` counts them, or a loss was; fails if neither happens.
 fn told_or_missed(
     scene: &Scene,
     driver: &mut Driver,
@@ -96,7 +96,7 @@ fn told_or_missed(
     })
 }
 
-/// The same of a [`storm`] of so many renames.
+/// Does the same for a [`storm`] of so many renames.
 fn storm_told_or_missed(scene: &Scene, driver: &mut Driver, renames: usize) -> Step {
     let named = RefCell::new(HashSet::new());
     told_or_missed(scene, driver, renames, |driver| {
@@ -106,21 +106,21 @@ fn storm_told_or_missed(scene: &Scene, driver: &mut Driver, renames: usize) -> S
     })
 }
 
-/// Fails unless the number of events that were said to be lost can be true, if there is one: of `all`
-/// changes so many are `told`.
+/// Fails unless the reported number of lost events, if there is one, is possible where `told` of `all`
+/// changes were reported.
 fn can_be_true(driver: &Driver, all: usize, told: usize) -> Step {
-    /// How many events there may be of a change: both names of a rename, the accesses of a new file.
+    /// The greatest number of events per change: both names of a rename, the accesses of a new file.
     const EVENTS: usize = 4;
 
     let Some(lost) = driver.lost() else { return Ok(()) };
     let (least, most) = (all.saturating_sub(told) as u64, (all * EVENTS) as u64);
     ensure((least..=most).contains(&lost), format!("{least} to {most} events are lost"), || {
-        format!("it was said that {lost} are; of {all} changes {told} were told")
+        format!("{lost} were reported as lost; of {all} changes {told} were reported")
     })
 }
 
-/// Returns how many events the platform's queue holds, or a number that is commonly more: 64 KiB of
-/// `ReadDirectoryChangesW` take some 1 600 events of short names.
+/// Returns how many events the platform's queue holds, or, where this is unknown, a number that is commonly
+/// more: the 64 KiB of `ReadDirectoryChangesW` hold about 1 600 events with short names.
 fn queue_limit() -> usize {
     let limits = ["inotify", "fanotify"].map(|facility| {
         let limit = fs::read_to_string(format!("/proc/sys/fs/{facility}/max_queued_events"));
@@ -129,15 +129,15 @@ fn queue_limit() -> usize {
     limits.into_iter().flatten().max().unwrap_or(2_000)
 }
 
-/// The numbers of renames that are tried, one after the other, until events are lost: a backend with
-/// a thread of its own has read ahead what the first ones make.
+/// The numbers of renames that are tried, one after the other, until events are lost: a backend with a thread
+/// of its own has read ahead the events of the first ones.
 fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
     let times: &[usize] = if scene.profile.sampled { &[] } else { &[1, 2, 4, 8] };
     times.iter().map(|times| times * queue_limit())
 }
 
-/// Renames the file `one` so many times, and back. Each name is a new one, since facilities merge what
-/// is told of the same names: fanotify takes renames to and fro for two.
+/// Renames the file `one` so many times, and back. Each name is a new one, since facilities merge events of
+/// the same names: fanotify merges renames back and forth into two.
 fn storm(scene: &Scene, renames: usize) -> Step {
     if !scene.path("one").exists() {
         scene.tree.create("one")?;
@@ -146,15 +146,15 @@ fn storm(scene: &Scene, renames: usize) -> Step {
     scene.tree.rename_along("one", &names)
 }
 
-/// What the names of a storm begin with.
+/// The prefix of the names of a storm.
 const STORM: &str = "storm-";
 
 fn is_of_storm(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(STORM.as_bytes()))
 }
 
-/// Ignores the case, before its scene is set, for a backend that has no queue, and fails it for one of
-/// which nothing is heard.
+/// Ignores the case for a backend that has no queue, and fails it for one that has reported nothing so far,
+/// before the scene is set.
 fn needs_queue(scene: &Scene) -> Step {
     scene.sees_changes()?;
     scene.hears()
@@ -169,8 +169,8 @@ fn not_lost() -> Stop {
 pub(in crate::compliance) const NOT_LOST: &str =
     "no queue of this backend could be made to overflow";
 
-/// Makes more changes than the queue holds, and reads until the loss was said; ignores the case if
-/// nothing was lost.
+/// Makes more changes than the queue holds, and reads until the loss is reported; ignores the case if nothing
+/// was lost.
 fn overflow(scene: &Scene, driver: &mut Driver) -> Step {
     driver.guard.may_miss = true;
     for renames in storms(scene) {
@@ -190,7 +190,7 @@ pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
     checks: "After a reported loss, changes are reported as before, and the backend is as idle as \
              before.",
     why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
-    usual_cause: "The overflow is taken for an error, and ends the reading; or the rescan never ends.",
+    usual_cause: "The overflow is treated as an error, and ends the reading; or the rescan never ends.",
     run: |scene| {
         needs_queue(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
@@ -254,8 +254,7 @@ const PICTURE_AFTER_LOSS: Case = Case {
     id: "OVF04",
     name: "picture_after_loss",
     needs: &[WatchFolders],
-    checks: "A consumer that rescans the folder after each reported loss has the right picture in the \
-             end.",
+    checks: "The mirror of a consumer that rescans the folder after each reported loss is right in the end.",
     why: "watchman's test_force_recrawl; this is what `Missed` is for.",
     usual_cause: "`Missed` is reported before events that belong in front of it.",
     run: |scene| {
@@ -367,7 +366,7 @@ const READER_COMES_TO_REST: Case = Case {
         const ROUNDS: usize = 4;
 
         needs_queue(scene)?;
-        // To open, read and close one is three events where these are asked for.
+        // Opening, reading and closing a file makes three events if accesses are asked for.
         let files = queue_limit() / 2;
         scene.tree.make(&format!("write {files} files in"), "", |folder| {
             (0..files).try_for_each(|i| fs::write(folder.join(format!("file-{i}")), "content"))
@@ -393,8 +392,8 @@ const PART_OF_LOSS: Case = Case {
     id: "OVF11",
     name: "part_of_loss",
     needs: &[WatchFolders],
-    checks: "If two folders lose events, a consumer has the right picture in the end if it rescans the \
-             path that a `Missed` names, and everything if it names none.",
+    checks: "If two folders lose events, a consumer's mirror is right in the end if it rescans the path that \
+             a `Missed` names, and everything if it names none.",
     why: "FSEvents may drop the events of a whole stream, and reports that once for each of its paths.",
     usual_cause: "`Missed` names the folder whose event found the queue full, but events of others \
                   were lost as well.",
@@ -460,9 +459,9 @@ const CHANGED_MEANWHILE: Case = Case {
     id: "OVF13",
     name: "changed_meanwhile",
     needs: &[WatchFolders],
-    checks: "After a loss, a replaced watched file is still watched, and so is the new target of a \
-             watched link to a file and of a link in a tree, if links are followed; a watched folder \
-             that is gone is reported.",
+    checks: "After a loss, a watched file that was replaced is still watched and, if links are followed, so \
+             are the new targets of a watched link to a file and of a link in a tree. A watched folder that \
+             is gone is reported.",
     why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
     usual_cause: "After a loss, only the folders of trees are rescanned.",
     run: |scene| {
@@ -551,8 +550,8 @@ const WOKEN_AFTER_LOSS: Case = Case {
     needs: &[WatchFolders],
     checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even after a \
              reported loss.",
-    why: "The counterpart of STR19: a loss leaves `poll_next` on a way of its own.",
-    usual_cause: "After the rescan, `poll_next` returns `Pending` without having asked to be woken.",
+    why: "The counterpart of STR19: after a loss, `poll_next` takes another path through the code.",
+    usual_cause: "After the rescan, `poll_next` returns `Pending` without having registered the waker.",
     run: |scene| {
         needs_queue(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
@@ -565,7 +564,7 @@ const WOKEN_AFTER_LOSS: Case = Case {
                 driver.has_missed() || storm_names(driver) == renames
             })?;
             ensure(told, format!("{renames} names, or Missed"), || {
-                format!("after {} names nobody was woken for the next", storm_names(&driver))
+                format!("after {} names, the task was not woken for the next", storm_names(&driver))
             })?;
             if !driver.has_missed() {
                 continue;
@@ -579,7 +578,7 @@ const WOKEN_AFTER_LOSS: Case = Case {
                 ensure(
                     told,
                     format!("after the loss, tree/{file} is reported as created"),
-                    || "nobody was woken for it".into(),
+                    || "the task was not woken for it".into(),
                 )?;
             }
             return Ok(());
@@ -599,12 +598,12 @@ const LOSS_AFTER_LOSS: Case = Case {
     id: "OVF15",
     name: "loss_after_loss",
     needs: &[WatchFolders],
-    checks: "After each of two losses, all is reported as before: new files and folders, data, metadata, \
-             renames with a tracker, and accesses where they are asked for; in old folders and in those that \
-             were made while events were lost. The second loss is reported like the first one.",
+    checks: "After each of two losses, everything is reported as before, in old folders and in those that \
+             were made while events were lost: new files and folders, data, metadata, renames with a \
+             tracker, and accesses if they are asked for. The second loss is reported like the first one.",
     why: "The counterpart of OVF02, OVF03 and OVF13, which look at new files after one loss.",
-    usual_cause: "A rescan watches folders for less than they were watched for before, or a flag of the \
-                  first loss is never taken back.",
+    usual_cause: "A rescan watches folders for fewer kinds of events than before, or a flag that the first \
+                  loss has set is never cleared.",
     run: |scene| {
         needs_queue(scene)?;
         let is_deep = scene.has(WatchNewFolders);
@@ -632,8 +631,9 @@ const LOSS_AFTER_LOSS: Case = Case {
     ..Case::MUST
 };
 
-/// Loses events, among them that of a `new` folder, and the rename of a `known` one, in which something was
-/// reported before. Returns its new name. Fails if neither all of them are reported nor a loss is.
+/// Loses events, among them the creation of the folder `new` and the rename of the folder `known`, in which
+/// something was reported before. Returns the new name of that. Fails if neither all changes nor a loss are
+/// reported.
 fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<String> {
     let mut name = known.to_owned();
     for (try_of, renames) in storms(scene).enumerate() {
@@ -654,7 +654,7 @@ fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<Stri
     Err(not_lost())
 }
 
-/// Makes one change of each sort in a place, and fails if one is not reported.
+/// Makes one change of each kind in a place, and fails if one is not reported.
 fn all_is_told(scene: &Scene, driver: &mut Driver, place: &Tree, round: &str) -> Step {
     let file = place.path(format!("file-{round}"));
     place.create(&file)?;

@@ -84,21 +84,21 @@ const OF_ANOTHER_USER: Case = Case {
     name: "of_another_user",
     needs: &[WatchFolders],
     environment: &[Environment::OrdinaryUser],
-    checks: "A folder that belongs to another user, and may be read, is watched like one's own, \
-             anywhere in a tree.",
+    checks: "A readable folder of another user is watched like one's own, anywhere in a tree.",
     why: "Configuration in /etc is watched by programs that must not write there.",
-    usual_cause: "The platform is asked for more rights than reading events needs.",
+    usual_cause: "The backend asks for more rights than reading events needs.",
     run: |scene| {
         let of_root = std::path::Path::new("/etc");
         let mut driver = scene.watch([Watch::non_recursive(of_root), scene.flat()])?;
-        // Nothing can be made there; that it is watched is all that can be seen.
+        // Nothing can be made there, so all that can be checked is that it is accepted.
         driver.forget(of_root);
         scene.tree.create("file")?;
         driver.settle()?;
         driver.saw(created_file("file"))?;
         drop(driver);
 
-        // Where root has started the suite, there are files of one's own in folders of root's.
+        // If root has started the suite, there are folders of root's with files of the user that the case
+        // runs as.
         let foreign = RefCell::new(foreign::folders());
         if foreign.borrow().is_empty() || !scene.has(WatchRecursively) {
             return Ok(());
@@ -156,9 +156,9 @@ const WOKEN_AFTER_ERROR: Case = Case {
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
     checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even after an \
-             error item, whether the folder that it names was there before or came later.",
-    why: "The counterpart of STR19: an error leaves `poll_next` on a way of its own.",
-    usual_cause: "After an error, `poll_next` returns `Pending` without having asked to be woken.",
+             error item, whether the folder that it names is old or new.",
+    why: "The counterpart of STR19: after an error, `poll_next` takes another path through the code.",
+    usual_cause: "After an error, `poll_next` returns `Pending` without having registered the waker.",
     run: |scene| {
         let lock = |tree: &Tree, folder: &str| {
             tree.mkdir(folder)?;
@@ -189,7 +189,7 @@ const WOKEN_AFTER_ERROR: Case = Case {
             ensure(
                 told,
                 format!("after the error item, tree/{file} is reported as created"),
-                || "nobody was woken for it".into(),
+                || "the task was not woken for it".into(),
             )?;
         }
         Ok(())
@@ -202,9 +202,9 @@ const ERROR_AS_SPELLED: Case = Case {
     name: "error_as_spelled",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
-    checks: "An error item names the folder that may not be read below the watched path as that is \
-             spelled, and not by another path of it, such as one without links.",
-    why: "A program looks for the path in its own list of what it watches.",
+    checks: "An error item for an unreadable folder in a tree names it by a path below the watched one, as \
+             that is spelled, and not by another path such as the canonical one.",
+    why: "A program looks the path up in its own list of watches.",
     usual_cause: "Folders are looked at by their canonical paths, and the errors name these.",
     run: |scene| {
         scene.tree.mkdir_all("root/locked")?;

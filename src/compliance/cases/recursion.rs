@@ -154,7 +154,7 @@ const NEW_FOLDERS_AMID_READING: Case = Case {
     ..Case::MUST
 };
 
-/// A write at each of these files is reported.
+/// Writes to each of these files, and fails unless that is reported.
 fn are_watched(scene: &Scene, driver: &mut Driver, files: &[&str]) -> Step {
     for file in files {
         driver.next_step();
@@ -388,8 +388,8 @@ const FOLDER_BECOMES_READABLE: Case = Case {
     needs: &[WatchNewFolders],
     environment: &[Environment::OrdinaryUser],
     checks: "A folder that could not be read is watched once it can.",
-    why: "MetPX/sarracenia#289. A SHOULD: if each folder has to be opened, as with kqueue, the \
-          platform reports nothing about one that could not be.",
+    why: "MetPX/sarracenia#289. A SHOULD: if each folder has to be opened, as with kqueue, the platform \
+          sends no events for one that could not be opened.",
     usual_cause: "A failed folder is not tried again when its permissions change.",
     run: |scene| {
         let fill = |tree: &Tree| {
@@ -420,7 +420,7 @@ const LARGE_TREE: Case = Case {
         let (driver, Taken { own: took, .. }) =
             scene.stopwatch().time(|| scene.watch([scene.deep()]));
         let mut driver = driver?;
-        // That the scan itself loses nothing is another case.
+        // Another case checks that the scan itself loses nothing.
         driver.guard.may_miss = true;
         scene.measured("time of `new` for 2241 folders", format!("{took:.0?}"));
         driver.drain()?;
@@ -501,7 +501,7 @@ const OVERLAPPING_ROOTS: Case = Case {
     ..Case::MUST
 };
 
-/// Fails unless it is reported, once.
+/// Fails unless the fact is reported, once.
 fn is_told_once(driver: &mut Driver, expected: &Expected) -> Step {
     driver.saw(expected.clone())?;
     let count = driver.count(expected);
@@ -519,7 +519,7 @@ const EXCHANGED_FOLDERS: Case = Case {
     is_disturbed: true,
     checks: "After two folders were exchanged in one step, changes in each are reported under its new \
              path.",
-    why: "watchman's test_fishy; the platform reports four halves of renames.",
+    why: "watchman's test_fishy; the platform sends four halves of renames.",
     usual_cause: "The second half of the first rename replaces the folder that is still there.",
     run: |scene| {
         for folder in ["a", "b"] {
@@ -647,7 +647,7 @@ const ROOT_IN_ROOT: Case = Case {
     environment: &[Environment::Unix],
     checks: "For a watched folder inside another watched folder, a change of its permissions, its \
              renaming and its removal are each reported once.",
-    why: "The platform reports them for the folder itself and for the one above it.",
+    why: "The platform sends events for the folder itself and for the one above it.",
     usual_cause: "Events about a watched folder itself are reported for every watched path, and not \
                   only if nothing above it is watched.",
     run: |scene| {
@@ -673,7 +673,7 @@ const ROOT_IN_ROOT: Case = Case {
                     driver.settle()?;
                     driver.saw(gone("outer/inner"))?;
                     let told = driver.count(&gone("outer/inner"));
-                    ensure(told == 1, "that it is gone is reported once", || {
+                    ensure(told == 1, "it is reported as gone once", || {
                         format!("it was {told} times")
                     })?;
                     drop(driver);
@@ -690,14 +690,13 @@ const UNMOUNTED_INSIDE: Case = Case {
     id: "REC22",
     name: "unmounted_inside",
     needs: &[WatchNewFolders],
-    // What is mounted below is not promised there.
+    // Such a backend does not promise what is mounted below.
     without: &[WatchEntireFilesystem],
     environment: &[Environment::Mounts],
     checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and \
              the folder below the mount is watched from then on.",
     why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
-    usual_cause: "The platform's event ends the watch, and the backend does not look what is there \
-                  now.",
+    usual_cause: "The platform's event ends the watch, and the backend does not check what is there now.",
     run: |scene| {
         scene.tree.mkdir_all("mount/below")?;
         let mount = scene.path("mount");
@@ -712,7 +711,7 @@ const UNMOUNTED_INSIDE: Case = Case {
         driver.allow_errors();
         if let Err(error) = mounts::unmount(scene, &mount) {
             let expected = "the backend does not keep the file system busy";
-            return fail(expected, format!("umount said: {error}"));
+            return fail(expected, format!("umount failed: {error}"));
         }
         driver.settle()?;
         if driver.errors().iter().any(|error| error.path() == Some(&mount)) {
@@ -781,10 +780,11 @@ const MOUNTED_INSIDE: Case = Case {
     name: "mounted_inside",
     needs: &[WatchRecursively],
     environment: &[Environment::Mounts],
-    checks: "Of a file system that is mounted in a watched tree, what happens there is reported, or an error \
-             item names it.",
+    checks: "Changes in a file system that is mounted in a watched tree are reported, or an error item names \
+             its folder.",
     why: "A home folder or a volume of a container is often a file system of its own.",
-    usual_cause: "The platform's watch ends where the file system does, and nobody looks for others below.",
+    usual_cause: "The platform's watch ends where the file system does, and the backend does not look for \
+                  others below.",
     run: |scene| {
         scene.tree.mkdir("mount")?;
         let mount = scene.path("mount");
@@ -811,7 +811,7 @@ const OVER_EMPTY_FOLDER: Case = Case {
     checks: "A folder that is renamed over an empty one is watched under that name, with all below it. So is \
              one that is renamed back.",
     why: "`rename` replaces an empty folder: deployments swap a finished folder in like that.",
-    usual_cause: "The end of the replaced folder's watch is taken for that of the folder that now has its \
+    usual_cause: "The end of the replaced folder's watch is mistaken for that of the folder that now has its \
                   path.",
     run: |scene| {
         scene.tree.mkdir_all("old/deep")?;

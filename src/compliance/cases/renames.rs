@@ -1,4 +1,4 @@
-//! Renames, and what relates their halves (REN).
+//! Renames, and the trackers that relate their halves (REN).
 
 use std::{
     collections::HashMap,
@@ -66,18 +66,18 @@ const WITHIN_FOLDER: Case = Case {
     ..Case::MUST
 };
 
-/// Returns whether the two halves of a rename have to be there: the backend promises it, and its profile does
-/// not say that it cannot be kept here.
+/// Returns whether the two halves of a rename have to be there: the backend promises that, and its profile
+/// does not say that the promise cannot be kept here.
 fn is_paired(scene: &Scene) -> bool {
     scene.has(TrackRelated) && scene.profile.pairs_renames
 }
 
-/// The two halves are there, in order and with one tracker, if the backend promises that.
+/// Fails unless the two halves are there, in order and with one tracker, if the backend promises that.
 fn is_pair(scene: &Scene, driver: &Driver, from: &str, to: &str) -> Step {
     is_pair_of(scene, driver, &scene.path(from), &scene.path(to))
 }
 
-/// The same, of any paths.
+/// Does the same for any paths.
 pub(super) fn is_pair_of(scene: &Scene, driver: &Driver, from: &Path, to: &Path) -> Step {
     if !is_paired(scene) {
         return Ok(());
@@ -135,7 +135,8 @@ const MOVED_IN: Case = Case {
     name: "moved_in",
     needs: &[WatchFolders],
     modes: Mode::ALL,
-    checks: "A file that is moved in from an unwatched place is reported as there.",
+    checks: "A file that is moved in from an unwatched place is reported as created, or as the new name of a \
+             rename.",
     why: "fsnotify's script rename-from-unwatched; watchdog's test_move_to.",
     usual_cause: "The second half of a rename is dropped because the first is missing.",
     run: |scene| {
@@ -203,8 +204,8 @@ const OVER_EXISTING: Case = Case {
                 .map(|event| event.kind);
             ensure(
                 !matches!(last, Some(EventKind::Remove(_))),
-                "the last word on the target is that it is there",
-                || "it is its removal".into(),
+                "the last event of the target says that it is there",
+                || "it says that it is removed".into(),
             )?;
             if source.starts_with(scene.path("")) {
                 driver.saw(gone("source"))?;
@@ -249,7 +250,7 @@ const CHAIN: Case = Case {
     ..Case::MUST
 };
 
-/// Each of the renames is a pair, with a tracker of its own, if the backend promises that.
+/// Fails unless each of the renames is a pair, with a tracker of its own, if the backend promises that.
 fn are_pairs(scene: &Scene, driver: &Driver, renames: &[(PathBuf, PathBuf)]) -> Step {
     if !is_paired(scene) {
         return Ok(());
@@ -280,7 +281,7 @@ const EXCHANGED: Case = Case {
     environment: &[Environment::Linux],
     modes: Mode::ALL,
     checks: "Two files that are exchanged in one step are both reported.",
-    why: "The platform reports two renames, and the first seems to overwrite.",
+    why: "The platform sends events for two renames, and the first seems to overwrite.",
     usual_cause: "A rename to an existing name is dropped.",
     run: |scene| {
         scene.tree.write("a", "one")?;
@@ -367,7 +368,7 @@ const ACROSS_READS: Case = Case {
     checks: "The halves of a rename are a pair even if the platform delivers them in two reads.",
     why: "watchdog's test_move_internal_batch; arcbox#582.",
     usual_cause: "Open halves are forgotten when a buffer has been read to its end.",
-    // Names of any length, so that some pair straddles the end of any buffer.
+    // Names of many lengths, so that some pair straddles the end of any buffer.
     run: |scene| {
         const RENAMES: usize = 600;
 
@@ -440,7 +441,7 @@ const CASE_ONLY: Case = Case {
         scene.outside.rename("file", "FILE")?;
         let names = std::fs::read_dir(scene.outside.path("")).into_iter().flatten().flatten();
         if !names.map(|entry| entry.file_name()).any(|name| name == "FILE") {
-            return Err(Stop::Ignored("the system does not rename a file so, it leaves it".into()));
+            return Err(Stop::Ignored("the system leaves the file's name as it was".into()));
         }
         let mut driver = scene.watch([scene.flat()])?;
         driver.perform(scene.mode, |tree| tree.rename("file", "FILE"))?;

@@ -55,8 +55,7 @@ const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
     name: "nothing_left_after_errors",
     checks: "Backends that could not be made, because a path is missing, leave nothing behind.",
     why: "A frontend may try again every second until the path is there.",
-    usual_cause: "The descriptor is opened before the paths are checked, and nothing owns it that \
-                  closes it.",
+    usual_cause: "The descriptor is opened before the paths are checked, and no owner closes it.",
     run: |scene| {
         let good = scene.anything()?;
         let missing = Watch::non_recursive(scene.path("missing"));

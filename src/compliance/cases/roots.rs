@@ -1,4 +1,4 @@
-//! What becomes of the watched paths themselves (ROOT).
+//! Watched paths that are removed, renamed or replaced themselves (ROOT).
 
 use std::path::Path;
 
@@ -73,7 +73,7 @@ const ONE_OF_SEVERAL_REMOVED: Case = Case {
     name: "one_of_several_removed",
     needs: &[WatchFolders],
     checks: "When one of several watched folders is removed, the others go on being watched.",
-    why: "An early inotify backend took the end of one watch for the end of all.",
+    why: "An early inotify backend mistook the end of one watch for the end of all.",
     usual_cause: "The stream ends with the first watch that the platform gives up.",
     run: |scene| {
         scene.tree.mkdir("one")?;
@@ -205,7 +205,7 @@ const UNMOUNTED: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Mounts],
     checks: "When the watched file system is unmounted, that is reported for the watched folder, with an \
-             info; the backend neither keeps the file system busy nor runs wild.",
+             info; the backend neither keeps the file system busy nor keeps waking its task.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
     usual_cause: "The backend does not know the platform's event for it.",
     run: |scene| {
@@ -221,7 +221,7 @@ const UNMOUNTED: Case = Case {
         driver.next_step();
         if let Err(error) = mounts::unmount(scene, &mount) {
             let expected = "the backend does not keep the file system busy";
-            return fail(expected, format!("umount said: {error}"));
+            return fail(expected, format!("umount failed: {error}"));
         }
         driver.settle()?;
         let named =
@@ -239,7 +239,7 @@ const UNMOUNTED: Case = Case {
     ..Case::MUST
 };
 
-/// Fails if something else is said of an unmounted path than that, or that it is gone for some reason.
+/// Fails if an unmounted path is reported in another way than as unmounted, or as gone for some reason.
 fn is_told_as_unmounted(driver: &Driver, mount: &Path) -> Step {
     let mut of_it = driver.events().filter(|event| event.path == mount);
     let wrong = of_it.find(|event| match event.kind {
@@ -247,7 +247,7 @@ fn is_told_as_unmounted(driver: &Driver, mount: &Path) -> Step {
         EventKind::Remove(kind) => kind != RemoveKind::Any,
         _ => false,
     });
-    let expected = "of an unmounted path: remove/other with an info, or remove/any";
+    let expected = "for an unmounted path: remove/other with an info, or remove/any";
     ensure(wrong.is_none(), expected, || wrong.map_or_else(String::new, ToString::to_string))
 }
 
@@ -258,7 +258,7 @@ const PARENT_RENAMED: Case = Case {
     checks: "When a folder above the watched one is renamed, changes inside are not reported under the \
              old path, which does not exist any more.",
     why: "gradle stops watching when parent of watched directory is moved; directory-watcher#77.",
-    usual_cause: "The platform does not report it, and the backend does not check.",
+    usual_cause: "The platform sends no event for it, and the backend does not check.",
     run: |scene| {
         scene.tree.mkdir_all("above/root")?;
         let root = scene.path("above/root");
@@ -277,8 +277,8 @@ const BECOMES_FILE: Case = Case {
     id: "ROOT09",
     name: "becomes_file",
     needs: &[WatchFolders],
-    checks: "A watched folder that is replaced by a file of the same name is reported as removed, and \
-             no nonsense follows.",
+    checks: "A watched folder that is replaced by a file of the same name is reported as removed, and no \
+             events of its former entries follow.",
     why: "chokidar's dir is replaced by file.",
     usual_cause: "The kind is stored by path.",
     run: |scene| {

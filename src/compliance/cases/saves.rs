@@ -33,7 +33,7 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// A way to give `file` a new content.
+/// A way to give `file` new content.
 type Pattern = (&'static str, fn(&Tree, &str) -> Step);
 
 const EDITORS: &[Pattern] = &[
@@ -97,7 +97,7 @@ const TOOLS: &[Pattern] = &[
     }),
 ];
 
-/// Saves three times with each pattern, and each time the file is reported after it had its new
+/// Saves three times with each pattern, and fails unless the file is reported each time after it has its new
 /// content.
 fn saves_are_seen(scene: &Scene, driver: &mut Driver, patterns: &[Pattern]) -> Step {
     let file = scene.path("file");
@@ -115,7 +115,7 @@ fn saves_are_seen(scene: &Scene, driver: &mut Driver, patterns: &[Pattern]) -> S
                 .map(|event| event.kind);
             ensure(
                 !matches!(last, Some(EventKind::Remove(_))),
-                format!("saving like {name}: the last word on tree/file is not its removal"),
+                format!("after saving like {name}, the last event of tree/file is not its removal"),
                 || "it is".into(),
             )?;
         }
@@ -228,7 +228,7 @@ const LOG_ROTATED: Case = Case {
     checks: "When a log file is rotated, by renaming or by copying and truncating, the old and the new \
              one are reported.",
     why: "Otherwise, programs that follow logs lose lines.",
-    usual_cause: "A truncation is not taken for a change.",
+    usual_cause: "A truncation is not recognised as a change.",
     run: |scene| {
         scene.tree.write("log", "lines")?;
         let mut driver = scene.watch([scene.flat()])?;

@@ -1,4 +1,4 @@
-//! Much to watch, and how quickly what happens there is told (SCALE).
+//! Many files and folders, and how quickly changes are reported (SCALE).
 
 use std::{
     fs,
@@ -70,7 +70,7 @@ const MANY_FOLDERS: Case = Case {
         })?;
         let (start, memory) = (Instant::now(), ResourceUsage::memory());
         let mut driver = scene.watch([scene.deep()])?;
-        // That looking at so many loses nothing is another case.
+        // Another case checks that looking at so many loses nothing.
         driver.guard.may_miss = true;
         let took = start.elapsed();
         scene.measured("time of `new` for 10 000 folders", millis(took));
@@ -94,7 +94,7 @@ const LATENCY: Case = Case {
     needs: &[WatchFolders],
     checks: "Measures the time from just before a file is made to its report. For the fastest of 50, \
              this is at most what the profile says plus a second.",
-    why: "A program that builds what was saved is only as fast as this.",
+    why: "A program that rebuilds after each save cannot be faster than this.",
     usual_cause: "Events are collected for a while.",
     run: |scene| {
         const CHANGES: usize = 50;
@@ -111,9 +111,9 @@ const LATENCY: Case = Case {
         scene.measured("latency, median", micros(took[CHANGES / 2]));
         scene.measured("latency, longest of 50", micros(took[CHANGES - 1]));
         let limit = scene.profile.latency * 4 + Duration::from_secs(1);
-        // A busy machine makes each of them later, a backend that gathers events all of them.
-        ensure(took[0] < limit, format!("some change is told within {limit:?}"), || {
-            format!("the quickest was told after {:?}", took[0])
+        // A busy machine delays some of them; a backend that collects events delays all of them.
+        ensure(took[0] < limit, format!("some change is reported within {limit:?}"), || {
+            format!("the fastest was reported after {:?}", took[0])
         })
     },
     ..Case::MAY
@@ -124,8 +124,8 @@ const THROUGHPUT: Case = Case {
     name: "throughput",
     needs: &[WatchFolders],
     modes: &[Mode::Batched, Mode::Concurrent],
-    checks: "Of 2000 files that are made one after the other, each is reported. Measures the time from \
-             the first to the last.",
+    checks: "Each of 2000 files that are made one after the other is reported. Measures the time from the \
+             first to the last.",
     why: "Unpacking an archive makes as many in less than a second.",
     usual_cause: "Each event costs an unnecessary system call, lock or allocation.",
     run: |scene| {
@@ -136,11 +136,11 @@ const THROUGHPUT: Case = Case {
         driver.perform(scene.mode, |tree| tree.create_many(FILES))?;
         let took = start.elapsed();
         let mode = scene.mode.name();
-        scene.measured(&format!("2000 files made and told, {mode}"), millis(took));
+        scene.measured(&format!("2000 files made and reported, {mode}"), millis(took));
         let told =
             (0..FILES).filter(|i| driver.created_paths().contains(&scene.path(i.to_string())));
         let told = told.count();
-        ensure(told == FILES, format!("{FILES} files are told"), || format!("{told} were"))
+        ensure(told == FILES, format!("{FILES} files are reported"), || format!("{told} were"))
     },
     ..Case::MAY
 };
@@ -153,7 +153,7 @@ const ENTIRE_FILESYSTEM: Case = Case {
     is_disturbed: true,
     checks: "A tree of 5000 folders takes as many watches, as much memory and about the same time as a single \
              folder.",
-    why: "notify#497, watchexec#1090, fsnotify#114: what makes facilities for whole file systems wanted.",
+    why: "notify#497, watchexec#1090, fsnotify#114: the reason to want facilities for whole file systems.",
     usual_cause: "The tree is walked, if only to know its folders beforehand.",
     run: |scene| {
         const FOLDERS: usize = 5000;
@@ -163,7 +163,7 @@ const ENTIRE_FILESYSTEM: Case = Case {
             (0..FOLDERS)
                 .try_for_each(|i| fs::create_dir_all(top.join(format!("{}/{}", i / 100, i % 100))))
         })?;
-        // What is set up once, whatever is watched, is no matter.
+        // The first time includes what is set up only once, so it does not count.
         cost(scene, "few")?;
         let (few, many) = (cost(scene, "few")?, cost(scene, "many")?);
         scene.measured("watches for 5000 folders", many.watches.to_string());
@@ -190,10 +190,11 @@ const FOREIGN_EVENTS: Case = Case {
     needs: &[WatchEntireFilesystem, WatchRecursively],
     environment: &[Environment::Linux],
     is_disturbed: true,
-    checks: "16 384 changes in folders of the same file system that are not watched take no more processor \
-             time than as many in the watched folder; what is changed there afterwards is reported.",
-    why: "Whatever other programs do on the file system must not delay what the program waits for.",
-    usual_cause: "The path of an event is found out before it is known to be of any interest.",
+    checks: "16 384 changes in unwatched folders of the same file system take no more processor time than as \
+             many in a watched one, and later changes in that one are reported.",
+    why: "The activity of other programs on the file system must not delay the events that a program waits \
+          for.",
+    usual_cause: "The path of an event is looked up before checking whether the event matters.",
     run: |scene| {
         for top in ["elsewhere", "watched"] {
             (0..PORTIONS).try_for_each(|i| scene.tree.mkdir_all(format!("{top}/{i}")))?;
@@ -210,11 +211,11 @@ const FOREIGN_EVENTS: Case = Case {
     ..Case::MUST
 };
 
-/// How many changes are made before there is one that is reported: fewer than a queue holds.
+/// The number of changes before one that is reported: fewer than a queue holds.
 const PORTION: usize = 2048;
 const PORTIONS: usize = 8;
 
-/// The processor time that it takes to make changes below `top`, and until others behind them are reported.
+/// Returns the processor time of making changes below `top`, and of reading until later ones are reported.
 fn time_of(scene: &Scene, driver: &mut Driver, top: &str) -> Step<Duration> {
     let start = ResourceUsage::cpu_time();
     for portion in 0..PORTIONS {
@@ -227,7 +228,7 @@ fn time_of(scene: &Scene, driver: &mut Driver, top: &str) -> Step<Duration> {
     Ok(ResourceUsage::cpu_time().saturating_sub(start))
 }
 
-/// What it takes to watch a tree: watches, bytes, and the time of processors.
+/// The cost of watching a tree: watches, bytes, and processor time.
 struct Cost {
     watches: usize,
     memory: u64,

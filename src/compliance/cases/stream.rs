@@ -90,7 +90,7 @@ const WAKES: Case = Case {
     run: |scene| {
         let mut driver = scene.watch([scene.flat()])?;
         for name in ["first", "second", "third"] {
-            // Nothing of the change before may be left, or its wake-up would be taken for this one.
+            // Nothing of the change before may be left, or its wake-up would be mistaken for this one.
             driver.settle()?;
             driver.drain()?;
             let (flag, waker) = WakeFlag::new();
@@ -139,7 +139,7 @@ const BURST_WITHOUT_POLLING: Case = Case {
     id: "STR04",
     name: "burst_without_polling",
     needs: &[WatchFolders],
-    checks: "Of 3000 files made while the backend is not polled, each one is reported, or a loss is.",
+    checks: "Each of 3000 files made while the backend is not polled is reported, or a loss is.",
     why: "notify#267, inotify-rs#156: one buffer was read per wake-up, and the rest stayed in the \
           kernel until the next change.",
     usual_cause: "The source is not read until it is empty.",
@@ -194,7 +194,7 @@ const IDLE_COSTS_NOTHING: Case = Case {
              processor time is used.",
     why: "fsnotify#480 (woke every 100 ms), notify#566, bun#27667, rust-analyzer#1780.",
     usual_cause: "The source is polled in a loop, or the waker is woken at each poll.",
-    // A second of rest is what is measured.
+    // The case measures a second of rest.
     run: |scene| {
         let mut driver = scene.watch([scene.anything()?])?;
         driver.settle()?;
@@ -204,7 +204,7 @@ const IDLE_COSTS_NOTHING: Case = Case {
     ..Case::MUST
 };
 
-/// Looks at a second in which nothing happens, once all has been read.
+/// Observes a second in which nothing happens, once everything has been read.
 pub(super) fn is_quiet(scene: &Scene, driver: &mut Driver) -> Step {
     let second = Duration::from_secs(1);
     let (before, start) = (ResourceUsage::cpu_time(), Instant::now());
@@ -217,7 +217,7 @@ pub(super) fn is_quiet(scene: &Scene, driver: &mut Driver) -> Step {
         }
         count += 1;
     }
-    // A second, or more where others had the processors.
+    // A second, or more if other processes had the processors.
     let (used, passed) = (ResourceUsage::cpu_time().saturating_sub(before), start.elapsed());
     // A backend that looks from time to time may wake up for each look.
     let looks = if scene.profile.sampled {
@@ -271,18 +271,17 @@ const PROMPT_UNDER_LOAD: Case = Case {
     name: "prompt_under_load",
     needs: &[WatchFolders],
     modes: &[Mode::Concurrent],
-    checks: "Each poll returns at once, even while folders come and go: apart from the time in which \
-             other work has the processors, it takes less than 100 ms, and usually much less. With \
-             nothing to do, it takes almost no time.",
+    checks: "Each poll returns at once, even while folders come and go: apart from the time in which other \
+             work uses the processors, it takes less than 100 ms, and usually much less. With nothing to do, \
+             it takes almost no time.",
     why: "A kqueue backend blocked in its poll for the next native event.",
     usual_cause: "A blocking read, lock or scan of folders inside `poll_next`.",
     // Every poll of every case is timed; this one has many of them, with much to do and with nothing.
     run: |scene| {
         const IDLE: usize = 300;
-        // What a call takes that asks the platform in vain, on a machine that is ten times as slow as
-        // most.
+        // The time of a call that asks the platform in vain, on a machine that is ten times as slow as most.
         const LITTLE: Duration = Duration::from_micros(500);
-        // The shortest sleep there is takes longer, by the 50 us that a timer may be late on Linux.
+        // The shortest possible sleep takes longer, since a timer may be 50 us late on Linux.
         const NO_TIME: Duration = Duration::from_micros(20);
 
         let recursive = scene.has(WatchRecursively);
@@ -298,7 +297,7 @@ const PROMPT_UNDER_LOAD: Case = Case {
         driver.drain()?;
         let (own, blocked) = driver.time_polls(IDLE)?;
         scene.measured("a poll with nothing to do", format!("{own:.1?}"));
-        // Where nobody tells in which time it was blocked, it may have been interrupted.
+        // Where the system does not tell how long a call was blocked, it may have been interrupted.
         let Some(blocked) = blocked else { return Ok(()) };
         let expected =
             "of 300 polls with nothing to do, most compute for a moment and do not sleep";
@@ -313,9 +312,9 @@ const ENDS_FOR_EVER: Case = Case {
     id: "STR09",
     name: "ends_for_ever",
     needs: &[WatchFolders],
-    checks: "A stream that has ended, because all watched paths or the runtime are gone, returns \
-             `None` at every further poll, and `watch` and `unwatch` return `Ended`. A stream that \
-             cannot be read any more reports that and ends.",
+    checks: "A stream that has ended, because all watched paths or the runtime are gone, returns `None` at \
+             every further poll, and `watch` and `unwatch` return `Ended`. A stream that cannot go on \
+             reading reports that and ends.",
     why: "A consumer that polls once more must not wait forever, get ghosts, or get one error after \
           the other.",
     usual_cause: "`poll_next` forgets that it has ended or that reading has failed, or `watch` does \
@@ -346,7 +345,7 @@ const ENDS_FOR_EVER: Case = Case {
 
 /// Polls a backend whose runtime is gone. Returns whether its stream has ended.
 fn ends_with_its_runtime(scene: &Scene) -> Step<bool> {
-    /// More than was there to read.
+    /// More items than there were to read.
     const MANY: usize = 100;
 
     let runtime = Builder::new_current_thread().enable_all().build();
@@ -389,7 +388,7 @@ fn ends_with_its_runtime(scene: &Scene) -> Step<bool> {
 
 fn refuses_changes(watch: Result<(), BackendError>, unwatch: Result<(), BackendError>) -> Step {
     for (name, answer) in [("watch", watch), ("unwatch", unwatch)] {
-        // The provided method says what would not have been supported before either.
+        // The provided method returns its error as before.
         let right = match &answer {
             Err(BackendError::NotSupported { capability, .. }) => *capability == ChangeWatches,
             answer => matches!(answer, Err(BackendError::Ended)),
@@ -427,8 +426,8 @@ const DROP_IN_ANY_STATE: Case = Case {
     ..Case::MUST
 };
 
-/// What is known of the time that `drop` takes. A thread that it waits for may have to wait for a
-/// processor; a mistake in `drop` is there each time.
+/// How often `drop` was slow. A thread that it waits for may have to wait for a processor; a mistake in
+/// `drop` shows each time.
 #[derive(Default)]
 struct SlowDrops {
     drops: usize,
@@ -439,7 +438,7 @@ impl SlowDrops {
     const LIMIT: Duration = Duration::from_secs(1);
     const TRIES: usize = 3;
 
-    /// Returns whether it is to be dropped once more: so far each time was slow, or there was none.
+    /// Returns whether to drop another backend: so far each drop was slow, or there was none.
     fn is_unsure(&self) -> bool {
         self.slow == self.drops
     }
@@ -501,7 +500,7 @@ const NOT_WOKEN_AFTER_DROP: Case = Case {
     id: "STR12",
     name: "not_woken_after_drop",
     needs: &[WatchFolders],
-    checks: "A dropped backend wakes no task any more, and has dropped the waker.",
+    checks: "A dropped backend wakes no task, and has dropped its waker.",
     why: "libuv's no_callback_after_close.",
     usual_cause: "A thread or task lives on with a clone of the waker.",
     run: |scene| {
@@ -512,14 +511,14 @@ const NOT_WOKEN_AFTER_DROP: Case = Case {
         driver.close();
         let woken = flag.count();
         scene.tree.create("new")?;
-        // Another backend's report of the change tells that the platform has handed it out.
+        // Another backend's report of the change shows that the platform has sent its event.
         let mut other = scene.watch([scene.flat()])?;
         other.settle()?;
         ensure(flag.count() == woken, "no wake-up after `drop`", || {
             format!("there were {}", flag.count() - woken)
         })?;
         drop(waker);
-        // One for this function's own.
+        // One is left for this function itself.
         let deadline = Instant::now() + scene.profile.deadline();
         while Arc::strong_count(&flag) > 1 && Instant::now() < deadline {
             other.settle()?;
@@ -562,7 +561,7 @@ const DROP_INSIDE_WAKER: Case = Case {
     ..Case::MUST
 };
 
-/// A waker that drops the backend, if that is not just being polled.
+/// A waker that drops the backend, unless that is just being polled.
 #[derive(Default)]
 struct Dropper {
     state: Mutex<Dropping>,
@@ -571,14 +570,14 @@ struct Dropper {
 
 #[derive(Default)]
 struct Dropping {
-    /// Not there while it is polled.
+    /// `None` while it is polled.
     backend: Option<Box<dyn Backend>>,
-    /// It was woken while it was polled, as a backend does that has more to do.
+    /// Whether the waker was woken while the backend was polled: one that has more to do may do that.
     is_woken: bool,
 }
 
 impl Dropper {
-    /// Polls `backend` until it is to be woken when there is something new, and drops it then.
+    /// Polls `backend` until it waits for something new; the next wake-up drops it.
     async fn poll_until_pending(self: &Arc<Self>, mut backend: Box<dyn Backend>) {
         let waker = Waker::from(self.clone());
         loop {
@@ -651,7 +650,7 @@ const CLOSED_ON_EXEC: Case = Case {
     id: "STR15",
     name: "closed_on_exec",
     environment: &[Environment::Linux],
-    checks: "A program that is started meanwhile does not inherit any of the backend's descriptors.",
+    checks: "A program that is started while a backend exists inherits none of its descriptors.",
     why: "fsnotify#178, fsnotify#273, fsnotify#617.",
     usual_cause: "A descriptor is made without `CLOEXEC`.",
     run: |scene| {
@@ -677,7 +676,8 @@ const SIZE_HINT: Case = Case {
     id: "STR16",
     name: "size_hint",
     needs: &[WatchFolders],
-    checks: "`size_hint` never promises more items than come, nor that no more come than do.",
+    checks: "The lower bound of `size_hint` is never more than the number of items that come, and its upper \
+             bound never less.",
     why: "The contract of streams; `collect` reserves room by it.",
     usual_cause: "It returns the number of raw events, some of which do not become items; or that of a \
                   buffer, which is filled again.",
@@ -692,7 +692,7 @@ const SIZE_HINT: Case = Case {
         ensure(promised <= came + 1, format!("{promised} further items, as promised"), || {
             format!("there were {came}")
         })?;
-        // As many can always be made to come, unless it is more than anybody waits for.
+        // More can always be made to come, unless that would take too long.
         let Some(most) = most.filter(|most| *most < 10_000) else { return Ok(()) };
         for path in scene.tree.new_names("more-", most + 1) {
             scene.tree.create(path)?;
@@ -765,8 +765,8 @@ const WOKEN_AFTER_NOTHING: Case = Case {
     needs: &[WatchFolders],
     checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even \
              after an event that is not reported.",
-    why: "The commonest mistake in a poll: nothing that was read is reported, and the poll returns \
-          `Pending` without having asked to be woken.",
+    why: "The most common mistake in `poll_next`: nothing that was read is reported, and the poll returns \
+          `Pending` without having registered the waker.",
     usual_cause: "After reading an event that is not reported, `poll_next` returns `Pending`; read on \
                   until the source is empty.",
     run: |scene| {
@@ -781,11 +781,11 @@ const WOKEN_AFTER_NOTHING: Case = Case {
             watches.push(Watch::non_recursive(scene.path("beside/file")));
         }
         let mut driver = scene.watch(watches)?;
-        // What comes of each step after the other, since a task is not polled in between.
+        // One task for all steps, polled only when it is woken.
         let mut flag = driver.rest()?;
         for (i, (act, make)) in UNREPORTED.iter().enumerate() {
             make(&scene.tree)?;
-            // Whether it hears of that at all is its own affair, and so is when.
+            // Whether the backend gets an event for that, and when, is up to the platform.
             for _ in 0..3 {
                 let soon = Duration::from_millis(10) + scene.profile.latency * 2;
                 if driver.wait_for_wake(&flag, soon) {
@@ -797,7 +797,7 @@ const WOKEN_AFTER_NOTHING: Case = Case {
             let expected = created_file(&file);
             let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(told, format!("after {act}, tree/{file} is reported as created"), || {
-                "nobody was woken for it".into()
+                "the task was not woken for it".into()
             })?;
             if scene.has(WatchFiles) {
                 scene.tree.append("beside/file", "more")?;
@@ -806,7 +806,7 @@ const WOKEN_AFTER_NOTHING: Case = Case {
                 let told =
                     driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
                 ensure(told, "after that, tree/beside/file is reported as written", || {
-                    "nobody was woken for it".into()
+                    "the task was not woken for it".into()
                 })?;
             }
         }
@@ -821,8 +821,8 @@ const WOKEN_AFTER_MANY: Case = Case {
     needs: &[WatchFolders],
     checks: "A consumer that polls only when it is woken, as tasks do, gets each of 3000 changes, or the \
              report of a loss.",
-    why: "The counterpart of STR19 and STR04: those who give other tasks their turn after so many items \
-          return `Pending` with the rest in hand.",
+    why: "The counterpart of STR19 and STR04: a backend that gives other tasks a turn after some number of \
+          items returns `Pending` while it has more.",
     usual_cause: "After a fixed number of items, `poll_next` returns `Pending` and neither wakes the task \
                   nor waits for the source.",
     run: |scene| {
@@ -839,16 +839,16 @@ const WOKEN_AFTER_MANY: Case = Case {
         let told = driver.read_when_woken(&mut flag, is_told)?;
         ensure(told, format!("{FILES} names, or Missed"), || {
             let told = driver.created_paths().len();
-            format!("after {told} names nobody was woken for the next")
+            format!("after {told} names, the task was not woken for the next")
         })
     },
     ..Case::MUST
 };
 
-/// Something that is done, in words and in deed.
+/// A change: its description, and the function that makes it.
 type Act = (&'static str, fn(&Tree) -> Step);
 
-/// Of which nothing is reported.
+/// Changes that are not reported.
 const UNREPORTED: [Act; 6] = [
     ("the watched folder was listed", |tree| {
         tree.make("list", "watched", |path| path.read_dir().map(drop))

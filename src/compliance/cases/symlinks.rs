@@ -52,10 +52,11 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
     needs: &[FollowSymlinks, WatchFiles],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "Changes of a watched link's target are reported under the path of the link, also if it leads \
-             there over another link, or through a folder that is a link.",
+    checks: "Changes of a watched link's target are reported under the path of the link, even if it leads \
+             there through another link, or through a linked folder.",
     why: "fsnotify's scripts to-file and to-dir.",
-    usual_cause: "The link is resolved, and the target's path is reported; or only its first step is.",
+    usual_cause: "The link is resolved, and the target's path is reported; or only the first of several \
+                  links is resolved.",
     run: |scene| {
         scene.tree.mkdir("real")?;
         scene.tree.write("real/file", "content")?;
@@ -259,7 +260,9 @@ const DANGLING_LINK: Case = Case {
         scene.outside.create("folder/file")?;
         driver.settle()?;
         let told = driver.count(&appeared("link/file"));
-        ensure(told > 0, "tree/link/file is reported", || "nothing was, by the barrier".into())
+        ensure(told > 0, "tree/link/file is reported", || {
+            "nothing was before the barrier was".into()
+        })
     },
     ..Case::MAY
 };
@@ -339,7 +342,7 @@ impl Links {
         self.0.iter().try_for_each(|(link, target, _)| tree.symlink(target, link))
     }
 
-    /// What is made where these and `more` links lead is reported under them.
+    /// Fails unless files that are made where these and `more` links lead are reported under the links.
     fn are_followed(&self, scene: &Scene, driver: &mut Driver, more: &[(&str, &str)]) -> Step {
         let links = self.0.iter().map(|(link, _, real)| (*link, *real));
         for (link, real) in links.chain(more.iter().copied()) {

@@ -1,4 +1,4 @@
-//! What has been in the file system while a case ran: [`History`].
+//! Every path that existed while a case ran: [`History`].
 
 use std::{
     collections::HashSet,
@@ -19,12 +19,12 @@ struct Past {
 }
 
 impl History {
-    /// `path` is about to exist.
+    /// Notes that `path` is about to exist.
     pub(crate) fn note(&self, path: &Path) {
         self.lock().paths.insert(path.to_path_buf());
     }
 
-    /// What is at or below `from` now is about to be at `to`.
+    /// Notes that everything at or below `from` is about to be at `to`.
     pub(crate) fn note_rename(&self, from: &Path, to: &Path) {
         self.lock().renames.insert((from.to_path_buf(), to.to_path_buf()));
         self.note_moved(from, to);
@@ -32,7 +32,7 @@ impl History {
 
     fn note_moved(&self, from: &Path, to: &Path) {
         self.note(to);
-        // By what is on disk: by what ever was, each rename would double it.
+        // Goes by the disk: going by the history, each rename would double it.
         if from.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
             for entry in fs::read_dir(from).into_iter().flatten().flatten() {
                 self.note_moved(&entry.path(), &to.join(entry.file_name()));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn name_that_was_gone_before_the_rename_has_not_existed_after_it() {
+    fn name_gone_before_a_rename_has_not_existed_after_it() {
         assert!(!history().existed(Path::new("/no/e/b")));
     }
 

@@ -7,11 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// How often something that the suite made for the purpose was reported, and how often not.
+/// How many barriers were reported, and how many were not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Barriers {
     pub(crate) arrived: usize,
-    /// Nothing of the barrier was reported within the patience.
+    /// Barriers of which nothing was reported within the patience.
     pub(crate) overdue: usize,
 }
 
@@ -41,7 +41,7 @@ impl Measurements {
         self.0.barriers.get()
     }
 
-    /// Counts a barrier, of which something was reported or nothing.
+    /// Counts a barrier, and whether anything of it was reported.
     pub(crate) fn count_barrier(&self, is_heard: bool) {
         let mut barriers = self.0.barriers.get();
         let count = if is_heard { &mut barriers.arrived } else { &mut barriers.overdue };

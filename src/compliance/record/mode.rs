@@ -5,8 +5,8 @@ use std::fmt;
 /// How a case's changes and the reading of events interleave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// All changes are made while nobody reads; then everything is read. Finds what a backend loses
-    /// when it is late: merged events, small buffers, paths that are gone by the time it looks.
+    /// All changes are made first; then everything is read. Finds what a backend loses when it is late:
+    /// merged events, small buffers, paths that are gone by the time it looks.
     Batched,
     /// Everything is read after each change. The plainest expectations.
     Stepped,

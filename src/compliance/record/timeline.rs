@@ -14,7 +14,7 @@ pub(crate) struct Timeline(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     start: Instant,
-    /// What paths are shown relative to.
+    /// The folder that paths are shown relative to.
     base: PathBuf,
     entries: Vec<Entry>,
     /// What the backend is being asked to do right now, and since when.
@@ -53,7 +53,7 @@ impl Timeline {
         })))
     }
 
-    /// The suite did something.
+    /// Notes that the suite did something.
     pub(crate) fn did(&self, text: impl Into<String>) {
         self.add("did", &text.into());
         self.lock().changes += 1;
@@ -89,12 +89,12 @@ impl Timeline {
         if making == 0 { made } else { made + since.elapsed() }
     }
 
-    /// The suite asked something of the backend, or got something other than an event from it.
+    /// Notes a call of the backend, or something other than an event that came from it.
     pub(crate) fn note(&self, kind: &'static str, text: impl Into<String>) {
         self.add(kind, &text.into());
     }
 
-    /// The backend reported something that reads `text`.
+    /// Notes that the backend reported an event, as `text`.
     pub(crate) fn reported(&self, text: &str) {
         self.add("event", text);
     }
@@ -105,7 +105,7 @@ impl Timeline {
         Entries(std::mem::take(&mut self.lock().entries))
     }
 
-    /// Makes the record what was taken out of it.
+    /// Puts back into the record what was taken out of it.
     pub(crate) fn put_back(&self, entries: Entries) {
         self.lock().entries = entries.0;
     }

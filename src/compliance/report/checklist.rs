@@ -1,5 +1,5 @@
-//! What an author has still to do that no case can tell: what the template left to be filled in,
-//! what is declared and was not tested, and which of template and library is behind the other.
+//! What an author has still to do and no case can find: the template's placeholders, capabilities that are
+//! declared and were not tested, and a template or library that is behind the other.
 
 use std::{cmp::Ordering, env, fs, path::Path};
 
@@ -13,7 +13,8 @@ use crate::{
     contract::capability::{Capabilities, Capability},
 };
 
-/// Returns what is open in the crate under test, a sentence each. Without `entries`, nothing has been run.
+/// Returns the open points of the crate under test, one sentence each. Without `entries`, nothing has been
+/// run.
 pub(crate) fn points(subject: &Subject, entries: &[Entry]) -> Vec<String> {
     let mut points = Vec::new();
     if subject.about().name.starts_with("your-namespace/") {
@@ -35,7 +36,7 @@ pub(crate) fn points(subject: &Subject, entries: &[Entry]) -> Vec<String> {
     points
 }
 
-/// That loss is not tested, unless it could be provoked or the backend has no queue.
+/// Returns the point that loss is not tested, unless it could be provoked or the backend has no queue.
 fn loss_untested(entries: &[Entry]) -> Option<String> {
     let is_it = |entry: &&Entry| entry.listed.case.id == overflow::ALIVE_AFTER_LOSS.id;
     match &entries.iter().find(is_it)?.verdict {
@@ -47,8 +48,8 @@ fn loss_untested(entries: &[Entry]) -> Option<String> {
     }
 }
 
-/// Returns what is declared, although no case that tests it was run. Where the suite has none, nobody can
-/// do anything about it.
+/// Returns a point for each declared capability that no case has tested. If the suite has no such case, the
+/// author cannot do anything about it.
 fn untested(declared: Capabilities, entries: &[Entry]) -> Vec<String> {
     let untested = declared.iter().filter(|capability| {
         let is_about = |Listed { case, group }: Listed| {
@@ -67,7 +68,7 @@ fn untested(declared: Capabilities, entries: &[Entry]) -> Vec<String> {
         .collect()
 }
 
-/// Returns what is open in the files of a crate that was made from the template.
+/// Returns the open points in the files of a crate that was made from the template.
 fn of_crate(folder: &Path) -> Vec<String> {
     let (manifest, source) = (read(folder, "Cargo.toml"), read(folder, "src/lib.rs"));
     let Some(template) = template(&manifest) else { return Vec::new() };
@@ -81,7 +82,7 @@ fn of_crate(folder: &Path) -> Vec<String> {
     }
     if value(&manifest, "package", "repository").is_none() {
         points.push(
-            "Cargo.toml has no `repository`: say where the source is, if others can have it".into(),
+            "Cargo.toml has no `repository`: say where the source is, if it is public".into(),
         );
     }
     if let Some(path) = path_of_library(&manifest) {
@@ -103,7 +104,7 @@ fn template(manifest: &str) -> Option<&str> {
     value(manifest, "package.metadata.notify-backend-template", "version")
 }
 
-/// Returns what the README of a crate that was made from the template does not say of a backend that is
+/// Returns what the README of a crate that was made from the template still lacks once the backend is
 /// written.
 fn of_readme(folder: &Path, declared: Capabilities) -> Vec<String> {
     if template(&read(folder, "Cargo.toml")).is_none() {

@@ -1,12 +1,12 @@
 //! Why no case can be run: [`Obstacle`].
 
-/// What keeps every case from being run, which one test says instead of them.
+/// A reason why no case can be run, which a single test reports instead of them.
 #[derive(Debug)]
 pub(crate) struct Obstacle {
     /// The test's name.
     pub(crate) test: &'static str,
     pub(crate) text: String,
-    /// Why this run does not fail for it, if it does not.
+    /// The reason why this run does not fail for it, if it does not.
     pub(crate) excuse: Option<Excuse>,
 }
 
@@ -22,11 +22,12 @@ pub(crate) struct Excuse {
 /// The environment variable that lets a run succeed although the backend cannot be made yet.
 pub(crate) const UNWRITTEN: &str = "NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN";
 
-/// The test where the backend is not written yet.
+/// The name of the test if the backend is not written yet.
 const NOT_WRITTEN: &str = "implement_new_first";
 
 impl Obstacle {
-    /// Creates one for a mistake in the suite's settings, or for want of a scene for the first case.
+    /// Creates one for a mistake in the suite's settings, or because the scene of the first case could not be
+    /// set.
     pub(crate) fn other(test: &'static str, reason: impl Into<String>) -> Self {
         Self { test, text: reason.into(), excuse: None }
     }

@@ -9,7 +9,7 @@ use crate::compliance::{
     scene::subject::Subject,
 };
 
-/// How many of the cases pass that can be run here with what the backend declares.
+/// How many cases pass, of those that can be run here for the declared capabilities.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     passed: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of a backend that cannot be made yet.
+    /// Creates the progress of a backend that cannot be made yet.
     pub(crate) fn at_the_start(subject: &Subject) -> Self {
         let can_run = |listed: &Listed| {
             let case = listed.case;
@@ -30,7 +30,7 @@ impl Progress {
         Self { passed: 0, all, next: Some(("new".into(), "A walk-through")) }
     }
 
-    /// After a run of all cases, in the order of the catalogue.
+    /// Creates the progress after a run of all cases, in the order of the catalogue.
     pub(crate) fn of(entries: &[Entry]) -> Self {
         let ran: Vec<_> = entries
             .iter()
@@ -47,7 +47,7 @@ impl Progress {
     }
 }
 
-/// Returns whether a case is a step on the way: what a backend may leave out is none.
+/// Returns whether a case counts: what a backend may leave out does not.
 fn counts(listed: &Listed) -> bool {
     listed.case.level != Level::May
 }

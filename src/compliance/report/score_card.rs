@@ -1,4 +1,4 @@
-//! The score card: what came out, by group and level, as a table, as Markdown and as JSON.
+//! The score card: the results by group and level, as a table, as Markdown and as JSON.
 
 use std::{
     fmt::{self, Write as _},
@@ -16,21 +16,21 @@ use crate::compliance::{
     scene::{environment, subject::Subject},
 };
 
-/// What came out of the cases that were run.
+/// The results of the cases that were run.
 #[derive(Debug, Default)]
 pub(crate) struct ScoreCard(Mutex<Vec<Entry>>);
 
-/// What a run says beyond its cases; of a few cases, nothing.
+/// The remarks of a run beyond its cases; empty if only a few cases were run.
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     /// Capabilities that could be declared.
     pub(crate) advice: Vec<String>,
     pub(crate) progress: Option<Progress>,
-    /// What is open in the crate.
+    /// The open points of the crate.
     pub(crate) open: Vec<String>,
 }
 
-/// What stands at the end of a run.
+/// Writes the lines at the end of a run.
 impl fmt::Display for Remarks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(progress) = &self.progress {
@@ -63,7 +63,7 @@ impl Count {
         count
     }
 
-    /// `5 of 6`, or nothing if there was nothing to pass.
+    /// Returns `5 of 6`, or nothing if there was nothing to pass.
     fn share(&self) -> String {
         match self.passed + self.failed {
             0 => String::new(),
@@ -115,7 +115,7 @@ impl ScoreCard {
         rows
     }
 
-    /// Returns the table in plain text, with what is remarkable below it.
+    /// Returns the table in plain text, with warnings and advice below it.
     pub(crate) fn text(&self, advice: &[String]) -> String {
         let mut text = format!("\nscore card:\n{}", table(&self.rows(), false));
         for entry in self.entries() {
@@ -131,8 +131,7 @@ impl ScoreCard {
         text
     }
 
-    /// Writes the score card beside each other as Markdown and as JSON: `file` with the extensions
-    /// `md` and `json`.
+    /// Writes the score card as Markdown and as JSON, to `file` with the extensions `md` and `json`.
     pub(crate) fn write(
         &self,
         file: &Path,
@@ -227,7 +226,7 @@ impl ScoreCard {
     }
 }
 
-/// `rows` as a table, for a terminal or as Markdown.
+/// Returns `rows` as a table, for a terminal or as Markdown.
 fn table<const N: usize>(rows: &[[String; N]], markdown: bool) -> String {
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()

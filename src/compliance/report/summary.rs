@@ -7,7 +7,7 @@ use crate::{
     contract::backend::About,
 };
 
-/// What a run says that had no case to run.
+/// The last line of a run that had no case to run.
 pub(crate) const NO_CASE: &str = "no case could be run, so nothing is proven: declare WatchFolders or WatchFiles, or \
      see above what this machine lacks";
 
@@ -19,7 +19,7 @@ pub(crate) fn head(subject: &Subject) -> String {
     format!("backend: {name} ({capabilities})\n{}", facts.join("; "))
 }
 
-/// Returns what a run says that cannot write its report.
+/// Returns the message of a run that cannot write its report.
 pub(crate) fn not_written(file: &Path, error: &io::Error) -> String {
     format!("failed to write the report {}: {error}", file.display())
 }

@@ -1,7 +1,7 @@
-//! The vocabulary of expectations: what a case hopes to be told.
+//! The vocabulary of expectations: the facts that a case expects to be reported.
 //!
-//! An expectation is fulfilled by every event that tells the fact, in the detail that a platform
-//! can give: `created_file("a")` by `create/file`, by `create/any` and by `any`.
+//! An expectation is fulfilled by every event that states the fact, in the detail that a platform can give:
+//! `created_file("a")` by `create/file`, by `create/any` and by `any`.
 
 use std::path::{Path, PathBuf};
 
@@ -39,43 +39,43 @@ macro_rules! facts {
 }
 
 facts! {
-    /// It came to be, of whatever kind.
+    /// Expects a creation, of whatever kind.
     created => Fact::Created(CreateKind::Any);
-    /// It came to be, as a file.
+    /// Expects the creation of a file.
     created_file => Fact::Created(CreateKind::File);
-    /// It came to be, as a folder.
+    /// Expects the creation of a folder.
     created_folder => Fact::Created(CreateKind::Folder);
-    /// Its content changed.
+    /// Expects a change of the content.
     written => Fact::Written;
-    /// Its content or its metadata changed.
+    /// Expects a change of the content or of the metadata.
     modified => Fact::Modified;
-    /// Its metadata changed.
+    /// Expects a change of the metadata.
     metadata_changed => Fact::MetadataChanged;
-    /// It was removed, of whatever kind.
+    /// Expects a removal, of whatever kind.
     removed => Fact::Removed(RemoveKind::Any);
-    /// It was removed, and was a file.
+    /// Expects the removal of a file.
     removed_file => Fact::Removed(RemoveKind::File);
-    /// It was removed, and was a folder.
+    /// Expects the removal of a folder.
     removed_folder => Fact::Removed(RemoveKind::Folder);
-    /// It is the old name of a rename; a removal, where the backend sees no renames.
+    /// Expects the old name of a rename; a removal, if the backend sees no renames.
     moved_from => Fact::MovedFrom;
-    /// It is the new name of a rename; a creation, where the backend sees no renames.
+    /// Expects the new name of a rename; a creation, if the backend sees no renames.
     moved_to => Fact::MovedTo;
-    /// It is there now, by creation or rename.
+    /// Expects that the path is there now, by creation or rename.
     appeared => Fact::Appeared;
-    /// It is not there any longer, by removal or rename.
+    /// Expects that the path is gone, by removal or rename.
     gone => Fact::Gone;
-    /// Anything happened to it, access apart.
+    /// Expects any event except an access.
     touched => Fact::Touched;
 }
 
 impl Expected {
-    /// The same fact about another path.
+    /// Returns the same fact about another path.
     pub(crate) fn with_path(&self, path: PathBuf) -> Self {
         Self { path, fact: self.fact }
     }
 
-    /// Returns whether `event` at the right path tells it.
+    /// Returns whether `event`, at the right path, states the fact.
     pub(crate) fn is_told_by(&self, event: &Event, profile: &Profile) -> bool {
         match (self.fact, event.kind) {
             (Fact::Touched, EventKind::Access(_) | EventKind::Missed(_)) => false,

@@ -2,7 +2,7 @@
 
 use super::rule::Invariant;
 
-/// What a step of a case answers.
+/// The result of a step of a case.
 pub(crate) type Step<T = ()> = Result<T, Stop>;
 
 /// Why a case stopped early.
@@ -12,7 +12,7 @@ pub(crate) enum Stop {
     Failed(Box<Failure>),
     /// The case cannot be run here.
     Ignored(String),
-    /// The case has passed, and what it leaves behind on purpose is not to be looked at.
+    /// The case has passed, and leaves something behind on purpose that must not be checked.
     Passed,
     /// The scene could not be set: the machine, not the backend, is at fault.
     Broken(String),
@@ -25,8 +25,7 @@ pub(crate) struct Failure {
     pub(crate) but: String,
     /// The rule for all cases that was broken, if it was not the case's own.
     pub(crate) invariant: Option<&'static Invariant>,
-    /// The case has not come as far as to what it checks, so that what is often wrong with that
-    /// explains nothing.
+    /// The case did not get as far as the thing it checks, so its usual cause explains nothing.
     pub(crate) is_early: bool,
 }
 
@@ -51,7 +50,7 @@ pub(crate) fn ensure(
     if holds { Ok(()) } else { fail(expected, but()) }
 }
 
-/// Fails because an invariant was broken.
+/// Returns the failure of a broken invariant.
 pub(crate) fn violates(invariant: &'static Invariant, but: impl Into<String>) -> Stop {
     Stop::Failed(Box::new(Failure {
         expected: invariant.rule.into(),

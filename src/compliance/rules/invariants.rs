@@ -1,4 +1,4 @@
-//! What holds for every event of every case.
+//! The rules that hold for every event of every case.
 
 use std::{
     collections::HashMap,
@@ -78,7 +78,7 @@ invariants! {
         "declare TrackRelated, or leave the tracker out";
 }
 
-/// Watches over the events of one backend.
+/// Checks the events of one backend.
 #[derive(Debug)]
 pub(crate) struct Guard {
     capabilities: Capabilities,
@@ -89,7 +89,7 @@ pub(crate) struct Guard {
     trackers: HashMap<Tracker, Vec<(EventKind, PathBuf)>>,
     /// Losses are expected in this case.
     pub(crate) may_miss: bool,
-    /// Several threads rename in this case, so that nobody knows every path that existed.
+    /// Several threads rename in this case, so that the suite cannot know every path that existed.
     pub(crate) is_raced: bool,
 }
 
@@ -120,14 +120,14 @@ impl Guard {
         }
     }
 
-    /// `watch` was added.
+    /// Notes that `watch` was added.
     pub(crate) fn added(&mut self, watch: &Watch) {
         self.removed(&watch.path);
         let real = watch.path.canonicalize().unwrap_or_else(|_| watch.path.clone());
         self.watches.push(Guarded { watch: watch.clone(), real });
     }
 
-    /// The watch of `path` was removed.
+    /// Notes that the watch of `path` was removed.
     pub(crate) fn removed(&mut self, path: &Path) {
         self.watches.retain(|guarded| guarded.watch.path.as_os_str() != path.as_os_str());
     }
@@ -171,7 +171,7 @@ impl Guard {
             let parts: Vec<_> = below.split(|&byte| is_separator(byte)).collect();
             !below.is_empty() && parts.iter().any(|part| part.is_empty() || part == b".")
         };
-        // Of one place that is watched under several spellings, one is odd to the other.
+        // If one place is watched under several spellings, one may look odd below another.
         let is_odd = !scopes.is_empty() && scopes.iter().all(|(_, below)| odd(below));
         if path.is_empty() || is_odd {
             return Err(violates(CLEAN_PATH, shown()));
@@ -179,7 +179,7 @@ impl Guard {
         if scopes.is_empty() {
             let given: Vec<_> = self.watches.iter().map(|guarded| &guarded.watch.path).collect();
             let given: Vec<_> = given.into_iter().map(|path| self.timeline.show(path)).collect();
-            let but = format!("{}, and watched is {}", shown(), given.join(", "));
+            let but = format!("{}; the watched paths are {}", shown(), given.join(", "));
             return Err(violates(SPELLING, but));
         }
         let in_scope = |(guarded, below): &(&Guarded, &[u8])| {
@@ -200,14 +200,14 @@ impl Guard {
         let existed = |(guarded, _): &(&Guarded, &[u8])| {
             let rest = event.path.strip_prefix(&guarded.watch.path).unwrap_or(Path::new(""));
             let paths = [&event.path, &guarded.real.join(rest)];
-            // A name that was gone when the folder above was renamed may be told below its new name: the
-            // order is a possible one, and what comes next corrects it.
+            // A name that was gone when the folder above was renamed may be reported below the new name: that
+            // order is possible, and later events correct it.
             let is_raced = self.mode == Mode::Concurrent;
             paths.iter().any(|path| self.history.existed(path))
                 || is_raced && paths.iter().any(|path| self.history.was_by_parts(path))
         };
         if claims_existence && !self.is_raced && !scopes.iter().any(existed) {
-            return Err(violates(TRUE_PATH, format!("{}, which never was there", shown())));
+            return Err(violates(TRUE_PATH, format!("{}, which never existed", shown())));
         }
         Ok(())
     }
@@ -229,7 +229,7 @@ impl Guard {
             .iter()
             .map(|(kind, path)| format!("{kind} {}", self.timeline.show(path)))
             .collect();
-        let but = format!("tracker {tracker} stands on {}", shown.join(", then "));
+        let but = format!("tracker {tracker} is on {}", shown.join(", then "));
         Err(violates(TRACKER, but))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a clock can be set to anywhere, with room for some times as long.
+/// A time that every clock can be set ahead by, even several times.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Differences between backends that are not capabilities.
@@ -31,15 +31,15 @@ pub struct Profile {
     pub(crate) outlook: Outlook,
 }
 
-/// What is to be expected of a case.
+/// What to expect of a backend in a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outlook {
     Good,
-    /// The cases before have waited in vain for whatever they made: less patience will do.
+    /// Nothing was reported in the cases before, so less patience will do.
     Deaf,
 }
 
-/// The part of the patience that is left for a backend of which nothing is heard.
+/// The part of the patience that is left for a backend that has reported nothing.
 const DEAF_PART: u32 = 100;
 
 impl Default for Profile {
@@ -85,10 +85,10 @@ impl Profile {
     /// creation, and the capability [`TrackRelated`](crate::Capability::TrackRelated) is
     /// not checked, as on a file system that cannot distinguish files.
     ///
-    /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths.
-    /// A file that is moved away between two looks and back, or is another file meanwhile, seems unchanged
-    /// to it. Therefore the suite, which otherwise looks at each path as soon as it is reported, looks only
-    /// when nothing changes any more.
+    /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths. To such a
+    /// backend, a file that is moved away and back between two looks, or replaced for a while, seems
+    /// unchanged. Therefore the suite, which otherwise looks at each path as soon as it is reported, looks
+    /// only when nothing changes any more.
     #[must_use]
     pub fn pairs_renames(mut self, pairs: bool) -> Self {
         self.pairs_renames = pairs;
@@ -120,7 +120,7 @@ impl Profile {
         self
     }
 
-    /// This profile for a case of which that is to be expected.
+    /// Returns this profile with another outlook.
     pub(crate) fn with_outlook(self, outlook: Outlook) -> Self {
         let patience = match outlook {
             Outlook::Good => self.patience,
@@ -129,7 +129,7 @@ impl Profile {
         Self { patience, outlook, ..self }
     }
 
-    /// After which time an event that has not arrived is lost.
+    /// Returns the time after which an event that has not arrived counts as lost.
     pub(crate) fn deadline(&self) -> Duration {
         // A sampling backend may need a look to take a reference and another one to compare.
         self.patience + self.latency * 4

@@ -1,4 +1,4 @@
-//! What a process holds, where the system tells it: [`ResourceUsage`].
+//! The resources that a process holds, where the system tells them: [`ResourceUsage`].
 
 use std::{
     fs, thread,
@@ -63,7 +63,7 @@ impl ResourceUsage {
         scheduled(1)
     }
 
-    /// Waits until no more is there than at this count, and fails if that does not come in time.
+    /// Waits until no more is left than at this count, and fails if that takes too long.
     pub(crate) fn expect_same(&self, patience: Duration) -> Step {
         // A thread that has been told to end takes a moment.
         let deadline = Instant::now() + patience;
@@ -80,7 +80,7 @@ impl ResourceUsage {
                     }
                 }
                 let threads = now.threads.saturating_sub(self.threads);
-                let left = format!("left were {threads} threads and the descriptors {new:?}");
+                let left = format!("{threads} threads and the descriptors {new:?} are left");
                 return Err(violates(invariants::NO_LEAK, left));
             }
             thread::sleep(Duration::from_millis(1));

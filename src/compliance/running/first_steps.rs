@@ -1,4 +1,4 @@
-//! Makes the backend once before the cases, so that what would make every case fail is said once.
+//! Makes the backend once before the cases, so that what would make every case fail is reported once.
 
 use std::env;
 
@@ -16,7 +16,7 @@ use crate::{
     contract::{backend::About, error::BackendError},
 };
 
-/// Returns what keeps every case from being run, or what a backend says of itself, if one could be made.
+/// Returns what a backend declares of itself, if one could be made, or what keeps every case from being run.
 pub(crate) fn take(
     subject: &Subject,
     profile: &Profile,
@@ -26,7 +26,7 @@ pub(crate) fn take(
     let unknown =
         deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
     if let Some((id, _)) = unknown {
-        let text = format!("there is no case {id}, for which there is a deviation");
+        let text = format!("a deviation is listed for {id}, and there is no such case");
         return Err(Obstacle::other("deviations", text));
     }
     let backend = (subject.type_name)();
@@ -39,7 +39,7 @@ pub(crate) fn take(
             let lacks_root = needs_root && !environment::is_root();
             Err(Obstacle::unavailable(backend, &error.to_string(), lacks_root))
         }
-        // Whatever else is wrong, the cases tell it.
+        // The cases report whatever else is wrong.
         Ok(Err(_)) | Err(Stop::Passed) => Ok(None),
         Ok(Ok(said)) => Ok(Some(said)),
         Err(Stop::Ignored(text) | Stop::Broken(text)) => Err(Obstacle::other("first_steps", text)),
@@ -47,7 +47,7 @@ pub(crate) fn take(
     }
 }
 
-/// Returns what a backend says of itself, or why it cannot be made.
+/// Returns what a backend declares of itself, or why it cannot be made.
 fn make_once(subject: &Subject, profile: &Profile) -> Step<Result<About, BackendError>> {
     let folder = tempfile::Builder::new().prefix("compliance-").tempdir();
     let folder = folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;

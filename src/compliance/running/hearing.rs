@@ -1,29 +1,28 @@
-//! Whether anything is heard of a backend: [`Hearing`].
+//! Whether a backend reports anything at all: [`Hearing`].
 //!
-//! A case that waits for its barrier in vain has no other way to know than to be patient. If that is
-//! so in each case, it need not be found out in each anew.
+//! A case can only find out by patience that its barrier is never reported. If that was so in the first
+//! cases, the next ones need less of it.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::compliance::{record::measurements::Barriers, rules::profile::Outlook};
 
-/// What is known in the course of a run.
+/// The barriers of a run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Hearing(Mutex<Barriers>);
 
-/// After so many barriers of which nothing was heard, and none of which something was, nothing is
-/// expected of the next cases.
+/// After so many barriers that were not reported, and none that was, nothing is expected in the next cases.
 const ENOUGH: usize = 2;
 
 impl Hearing {
-    /// A case has ended in which these were set up.
+    /// Notes the barriers of a case that has ended.
     pub(crate) fn note(&self, barriers: Barriers) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.arrived += barriers.arrived;
         all.overdue += barriers.overdue;
     }
 
-    /// Returns what is to be expected of the next case.
+    /// Returns what to expect of the backend in the next case.
     pub(crate) fn outlook(&self) -> Outlook {
         let Barriers { arrived, overdue } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if arrived == 0 && overdue >= ENOUGH { Outlook::Deaf } else { Outlook::Good }

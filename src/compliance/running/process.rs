@@ -1,5 +1,5 @@
-//! One case in a process of its own: the side that starts it, the side that runs it, and what they say to
-//! each other.
+//! One case in a process of its own: the side that starts it, the side that runs it, and the messages between
+//! them.
 
 pub(crate) mod child;
 pub(crate) mod parent;

@@ -1,4 +1,4 @@
-//! The tests of one run, and what came out of them: [`Run`].
+//! The tests of one run, and their results: [`Run`].
 
 use std::{
     env, io,
@@ -98,7 +98,7 @@ impl Run {
             .with_ignored_flag(is_ignored)
     }
 
-    /// Runs a case, with the outlook that is right after what was heard so far.
+    /// Runs a case, with the outlook that follows from the cases so far.
     fn case(&self, listed: Listed) -> Outcome {
         let outcome = parent::run(listed, &self.subject, self.hearing.outlook(), self.limit);
         self.hearing.note(outcome.barriers);
@@ -124,7 +124,7 @@ impl Run {
         if !is_filtered {
             remarks.advice = self.advice();
         }
-        // Where nothing was run, the reason has been told.
+        // If nothing was run, the reason has been printed.
         if is_whole && (is_unwritten || !entries.is_empty()) {
             remarks.progress = Some(if is_unwritten {
                 Progress::at_the_start(&self.subject)
@@ -138,7 +138,7 @@ impl Run {
 
     /// Returns the text at the end of a run.
     pub(crate) fn text(&self, remarks: &Remarks) -> String {
-        // The verdict on one case has been told.
+        // The verdict on a single case has been printed.
         let card = (self.card.entries().len() > 1).then(|| self.card.text(&remarks.advice) + "\n");
         card.unwrap_or_default() + &remarks.to_string()
     }
@@ -170,7 +170,7 @@ impl Run {
     }
 }
 
-/// What a verdict means for the test, given the case's level and what is known of the backend.
+/// Returns the result of the test for a verdict, given the case's level and a known deviation.
 fn conclude(
     listed: Listed,
     verdict: Verdict,

@@ -189,9 +189,9 @@ impl Suite {
     }
 }
 
-/// Returns how many cases are run at a time where no argument says it. Each is a process that mostly waits,
-/// so that more of them than processors take less time in all. Where no system tells that a case could have
-/// run and had no processor, fewer get in each other's way.
+/// Returns how many cases run at a time by default. Each is a process that mostly waits, so running more of
+/// them than there are processors takes less time in all. Where the system does not tell how long a case
+/// waited for a processor, fewer run, so that they do not disturb each other.
 fn cases_at_a_time() -> usize {
     let least = if cfg!(target_os = "linux") { 12 } else { 6 };
     std::thread::available_parallelism().map_or(least, NonZero::get).max(least)

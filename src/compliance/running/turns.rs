@@ -2,8 +2,8 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Cases share a file system, unless they have their own. One that a backend which hears of all of it passes
-/// only where nobody else makes changes runs alone, as far as this process knows.
+/// Cases share a file system, unless they have their own. A case that other changes would disturb, since the
+/// backend gets the events of all of it, runs alone, as far as this process knows.
 #[derive(Debug, Default)]
 pub(crate) struct Turns(RwLock<()>);
 

@@ -15,12 +15,12 @@ use crate::compliance::{
     rules::{failure::Failure, usage::ResourceUsage},
 };
 
-/// How many times as long as its limit a case may take where the machine has other things to do.
+/// How many times its limit a case may take on a busy machine.
 pub(crate) const LONGEST: u32 = 4;
 
-/// Ends the process when a case does not, and tells what it was waiting for.
+/// Ends the process if its case does not end, and says what the case was waiting for.
 pub(crate) struct Watchdog {
-    /// Its end is the news that the case has ended.
+    /// Dropping it says that the case has ended.
     ended: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }

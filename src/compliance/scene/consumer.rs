@@ -1,4 +1,4 @@
-//! A picture of a tree that is kept up to date by events alone: [`Consumer`].
+//! A mirror of a tree that is kept up to date by events alone: [`Consumer`].
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +17,15 @@ use crate::{
     contract::event::{Event, EventKind, ModifyKind, RenameMode},
 };
 
-/// How a consumer uses what it is told, which depends on what the backend can notice.
+/// How a consumer uses reports, which depends on what the backend can notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// It looks at each path at once. The backend is told of every change, so if anything becomes of
-    /// the path after that, there is another event.
+    /// It looks at each path at once. The backend gets an event for every change, so if the path changes
+    /// after that, there is another report.
     AtOnce,
-    /// As `AtOnce`, but it takes a removal at its word. What comes and goes between two looks of a
-    /// backend that compares states is never told, so a consumer must not go and see it; what is
-    /// there again at the next look is told as new.
+    /// As `AtOnce`, but it takes a removal at its word. An entry that comes and goes between two looks of a
+    /// backend that compares states is never reported, so a consumer must not look at it; one that is there
+    /// again at the next look is reported as new.
     TrustingRemovals,
     /// As `TrustingRemovals`, but it looks when nothing changes any more. To a backend that compares
     /// states and does not know files again, one that was away between two looks, or was another
@@ -45,10 +45,10 @@ impl Reading {
     }
 }
 
-/// What a consumer knows of a tree that scans it once and then goes by events.
+/// The state of a tree as known to a consumer that scans it once and then goes by events.
 ///
-/// An event says that it is worth to look at its path again, and no more than that: a literal
-/// replay of, say, two files that were exchanged would be wrong.
+/// An event only says that its path is worth another look: to replay it literally would be wrong, for
+/// example, for two files that were exchanged.
 #[derive(Debug)]
 pub(crate) struct Consumer {
     root: PathBuf,
@@ -81,7 +81,7 @@ impl State {
 }
 
 impl Consumer {
-    /// Returns a picture of `root` as it is now.
+    /// Scans `root`, and returns a consumer that mirrors it.
     pub(crate) fn of(root: &Path, recursive: bool) -> Self {
         let mut consumer = Self {
             root: root.into(),
@@ -94,7 +94,7 @@ impl Consumer {
         consumer
     }
 
-    /// Is kept up to date in this way, rather than [`AtOnce`](Reading::AtOnce).
+    /// Sets how reports are used, instead of [`AtOnce`](Reading::AtOnce).
     pub(crate) fn reading(mut self, reading: Reading) -> Self {
         self.reading = reading;
         self
@@ -108,7 +108,7 @@ impl Consumer {
         }
     }
 
-    /// Everything was told, and nothing changes any more.
+    /// Notes that everything was reported, and nothing changes any more.
     pub(crate) fn settled(&mut self) {
         for event in std::mem::take(&mut self.held_back) {
             self.apply(&event);
@@ -178,12 +178,12 @@ impl Consumer {
         }
     }
 
-    /// Fails unless the picture is what is on disk.
+    /// Fails unless the mirror equals the disk.
     pub(crate) fn matches_disk(&self) -> Step {
         let differences = self.differences(&Self::of(&self.root, self.recursive));
         ensure(
             differences.is_empty(),
-            "a picture kept by events alone equals what is on disk",
+            "a consumer's mirror that is kept by events alone equals the disk",
             || {
                 let shown: Vec<_> = differences.iter().take(10).map(String::as_str).collect();
                 format!("{} entries differ:\n{}", differences.len(), shown.join("\n"))
@@ -191,7 +191,7 @@ impl Consumer {
         )
     }
 
-    /// Returns the paths that `other` has and this has not, or has in another state.
+    /// Returns the paths that `other` has and this one has not, or has in another state.
     pub(crate) fn changed_paths(&self, other: &Self) -> Vec<PathBuf> {
         let paths = self.entries.keys().chain(other.entries.keys());
         let changed = paths.filter(|path| self.entries.get(*path) != other.entries.get(*path));
@@ -212,7 +212,9 @@ impl Consumer {
             .into_iter()
             .filter_map(|path| match (self.entries.get(path), other.entries.get(path)) {
                 (Some(_), None) => Some(format!("{} is not there any more", describe(path))),
-                (None, Some(_)) => Some(format!("{} is there, and nobody said so", describe(path))),
+                (None, Some(_)) => {
+                    Some(format!("{} is there, and was not reported", describe(path)))
+                }
                 (Some(known), Some(real)) if known != real => {
                     Some(format!("{} has changed since it was last reported", describe(path)))
                 }
@@ -233,7 +235,7 @@ mod tests {
     };
     use crate::contract::event::{CreateKind, DataChange, RemoveKind};
 
-    /// A folder and a picture of it, which a consumer keeps.
+    /// A folder, and a consumer that mirrors it.
     struct Scene {
         folder: TempDir,
         consumer: Consumer,
@@ -268,7 +270,7 @@ mod tests {
             self.consumer.told(&Event::remove(RemoveKind::File, self.path(name)));
         }
 
-        /// What is wrong in the picture when nothing changes any more.
+        /// Returns what is wrong in the mirror when nothing changes any more.
         fn errors(mut self) -> Vec<String> {
             self.consumer.settled();
             self.consumer.differences(&Consumer::of(self.folder.path(), true))
@@ -278,7 +280,7 @@ mod tests {
     const ALL: [Reading; 3] = [AtOnce, TrustingRemovals, WhenSettled];
 
     #[test]
-    fn what_was_told_is_in_the_picture() {
+    fn reported_changes_are_in_the_mirror() {
         for reading in ALL {
             let mut scene = Scene::new(reading);
             scene.write("new", "");
@@ -291,11 +293,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_told_is_not() {
+    fn unreported_changes_are_not() {
         for reading in ALL {
             let scene = Scene::new(reading);
             scene.write("new", "");
-            assert_eq!(scene.errors(), ["new is there, and nobody said so"], "{reading:?}");
+            assert_eq!(scene.errors(), ["new is there, and was not reported"], "{reading:?}");
 
             let scene = Scene::new(reading);
             scene.write("known", "longer than it was");
@@ -309,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_looked_at_after_a_loss() {
+    fn everything_is_rescanned_after_a_loss() {
         for reading in ALL {
             let mut scene = Scene::new(reading);
             scene.write("new", "");
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_part_is_looked_at_where_a_loss_was() {
+    fn only_the_part_with_the_loss_is_rescanned() {
         for reading in ALL {
             let mut scene = Scene::new(reading);
             for folder in ["one", "other"] {
@@ -331,7 +333,7 @@ mod tests {
             scene.write("other/new", "");
             scene.consumer.told(&Event::missed_below(scene.path("one"), None));
             let other = Path::new("other").join("new");
-            let said = format!("{} is there, and nobody said so", other.display());
+            let said = format!("{} is there, and was not reported", other.display());
             assert_eq!(scene.errors(), [said], "{reading:?}");
         }
     }
@@ -339,7 +341,7 @@ mod tests {
     /// It is there. A backend that compares states says that it is removed only if a look did not find
     /// it, and that it is back after that.
     #[test]
-    fn a_removal_is_taken_at_its_word_where_states_are_compared() {
+    fn removals_are_trusted_where_states_are_compared() {
         for (reading, looks) in [(AtOnce, true), (TrustingRemovals, false), (WhenSettled, false)] {
             let mut scene = Scene::new(reading);
             scene.removed("known");
@@ -347,9 +349,9 @@ mod tests {
         }
     }
 
-    /// It was away for a moment, in which the consumer was told of it.
+    /// The file was away for a moment, in which the consumer got the report of it.
     #[test]
-    fn what_was_away_is_missed_by_who_looks_at_once() {
+    fn looking_at_once_misses_what_was_away() {
         for (reading, looks) in [(AtOnce, false), (TrustingRemovals, false), (WhenSettled, true)] {
             let mut scene = Scene::new(reading);
             scene.write("new", "");
@@ -362,7 +364,7 @@ mod tests {
 
     /// It is removed, made again and removed again, or the other way round: the order counts.
     #[test]
-    fn what_was_held_back_is_used_in_order() {
+    fn deferred_events_are_used_in_order() {
         let mut scene = Scene::new(WhenSettled);
         scene.removed("known");
         scene.created("known");
@@ -371,11 +373,11 @@ mod tests {
         let mut scene = Scene::new(WhenSettled);
         scene.created("known");
         scene.removed("known");
-        assert_eq!(scene.errors(), ["known is there, and nobody said so"]);
+        assert_eq!(scene.errors(), ["known is there, and was not reported"]);
     }
 
     #[test]
-    fn how_a_consumer_reads_follows_from_the_profile() {
+    fn reading_follows_from_the_profile() {
         let lossless = Profile::default();
         let sampled = lossless.clone().sampled(std::time::Duration::ZERO);
         assert_eq!(Reading::of(&lossless), AtOnce);

@@ -44,8 +44,7 @@ use crate::{
 /// A backend under test, and what it has reported.
 ///
 /// A case changes something in its [`Tree`], then [`settle`](Self::settle)s, then asks what it
-/// [`saw`](Self::saw). Reading is never done behind the case's back: between these calls nobody
-/// polls.
+/// [`saw`](Self::saw). The driver polls only in these calls, never between them.
 #[derive(Debug)]
 pub(crate) struct Driver {
     // Dropped by `Drop`, inside the runtime.
@@ -65,13 +64,13 @@ pub(crate) struct Driver {
     created: HashSet<PathBuf>,
     /// Where losses were reported: an empty path stands for everything.
     missed: HashSet<PathBuf>,
-    /// How many events were lost by what was said; nothing where a loss was said without a number.
+    /// How many events were reported as lost; `None` if a loss was reported without a number.
     lost: Option<u64>,
     ended: bool,
     /// How many items were read.
     items: usize,
     meters: Meters,
-    /// Nothing where the time of a call means nothing.
+    /// `None` if the time of a call means nothing.
     promptness: Option<Promptness>,
     /// What the last call of `poll_next` has taken.
     latest_call: Option<Taken>,
@@ -81,13 +80,13 @@ pub(crate) struct Driver {
     slowest_barrier: Duration,
     /// The thread that makes changes at this moment.
     pace: Option<Pace>,
-    /// The picture that is kept by the events.
+    /// The consumer whose mirror is kept by the events.
     consumer: Option<Consumer>,
     /// Whether a poll that finds nothing is repeated, this time.
     polls_twice: bool,
 }
 
-/// What a backend is measured and counted with.
+/// The instruments that measure and count a backend's calls.
 #[derive(Debug)]
 pub(crate) struct Meters {
     pub(crate) stopwatch: Rc<Stopwatch>,
@@ -146,24 +145,24 @@ impl Driver {
         self.sentinels.add(&watch.path)
     }
 
-    /// No barrier is to be set up in `path` any more: it is not watched any longer.
+    /// Stops setting up barriers in `path`, which is not watched any longer.
     pub(crate) fn forget(&mut self, path: &Path) {
         self.sentinels.remove(path);
     }
 
-    /// Errors on the stream are part of this case.
+    /// Accepts errors on the stream as a part of this case.
     pub(crate) fn allow_errors(&mut self) {
         self.may_fail = true;
     }
 
-    /// Does not judge how long a call takes: this process is stopped now and then.
+    /// Stops judging how long a call takes: this process is stopped now and then.
     pub(crate) fn ignore_time(&mut self) {
         self.promptness = None;
     }
 
-    /// Expects events as late as a backend may report them that compares all states; `new` has taken as long
-    /// as one look. What a look has just missed is found after a rest by the next one. The rest leaves the
-    /// processor to others: poll rests four times as long as it has looked.
+    /// Allows for late reports of a backend that compares all states, where `new` took as long as one look. A
+    /// change that a look has just missed is found by the next one, after a rest that leaves the processor to
+    /// others: poll rests four times as long as it has looked.
     pub(crate) fn allow_for_looks(&mut self, took: Duration) {
         if self.profile.sampled {
             self.profile.latency += took * 6;
@@ -217,7 +216,7 @@ impl Driver {
         Ok(answer)
     }
 
-    /// The backend itself, inside its runtime.
+    /// Calls the backend, inside its runtime.
     pub(crate) fn call<T>(
         &mut self,
         name: &'static str,
@@ -255,7 +254,7 @@ impl Driver {
         let tree = tree.paced(mode, pace.clone());
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
-                // Also when the changes panic, or nobody would know that there are no more.
+                // Also if the changes panic, or the reader would wait for more.
                 let _done = pace.ending();
                 changes(&tree)
             });
@@ -286,7 +285,7 @@ impl Driver {
         }
     }
 
-    /// Keeps a picture by the events from now on.
+    /// Keeps the consumer's mirror up to date by the events from now on.
     pub(crate) fn keep(&mut self, consumer: Consumer) {
         self.keep_by(consumer, Reading::of(&self.profile));
     }
@@ -296,18 +295,18 @@ impl Driver {
         self.consumer = Some(consumer.reading(reading));
     }
 
-    /// Fails unless the picture that is kept is what is on disk.
+    /// Fails unless the consumer's mirror equals the disk.
     pub(crate) fn consumer_matches_disk(&self) -> Step {
         self.consumer.as_ref().map_or(Ok(()), Consumer::matches_disk)
     }
 
-    /// Fails unless the picture that `other` keeps is the same.
+    /// Fails unless the mirror of the consumer of `other` is the same.
     pub(crate) fn consumer_matches(&self, other: &Self) -> Step {
         let Some((own, other)) = self.consumer.as_ref().zip(other.consumer.as_ref()) else {
             return Ok(());
         };
         let differences = own.differences(other);
-        ensure(differences.is_empty(), "two backends lead to the same picture", || {
+        ensure(differences.is_empty(), "two backends lead to the same mirror", || {
             differences.join("\n")
         })
     }

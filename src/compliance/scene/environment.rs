@@ -68,7 +68,7 @@ impl fmt::Display for Environment {
 /// The arguments that make `unshare` start a program as root of its own namespaces.
 pub(crate) const UNSHARE: [&str; 3] = ["--user", "--map-root-user", "--mount"];
 
-/// The same where nothing but mounts has to be its own: root stays what it is.
+/// Returns the same for a mount namespace alone: root stays what it is.
 pub(crate) fn unshare_mounts() -> Option<&'static [&'static str]> {
     static PROBED: OnceLock<bool> = OnceLock::new();
     if is_root() {
@@ -136,7 +136,7 @@ pub(crate) fn is_root() -> bool {
     false
 }
 
-/// Facts about this machine, for the head of a run and the score card: a name and a value each.
+/// Returns facts about this machine, for the head of a run and the score card: a name and a value each.
 pub(crate) fn facts() -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("suite", format!("notify-backend {}", env!("CARGO_PKG_VERSION"))),

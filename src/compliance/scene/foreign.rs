@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-/// Where they are: a folder that root has made for the process of a case.
+/// The folder they are in, which root has made for the process of a case.
 pub(crate) const FOLDERS: &str = "NOTIFY_BACKEND_COMPLIANCE_FOREIGN";
 /// In each of them, a file of the ordinary user in a folder that belongs to root.
 pub(crate) const FILE: &str = "of-root/file";

@@ -14,7 +14,7 @@ pub(crate) fn mount(scene: &Scene, folder: &Path) -> Step {
     mounted.map_err(|error| Stop::Ignored(format!("a tmpfs cannot be mounted: {error}")))
 }
 
-/// Mounts a new, empty file system on a folder. An error is what the system says.
+/// Mounts a new, empty file system on a folder. Returns the system's message as the error.
 pub(crate) fn mount_tmpfs(timeline: &Timeline, folder: &Path) -> Result<(), String> {
     call(timeline, "mount", &["-t", "tmpfs", "none"], folder)
 }
@@ -31,7 +31,8 @@ pub(crate) fn mount_overlay(scene: &Scene, folder: &Path) -> Step {
     mounted.map_err(|error| Stop::Ignored(format!("an overlayfs cannot be mounted: {error}")))
 }
 
-/// Unmounts what is mounted on a folder. An error is what the system says, such as that it is in use.
+/// Unmounts what is mounted on a folder. Returns the system's message as the error, such as that it is in
+/// use.
 pub(crate) fn unmount(scene: &Scene, folder: &Path) -> Result<(), String> {
     call(&scene.timeline, "umount", &[], folder)
 }

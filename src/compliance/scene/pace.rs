@@ -25,12 +25,12 @@ enum Changes {
     Going,
     /// The thread waits until what it did has been read.
     Waiting,
-    /// There are no more changes, and nobody waits for anybody.
+    /// There are no more changes, and neither thread waits.
     Done,
 }
 
 impl Pace {
-    /// A change was made: waits until it has been read.
+    /// Waits until the change that was just made has been read.
     pub(crate) fn changed(&self) {
         if !self.is_done() {
             self.set(Changes::Waiting);
@@ -48,7 +48,7 @@ impl Pace {
         self.set(Changes::Done);
     }
 
-    /// The same, once what this returns is dropped.
+    /// Does the same once the returned value is dropped.
     pub(crate) fn ending(&self) -> impl Drop {
         Ending(self.clone())
     }
@@ -91,7 +91,7 @@ impl Pace {
     }
 }
 
-/// Says at its end that there are no more changes.
+/// Says, when dropped, that there are no more changes.
 struct Ending(Pace);
 
 impl Drop for Ending {

@@ -27,7 +27,7 @@ pub(crate) fn of(scene: &Scene) -> Places<'_> {
 }
 
 impl<'a> Places<'a> {
-    /// Puts something into each place before it is watched, or comes.
+    /// Puts something into each place before it is watched or moved in.
     pub(crate) fn filled(self, fill: impl Fn(&Tree) -> Step + 'a) -> Self {
         Self { fill: Box::new(fill), ..self }
     }
@@ -43,7 +43,7 @@ impl<'a> Places<'a> {
         self
     }
 
-    /// Takes errors on the stream for a part of the case.
+    /// Accepts errors on the stream as a part of the case.
     pub(crate) fn with_errors(self) -> Self {
         Self { may_fail: true, ..self }
     }

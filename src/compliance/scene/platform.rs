@@ -1,6 +1,6 @@
 //! File operations that the standard library lacks or has for some systems only.
 //!
-//! Where a system has none of them, they answer `Unsupported`; the cases that use them need an
+//! On a system without them, they return `Unsupported`; the cases that use them need an
 //! [`Environment`](super::environment::Environment) that has.
 
 use std::{io, path::Path};
@@ -25,7 +25,7 @@ mod unix {
 
     use super::{Path, io};
 
-    /// A folder that stays open: what is done in it is done there, whatever it is called by then.
+    /// A folder that stays open: it can be changed, whatever its name is by then.
     #[derive(Debug)]
     pub(crate) struct OpenFolder(OwnedFd);
 
@@ -66,7 +66,7 @@ mod unix {
         unix::fs::chown(path, Some(65534), Some(65534))
     }
 
-    /// Does something while this process can open nothing more.
+    /// Calls `act` while this process cannot open anything.
     pub(crate) fn without_descriptors<T>(act: impl FnOnce() -> T) -> io::Result<T> {
         let limit = getrlimit(Resource::Nofile);
         // The lowest that is free: all below it are taken.
@@ -89,7 +89,7 @@ mod other {
 
     use super::{Path, io};
 
-    /// A folder that stays open. None does here.
+    /// A folder that stays open. There is none on this system.
     #[derive(Debug)]
     pub(crate) struct OpenFolder(Infallible);
 
@@ -153,7 +153,7 @@ mod linux {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(CWD, folder, flags, Mode::RUSR)?);
         file.write_all(content)?;
-        // As open(2) says; to link the descriptor itself is for root alone.
+        // As open(2) says; only root may link the descriptor itself.
         let open = format!("/proc/self/fd/{}", file.as_raw_fd());
         Ok(rustix::fs::linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
     }

@@ -16,11 +16,11 @@ pub(crate) struct Promptness {
 
 /// The longest that a call may take by itself.
 const PROMPT: Duration = Duration::from_millis(100);
-/// How many may take longer: a page may have to be read from a disk, or a lock of the system or of
+/// How many calls may take longer: a page may have to be read from a disk, or a lock of the system or of
 /// another thread be awaited.
 const SLOW: usize = 3;
-/// What a call takes by itself that does next to nothing, on a machine that is ten times as slow as
-/// most. A call that sleeps for a moment takes longer.
+/// The time of a call that does next to nothing, on a machine that is ten times as slow as most. A call that
+/// sleeps for a moment takes longer.
 const LINGERING: Duration = Duration::from_millis(2);
 
 impl Promptness {
@@ -51,8 +51,8 @@ impl Promptness {
             return Ok(());
         }
         self.slow += 1;
-        // Where nobody tells it, a call that was interrupted looks like a slow one. That is rare
-        // among calls that are short.
+        // Where the system does not tell, a call that was interrupted looks slow. That is rare among short
+        // calls.
         let allowed = if is_exact { SLOW } else { SLOW.max(self.calls / 4) };
         match self.slowest {
             Some(slowest) if self.slow > allowed => Err(format!(
@@ -70,7 +70,7 @@ impl Promptness {
 mod tests {
     use super::*;
 
-    /// What is wrong after these calls, each blocked for so many milliseconds.
+    /// Returns what is wrong after these calls, each blocked for so many milliseconds.
     fn verdict(is_exact: bool, calls: impl IntoIterator<Item = u64>) -> Result<(), String> {
         let mut promptness = Promptness::default();
         calls.into_iter().try_for_each(|millis| {

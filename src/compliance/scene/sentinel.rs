@@ -12,7 +12,7 @@ use crate::compliance::{
     rules::failure::{Step, Stop},
 };
 
-/// What their names begin with, so that nobody takes them for changes of a case.
+/// The prefix of their names, by which they differ from the files of a case.
 const PREFIX: &str = "suite-sentinel-";
 
 /// Returns whether `path` is that of a sentinel file.

@@ -36,7 +36,7 @@ pub(crate) struct Taken {
 const SUSPICIOUS: Duration = Duration::from_millis(5);
 
 impl Stopwatch {
-    /// For calls of this thread.
+    /// Creates a stopwatch for calls of this thread.
     pub(crate) fn new() -> Self {
         Self { own: Scheduler::of_this_thread(), others: RefCell::default() }
     }
@@ -46,7 +46,7 @@ impl Stopwatch {
         self.own.is_some()
     }
 
-    /// Looks which other threads this process has now.
+    /// Notes the other threads that this process has now.
     pub(crate) fn look_for_threads(&self) {
         if self.is_exact() {
             *self.others.borrow_mut() = Scheduler::of_other_threads();
@@ -135,7 +135,7 @@ mod linux {
     }
 
     impl Scheduler {
-        /// `None` where the kernel keeps no such books.
+        /// Returns `None` if the kernel does not count these times.
         pub(crate) fn of_this_thread() -> Option<Self> {
             let file = File::open("/proc/thread-self/schedstat").ok()?;
             let scheduler = Self { file, is_this_thread: true };
@@ -152,7 +152,7 @@ mod linux {
             files.map(|file| Self { file, is_this_thread: false }).collect()
         }
 
-        /// `None` when the thread is gone.
+        /// Returns `None` once the thread is gone.
         pub(crate) fn read(&self) -> Option<Scheduled> {
             let mut text = [0; 80];
             let length = self.file.read_at(&mut text, 0).ok()?;
@@ -204,7 +204,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// What was taken of 100 ms by a thread that ran, waited and got turns as given.
+    /// Returns the own time, of 100 ms, of a thread that ran, waited and got turns as given.
     fn of_100_ms(ran: u64, waited: u64, turns: u64, excused: u64) -> u128 {
         let before = Scheduled { ran: millis(7), waited: millis(7), turns: 7 };
         let after = Scheduled {

@@ -20,7 +20,7 @@ pub(crate) struct Subject {
     pub(crate) new: New,
     /// What its type declares.
     pub(crate) declared: fn() -> About,
-    /// What a value of it says of itself, once there was one.
+    /// What a value of it declares, once one was made.
     pub(crate) said: Option<About>,
     /// What it is compared with.
     pub(crate) other: Option<Other>,
@@ -28,7 +28,7 @@ pub(crate) struct Subject {
     pub(crate) is_beside_others: bool,
 }
 
-/// Another backend, which is right.
+/// Another backend, which is taken to be right.
 #[derive(Clone)]
 pub(crate) struct Other {
     pub(crate) new: New,
@@ -48,7 +48,7 @@ impl Subject {
         }
     }
 
-    /// The same, beside the backend `B`.
+    /// Returns the same subject, compared with the backend `B`.
     pub(crate) fn beside<B: Backend>(mut self, profile: Profile) -> Self {
         let Self { new, declared, .. } = Self::of::<B>();
         self.other = Some(Other { new, declared, profile });

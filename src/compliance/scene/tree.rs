@@ -15,8 +15,8 @@ use crate::compliance::{
     rules::failure::{Step, Stop},
 };
 
-/// A folder of the case. Every change goes through it, so that failures can tell what was done and
-/// the suite knows what ever existed.
+/// A folder of the case. Every change goes through it, so that failures can show what was done and the suite
+/// knows what ever existed.
 ///
 /// Paths are relative to the folder; absolute ones, such as those of another tree, are taken as they
 /// are.
@@ -25,13 +25,13 @@ pub(crate) struct Tree {
     root: PathBuf,
     timeline: Timeline,
     history: History,
-    /// How to wait after each change.
+    /// The pace to wait for after each change.
     pace: Option<Pace>,
-    /// Whether a change is tried again while someone is in its way.
+    /// Whether a change is tried again while another process is in its way.
     insists: bool,
 }
 
-/// What a change is told as, and what it is about.
+/// The result of an operation on files.
 type Io<T = ()> = io::Result<T>;
 
 impl Tree {
@@ -47,7 +47,7 @@ impl Tree {
         Self { root: self.path(folder), ..self.clone() }
     }
 
-    /// Makes a change that may not be possible, and is none then.
+    /// Makes a change, or none if it is not possible.
     pub(crate) fn attempt(&self, change: impl FnOnce(&Self) -> Step) -> Step {
         match change(&Self { insists: false, ..self.clone() }) {
             Err(Stop::Broken(_)) => Ok(()),
@@ -55,7 +55,7 @@ impl Tree {
         }
     }
 
-    /// This tree, with someone who waits after each change.
+    /// Returns this tree, which waits after each change if `mode` asks for that.
     pub(crate) fn paced(&self, mode: Mode, pace: Pace) -> Self {
         Self { pace: (mode == Mode::Stepped).then_some(pace), ..self.clone() }
     }
@@ -71,7 +71,7 @@ impl Tree {
         self.make("create", path, |path| File::create(path).map(drop))
     }
 
-    /// Makes empty files named 0, 1, 2 and so on, told as one change.
+    /// Makes empty files named 0, 1, 2 and so on, recorded as one change.
     pub(crate) fn create_many(&self, count: usize) -> Step {
         for i in 0..count {
             self.history.note(&self.path(i.to_string()));
@@ -95,7 +95,7 @@ impl Tree {
         })
     }
 
-    /// Notes so many names that nothing has had yet.
+    /// Notes and returns so many names that nothing has had yet.
     pub(crate) fn new_names(&self, prefix: &str, count: usize) -> Vec<PathBuf> {
         let start = self.history.count();
         let names = (start..start + count).map(|i| self.path(format!("{prefix}{i}")));
@@ -231,8 +231,8 @@ impl Tree {
         Ok(made)
     }
 
-    /// Tries again while someone else, such as the backend, has the file or folder open, which on
-    /// Windows is in the way of what is done to it.
+    /// Tries again while a process, such as that of the backend, has the file or folder open, which prevents
+    /// changes of it on Windows.
     fn insist<T>(&self, mut change: impl FnMut() -> Io<T>) -> Io<T> {
         let start = Instant::now();
         loop {

@@ -10,7 +10,7 @@ use std::{
 
 use super::sync::lock;
 
-/// A waker that counts.
+/// A waker that counts how often it is woken.
 #[derive(Debug, Default)]
 pub(crate) struct WakeFlag {
     count: AtomicUsize,
@@ -37,7 +37,7 @@ impl WakeFlag {
         }
     }
 
-    /// Is ready once it was woken.
+    /// Returns `Ready` once it was woken.
     pub(crate) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
         *lock(&self.waiting) = Some(cx.waker().clone());
         if self.count() > 0 { Poll::Ready(()) } else { Poll::Pending }

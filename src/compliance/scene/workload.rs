@@ -1,4 +1,4 @@
-//! Random changes that can be told, repeated and shortened: [`Workload`].
+//! Random changes that can be printed, replayed and shortened: [`Workload`].
 
 use std::{fmt, path::PathBuf};
 
@@ -30,7 +30,7 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// Returns the change that a line of a log tells.
+    /// Returns the change that a line of a log describes.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         let (verb, path) = (words.next()?, PathBuf::from(words.next()?));
@@ -64,13 +64,13 @@ impl Change {
 pub(crate) struct Workload(pub(crate) Vec<Change>);
 
 impl Workload {
-    /// `count` changes that follow from `seed` alone; in folders too where `deep` says so.
+    /// Returns `count` changes that follow from `seed` alone; also in folders if `deep`.
     pub(crate) fn random(seed: u64, count: usize, deep: bool) -> Self {
         let mut random = Random(seed);
         Self((0..count).map(|_| random_change(&mut random, deep)).collect())
     }
 
-    /// Returns the changes that a log tells, one in each line; what is no change is passed over.
+    /// Returns the changes that a log describes, one per line; other lines are skipped.
     pub(crate) fn parse(log: &str) -> Self {
         Self(log.lines().filter_map(|line| Change::parse(line.trim())).collect())
     }

@@ -117,7 +117,7 @@ fn run_mode(
     let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut scene)));
     let tasks = match ran {
         Ok(Ok(())) => scene.expect_no_tasks(patience),
-        // What a case leaves behind that ended early is its own.
+        // A case that ended early may leave anything behind.
         _ => Ok(()),
     };
     scene.close();

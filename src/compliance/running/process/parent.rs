@@ -86,7 +86,7 @@ fn try_run(
     })
 }
 
-/// This program, started as the case needs it.
+/// Returns the command that starts this program as the case needs it.
 fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command> {
     let program = env::current_exe()?;
     if case.environment.contains(&Environment::Namespaces) {
@@ -169,7 +169,7 @@ fn restore_access(folder: &Path) {
 
 /// Starts `command` and waits for its end. Kills it and returns `None` when `limit` is over.
 fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    // A pipe that nobody writes to: the child's end is closed when the child ends, however it does.
+    // A pipe that is never written to: the child's end is closed when the child ends, however it does.
     let (mut end, held) = io::pipe()?;
     command.stdin(held);
     let mut child = start(command).map_err(|error| {
@@ -181,7 +181,7 @@ fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>
     let (sender, ended) = mpsc::channel();
     thread::spawn(move || {
         _ = end.read(&mut [0]);
-        // Nobody listens any more if time was up.
+        // The receiver is gone if time was up.
         _ = sender.send(());
     });
     _ = ended.recv_timeout(limit);
@@ -194,15 +194,15 @@ fn wait(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>
     Ok(status)
 }
 
-/// Starts `command`; tries again for a while where the system has no process to give just now, since
-/// nothing of the case has run then.
+/// Starts `command`; tries again for a while if the system cannot start a process just now, since nothing of
+/// the case has run then.
 fn start(command: &mut Command) -> io::Result<Child> {
     let start = Instant::now();
     loop {
         let started = command.spawn();
         let is_busy = |error: &io::Error| {
-            // `EAGAIN` of fork(2); and ERROR_INTERNAL_ERROR, which Wine answers when a new process
-            // ends before it has reported to Wine's server.
+            // `EAGAIN` of fork(2); and ERROR_INTERNAL_ERROR, which Wine returns when a new process ends
+            // before it has reported to Wine's server.
             error.kind() == io::ErrorKind::WouldBlock
                 || cfg!(windows) && error.raw_os_error() == Some(1359)
         };

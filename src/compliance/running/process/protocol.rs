@@ -1,4 +1,4 @@
-//! What the suite tells the process of a case, and what that answers.
+//! The messages between the suite and the process of a case.
 
 use std::{fs, path::Path};
 
@@ -10,24 +10,24 @@ use crate::compliance::{record::measurements::Barriers, report::verdict::Verdict
 pub(crate) const CASE: &str = "NOTIFY_BACKEND_COMPLIANCE_CASE";
 /// The type that it is to run it with.
 pub(crate) const TYPE: &str = "NOTIFY_BACKEND_COMPLIANCE_TYPE";
-/// What that promises, as it said itself.
+/// The capabilities that the backend has declared.
 pub(crate) const CAPABILITIES: &str = "NOTIFY_BACKEND_COMPLIANCE_CAPABILITIES";
 /// The folder that it may use, and puts its answer into.
 pub(crate) const FOLDER: &str = "NOTIFY_BACKEND_COMPLIANCE_FOLDER";
-/// Set where the cases before have heard nothing of the backend.
+/// Set if the backend reported nothing in the cases before.
 pub(crate) const DEAF: &str = "NOTIFY_BACKEND_COMPLIANCE_DEAF";
 /// Whether it is to make a file system of its own for its case.
 pub(crate) const OWN_FILE_SYSTEM: &str = "NOTIFY_BACKEND_COMPLIANCE_OWN_FILE_SYSTEM";
 /// The file that the answer is in.
 pub(crate) const ANSWER: &str = "outcome.json";
 
-/// What a process answers.
+/// The answer of a process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     /// What was measured: a name, and a value with its unit.
     pub(crate) figures: Vec<(String, String)>,
-    /// What was heard of the backend.
+    /// The barriers of the case.
     pub(crate) barriers: Barriers,
 }
 

@@ -15,9 +15,9 @@ use crate::{
     },
 };
 
-/// For how long to wait on for what should have been reported before the barrier.
+/// How much longer to wait for what should have been reported before the barrier.
 const GRACE: Duration = Duration::from_millis(250);
-/// The same where barriers take long because the machine is busy: how many times as long.
+/// The same on a busy machine: how many times as long as the slowest barrier took.
 const GRACE_BARRIERS: u32 = 20;
 
 impl Driver {
@@ -29,8 +29,8 @@ impl Driver {
     /// As [`settle`](Self::settle), and then the same in these folders: that a barrier in a root was
     /// seen does not prove that folders found late have been looked at.
     pub(crate) fn settle_in<P: AsRef<Path>>(&mut self, folders: &[P]) -> Step {
-        // What one look of a sampling backend says of one folder proves nothing of the others; once
-        // a file that was made after it is reported, the whole look before is over.
+        // The reports of one look of a sampling backend at one folder prove nothing about the others; once a
+        // file that was made after it is reported, the whole look before is over.
         let rounds = if self.profile.sampled { 3 } else { 1 };
         for _ in 0..rounds {
             self.barrier(None)?;
@@ -44,8 +44,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes a change in whatever is watched, and in `folder`, and reads until all of them are
-    /// reported.
+    /// Makes a change in each watched place, and in `folder`, and reads until all of them are reported.
     pub(super) fn barrier(&mut self, folder: Option<&Path>) -> Step {
         let changes = self.timeline.changes();
         let all = self.sentinels.touch(&self.timeline, folder)?;
@@ -65,7 +64,7 @@ impl Driver {
         })?;
         if heard {
             self.slowest_barrier = self.slowest_barrier.max(start.elapsed());
-            // The others' are as old.
+            // The changes of the others are as old.
             limits = self.grace();
             self.read_until(limits, |_, item| {
                 let (left, lost) = strike(item);
@@ -92,8 +91,8 @@ impl Driver {
         overdue(format!("the file {}, just made or written, is reported", late.join(", ")), but)
     }
 
-    /// Reads until a loss is reported, and no further, or else until everything is that was changed
-    /// before. Returns whether a loss was.
+    /// Reads until a loss is reported, and no further, or else until everything changed before is. Returns
+    /// whether a loss was reported.
     pub(crate) fn read_to_loss(&mut self) -> Step<bool> {
         let mut waited = self.sentinels.touch(&self.timeline, None)?;
         self.read_until(self.profile.deadline(), |_, item| {
@@ -104,7 +103,7 @@ impl Driver {
         Ok(self.has_missed())
     }
 
-    /// Returns how long to wait on for what is older than something that has been reported.
+    /// Returns how much longer to wait for what is older than something that has been reported.
     pub(super) fn grace(&self) -> Duration {
         let grace = GRACE.max(self.slowest_barrier * GRACE_BARRIERS);
         (grace + self.profile.latency * 4).min(self.profile.deadline())
@@ -115,8 +114,8 @@ impl Driver {
         self.settled == Some(self.timeline.changes())
     }
 
-    /// Says what is known of something that has not come within `limit`, although a later change was
-    /// reported if `is_settled`: whether it was there and nobody was woken for it.
+    /// Returns what is known of an item that has not come within `limit`, although a later change was
+    /// reported if `is_settled`: whether it was there, but the task was not woken for it.
     pub(super) fn overdue(
         &mut self,
         is_settled: bool,
@@ -153,7 +152,7 @@ impl Driver {
     }
 }
 
-/// Returns whether the item tells that something has become of `path`.
+/// Returns whether the item reports a change of `path`.
 fn is_about(item: &StreamItem, path: &Path) -> bool {
     // By spelling: as paths, `a//b` and `a/b` are equal.
     item.as_ref().is_ok_and(|event| {

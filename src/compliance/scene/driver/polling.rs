@@ -1,4 +1,4 @@
-//! Polls the backend in all the ways in which a program may, and checks how it does that.
+//! Polls the backend in every way in which a program may, and checks how it behaves.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -24,7 +24,7 @@ use crate::{
 };
 
 impl Driver {
-    /// Polls once, with a waker that only counts, and hands over whatever comes.
+    /// Polls once, and returns what comes.
     pub(crate) fn poll_once(&mut self, waker: &Waker) -> Step<Poll<Option<Event>>> {
         let runtime = self.runtime.clone();
         let _entered = runtime.enter();
@@ -58,7 +58,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Polls until there is nothing more; returns what notes that the waker of the last poll is woken.
+    /// Polls until there is nothing more; returns the flag that the waker of the last poll sets.
     pub(crate) fn rest(&mut self) -> Step<Arc<WakeFlag>> {
         loop {
             let (flag, waker) = WakeFlag::new();
@@ -68,8 +68,8 @@ impl Driver {
         }
     }
 
-    /// Reads as a task does, which is polled only when it was woken: `flag` comes from
-    /// [`rest`](Self::rest), and is for the next time then. Returns whether the case was `told` what it waits for.
+    /// Reads as a task does, which is polled only when it was woken: `flag` comes from [`rest`](Self::rest),
+    /// and is replaced by the next one. Returns whether the case was `told` what it waits for.
     pub(crate) fn read_when_woken(
         &mut self,
         flag: &mut Arc<WakeFlag>,
@@ -91,8 +91,8 @@ impl Driver {
         self.read_until(self.profile.deadline(), |driver, _| told(driver)).map(drop)
     }
 
-    /// Polls so many times, and returns of the times that each call took by itself the one in the middle,
-    /// and the same of the part in which it was blocked, where the system tells that.
+    /// Polls so many times, and returns the median of the times that the calls took by themselves, and that
+    /// of the parts in which they were blocked, where the system tells these.
     pub(crate) fn time_polls(&mut self, polls: usize) -> Step<(Duration, Option<Duration>)> {
         let middle = |mut times: Vec<Duration>| {
             times.sort_unstable();
@@ -186,9 +186,9 @@ impl Driver {
             return Poll::Ready(Ok(true));
         }
         loop {
-            // Sometimes first with a waker that leads nowhere: only the last one counts, so a backend
-            // that keeps the first is stuck now. And sometimes once, as a task polls: a second poll
-            // would help a backend on that has forgotten to wait.
+            // Sometimes first with a waker that leads nowhere: only the last one counts, so a backend that
+            // keeps the first is stuck now. And sometimes once, as a task polls: a second poll would help a
+            // backend that has forgotten to register the waker.
             let polled = if self.polls_twice {
                 match self.poll(Waker::noop()) {
                     Ok(Poll::Pending) => self.poll(cx.waker()),
@@ -221,7 +221,7 @@ impl Driver {
         }
     }
 
-    /// Polls the backend, and checks how it does that.
+    /// Polls the backend, and checks how it behaves.
     pub(super) fn poll(&mut self, waker: &Waker) -> Step<Poll<Option<StreamItem>>> {
         let Some(backend) = &mut self.backend else { return Ok(Poll::Ready(None)) };
         let mut context = Context::from_waker(waker);

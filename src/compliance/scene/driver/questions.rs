@@ -1,4 +1,4 @@
-//! What a case asks about what was reported, and fails by.
+//! What a case asks about the reports, and how it fails.
 
 use std::{
     collections::HashSet,
@@ -56,7 +56,7 @@ impl Driver {
         drop(self.timeline.take());
     }
 
-    /// Reads until the case has been told what it `expected`, and fails if it is not told in time.
+    /// Reads until `expected` is reported, and fails if that takes too long.
     pub(crate) fn saw(&mut self, expected: Expected) -> Step {
         self.saw_in_order([expected])
     }
@@ -108,7 +108,7 @@ impl Driver {
         if has_ended { overdue(wanted, but) } else { fail(wanted, but) }
     }
 
-    /// Returns the index of the first of `expected` that has not been told after the ones before it.
+    /// Returns the index of the first of `expected` that has not been reported after the ones before it.
     fn first_missing(&self, expected: &[Expected]) -> Option<usize> {
         let mut missing = 0;
         for event in self.events() {
@@ -119,7 +119,7 @@ impl Driver {
         (missing < expected.len()).then_some(missing)
     }
 
-    /// Fails if the case has been told this.
+    /// Fails if `expected` was reported.
     pub(crate) fn never_saw(&mut self, expected: &Expected) -> Step {
         let expected = expected.with_path(self.tree.path(&expected.path));
         let told = self.events().find(|event| tells(&expected, event, &self.profile));
@@ -130,7 +130,7 @@ impl Driver {
         })
     }
 
-    /// Returns how often the case has been told this.
+    /// Returns how often `expected` was reported.
     pub(crate) fn count(&self, expected: &Expected) -> usize {
         let expected = expected.with_path(self.tree.path(&expected.path));
         self.events().filter(|event| tells(&expected, event, &self.profile)).count()
@@ -138,8 +138,8 @@ impl Driver {
 
     /// Fails if something was reported in this step that no check has asked for.
     ///
-    /// Left aside are accesses, and modifications of folders and of paths that were asked for:
-    /// platforms differ in how much they say about those.
+    /// Ignores accesses, and modifications of folders and of paths that were asked for: platforms differ in
+    /// how many events they send for those.
     pub(crate) fn nothing_else(&self) -> Step {
         let step = &self.seen[self.step..];
         let asked = |path: &Path| step.iter().any(|seen| seen.wanted && seen.event.path == path);
@@ -150,7 +150,7 @@ impl Driver {
             _ => false,
         };
         let surplus = step.iter().find(|seen| !seen.wanted && !noise(&seen.event));
-        ensure(surplus.is_none(), "nothing but what was done is reported", || {
+        ensure(surplus.is_none(), "nothing is reported but the changes that were made", || {
             let surplus = surplus.map(|seen| &seen.event);
             surplus.map_or_else(String::new, |event| {
                 format!("unexpectedly, {} {} was", event.kind, self.timeline.show(&event.path))
@@ -173,7 +173,7 @@ impl Driver {
         self.missed.iter().any(|part| folder.starts_with(part))
     }
 
-    /// Returns how many events were lost by what was reported, if that is known.
+    /// Returns how many events were reported as lost, if that is known.
     pub(crate) fn lost(&self) -> Option<u64> {
         self.lost
     }
