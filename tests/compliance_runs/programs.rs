@@ -31,6 +31,7 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "blank" => Suite::of::<Like<Blank>>().main(),
         "silent" => Suite::of::<Like<Silent>>().main(),
         "hears all" => Suite::of::<Like<HearsAll>>().main(),
+        "drops in the runtime" => Suite::of::<Like<DropsInRuntime>>().main(),
         "privileged" => Suite::of::<Like<Privileged>>().main(),
         "privileged, and says so" => Suite::of::<Like<Privileged>>().needs_root().main(),
         "tidy, or so it says" => Suite::of::<Like<Untidy>>().main(),
@@ -63,6 +64,9 @@ trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
     fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
         InotifyBackend::new(watches)
     }
+
+    /// Does something when the backend is dropped.
+    fn drop() {}
 }
 
 /// Follows symbolic links, but does not say so.
@@ -202,12 +206,29 @@ impl Likeness for HidesBarriers {
 /// How long a case waits in vain that has no other way to know.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Cannot be dropped outside a runtime.
+#[derive(Debug)]
+struct DropsInRuntime;
+impl Likeness for DropsInRuntime {
+    const CAPABILITIES: Capabilities = Modest::CAPABILITIES;
+
+    fn drop() {
+        tokio::runtime::Handle::current();
+    }
+}
+
 fn impatient() -> Profile {
     Profile::default().patience(PATIENCE)
 }
 
 #[derive(Debug)]
-struct Like<L>(InotifyBackend, PhantomData<L>);
+struct Like<L: Likeness>(InotifyBackend, PhantomData<L>);
+
+impl<L: Likeness> Drop for Like<L> {
+    fn drop(&mut self) {
+        L::drop();
+    }
+}
 
 impl<L: Likeness> Backend for Like<L> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {

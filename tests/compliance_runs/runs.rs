@@ -74,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("a_case_that_passes", a_case_that_passes),
         Trial::test("some_cases_are_no_progress", some_cases_are_no_progress),
         Trial::test("a_case_that_fails", a_case_that_fails),
+        Trial::test("dropped_where_it_must_not_be", dropped_where_it_must_not_be),
         Trial::test("nothing_is_heard", nothing_is_heard),
         Trial::test("no_large_scene_for_nothing", no_large_scene_for_nothing),
         Trial::test("no_barrier_is_heard", no_barrier_is_heard),
@@ -109,6 +110,14 @@ fn some_cases_are_no_progress() -> Result<(), Failed> {
 fn a_case_that_fails() -> Result<(), Failed> {
     let run = run("silent", &[EASY])?;
     run.says("what happened:")?;
+    run.says("0 passed; 1 failed")?;
+    run.fails()
+}
+
+/// A backend that panics outside the runtime ends the case that tries this, and no other.
+fn dropped_where_it_must_not_be() -> Result<(), Failed> {
+    let run = run("drops in the runtime", &["stream::dropped_outside"])?;
+    run.says("test [STR18] stream::dropped_outside_the_runtime ... FAILED")?;
     run.says("0 passed; 1 failed")?;
     run.fails()
 }

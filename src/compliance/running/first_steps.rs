@@ -54,5 +54,9 @@ fn make_once(subject: &Subject, profile: &Profile) -> Step<Result<About, Backend
     let timeline = Timeline::new(folder.path().into());
     let (mode, figures) = (Mode::Stepped, Measurements::default());
     let scene = Scene::new(folder.path(), subject, profile, mode, &timeline, &figures)?;
-    Ok(scene.make(vec![scene.anything()?]).map(|backend| backend.about()))
+    let answer = scene.make(vec![scene.anything()?]);
+    // Whether it can be dropped elsewhere is for a case to say.
+    let runtime = scene.runtime();
+    let _entered = runtime.enter();
+    Ok(answer.map(|backend| backend.about()))
 }
