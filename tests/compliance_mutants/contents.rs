@@ -75,6 +75,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<NoTrackers>("no_trackers", &["REN01", "REN02", "REN06", "REN09", "REN10", "REN14"]),
         entry::<DropsBetweenHalves>("drops_between_halves", &["MOV01", "MOV02"]),
         entry::<MissedBetweenHalves>("missed_between_halves", &["MOV01", "MOV02"]),
+        entry::<MergesWithWhatWasRead>("merges_with_what_was_read", &["FIL05"]),
         entry::<ToBeforeFrom>("to_before_from", &["REN01"]),
         entry::<DropsArrivals>("drops_arrivals", &["REN03", "REC05"]),
         entry::<HoldsFirstHalf>("holds_first_half", &["REN04"]),
@@ -888,6 +889,21 @@ impl Mutation for HoldsFirstHalf {
         }
         reported.extend(self.held.take().map(Ok));
         reported.push_back(Ok(event));
+    }
+}
+
+/// Leaves out what is equal to the last report, although that was read.
+#[derive(Debug, Default)]
+pub(crate) struct MergesWithWhatWasRead {
+    last: Option<Event>,
+}
+impl Mutation for MergesWithWhatWasRead {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let event = item.as_ref().ok().cloned();
+        if event.is_none() || event != self.last {
+            reported.push_back(item);
+        }
+        self.last = event;
     }
 }
 
