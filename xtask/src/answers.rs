@@ -1,5 +1,5 @@
-//! Answers to the template's questions: from options, files, the environment, personal defaults, or a
-//! crate that was made with them.
+//! Answers to the template's questions: from options, files, the environment, personal defaults, or the
+//! manifest of a generated crate.
 
 use std::{
     collections::BTreeMap,
@@ -14,23 +14,23 @@ use toml::Value;
 
 use crate::{files::utf8, questions::Questions};
 
-/// Not asked for: where the library's checkout is.
+/// The key of the path to a checkout of the library. It is not a question.
 const NOTIFY_BACKEND: &str = "notify_backend_path";
 
 /// Where an answer comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     Option(&'static str),
-    /// A question on a terminal.
+    /// The user, on a terminal.
     Asked,
     File(PathBuf),
     Variable(String),
-    /// What is below `[values]` in a file of cargo-generate's.
+    /// The table `[values]` in cargo-generate's own configuration.
     Defaults(PathBuf),
 }
 
 impl Origin {
-    /// Returns whether it answers the questions of all templates.
+    /// Returns whether the answer applies to all templates.
     fn is_for_all_templates(&self) -> bool {
         matches!(self, Self::Variable(_) | Self::Defaults(_))
     }
@@ -48,13 +48,13 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The answer to each question by its key, and its origin; what is given later counts.
+/// The answer to each question by its key, and its origin. A later answer replaces an earlier one.
 #[derive(Default)]
 pub(crate) struct Answers(BTreeMap<String, (Value, Origin)>);
 
 impl Answers {
-    /// Returns what the user's configuration of cargo-generate and the environment answer, as
-    /// cargo-generate has them: for all templates, so that keys of others are no mistake.
+    /// Returns the answers from the environment and from the user's configuration of cargo-generate, which
+    /// has the same rules. They apply to all templates, so keys of other templates are not an error.
     pub(crate) fn personal(questions: &Questions) -> Result<Self> {
         let mut answers = Self::default();
         let path = app_config_path(&None)?;
@@ -62,7 +62,7 @@ impl Answers {
             let shown = path.display();
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
             let configuration: AppConfig =
-                toml::from_str(&text).with_context(|| format!("cannot understand {shown}"))?;
+                toml::from_str(&text).with_context(|| format!("cannot parse {shown}"))?;
             let values = configuration.values.unwrap_or_default();
             answers.add_values(&values, &Origin::Defaults(path), questions);
         }
@@ -95,7 +95,7 @@ impl Answers {
         self.0.extend(known);
     }
 
-    /// The library is that of a checkout, or the published one where `path` is empty.
+    /// Adds the path of the library's checkout; an empty path stands for the published library.
     pub(crate) fn add_library(&mut self, path: &Path, origin: Origin) -> Result<()> {
         self.add(NOTIFY_BACKEND, utf8(path)?, origin);
         Ok(())
@@ -116,7 +116,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Adds the answers of a file as cargo-generate has them, below `[values]`.
+    /// Adds the answers of a file in cargo-generate's format: a table `[values]`.
     pub(crate) fn add_file(&mut self, file: &Path) -> Result<()> {
         self.add_table(&values_of(file)?, &Origin::File(file.into()));
         Ok(())
@@ -132,22 +132,22 @@ impl Answers {
         self.0.extend(others.0.clone());
     }
 
-    /// Checks each one: cargo-generate would do so only after the folder is made.
+    /// Checks every answer. cargo-generate would do so only after it has created the folder.
     pub(crate) fn check(&self, questions: &Questions) -> Result<()> {
         for (key, (value, origin)) in self.0.iter().filter(|(key, _)| *key != NOTIFY_BACKEND) {
             let (shown, complaint) = match text(value) {
                 Some(text) => (format!("{text:?}"), questions.complaint(key, &text)?),
-                None => (value.to_string(), Some("it is neither a text nor true or false".into())),
+                None => (value.to_string(), Some("it must be a string, true or false".into())),
             };
             if let Some(complaint) = complaint {
                 let remedy = remedy(key, origin);
-                bail!("{key} cannot be {shown}, as {origin} says: {complaint}{remedy}");
+                bail!("{shown} is not valid for {key} (from {origin}): {complaint}{remedy}");
             }
         }
         Ok(())
     }
 
-    /// Returns the answers that a template asks for; another version of it may ask for less.
+    /// Returns the answers that a template asks for; another version of it may ask for fewer.
     pub(crate) fn known_to(&self, questions: &Questions) -> Self {
         let known = self.0.iter().filter(|(key, _)| *key == NOTIFY_BACKEND || questions.has(key));
         Self(known.map(|(key, value)| (key.clone(), value.clone())).collect())
@@ -157,14 +157,14 @@ impl Answers {
         self.0.contains_key(key)
     }
 
-    /// All that fit, in the form `KEY=VALUE`.
+    /// Returns all answers of a valid type, in the form `KEY=VALUE`.
     pub(crate) fn defined(&self) -> Vec<String> {
         let known = self.0.iter().filter_map(|(key, (value, _))| Some((key, text(value)?)));
         known.map(|(key, value)| format!("{key}={value}")).collect()
     }
 }
 
-/// Returns an answer as cargo-generate takes it, if it is one that a question may have.
+/// Returns an answer as cargo-generate expects it, or `None` if no question takes its type.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -173,16 +173,16 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns what to do about a wrong answer that is not only for this template.
+/// Returns how to override a wrong answer that applies to all templates.
 fn remedy(key: &str, origin: &Origin) -> String {
     if origin.is_for_all_templates() {
-        format!("; -d {key}=ANSWER counts more")
+        format!("; -d {key}=ANSWER takes precedence")
     } else {
         String::new()
     }
 }
 
-/// Returns what a file has below `[values]`.
+/// Returns the table `[values]` of a file.
 fn values_of(file: &Path) -> Result<toml::Table> {
     #[derive(Deserialize)]
     struct Values {
@@ -192,7 +192,7 @@ fn values_of(file: &Path) -> Result<toml::Table> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let Values { values } = toml::from_str(&text).map_err(|error| {
         let error = error.message();
-        anyhow!("{shown} has to be TOML with the answers below [values]: {error}")
+        anyhow!("{shown} must be TOML with the answers in the table [values]: {error}")
     })?;
     Ok(values)
 }

@@ -1,17 +1,18 @@
-//! What has to be different in the environment for cargo-generate to run.
+//! Changes to the environment without which cargo-generate would fail.
 
 use std::{env, ffi::OsString};
 
 use crate::git;
 
-/// Returns the variables to be set, or removed.
+/// Returns the variables to set, or to remove.
 pub(crate) fn changes() -> Vec<(OsString, Option<OsString>)> {
     let author = missing_author().unwrap_or_default();
     let author = author.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
     unreadable().chain(author).collect()
 }
 
-/// Returns the variables that are no valid Unicode, with the next best that is; cargo-generate reads all.
+/// Returns the variables that are not valid Unicode, each with the closest valid value. cargo-generate reads
+/// them all.
 fn unreadable() -> impl Iterator<Item = (OsString, Option<OsString>)> {
     let odd =
         env::vars_os().filter(|(name, value)| name.to_str().is_none() || value.to_str().is_none());
@@ -21,11 +22,11 @@ fn unreadable() -> impl Iterator<Item = (OsString, Option<OsString>)> {
     })
 }
 
-/// Returns the environment variables that are missing for cargo-generate to find an author; `None` where it
-/// finds one.
+/// Returns the environment variables that cargo-generate needs to find an author; `None` if it finds one
+/// without them.
 ///
-/// It is built without git support and sees the environment alone, and it fails where that names
-/// nobody, as in a bare container. There the author stays empty.
+/// Built without git support, cargo-generate looks for an author only in the environment, and fails if there
+/// is none, as in a bare container. The author is then empty.
 fn missing_author() -> Option<Vec<(&'static str, String)>> {
     let is_set = |name: &&str| env::var(name).is_ok();
     if ["CARGO_NAME", "GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].iter().any(is_set) {

@@ -1,4 +1,4 @@
-//! Files and paths as text, with errors that name them.
+//! Reading files and paths as text, with errors that name them.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What is asked of git: its configuration, a repository for the new crate, older templates, and merges.
+//! Calls to git: its configuration, a repository for the new crate, older templates, and merges.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// The variables that name another repository than that of the folder. A hook sets them.
+/// The variables that make git use another repository than the folder's. Git sets them for hooks.
 const ELSEWHERE: [&str; 8] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -20,7 +20,7 @@ const ELSEWHERE: [&str; 8] = [
     "GIT_WORK_TREE",
 ];
 
-/// Returns a value of git's configuration; none where there is no git.
+/// Returns a value of git's configuration; `None` also if git is not installed.
 pub(crate) fn config(key: &str) -> Option<String> {
     let output = Command::new("git").args(["config", key]).stderr(Stdio::null()).output().ok()?;
     let value = String::from_utf8(output.stdout).ok()?;
@@ -28,11 +28,11 @@ pub(crate) fn config(key: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.into())
 }
 
-/// git in a folder, and in the repository of that folder.
+/// Returns a git command that runs in a folder and uses the repository of that folder.
 fn git(folder: &Path, arguments: &[&str]) -> Command {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args(arguments).stdin(Stdio::null());
-    // Its complaints are read here too.
+    // `is_in_repository` reads its messages.
     git.env("LC_ALL", "C");
     for variable in ELSEWHERE {
         git.env_remove(variable);
@@ -44,14 +44,14 @@ fn run(git: &mut Command) -> Result<Output> {
     git.output().context("cannot run git")
 }
 
-/// Returns what git says against it.
+/// Returns git's error message.
 fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim();
-    if said.is_empty() { format!("git fails: {}", output.status) } else { format!("git: {said}") }
+    if said.is_empty() { format!("git failed: {}", output.status) } else { format!("git: {said}") }
 }
 
-/// Runs git, which has to succeed; returns what it prints.
+/// Runs git and returns its output; fails if git fails.
 fn ask(git: &mut Command) -> Result<Vec<u8>> {
     let output = run(git)?;
     if !output.status.success() {
@@ -60,24 +60,24 @@ fn ask(git: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Returns whether a folder lies in a repository. An error where git cannot tell, as where the repository
-/// belongs to another user.
+/// Returns whether a folder lies in a repository. Fails if git cannot tell, for instance because the
+/// repository belongs to another user.
 fn is_in_repository(folder: &Path) -> Result<bool> {
     let output = run(&mut git(folder, &["rev-parse", "--git-dir"]))?;
     if output.status.success() {
         return Ok(true);
     }
     let complaint = complaint(&output);
-    // It goes on with "of the parent directories" or "parent up to mount point"; without, it is about
-    // a repository that is damaged.
+    // The message goes on with "of the parent directories" or "parent up to mount point". Without that,
+    // the repository is damaged.
     if complaint.contains("not a git repository (or any") {
         return Ok(false);
     }
     bail!(complaint)
 }
 
-/// Makes a repository in `folder`, as `cargo new` does, unless it lies in one already or there is no
-/// git.
+/// Creates a repository in `folder`, as `cargo new` does, unless it already lies in one or git is not
+/// installed.
 pub(crate) fn init(folder: &Path) -> Result<()> {
     let is_missing = |error: &anyhow::Error| {
         let error = error.downcast_ref::<io::Error>();
@@ -90,18 +90,18 @@ pub(crate) fn init(folder: &Path) -> Result<()> {
     }
 }
 
-/// Returns whether a folder holds changes that are not committed; none where there is no repository.
+/// Returns whether a folder has uncommitted changes; `false` if it is in no repository.
 pub(crate) fn has_changes(folder: &Path) -> Result<bool> {
     if !is_in_repository(folder)? {
         return Ok(false);
     }
-    // Whatever the user's configuration leaves out.
+    // The user's configuration may hide some of these.
     let all = ["--untracked-files=normal", "--ignore-submodules=none"];
     let mut status = git(folder, &["status", "--porcelain"]);
     Ok(!ask(status.args(all).args(["--", "."]))?.is_empty())
 }
 
-/// Writes the files of a revision into a folder. `false` if the repository has no such revision.
+/// Writes the files of a revision into a folder. Returns `false` if the repository has no such revision.
 pub(crate) fn export(repository: &Path, revision: &str, folder: &Path) -> Result<bool> {
     let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", revision];
     let known = run(&mut git(repository, &verify))?;
@@ -117,15 +117,15 @@ pub(crate) fn export(repository: &Path, revision: &str, folder: &Path) -> Result
         [&["read-tree", "--end-of-options", &tree][..], &["checkout-index", "--all", &prefix]]
     {
         let mut git = git(repository, arguments);
-        // An index of its own: that of the repository stays as it is.
+        // A temporary index, which leaves the repository's own as it is.
         ask(git.env("GIT_INDEX_FILE", folder.join(".index")))
-            .with_context(|| format!("cannot take {revision} out of the repository"))?;
+            .with_context(|| format!("cannot extract {revision} from the repository"))?;
     }
     Ok(true)
 }
 
-/// Returns the file `ours` with what is different between `old` and `new`, and whether conflict markers are
-/// in it. Each comes with a name for them.
+/// Applies the differences between `old` and `new` to the file `ours`. Returns the merged text, and whether
+/// it has conflict markers. Each file comes with its label for the markers.
 pub(crate) fn merge_file(
     ours: (&Path, &str),
     old: (&Path, &str),
@@ -136,7 +136,7 @@ pub(crate) fn merge_file(
         merge.args(["-L", name]);
     }
     let output = run(merge.args([ours, old, new].map(|(path, _)| path)))?;
-    // It returns the number of conflicts, 127 at most.
+    // The exit code is the number of conflicts, at most 127.
     match output.status.code() {
         Some(0) => Ok((output.stdout, false)),
         Some(1..=127) => Ok((output.stdout, true)),

@@ -1,7 +1,7 @@
-//! What ends the command from outside: Ctrl-C, a hang-up and the request to terminate.
+//! Signals that end the command: Ctrl-C, a hang-up and the request to terminate.
 //!
-//! While something is asked, they end it at once, and the terminal is as before. While something is
-//! made, they wait until that is done or undone, so that nothing half-made is left behind.
+//! During a question, a signal ends the command at once, and the terminal is restored. While files are
+//! written, it takes effect once that is done or undone, so that nothing half-made is left behind.
 
 use std::{
     io::{self, Write},
@@ -16,15 +16,16 @@ use std::{
 use anyhow::{Context, Result};
 use dialoguer::console::Term;
 
-/// What a shell takes for the end by Ctrl-C.
+/// The exit code by which a shell recognises Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
 static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Held while something is made.
+/// Locked while files are written.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// Ends the command from now on as described above. `is_asked` says whether it uses the terminal.
+/// Handles signals from now on as described above. `is_asked` says whether the command asks questions on
+/// the terminal.
 pub(crate) fn handle(is_asked: bool) -> Result<()> {
     let terminal = is_asked.then(Terminal::of_input);
     let end = move || {
@@ -38,8 +39,8 @@ pub(crate) fn handle(is_asked: bool) -> Result<()> {
     ctrlc::set_handler(end).context("cannot handle Ctrl-C")
 }
 
-/// Does what must not be interrupted. Where it was to be interrupted meanwhile, `undo` removes what
-/// was made, and the command ends.
+/// Runs `act` without interruption. If a signal arrives meanwhile, calls `undo` with the result and ends the
+/// command.
 pub(crate) fn uninterrupted<T>(
     act: impl FnOnce() -> Result<T>,
     undo: impl FnOnce(T) -> Result<()>,
@@ -52,14 +53,14 @@ pub(crate) fn uninterrupted<T>(
         }
         done.and_then(undo)
     };
-    // What failed to be undone is to be known; otherwise the interruption says enough.
+    // A failed undo must be reported. Otherwise the user, having interrupted the command, knows enough.
     if let Err(error) = undone {
         eprintln!("error: {error:#}");
     }
     wait()
 }
 
-/// Waits for the end that was asked for.
+/// Waits for the signal's handler to end the process.
 pub(crate) fn wait() -> ! {
     loop {
         thread::park();
@@ -70,7 +71,7 @@ fn making() -> MutexGuard<'static, ()> {
     MAKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A terminal on which something is asked, as it was before.
+/// The state of a terminal before the first question.
 struct Terminal {
     #[cfg(unix)]
     modes: Option<rustix::termios::Termios>,
@@ -84,7 +85,7 @@ impl Terminal {
         }
     }
 
-    /// Shows the cursor and what is typed. A terminal that has hung up needs neither.
+    /// Shows the cursor and typed characters again. Errors do not matter: the terminal may have hung up.
     fn restore(&self) {
         #[cfg(unix)]
         if let Some(modes) = &self.modes {

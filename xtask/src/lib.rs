@@ -1,4 +1,4 @@
-//! Chores of this repository, run as `cargo xtask COMMAND`.
+//! Tasks for working in this repository, run as `cargo xtask COMMAND`.
 
 mod answers;
 mod environment;
@@ -23,7 +23,7 @@ use std::{
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-/// Chores of the notify-backend repository.
+/// Tasks for working in the notify-backend repository.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
@@ -32,7 +32,7 @@ enum Command {
     Upgrade(upgrade::Upgrade),
 }
 
-/// Does what the arguments of this process ask for.
+/// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn main() -> ExitCode {
     let matches = new::with_starts(Command::command()).get_matches();
@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<ExitCode> {
-    // The environment of a process should not be changed from within, so that of another is.
+    // A process cannot safely change its own environment, so the program starts again in the changed one.
     let changes = environment::changes();
     if !changes.is_empty() {
         let mut again = process::Command::new(env::current_exe()?);
@@ -55,7 +55,7 @@ fn run(command: &Command) -> Result<ExitCode> {
                 None => again.env_remove(name),
             };
         }
-        // In place of this process, where that can be: a signal is for the one that works.
+        // On Unix it replaces this process, so that signals reach the process that does the work.
         #[cfg(unix)]
         return Err(std::os::unix::process::CommandExt::exec(&mut again).into());
         #[cfg(not(unix))]

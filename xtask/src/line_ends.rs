@@ -1,4 +1,4 @@
-//! The line ends of a crate's files, which git or an editor may have changed to those of Windows.
+//! The line endings of a crate's files. Git or an editor may have converted them to those of Windows.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineEnds {
@@ -7,13 +7,13 @@ pub(crate) enum LineEnds {
 }
 
 impl LineEnds {
-    /// Returns the line ends that most lines of a text have.
+    /// Returns the line endings of most lines of a text.
     pub(crate) fn of(text: &[u8]) -> Self {
         let lines = |end: &[u8]| lines(text).filter(|line| line.ends_with(end)).count();
         if 2 * lines(b"\r\n") > lines(b"\n") { Self::Windows } else { Self::Unix }
     }
 
-    /// Returns a text with the line ends of Unix, with these instead.
+    /// Converts a text from the line endings of Unix to these.
     pub(crate) fn apply(self, text: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Unix => text,
@@ -25,7 +25,7 @@ impl LineEnds {
     }
 }
 
-/// Returns a text with the line ends of Unix.
+/// Converts a text to the line endings of Unix.
 pub(crate) fn to_unix(text: &[u8]) -> Vec<u8> {
     let unix = |line: &[u8]| match line.strip_suffix(b"\r\n") {
         Some(line) => [line, b"\n"].concat(),
@@ -34,7 +34,7 @@ pub(crate) fn to_unix(text: &[u8]) -> Vec<u8> {
     lines(text).flat_map(unix).collect()
 }
 
-/// Returns the lines of a text, with their ends.
+/// Returns the lines of a text, with their endings.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn majority() {
+    fn majority_decides() {
         for (text, line_ends) in [
             ("", LineEnds::Unix),
             ("one line\r", LineEnds::Unix),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn to_and_fro() {
+    fn conversion_is_reversible() {
         let unix = b"\na\r\r\nb\n".to_vec();
         let windows = b"\r\na\r\r\r\nb\r\n";
         assert_eq!(LineEnds::Windows.apply(to_unix(windows)), windows);

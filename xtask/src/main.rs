@@ -1,5 +1,6 @@
-//! The program. All it does is in the library: cargo compiles that as soon as it knows the interface of
-//! the libraries below, while their code is still being generated, and a program only afterwards.
+//! The program. Everything it does is in the library, because that shortens the first build: cargo compiles a
+//! library as soon as it knows the interfaces of its dependencies, but a program only after their code is
+//! generated.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What a newer template changed, applied to a crate that its author has changed too.
+//! Applies a newer template's changes to a crate that its author has changed too.
 
 use std::{
     collections::BTreeSet,
@@ -15,17 +15,17 @@ use crate::{
     line_ends::{LineEnds, to_unix},
 };
 
-/// A crate as three folders have it.
+/// Three versions of a crate, each in its own folder.
 pub(crate) struct Merge<'a> {
-    /// As its template made it, of this version.
+    /// Generated from the old template; and the template's version.
     pub(crate) old: (&'a Path, &'a str),
-    /// As the newer template makes it, of this version.
+    /// Generated from the newer template; and the template's version.
     pub(crate) new: (&'a Path, &'a str),
-    /// As its author has it; this is what changes.
+    /// The author's own, which the merge changes.
     pub(crate) project: &'a Path,
 }
 
-/// What became of a file that the template has changed.
+/// The result for a file that the template has changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Added,
@@ -35,22 +35,22 @@ pub(crate) enum Outcome {
     Merged,
     /// Changed by both sides in the same places, which conflict markers show.
     Conflict,
-    /// Removed by the author; it stays so.
+    /// Removed by the author; it stays removed.
     LeftOut,
     /// Removed by the template, but changed by the author; it stays.
     Kept,
 }
 
-/// What is to become of a file.
+/// A planned change of one file.
 struct Change {
     outcome: Outcome,
-    /// What is to be written to it; nothing where it stays as it is, or is removed.
+    /// The new content; `None` if the file is kept or removed.
     text: Option<Vec<u8>>,
 }
 
 impl Merge<'_> {
-    /// Merges each file that the template has changed; says what became of it. The crate is only
-    /// changed once all of that is known.
+    /// Merges each file that the template has changed, and returns the outcomes. Writes to the crate only
+    /// after every merge has succeeded.
     pub(crate) fn run(&self) -> Result<Vec<(PathBuf, Outcome)>> {
         let mut paths = files(self.old.0)?;
         paths.append(&mut files(self.new.0)?);
@@ -73,7 +73,7 @@ impl Merge<'_> {
         let ours = read(&self.project.join(path))?;
         let line_ends = match &ours {
             Some(ours) => LineEnds::of(ours),
-            // A new file is as those that are there.
+            // A new file gets the line endings of the existing ones.
             None => LineEnds::of(&read(&self.project.join("Cargo.toml"))?.unwrap_or_default()),
         };
         let [before, after, ours] =
@@ -136,7 +136,7 @@ impl Merge<'_> {
     }
 }
 
-/// Returns the paths of all files of a generated crate, from its folder.
+/// Returns the paths of all files of a generated crate, relative to its folder.
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in WalkDir::new(folder) {

@@ -1,4 +1,4 @@
-//! `cargo xtask new`: a new backend crate from the template, with no cargo-generate installed.
+//! `cargo xtask new`: creates a backend crate from the template, without an installed cargo-generate.
 
 use std::{
     fs,
@@ -19,10 +19,10 @@ use crate::{
     template::{generate, repository},
 };
 
-/// Make a new backend crate from the template.
+/// Create a backend crate from the template.
 ///
-/// On a terminal, it asks for missing answers; elsewhere it uses the template's defaults.
-/// The crate depends on this checkout, and on the published version once it is published itself.
+/// On a terminal, the command asks for missing answers; elsewhere it uses the template's defaults.
+/// The crate depends on this checkout by path, and, once published, on the published version.
 #[derive(clap::Args)]
 pub(crate) struct New {
     /// The crate's name: notify-backend-PLATFORM
@@ -30,17 +30,17 @@ pub(crate) struct New {
     /// What to start from
     #[arg(long)]
     start: Option<String>,
-    /// The folder in which to make the crate's folder [default: the one that contains this repository]
+    /// The folder in which to create the crate's folder [default: the one that contains this repository]
     #[arg(long, value_name = "PARENT")]
     destination: Option<PathBuf>,
     /// An answer to a question of the template, e.g. -d description="Watches an Acme store";
-    /// docs/template.md has them all
+    /// docs/template.md lists the questions
     #[arg(short = 'd', long = "define", value_name = "KEY=VALUE")]
     define: Vec<String>,
-    /// Answers in a TOML file, below `[values]`; `-d` and `--start` count more
+    /// A TOML file with answers in the table `[values]`; `-d` and `--start` take precedence
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
-    /// Ask nothing: use the defaults for missing answers
+    /// Ask no questions: use the defaults for missing answers
     #[arg(long)]
     silent: bool,
 }
@@ -74,7 +74,7 @@ impl New {
             || {
                 generate(repository, &self.name, parent, &answers)?;
                 if let Err(error) = git::init(&project) {
-                    eprintln!("note: no git repository was made for the crate: {error:#}");
+                    eprintln!("note: no git repository was created for the crate: {error:#}");
                 }
                 Ok(())
             },
@@ -91,7 +91,7 @@ impl New {
         ensure!(parent.exists(), "the destination {shown} does not exist; create it first");
         ensure!(
             parent.is_dir(),
-            "the destination {shown} is not a folder; name the folder in which the crate's own is to be made"
+            "the destination {shown} is not a folder; name the folder in which to create the crate's own"
         );
         let parent = fs::canonicalize(parent).with_context(|| format!("cannot use {shown}"))?;
 
@@ -99,19 +99,23 @@ impl New {
         let inside = parent.starts_with(&root) && !parent.starts_with(root.join("target"));
         ensure!(
             !inside,
-            "the destination {shown} is a part of this repository; choose another, e.g. --destination {}",
+            "the destination {shown} is inside this repository; choose another, e.g. --destination {}",
             next::quoted(beside)
         );
 
         let project = parent.join(&self.name);
         let taken = project.symlink_metadata().is_ok();
-        ensure!(!taken, "{} exists; choose another name or --destination", project.display());
+        ensure!(
+            !taken,
+            "{} already exists; choose another name or --destination",
+            project.display()
+        );
         Ok(project)
     }
 
-    /// Shows what was made, and what to do next.
+    /// Prints the created files and the next commands.
     fn report(&self, project: &Path) -> Result<ExitCode> {
-        println!("Made {}:", project.display());
+        println!("Created {}:", project.display());
         let entries = WalkDir::new(project).sort_by_file_name().into_iter();
         for entry in entries.filter_entry(|entry| entry.file_name() != ".git") {
             let entry = entry?;
@@ -125,7 +129,7 @@ impl New {
     }
 }
 
-/// Adds what starting points there are to the help of `--start`, as they say of themselves.
+/// Lists the starting points in the help of `--start`, each with its title.
 pub(crate) fn with_starts(command: clap::Command) -> clap::Command {
     let starts = repository().and_then(|repository| Start::all(&repository)).unwrap_or_default();
     let starts: Vec<_> =
@@ -137,12 +141,12 @@ pub(crate) fn with_starts(command: clap::Command) -> clap::Command {
     })
 }
 
-/// What the template's `init.rhai` checks too, for those who run cargo-generate.
+/// Checks the crate's name. The template's `init.rhai` has the same check for cargo-generate.
 fn check_name(name: &str) -> Result<()> {
     let form = Regex::new("^notify-backend-[a-z][a-z0-9]*(-[a-z0-9]+)*$")?;
     ensure!(
         form.is_match(name) && name.len() <= 64,
-        "{name:?} is not a name for a backend crate: it has to be notify-backend-PLATFORM, the platform being lower-case letters and digits with single hyphens between, a letter first, 64 characters in all at most. Try again with: cargo xtask new notify-backend-demo"
+        "{name:?} is not a name for a backend crate: it must be notify-backend-PLATFORM, where PLATFORM starts with a letter and has only lower-case letters, digits and single hyphens between them; at most 64 characters in all. Try: cargo xtask new notify-backend-demo"
     );
     Ok(())
 }

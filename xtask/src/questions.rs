@@ -1,7 +1,7 @@
-//! The template's questions, as `cargo-generate.toml` has them, and asked on a terminal.
+//! The template's questions: read from `cargo-generate.toml`, and asked on a terminal.
 //!
-//! cargo-generate asks only once it has made the crate's folder. Here nothing is made before all is
-//! answered, so that a user who ends it meanwhile finds nothing left behind.
+//! cargo-generate creates the crate's folder before it asks. Here all questions come first, so that a user
+//! who presses Ctrl-C leaves nothing behind.
 
 use std::{fs, io, path::Path};
 
@@ -37,7 +37,7 @@ impl Questions {
         let path = checkout.join("cargo-generate.toml");
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
+        toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -46,26 +46,26 @@ impl Questions {
 
     fn get(&self, key: &str) -> Result<Option<Question>> {
         let question = self.placeholders.get(key).map(|question| question.clone().try_into());
-        question.transpose().with_context(|| format!("cannot understand the question {key}"))
+        question.transpose().with_context(|| format!("cannot parse the question {key}"))
     }
 
-    /// Returns why an answer does not fit, as cargo-generate would find too.
+    /// Returns why an answer is not valid, by the rules of cargo-generate.
     pub(crate) fn complaint(&self, key: &str, value: &str) -> Result<Option<String>> {
         if let Some(question) = self.get(key)? {
             return question.complaint(value);
         }
         let keys: Vec<_> = self.placeholders.keys().map(String::as_str).collect();
-        Ok(Some(format!("the template does not ask for it, but for {}", keys.join(", "))))
+        Ok(Some(format!("there is no such question; the template asks for {}", keys.join(", "))))
     }
 
-    /// Asks what is not answered yet; returns the answers with their keys.
+    /// Asks the questions that are not answered yet; returns the answers with their keys.
     pub(crate) fn ask(&self, is_answered: impl Fn(&str) -> bool) -> Result<Vec<(&str, String)>> {
         let mut answers = vec![];
         for key in self.placeholders.keys().filter(|key| !is_answered(key)) {
             let Some(question) = self.get(key)? else { continue };
             match question.ask() {
                 Ok(answer) => answers.push((key.as_str(), answer)),
-                // The signal that Ctrl-C is comes as well.
+                // Ctrl-C also sends a signal, whose handler ends the process.
                 Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => {
                     interruption::wait()
                 }
@@ -81,14 +81,16 @@ impl Questions {
 impl Question {
     fn complaint(&self, value: &str) -> Result<Option<String>> {
         let (fits, complaint) = match &self.kind {
-            Kind::Bool { .. } => (["false", "true"].contains(&value), "it is true or false".into()),
+            Kind::Bool { .. } => {
+                (["false", "true"].contains(&value), "it must be true or false".into())
+            }
             Kind::String { choices: Some(choices), .. } => {
                 let fits = choices.iter().any(|choice| choice == value);
                 (fits, format!("choose one of {}", choices.join(", ")))
             }
             Kind::String { regex: Some(regex), .. } => {
                 let prompt = &self.prompt;
-                let complaint = format!("it is asked: {prompt} It has to match {regex}");
+                let complaint = format!("the question is: {prompt} The answer must match {regex}");
                 (Regex::new(regex)?.is_match(value), complaint)
             }
             Kind::String { .. } => (true, String::new()),

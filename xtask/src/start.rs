@@ -1,4 +1,4 @@
-//! The starting points: the folders of `template/src`, and what each says of itself in its `start.toml`.
+//! The starting points: the folders of `template/src`, each described by its `start.toml`.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use crate::files::read;
 
-/// Every capability in the order of its declaration, and what a README says of it.
+/// Every capability in the order of its declaration, with its description in a README.
 const CAPABILITIES: [(&str, &str); 10] = [
-    ("EmitOnAccess", "reports when a file is opened, read or closed, where a watch asks"),
-    ("FollowSymlinks", "watches what a symbolic link leads to, where a watch asks"),
-    ("TrackRelated", "says which two events are the halves of one rename"),
+    ("EmitOnAccess", "reports when a file is opened, read or closed, if the watch asks for it"),
+    ("FollowSymlinks", "watches the targets of symbolic links, if the watch asks for it"),
+    ("TrackRelated", "pairs the two events of one rename"),
     ("WatchEntireFilesystem", "watches a whole file system at no cost per folder"),
     ("WatchFiles", "watches single files"),
     ("WatchFolders", "watches folders"),
@@ -27,18 +27,18 @@ const CAPABILITIES: [(&str, &str); 10] = [
 
 /// A starting point.
 pub(crate) struct Start {
-    /// What `--start` calls it.
+    /// Its name for `--start`.
     pub(crate) name: String,
     /// The folder with its sources.
     pub(crate) folder: PathBuf,
     pub(crate) about: About,
-    /// The capabilities that its code declares, each with what a README says of it.
+    /// The capabilities that its code declares, each with its description in a README.
     pub(crate) capabilities: Vec<(&'static str, String)>,
     /// The name of its type, which a generated crate replaces.
     pub(crate) type_name: String,
 }
 
-/// What its `start.toml` says.
+/// The fields of a `start.toml`.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct About {
@@ -47,20 +47,20 @@ pub(crate) struct About {
     pub(crate) take_it_if: String,
     /// The heading of its facility in the guide's platform notes.
     pub(crate) platform_notes: Option<String>,
-    /// Whether it only shows where the parts go, so that nothing of it can be tested.
+    /// Whether it is only a frame without an implementation, so that there is nothing to test.
     #[serde(default)]
     pub(crate) is_frame: bool,
-    /// The machines of GitHub that test a crate made from it.
+    /// The GitHub runners that test a crate made from it.
     pub(crate) systems: Vec<String>,
-    /// Whether they run the tests as root.
+    /// Whether the runners test it as root.
     #[serde(default)]
     pub(crate) needs_root: bool,
-    /// What docs.rs builds its documentation for; empty for what it usually does.
+    /// The targets for which docs.rs builds its documentation; empty for the default.
     #[serde(default)]
     pub(crate) targets: Vec<String>,
     /// Paragraphs for the generated README, below the capabilities.
     pub(crate) readme: String,
-    /// Where a capability holds, if not everywhere.
+    /// Limits of a capability, by its name.
     #[serde(default)]
     capabilities: BTreeMap<String, String>,
     #[serde(default)]
@@ -69,12 +69,12 @@ pub(crate) struct About {
     pub(crate) dev_dependencies: toml::Table,
     #[serde(default)]
     pub(crate) target: BTreeMap<String, Needs>,
-    /// What its tests in this repository need besides.
+    /// Further dependencies of its tests in this repository.
     #[serde(default)]
     pub(crate) here: Needs,
 }
 
-/// Tables of dependencies, as in a manifest. What is asked of `notify-backend` is its features alone.
+/// Tables of dependencies, as in a manifest. For `notify-backend`, only `features` matters.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Needs {
@@ -102,7 +102,7 @@ impl Start {
         let folder = sources.join(&name);
         let file = folder.join("start.toml");
         let about: About = toml::from_str(&read(&file)?)
-            .with_context(|| format!("cannot understand {}", file.display()))?;
+            .with_context(|| format!("cannot parse {}", file.display()))?;
         let lib = folder.join("lib.rs");
         let code = read(&lib)?;
         let capabilities = about
@@ -118,14 +118,14 @@ impl Start {
         Ok(Self { name, folder, about, capabilities, type_name })
     }
 
-    /// Returns what a README says of each capability.
+    /// Returns the rows of a README's table of capabilities.
     pub(crate) fn capability_rows(&self) -> String {
         let rows = self.capabilities.iter();
         let rows: Vec<_> = rows.map(|(name, row)| format!("| `{name}` | {row} |")).collect();
         rows.join("\n")
     }
 
-    /// Returns the Rust files below `tests/` that come along into a generated crate, sorted by name.
+    /// Returns the Rust files in `tests/` that a generated crate gets, sorted by name.
     pub(crate) fn own_tests(&self) -> Result<Vec<PathBuf>> {
         let folder = self.folder.join("tests");
         if !folder.exists() {
@@ -164,13 +164,13 @@ impl About {
             rows.push((name, row));
         }
         if let Some(unknown) = declared.first() {
-            bail!("xtask/src/start.rs does not say what the capability {unknown} is");
+            bail!("CAPABILITIES in xtask/src/start.rs has no description of {unknown}");
         }
         Ok(rows)
     }
 }
 
-/// Returns what is between `start` and the next `end`, for the first time.
+/// Returns the text between the first `start` and the next `end`.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     Some(text.split_once(start)?.1.split_once(end)?.0)
 }

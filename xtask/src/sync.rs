@@ -1,4 +1,5 @@
-//! `cargo xtask sync`: writes what follows from other places, such as the starting points, or verifies it.
+//! `cargo xtask sync`: writes or verifies the files that are derived from others, such as those of the
+//! starting points.
 
 mod hook;
 mod links;
@@ -15,14 +16,15 @@ use anyhow::{Context, Result};
 
 use crate::{files::read, start::Start, template::repository};
 
-/// Write what follows from other places.
+/// Write everything that is derived from other files.
 ///
-/// From a starting point, a folder of template/src with its sources and a start.toml: its package in
-/// starting-points/, what the template is told of it, and the tables of README and guide. From `repository`
-/// in Cargo.toml: the address in commands that are shown. From the links of the guide: what they lead to.
+/// Each starting point (a folder of template/src with its sources and a start.toml) determines its package in
+/// starting-points/, its data in the template, and its rows in the tables of README and guide. `repository` in
+/// Cargo.toml determines the address in the commands of README and guide. The links in the guide determine
+/// the link targets at the end of each page.
 #[derive(clap::Args)]
 pub(crate) struct Sync {
-    /// Write nothing; fail if something is not as it should be
+    /// Write nothing; fail if a file is out of date
     #[arg(long)]
     check: bool,
 }
@@ -50,22 +52,24 @@ impl Sync {
             is_same = false;
             let shown = path.strip_prefix(repository)?.display();
             if self.check {
-                println!("left     {shown}");
+                println!("obsolete {shown}");
             } else {
                 fs::remove_dir_all(&path)?;
                 println!("removed  {shown}");
             }
         }
         if self.check && !is_same {
-            eprintln!("error: run `cargo xtask sync`, and commit what it writes");
+            eprintln!(
+                "error: these files are out of date: run `cargo xtask sync`, and commit the result"
+            );
             return Ok(ExitCode::FAILURE);
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Returns each file that follows from others in whole or in part, by its path below the
-/// checkout, with the text that it should have.
+/// Returns each file that is derived from others, in whole or in part: its path in the checkout, and the text
+/// that it should have.
 fn derived(checkout: &Path, starts: &[Start]) -> Result<Vec<(String, String)>> {
     let mut files = vec![("template/starts.rhai".into(), hook::text(starts))];
     for start in starts {
@@ -91,7 +95,7 @@ fn derived(checkout: &Path, starts: &[Start]) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// Returns the packages whose starting points are gone.
+/// Returns the packages whose starting points no longer exist.
 fn leftovers(checkout: &Path, starts: &[Start]) -> Result<Vec<PathBuf>> {
     let mut left = vec![];
     for entry in fs::read_dir(checkout.join("starting-points"))? {

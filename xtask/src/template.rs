@@ -1,4 +1,4 @@
-//! A checkout that has the template, and a crate made from it.
+//! Generates a crate from the template of a checkout.
 
 use std::{
     env, fs,
@@ -12,16 +12,15 @@ use walkdir::WalkDir;
 
 use crate::{answers::Answers, files::utf8};
 
-/// Returns the checkout that cargo runs this program for; that in which it was built, if somebody else
-/// does.
+/// Returns the checkout in which cargo runs this program; without cargo, the one in which it was built.
 pub(crate) fn repository() -> Result<PathBuf> {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let repository = Path::new(&xtask).parent().context("the xtask folder has no parent")?;
     Ok(repository.into())
 }
 
-/// Makes the crate `name` in the folder `parent`, from the template of a checkout. Where it fails,
-/// it leaves nothing behind.
+/// Creates the crate `name` in the folder `parent`, from the template of a checkout. If that fails, nothing
+/// is left behind.
 pub(crate) fn generate(
     checkout: &Path,
     name: &str,
@@ -29,10 +28,10 @@ pub(crate) fn generate(
     answers: &Answers,
 ) -> Result<PathBuf> {
     let project = parent.join(name);
-    // It would be removed below.
-    ensure!(!project.exists(), "{} exists", project.display());
+    // A failure removes the folder, below.
+    ensure!(!project.exists(), "{} already exists", project.display());
     let template = copy(checkout)?;
-    // The user's is among the answers already, as far as it is about this template.
+    // Empty, because `answers` already has what applies of the user's configuration.
     let configuration = template.path().join("configuration.toml");
     fs::write(&configuration, "")?;
     let generated = cargo_generate::generate(GenerateArgs {
@@ -45,15 +44,15 @@ pub(crate) fn generate(
         destination: Some(parent.into()),
         config: Some(configuration),
         define: answers.defined(),
-        // Whatever is to be asked was asked before.
+        // All questions have been asked before.
         silent: true,
-        // It would rewrite the manifest of a workspace around the new folder, comments lost.
+        // It would rewrite the manifest of a workspace around the new folder, and lose its comments.
         no_workspace: true,
         quiet: true,
         ..GenerateArgs::default()
     });
     if let Err(error) = generated {
-        // The folder was not there before, and half a crate is of no use.
+        // The folder did not exist before, and half a crate is of no use.
         if project.exists() {
             fs::remove_dir_all(&project)?;
         }
@@ -62,8 +61,8 @@ pub(crate) fn generate(
     Ok(project)
 }
 
-/// Returns a copy of what cargo-generate needs of a checkout. It takes over the modes of the files: those
-/// of the copy are as the user's new files are, whatever the checkout has, which may be read-only.
+/// Copies the files of a checkout that cargo-generate needs. cargo-generate preserves permissions: the files
+/// of the copy have those of the user's new files, even if the checkout is read-only.
 fn copy(checkout: &Path) -> Result<TempDir> {
     let copy = tempdir()?;
     for part in ["cargo-generate.toml", "template"] {

@@ -1,4 +1,4 @@
-//! `cargo xtask upgrade`: what is new in the template, brought to a crate that was made from it.
+//! `cargo xtask upgrade`: applies a newer template's changes to a crate that was made from an older one.
 
 use std::{
     fs,
@@ -19,10 +19,10 @@ use crate::{
     template::{generate, repository},
 };
 
-/// Bring what is new in the template to a crate that was made from it.
+/// Upgrade a crate to the template of this checkout.
 ///
-/// What its author has changed stays. Where the template has changed the same lines, conflict
-/// markers show both, and the command fails.
+/// The author's changes are kept. Where the template has changed the same lines, conflict markers show both
+/// versions, and the command fails.
 #[derive(clap::Args)]
 pub(crate) struct Upgrade {
     /// The crate's folder
@@ -31,12 +31,12 @@ pub(crate) struct Upgrade {
     /// holds another checkout of it [default: the tag of the version that the crate names]
     #[arg(long, value_name = "REVISION")]
     from: Option<String>,
-    /// Another answer than the one that the crate was made with, or the answer to a new question
+    /// An answer to a new question, or a different answer to an old one
     #[arg(short = 'd', long = "define", value_name = "KEY=VALUE")]
     define: Vec<String>,
 }
 
-/// What is read of a crate's manifest.
+/// The parts of a crate's manifest that an upgrade needs.
 #[derive(Deserialize)]
 struct Manifest {
     package: Package,
@@ -74,7 +74,7 @@ impl Manifest {
         let shown = path.display();
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
         toml::from_str(&text).with_context(|| {
-            format!("{shown} does not say what template the crate was made from, in [package.metadata.notify-backend-template]")
+            format!("{shown} does not say which template the crate was made from: it needs [package.metadata.notify-backend-template]")
         })
     }
 }
@@ -84,12 +84,11 @@ impl Upgrade {
         let repository = &repository()?;
         let shown = self.path.display();
         let manifest = Manifest::read(&self.path)?;
-        let has_changes = git::has_changes(&self.path).with_context(|| {
-            format!("cannot tell whether {shown} has changes that are not committed")
-        })?;
+        let has_changes = git::has_changes(&self.path)
+            .with_context(|| format!("cannot tell whether {shown} has uncommitted changes"))?;
         ensure!(
             !has_changes,
-            "{shown} has changes that are not committed; commit them, so that those of the template can be told from them"
+            "{shown} has uncommitted changes; commit them first, so that you can tell the template's changes from yours"
         );
 
         let Template { version, answers: recorded } = &manifest.package.metadata.template;
@@ -130,12 +129,12 @@ impl Upgrade {
                     Merge { old: (&old, version), new: (&new, &newer), project: &self.path };
                 Ok(report(&merge.run()?))
             },
-            // What is committed can be had again, and what the template brings can be looked at.
+            // Nothing to undo: the author's changes are committed, and `git diff` shows the template's.
             |_| Ok(()),
         )
     }
 
-    /// Returns a checkout with the template that the crate was made from; a revision goes into `folder`.
+    /// Returns a checkout of the template that the crate was made from; a revision is extracted into `folder`.
     fn older(&self, repository: &Path, version: &str, folder: PathBuf) -> Result<PathBuf> {
         let revision = self.from.clone().unwrap_or_else(|| format!("v{version}"));
         let other = PathBuf::from(&revision);
@@ -150,7 +149,7 @@ impl Upgrade {
     }
 }
 
-/// Shows what became of each file.
+/// Prints the outcome for each file.
 fn report(outcomes: &[(PathBuf, Outcome)]) -> ExitCode {
     for (path, outcome) in outcomes {
         let (word, reason) = match outcome {
@@ -166,9 +165,9 @@ fn report(outcomes: &[(PathBuf, Outcome)]) -> ExitCode {
     }
     let conflicts = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Conflict).count();
     match (outcomes.len(), conflicts) {
-        (0, _) => println!("The template has nothing new for it."),
+        (0, _) => println!("The template has nothing new for this crate."),
         (_, 0) => println!("Run cargo test, and commit."),
-        _ => println!("Solve the conflicts, run cargo test, and commit."),
+        _ => println!("Resolve the conflicts, run cargo test, and commit."),
     }
     if conflicts == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,4 +1,4 @@
-//! `template/starts.rhai`: what the template's hook is told of each starting point, since it cannot read
+//! `template/starts.rhai`: the data of each starting point for the template's hook, which cannot read
 //! `start.toml`.
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::start::Start;
 /// Returns the text of the file.
 pub(super) fn text(starts: &[Start]) -> String {
     let mut text = String::from(
-        "// Written by `cargo xtask sync`: what each starting point sets for the files of a crate.\n\n\
+        "// Written by `cargo xtask sync`: the variables that each starting point sets.\n\n\
          fn variables(start) {\n    switch start {\n",
     );
     for start in starts {
@@ -37,20 +37,20 @@ pub(super) fn text(starts: &[Start]) -> String {
     text + "    }\n}\n"
 }
 
-/// Returns the command that runs the tests on machines of GitHub. Only the tests become root: what is built
-/// belongs to the user.
+/// Returns the command that runs the tests in GitHub workflows. Only the tests run as root; the build does
+/// not, so its files belong to the user.
 fn test_command(needs_root: bool) -> String {
     let as_root = r#" --config "target.'cfg(unix)'.runner='sudo --preserve-env'""#;
     format!("cargo +stable test{}", if needs_root { as_root } else { "" })
 }
 
-/// Returns a string of Rhai, which has the escapes of Rust.
+/// Returns a string literal of Rhai, which has the escapes of Rust.
 fn quoted(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{text}\"")
 }
 
-/// Returns an array of TOML, or nothing.
+/// Returns a TOML array, or an empty text for an empty list.
 fn quoted_list(texts: &[String]) -> String {
     if texts.is_empty() {
         return String::new();

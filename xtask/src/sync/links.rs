@@ -1,10 +1,10 @@
-//! Links of the guide, which work where its pages are read as files and in the library's documentation.
+//! Links of the guide, which work both in the library's documentation and when its pages are read as files.
 //!
-//! A page writes `[the buffer](crate::Buffer)`, as rustdoc has it, which becomes
-//! `[the buffer][crate::Buffer]`. Below the page stands what that is for
-//! those who read the file: `[crate::Buffer]: ../parts/buffer.rs`. `links.md` says for rustdoc that it is the item,
-//! and comes before each page: of two definitions, the first counts. `[a file](repository::README.md)` leads
-//! rustdoc's readers to the repository, once its address is known.
+//! An author writes `[the buffer](crate::Buffer)`, as for rustdoc; this becomes `[the buffer][crate::Buffer]`.
+//! The end of the page defines that link for readers of the file: `[crate::Buffer]: ../parts/buffer.rs`. For
+//! rustdoc, `links.md` is included before each page and defines the same link as the item; of two
+//! definitions, Markdown uses the first. In rustdoc, `[a file](repository::README.md)` leads to the
+//! repository, once its address is known.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,13 +20,13 @@ use walkdir::WalkDir;
 use crate::files::read;
 
 const GUIDE: &str = "src/guide";
-/// The folders of `src` whose modules are the crate's own: its root hands them on.
+/// The folders of `src` whose modules the crate's root re-exports.
 const FOLDERS: [&str; 4] = ["", "contract/", "parts/", "consumers/"];
 
-/// Before the path of a file of the repository that is no item of the library.
+/// The prefix of links to files of the repository.
 const FILE: &str = "repository::";
 
-/// Returns the pages of the guide with what their links lead to, and `links.md`.
+/// Returns the pages of the guide with the targets of their links, and `links.md`.
 pub(super) fn pages(
     pages: BTreeMap<String, String>,
     checkout: &Path,
@@ -57,8 +57,9 @@ pub(super) fn pages(
         all.extend(items);
         files.push((name, page));
     }
-    let mut links =
-        String::from("<!-- Written by `cargo xtask sync`: what the guide links to. -->\n\n");
+    let mut links = String::from(
+        "<!-- Written by `cargo xtask sync`: the targets of the guide's links. -->\n\n",
+    );
     for item in &all {
         match (item.strip_prefix(FILE), address) {
             (None, _) => links += &["[", item, "]: ", item, "\n"].concat(),
@@ -89,12 +90,12 @@ pub(super) fn read_pages(checkout: &Path) -> Result<BTreeMap<String, String>> {
     Ok(pages)
 }
 
-/// The library's code, in which items are found.
+/// An index of the library's source files, in which items are found.
 #[derive(Default)]
 struct Sources {
     /// The path of each file below `src`.
     files: BTreeSet<String>,
-    /// The files in which there is a public type, or a free function, of a name.
+    /// The files that define a public type of this name; below, a free function.
     types: BTreeMap<String, Vec<String>>,
     functions: BTreeMap<String, Vec<String>>,
 }
@@ -116,7 +117,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Notes what a line defines, if it does: what is not indented.
+    /// Records the item that a line defines, if any. Only lines without indentation count.
     fn note(&mut self, file: &str, line: &str) {
         let Some(item) = line.strip_prefix("pub ") else { return };
         let item = item.strip_prefix("const ").unwrap_or(item);
@@ -130,7 +131,7 @@ impl Sources {
         items.entry(rest[..end].to_owned()).or_default().push(file.to_owned());
     }
 
-    /// Returns the file in which an item is, from where a page of the guide is.
+    /// Returns the path of the file that defines an item, relative to the guide.
     fn file(&self, item: &str) -> Result<String> {
         let (path, heading) = item.split_once('#').unwrap_or((item, ""));
         if let Some(page) = path.strip_prefix("crate::guide") {
@@ -140,9 +141,9 @@ impl Sources {
         }
         let parts: Vec<_> = path.split("::").skip(1).collect();
         let last = parts.last().context("an item has a name")?;
-        // What belongs to a type is where that is.
+        // An associated item is in the file of its type.
         let kind = parts.iter().find(|part| part.starts_with(char::is_uppercase));
-        // A module is where its path leads, or in a folder that hands it on.
+        // A module is at its path, or in a folder whose modules are re-exported.
         let module = format!("{}.rs", parts.join("/"));
         let module = FOLDERS.map(|folder| format!("{folder}{module}"));
         let module = module.iter().find(|module| self.files.contains(*module));

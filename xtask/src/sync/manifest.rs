@@ -1,4 +1,4 @@
-//! Manifests: the package that compiles a starting point in place, and the tables of dependencies.
+//! Manifests of the packages that compile starting points in place, and tables of dependencies.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -10,10 +10,10 @@ use crate::{
     start::{Needs, Start},
 };
 
-/// The library, which each place names in its own way.
+/// The library's name. Each manifest writes this dependency in its own way.
 const LIBRARY: &str = "notify-backend";
 
-/// Returns the files of the package in `starting-points/` that follow from a starting point.
+/// Returns the derived files of a starting point's package in `starting-points/`.
 pub(super) fn package(start: &Start, checkout: &Path) -> Result<Vec<(String, String)>> {
     let Start { name, about, .. } = start;
     let here = &about.here;
@@ -60,7 +60,8 @@ path = \"../../template/src/{name}/lib.rs\"
     Ok(files)
 }
 
-/// Returns the tables of its sample and its tests, and adds to `files` the test that follows from another.
+/// Returns the tables for its example and its tests, and adds to `files` the compliance test if it is derived
+/// from the template's.
 fn programs(start: &Start, checkout: &Path, files: &mut Vec<(String, String)>) -> Result<String> {
     let name = &start.name;
     let folder = format!("starting-points/{name}");
@@ -98,8 +99,8 @@ fn programs(start: &Start, checkout: &Path, files: &mut Vec<(String, String)>) -
     Ok(tables)
 }
 
-/// Returns whether the template's sample is about this starting point, and, if not, the compliance test
-/// that all share with the names of this one.
+/// Returns whether the template's example names this starting point, and, if not, the template's compliance
+/// test with this one's names.
 fn shared(start: &Start, checkout: &Path) -> Result<(bool, Option<String>)> {
     let crate_name = format!("notify_backend_{}", start.name);
     let example = read(&checkout.join("template/examples/watch.rs"))?;
@@ -122,7 +123,7 @@ fn shared(start: &Start, checkout: &Path) -> Result<(bool, Option<String>)> {
     Ok((false, Some(copy)))
 }
 
-/// Returns the tests that stay in this repository, each with the file that has its `main`, if any.
+/// Returns the tests that stay in this repository, each with its root file.
 fn tests_here(package: &Path) -> Result<BTreeMap<String, std::path::PathBuf>> {
     let folder = package.join("tests");
     let mut tests = BTreeMap::new();
@@ -137,25 +138,25 @@ fn tests_here(package: &Path) -> Result<BTreeMap<String, std::path::PathBuf>> {
     Ok(tests)
 }
 
-/// Returns the line for a test program that has a `main` of its own.
+/// Returns `harness = false` for a test program that has its own `main`.
 fn without_harness(test: &Path) -> Result<&'static str> {
     let is_program = read(test)?.contains("\nfn main() ");
     Ok(if is_program { "harness = false\n" } else { "" })
 }
 
-/// Returns the features that are asked of the library, to be put behind its version or path.
+/// Returns the library's features, as they follow its version or path.
 pub(super) fn features_of_library(dependencies: &Table) -> String {
     let features = dependencies.get(LIBRARY).and_then(|library| library.get("features"));
     features.map(|features| format!(", features = {features}")).unwrap_or_default()
 }
 
-/// Returns a line for each dependency but the library.
+/// Returns a line for each dependency except the library.
 pub(super) fn others(dependencies: &Table) -> Vec<String> {
     let others = dependencies.iter().filter(|(name, _)| *name != LIBRARY);
     others.map(|(name, needed)| format!("{name} = {}", shown(needed))).collect()
 }
 
-/// Returns the tables of dependencies that only some systems need, an empty line before each.
+/// Returns the tables of target-specific dependencies, each after an empty line.
 pub(super) fn targets(targets: &BTreeMap<String, Needs>) -> String {
     let mut text = String::new();
     for (target, needs) in targets {
@@ -171,7 +172,7 @@ pub(super) fn targets(targets: &BTreeMap<String, Needs>) -> String {
     text
 }
 
-/// Returns a dependency in one line.
+/// Returns a dependency as one line.
 fn shown(needed: &Value) -> String {
     needed.to_string()
 }

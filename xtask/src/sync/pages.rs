@@ -7,13 +7,13 @@ use toml::Table;
 
 use crate::{files::read, start::Start};
 
-/// Stands above what is written, up to the next empty line.
+/// The mark above a derived block, which ends at the next empty line.
 const MARK: &str = "Written by `cargo xtask sync`.";
 
-/// Makes the text of a file that it should have from the one that it has.
+/// Brings the text of a file up to date.
 type Rewrite = fn(&str, &[Start]) -> Result<String>;
 
-/// The files of which a part is written.
+/// The files with a derived part.
 pub(super) const PAGES: [(&str, Rewrite); 5] = [
     ("cargo-generate.toml", questions),
     ("README.md", readme),
@@ -22,14 +22,14 @@ pub(super) const PAGES: [(&str, Rewrite); 5] = [
     ("src/guide/6_platform_notes.md", platform_notes),
 ];
 
-/// Returns where the repository is, if its manifest says so.
+/// Returns the repository's address, if its manifest has one.
 pub(super) fn address(checkout: &Path) -> Result<Option<String>> {
     let manifest: Table = toml::from_str(&read(&checkout.join("Cargo.toml"))?)?;
     let address = manifest["package"].get("repository").and_then(|it| it.as_str());
     Ok(address.map(String::from))
 }
 
-/// Returns `text` with this address in the commands that name the repository, or a word that stands for it.
+/// Returns `text` with this address, or else `REPOSITORY`, in the commands that name the repository.
 pub(super) fn with_address(text: &str, address: Option<&str>) -> String {
     const BEFORE: &str = "cargo generate --git ";
     let address = address.unwrap_or("REPOSITORY");
@@ -79,7 +79,7 @@ fn template(text: &str, starts: &[Start]) -> Result<String> {
     below_mark(text, &items.collect::<Vec<_>>().join("\n"))
 }
 
-/// The section of a facility ends with the starting point that there is for it.
+/// Ends the section of each facility with its starting point, if there is one.
 fn platform_notes(text: &str, starts: &[Start]) -> Result<String> {
     const START: &str = "**Start from** `--start ";
     let mut sections = text.split("\n## ");
@@ -110,14 +110,14 @@ fn platform_notes(text: &str, starts: &[Start]) -> Result<String> {
     match named.first() {
         None => Ok(page),
         Some(start) => bail!(
-            "{:?}, which the starting point {} has as `platform-notes`, is no heading there",
+            "there is no heading {:?}, which the starting point {} has as `platform-notes`",
             start.about.platform_notes,
             start.name
         ),
     }
 }
 
-/// Puts `block` in place of what is between the mark and the next empty line.
+/// Replaces the text between the mark and the next empty line with `block`.
 fn below_mark(text: &str, block: &str) -> Result<String> {
     let mark = text.find(MARK).with_context(|| format!("there is no line with {MARK:?}"))?;
     let start = text[mark..].find('\n').map_or(text.len(), |end| mark + end + 1);

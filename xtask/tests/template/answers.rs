@@ -1,4 +1,4 @@
-//! Answers arrive in the crate as they were given.
+//! Answers reach the crate as they were given.
 
 use std::fs;
 
@@ -27,8 +27,8 @@ fn descriptions() {
     }
 }
 
-/// Before the library is published, a crate can be built against a checkout, which a later release
-/// does not need.
+/// A path to a checkout lets a crate build before the library is published. A later release does not need
+/// one.
 #[test]
 fn path_of_the_library() {
     let parent = folder("path");
@@ -45,7 +45,7 @@ fn path_of_the_library() {
     assert_eq!(given(&[r#"notify_backend_path=C:\"a b""#]), (version, text(r#"C:\"a b""#)));
 }
 
-/// From where the source will live follow the address and the namespace.
+/// The answer to `repository` determines the address and the namespace.
 #[test]
 fn repositories() {
     let name = |namespace: &str| format!("\"{namespace}/demo\"");
@@ -111,7 +111,7 @@ fn no_workflows() {
     assert!(!read(&project.join("PUBLISHING.md")).contains("release.yml"));
 }
 
-/// The file of the documentation; what is given with `-d` counts more.
+/// The documentation's example of a values file works, and `-d` takes precedence over it.
 #[test]
 fn values_file() {
     let parent = folder("values");

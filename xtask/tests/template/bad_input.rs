@@ -26,14 +26,18 @@ fn destination_is_a_file() {
 #[test]
 fn destination_is_in_this_repository() {
     let src = repository().join("src");
-    refuses(new(NAME, &src), &src, &["is a part of this repository", "--destination"]);
+    refuses(new(NAME, &src), &src, &["is inside this repository", "--destination"]);
 }
 
 #[test]
-fn crate_is_there_already() {
+fn crate_exists_already() {
     let parent = folder("there");
     fs::create_dir(parent.join(NAME)).unwrap();
-    refuses(new(NAME, &parent), &parent, &["notify-backend-demo exists; choose another name"]);
+    refuses(
+        new(NAME, &parent),
+        &parent,
+        &["notify-backend-demo already exists; choose another name"],
+    );
 }
 
 #[test]
@@ -41,7 +45,11 @@ fn crate_is_there_already() {
 fn crate_is_a_dangling_link() {
     let parent = folder("link");
     std::os::unix::fs::symlink("nowhere", parent.join(NAME)).unwrap();
-    refuses(new(NAME, &parent), &parent, &["notify-backend-demo exists; choose another name"]);
+    refuses(
+        new(NAME, &parent),
+        &parent,
+        &["notify-backend-demo already exists; choose another name"],
+    );
 }
 
 #[test]
@@ -51,7 +59,7 @@ fn unknown_start() {
     for arguments in [["--start", "kqueue"], ["-d", "start=kqueue"], ["--start", ""]] {
         let mut command = new(NAME, &parent);
         command.args(arguments);
-        refuses(command, &parent, &["start cannot be", &choices]);
+        refuses(command, &parent, &["is not valid for start (from ", &choices]);
     }
 }
 
@@ -63,7 +71,7 @@ fn unknown_key() {
     refuses(
         command,
         &parent,
-        &["descripton", "but for start, description, repository, license, ci"],
+        &["descripton", "the template asks for start, description, repository, license, ci"],
     );
 }
 
@@ -76,17 +84,17 @@ fn no_value() {
 }
 
 #[test]
-fn description_is_no_line_of_text() {
+fn description_is_not_one_line() {
     let parent = folder("description");
     for answer in ["description=", "description=one\ntwo", "description=\u{7}"] {
         let mut command = new(NAME, &parent);
         command.args(["-d", answer]);
-        refuses(command, &parent, &["description cannot be"]);
+        refuses(command, &parent, &["is not valid for description"]);
     }
 }
 
 #[test]
-fn repository_is_nowhere() {
+fn repository_is_not_an_address() {
     let parent = folder("repository-bad");
     for answer in [
         "ada/acme",
@@ -107,7 +115,7 @@ fn repository_is_nowhere() {
     ] {
         let mut command = new(NAME, &parent);
         command.args(["-d", &format!("repository={answer}")]);
-        refuses(command, &parent, &["repository cannot be", "Where will the source live?"]);
+        refuses(command, &parent, &["is not valid for repository", "Where will the source live?"]);
     }
 }
 
@@ -117,22 +125,22 @@ fn unknown_licence() {
     for answer in ["license=", "license=mit", "license=MIT/Apache-2.0"] {
         let mut command = new(NAME, &parent);
         command.args(["-d", answer]);
-        refuses(command, &parent, &["license cannot be", "choose one of Apache-2.0, MIT,"]);
+        refuses(command, &parent, &["is not valid for license", "choose one of Apache-2.0, MIT,"]);
     }
 }
 
 #[test]
-fn neither_yes_nor_no() {
+fn ci_is_not_a_boolean() {
     let parent = folder("ci-bad");
     for answer in ["ci=", "ci=yes", "ci=True"] {
         let mut command = new(NAME, &parent);
         command.args(["-d", answer]);
-        refuses(command, &parent, &["ci cannot be ", "as -d says: it is true or false"]);
+        refuses(command, &parent, &["is not valid for ci (from -d): it must be true or false"]);
     }
 }
 
 #[test]
-fn values_file_is_none() {
+fn values_file_is_not_one() {
     let parent = folder("values-bad");
     let file = parent.join("values.toml");
     let refused = |part: &str| {
@@ -142,15 +150,15 @@ fn values_file_is_none() {
     };
     refused("cannot read");
     for (text, part) in [
-        ("start = 'skeleton'", "below [values]"),
-        ("[values]\nci = 1", "values.toml says: it is neither a text nor true or false"),
+        ("start = 'skeleton'", "in the table [values]"),
+        ("[values]\nci = 1", "values.toml): it must be a string, true or false"),
     ] {
         fs::write(&file, text).unwrap();
         refused(part);
     }
 }
 
-/// What is not checked beforehand fails after the folder was made.
+/// A failure that cannot be foreseen happens after the folder was created, and removes it.
 #[test]
 fn failed_generation() {
     let clone = clone("failed-clone");
@@ -168,7 +176,7 @@ fn no_name() {
     assert!(fails(&mut xtask(["new"])).contains("<NAME>"));
 }
 
-/// The command fails with one line that says all of `parts`, and all in `parent` is as before.
+/// Checks that the command fails with one line that contains all of `parts`, and leaves `parent` unchanged.
 #[track_caller]
 pub(crate) fn refuses(mut command: Command, parent: &Path, parts: &[&str]) {
     let before = listing(parent);

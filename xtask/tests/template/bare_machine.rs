@@ -1,5 +1,5 @@
-//! What is known of the author, from nothing at all to all that git knows; and git repositories and
-//! workspaces around the crate.
+//! Where the author comes from, on machines that know nothing and on those with git; and git repositories
+//! and workspaces around the crate.
 
 use std::{
     env, fs,
@@ -13,7 +13,7 @@ use crate::support::{folder, manifest, new, passes, read};
 
 const NAME: &str = "notify-backend-demo";
 
-/// A machine that has this environment, no configuration of git, and no terminal.
+/// Creates a crate on a machine with this environment, no configuration of git, and no terminal.
 fn on_machine(environment: &[(&str, &str)], parent: &Path) -> toml::Table {
     let mut command = new(NAME, parent);
     command.env_clear().env("HOME", parent).env("GIT_CONFIG_NOSYSTEM", "1").current_dir(parent);

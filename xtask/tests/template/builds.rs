@@ -1,5 +1,5 @@
-//! Tests that build what they have generated, which takes the longest. Tests run in the order of their
-//! names: these begin early, and the many others run while a build leaves a processor to them.
+//! Tests that build generated crates, which takes the longest. Tests run in the order of their names, so
+//! these start early, and the many others run whenever a build leaves a processor idle.
 
 #[cfg(target_os = "linux")]
 pub(crate) mod inotify;

@@ -52,10 +52,10 @@ fn same_crate_from_a_values_file() {
     assert_eq!(files(&file), files(&expected));
 }
 
-/// `--init` fills the folder itself. What is there already stays.
+/// `--init` writes into the folder itself, and keeps existing files.
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
-fn into_a_folder_that_is_there() {
+fn into_an_existing_folder() {
     let parent = folder("same-init");
     let template = clone("same-init-template");
     fs::write(parent.join("README.md"), "# Mine\n").unwrap();
@@ -66,7 +66,7 @@ fn into_a_folder_that_is_there() {
     assert!(read(&parent.join("README.md")).starts_with("# notify-backend-demo\n"));
 }
 
-/// Where it is not told otherwise, it makes the crate a member, at a price.
+/// By default, it adds the crate to the workspace's members, and drops the manifest's comments.
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn into_a_workspace() {
@@ -90,7 +90,7 @@ fn into_a_workspace_that_stays_as_it_is() {
     assert_eq!(read(&parent.join("Cargo.toml")), manifest);
 }
 
-/// A repository is made, but not inside another.
+/// It creates a repository, but not inside another.
 #[test]
 #[ignore = "needs cargo-generate: cargo install cargo-generate --locked"]
 fn into_a_repository() {
@@ -111,7 +111,7 @@ fn bad_answer_is_refused() {
     let template = clone("same-answer-template");
     for answer in ["repository=a b", "license=mit", "ci=maybe", "start=kqueue"] {
         fails(cargo_generate("--path", &template, NAME, &parent).args(["-d", answer]));
-        // It has made the folder by then, as the documentation says, and left it empty.
+        // By then it has created the folder, which stays empty, as the documentation says.
         fs::remove_dir(parent.join(NAME)).unwrap();
     }
 }
@@ -122,11 +122,11 @@ fn bad_name_leaves_nothing() {
     let parent = folder("same-bad");
     let template = clone("same-bad-template");
     let said = fails(&mut cargo_generate("--path", &template, "notify-backend-9p", &parent));
-    assert!(said.contains("Try again with: --name notify-backend-demo"), "{said}");
+    assert!(said.contains("Try: --name notify-backend-demo"), "{said}");
     assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
 }
 
-/// `cargo generate` as the README has it.
+/// Returns `cargo generate` as in the README.
 fn cargo_generate(source: &str, template: &Path, name: &str, parent: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.args(["generate", source]).arg(template).args(["template", "--silent"]);

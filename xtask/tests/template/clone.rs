@@ -1,11 +1,11 @@
-//! The template as git hands it over makes the same crate as the one in this folder.
+//! The template makes the same crate in a clone as in this folder.
 
 use crate::support::{STARTS, clone, files, folder, generate, passes, xtask_of};
 
 const NAME: &str = "notify-backend-demo";
 
-/// What git leaves out, or writes in its own way, is of no importance. What cargo-generate itself does
-/// with `--git` is tested where it is installed.
+/// Files that git leaves out or converts make no difference. cargo-generate's own `--git` is tested if it is
+/// installed.
 #[test]
 fn same_crate() {
     let clone = clone("clone");

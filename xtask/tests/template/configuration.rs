@@ -1,5 +1,5 @@
-//! `cargo-generate.toml` and what it speaks of. cargo-generate ignores unknown keys and missing
-//! files silently, and offers the wrong default where choices are not sorted.
+//! `cargo-generate.toml`, and the files that it names. cargo-generate silently ignores unknown keys and
+//! missing files, and offers the wrong default if the choices are not sorted.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ struct Configuration {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "there to be known")]
+#[expect(dead_code, reason = "present so that the key is known")]
 struct Template {
     sub_templates: Vec<String>,
     cargo_generate_version: String,
@@ -48,7 +48,7 @@ fn configuration() -> Configuration {
 }
 
 #[test]
-fn files_that_are_named_exist() {
+fn named_files_exist() {
     let Configuration { template, hooks, .. } = configuration();
     let root = repository();
     assert_eq!(template.sub_templates, ["template"]);
@@ -56,12 +56,12 @@ fn files_that_are_named_exist() {
     for file in template.exclude.iter().chain(hooks.iter().copied()) {
         assert!(root.join("template").join(file).exists(), "{file}");
     }
-    // A hook with a folder in its name would be left in the result.
+    // A hook in a subfolder would be left in the generated crate.
     assert!(hooks.iter().all(|file| !file.contains('/')), "{hooks:?}");
 }
 
 #[test]
-fn questions_have_defaults_that_are_answers() {
+fn defaults_are_valid_answers() {
     for (key, placeholder) in configuration().placeholders {
         let Placeholder { r#type, prompt, default, choices, regex } = placeholder;
         assert!(!prompt.is_empty(), "{key}");
@@ -79,7 +79,7 @@ fn questions_have_defaults_that_are_answers() {
     }
 }
 
-/// The page has each question, with its default and its choices.
+/// docs/template.md has each question, with its default and its choices.
 #[test]
 fn questions_are_documented() {
     let page = read(&repository().join("docs/template.md"));

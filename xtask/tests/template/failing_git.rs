@@ -1,5 +1,5 @@
-//! Where git fails, nothing is taken for granted: a crate is not upgraded, and no repository is made in
-//! another.
+//! If git fails, the commands assume the worst: a crate is not upgraded, and no repository is created in what
+//! may be another.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use crate::{
     upgrade::{NAME, made_in, older, upgrade},
 };
 
-/// A crate in a repository of its own, of which all is committed.
+/// Returns a crate in its own repository, with everything committed.
 fn committed(clone: &Path, test: &str) -> PathBuf {
     let project = made_in(clone, &folder(test));
     passes(git(&project).args(["init", "--quiet"]));
@@ -20,7 +20,7 @@ fn committed(clone: &Path, test: &str) -> PathBuf {
     project
 }
 
-/// The command is refused with all of `parts`, and the crate is as before.
+/// Checks that the command fails with all of `parts`, and leaves the crate unchanged.
 #[track_caller]
 fn refuses(command: &mut Command, project: &Path, parts: &[&str]) {
     let before = files(project);
@@ -31,9 +31,9 @@ fn refuses(command: &mut Command, project: &Path, parts: &[&str]) {
     assert_eq!(files(project), before);
 }
 
-/// Changes that git cannot tell of are not "no changes".
+/// If git cannot tell whether there are changes, there may be some.
 #[test]
-fn upgrade_of_what_git_cannot_tell() {
+fn upgrade_with_unknown_changes() {
     let clone = clone("failing-git-clone");
     let project = committed(&clone, "failing-git");
     fs::write(project.join("CONTRIBUTING.md"), "# Mine\n").unwrap();
@@ -42,11 +42,11 @@ fn upgrade_of_what_git_cannot_tell() {
         upgrade.args(["--from", "HEAD", "-d", "ci=false"]);
         upgrade
     };
-    refuses(&mut upgrade(), &project, &["has changes that are not committed"]);
+    refuses(&mut upgrade(), &project, &["has uncommitted changes"]);
 
     let unknown = "cannot tell whether";
     let mut anothers = upgrade();
-    // As git's own tests make a repository of another user.
+    // Git's own tests simulate a repository of another user this way.
     anothers.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "true");
     refuses(&mut anothers, &project, &[unknown, "dubious ownership"]);
 
@@ -61,18 +61,18 @@ fn upgrade_of_what_git_cannot_tell() {
     refuses(&mut upgrade(), &project, &[unknown, "not a git repository: /no/such"]);
 }
 
-/// A file that nobody has added is a change, even where git is told not to show such.
+/// An untracked file is a change, even if git is configured not to show it.
 #[test]
-fn upgrade_with_files_that_git_is_told_to_hide() {
+fn upgrade_with_hidden_untracked_files() {
     let clone = clone("hidden-files-clone");
     let project = committed(&clone, "hidden-files");
     passes(git(&project).args(["config", "status.showUntrackedFiles", "no"]));
     fs::write(project.join("new.rs"), "// Mine.\n").unwrap();
     let mut upgrade = upgrade(&clone, &project);
-    refuses(upgrade.args(["--from", "HEAD"]), &project, &["has changes that are not committed"]);
+    refuses(upgrade.args(["--from", "HEAD"]), &project, &["has uncommitted changes"]);
 }
 
-/// A hook of another repository names that one in the environment.
+/// In a hook of another repository, the environment names that repository.
 #[test]
 fn upgrade_in_a_hook() {
     let (clone, project) = older("hook");
@@ -87,23 +87,23 @@ fn upgrade_in_a_hook() {
     assert!(project.join("CONTRIBUTING.md").exists());
 }
 
-/// A damaged clone is not one that lacks the revision.
+/// A damaged clone is reported as such, not as lacking the revision.
 #[test]
 fn template_that_git_cannot_read() {
     let clone = clone("unreadable-clone");
     let project = made_in(&clone, &folder("unreadable"));
-    // Its folders stay, so that it is still a repository.
+    // The folders stay, so that it is still a repository.
     for objects in fs::read_dir(clone.join(".git/objects")).unwrap() {
         let objects = objects.unwrap().path();
         fs::remove_dir_all(&objects).unwrap();
         fs::create_dir(objects).unwrap();
     }
     let mut upgrade = upgrade(&clone, &project);
-    let parts = ["cannot take HEAD out of the repository", "git: fatal: "];
+    let parts = ["cannot extract HEAD from the repository", "git: fatal: "];
     refuses(upgrade.args(["--from", "HEAD"]), &project, &parts);
 }
 
-/// A file that cannot be merged keeps all others as they are.
+/// If one file cannot be merged, no file is changed.
 #[test]
 fn file_that_git_cannot_merge() {
     let (clone, project) = older("unmergeable");
@@ -115,19 +115,19 @@ fn file_that_git_cannot_merge() {
     );
 }
 
-/// Git that cannot look into the repository around a new crate has not said that there is none.
+/// A repository that git cannot read is still one, so no second one is created inside.
 #[test]
 fn new_crate_in_a_repository_that_git_cannot_read() {
     let parent = folder("unreadable-repository");
     passes(git(&parent).args(["init", "--quiet"]));
     let mut new = new(NAME, &parent);
     let said = passes(new.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "true"));
-    assert!(said.contains("note: no git repository was made for the crate: git: "), "{said}");
+    assert!(said.contains("note: no git repository was created for the crate: git: "), "{said}");
     assert!(said.contains("dubious ownership"), "{said}");
     assert!(!parent.join(NAME).join(".git").exists());
 }
 
-/// In a hook, the repository of the hook is another.
+/// In a hook, the environment names the hook's repository, not the crate's.
 #[test]
 fn new_crate_in_a_hook() {
     let parent = folder("new-in-hook");

@@ -1,4 +1,4 @@
-//! Each starting point gives a crate that is ready for work.
+//! Each starting point makes a crate that is ready to work on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use crate::support::{
 
 pub(crate) const NAME: &str = "notify-backend-demo";
 
-/// The frame of a backend: the compliance suite says where to begin.
+/// The compliance suite of a skeleton says where to begin.
 #[test]
 fn skeleton() {
     let project = ready("skeleton");
@@ -34,7 +34,7 @@ fn skeleton() {
     insta::assert_snapshot!("skeleton-package", package_list(&project));
 }
 
-/// The files of a crate, and manifests, as they read.
+/// Snapshots of a crate's list of files, and of manifests.
 #[test]
 fn files_and_manifests() {
     let project = generate(NAME, &folder("manifests"), &["start=skeleton"]);
@@ -49,8 +49,8 @@ fn files_and_manifests() {
     }
 }
 
-/// Until `new` is written, its workflow passes and says that this proves nothing; a release does not
-/// pass.
+/// Until `new` is written, the workflow passes and says that this proves nothing; the release workflow
+/// fails.
 fn workflow_of_a_skeleton(project: &Path) {
     let expression = "!inputs.is_release && 'allowed' || ''";
     let test = |answer| Job {
@@ -69,7 +69,7 @@ fn workflow_of_a_skeleton(project: &Path) {
     assert_eq!(release["jobs"]["ci"]["with"]["is_release"].as_bool(), Some(true));
 }
 
-/// Generates a crate and does all with it that works without a word being written.
+/// Generates a crate, and runs everything that works without any change to it.
 pub(crate) fn ready(start: &str) -> PathBuf {
     let project = generate(NAME, &folder(start), &[&format!("start={start}")]);
     let paths: BTreeSet<_> = files(&project).into_iter().map(|(path, _)| path).collect();
@@ -82,8 +82,8 @@ pub(crate) fn ready(start: &str) -> PathBuf {
     project
 }
 
-/// The files of a crate made from a starting point, with all licences of Rust and with workflows: what
-/// the template has, and the starting point's own sources and tests.
+/// Returns the files of a crate made from a starting point, under `MIT OR Apache-2.0` and with workflows: those
+/// of the template, and the starting point's own sources and tests.
 pub(crate) fn all_files(start: &str) -> BTreeSet<String> {
     let template = repository().join("template");
     let below = |folder: &Path| files(folder).into_iter().map(|(path, _)| path);
@@ -99,7 +99,7 @@ pub(crate) fn all_files(start: &str) -> BTreeSet<String> {
     shared.chain(own).collect()
 }
 
-/// Those of them that cargo would publish, and those that it adds.
+/// Returns the files that cargo would publish, including those that it adds.
 fn published_files(start: &str) -> BTreeSet<String> {
     let kept = ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
     let is_kept = |path: &String| {
@@ -110,7 +110,7 @@ fn published_files(start: &str) -> BTreeSet<String> {
     all_files(start).into_iter().filter(is_kept).chain(added).collect()
 }
 
-/// Where lines break must not depend on the crate's name: not every generator formats.
+/// The formatting must not depend on the length of the crate's name, since not every generator formats.
 #[test]
 fn formatted_with_any_name() {
     let long = "notify-backend-abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw";
@@ -122,7 +122,7 @@ fn formatted_with_any_name() {
     }
 }
 
-/// The sources are real Rust files; the generated ones differ in nothing but names.
+/// The generated sources differ from the template's only in names.
 #[test]
 fn sources_are_those_of_the_starting_point() {
     let template = repository().join("template");
@@ -130,7 +130,7 @@ fn sources_are_those_of_the_starting_point() {
         let project = generate(NAME, &folder("sources"), &[&format!("start={start}")]);
         let own = format!("src/{start}");
         let tests = format!("{own}/tests");
-        // What comes later takes the place of what came before.
+        // A later folder overrides an earlier one.
         let places =
             [("examples", "examples"), ("tests", "tests"), (&*own, "src"), (&*tests, "tests")];
         let mut expected = BTreeMap::new();
@@ -147,7 +147,7 @@ fn sources_are_those_of_the_starting_point() {
     }
 }
 
-/// The workflows are those of the template; a backend is tested where it runs.
+/// The workflows are those of the template, with the starting point's systems.
 #[test]
 fn workflows_are_those_of_the_template() {
     for start in STARTS.iter() {
@@ -168,9 +168,9 @@ fn workflows_are_those_of_the_template() {
     }
 }
 
-/// A source of the template with the names that `NAME` brings.
+/// Returns a source file of the template with the names for `NAME`.
 fn with_names_of_demo(source: &str, start: &str) -> String {
-    // Files that name nothing are not marked.
+    // Files without such names are not marked.
     let Some((marked, _)) = source.split_once("//~").or_else(|| source.split_once("#~")) else {
         return source.into();
     };
@@ -178,7 +178,7 @@ fn with_names_of_demo(source: &str, start: &str) -> String {
         .replacen(" {%- capture source %}{% raw %}", "", 1)
         .replacen(" {%- capture source %}", "", 1)
         .replace(&format!("your-namespace/{start}"), "your-namespace/demo");
-    // Files that all share have the names of one.
+    // A shared file has the names of one of the starting points.
     for start in STARTS.iter() {
         text = text
             .replace(&format!("notify_backend_{start}"), "notify_backend_demo")
@@ -187,7 +187,7 @@ fn with_names_of_demo(source: &str, start: &str) -> String {
     text
 }
 
-/// The README's table has what the backend declares.
+/// The README's table has the declared capabilities.
 #[test]
 fn capabilities() {
     for start in STARTS.iter() {
@@ -204,7 +204,7 @@ fn capabilities() {
     }
 }
 
-/// What is declared twice, here and in the template's manifest, is the same.
+/// Values that both this repository and the template's manifest declare are the same.
 #[test]
 fn manifest_agrees_with_this_repository() {
     let library = manifest(repository());
@@ -220,8 +220,8 @@ fn manifest_agrees_with_this_repository() {
         assert_eq!(package["license"], library["workspace"]["package"]["license"]);
         assert_eq!(&metadata["version"], version);
         assert_eq!(metadata["start"].as_str(), Some(&**start));
-        // The skeleton's tests cannot pass, and its package here has none. Others have tests of their own
-        // here, which need more.
+        // Not compared for each: the skeleton's package here has no tests, since they cannot pass, and the
+        // others' tests here need more dependencies.
         for (kind, of) in [("dependencies", &**start), ("dev-dependencies", "inotify")] {
             let mut dependencies = generated[kind].clone();
             let of_library = dependencies["notify-backend"].as_table_mut().unwrap();
@@ -236,7 +236,7 @@ fn manifest_agrees_with_this_repository() {
     }
 }
 
-/// The README's programs are some, with the dependencies that it names.
+/// The README's programs compile with the dependencies that it names.
 #[test]
 fn readme() {
     let parent = folder("readme");

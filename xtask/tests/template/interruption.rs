@@ -1,4 +1,4 @@
-//! Questions on a terminal: answers count, and ending the command meanwhile leaves everything as it was.
+//! Questions on a terminal: the answers are used, and interrupting the command leaves everything as it was.
 
 use std::{
     fs::{self, File},
@@ -31,12 +31,12 @@ fn answers() {
     let parent = folder("asked");
     let mut terminal = Terminal::start(new(NAME, &parent));
     for (question, keys) in [
-        // The third from here.
+        // The third choice from here.
         (QUESTIONS[0], "\u{1b}[B\u{1b}[B\r"),
         (QUESTIONS[1], "Watches Acme\r"),
         (QUESTIONS[2], "a/b\r"),
-        // It does not fit.
-        ("It has to match", "ada\r"),
+        // The first answer is not valid.
+        ("The answer must match", "ada\r"),
     ] {
         terminal.asks(question);
         terminal.types(keys);
@@ -56,9 +56,9 @@ fn answers() {
     assert_eq!(made, toml::from_str(expected).unwrap());
 }
 
-/// Only what is not answered otherwise is asked.
+/// Only the remaining questions are asked.
 #[test]
-fn rest_of_the_answers() {
+fn remaining_questions() {
     let parent = folder("asked-rest");
     let mut command = new(NAME, &parent);
     let given = ["start=poll", "repository=", "license=MIT", "ci=true"];
@@ -72,7 +72,7 @@ fn rest_of_the_answers() {
     assert!(others.all(|question| !text.contains(question)), "{text}");
 }
 
-/// Ends `command` at each of the questions, and in each way; all is as it was before.
+/// Ends `command` at each question and in each way, and checks that everything is as it was before.
 fn interrupted(command: impl Fn() -> Command, questions: &[&str], check: impl Fn()) {
     for number in 1..=questions.len() {
         for end in [None, Some(Signal::INT), Some(Signal::TERM), Some(Signal::HUP)] {
@@ -114,7 +114,7 @@ fn new_crate() {
     passes(&mut command());
 }
 
-/// It begins as another process, where the author is only known to git.
+/// If only git knows the author, the command starts itself again as another process.
 #[test]
 fn new_crate_of_an_author_that_git_knows() {
     let parent = folder("interrupted-author");
@@ -151,13 +151,13 @@ fn upgraded_crate() {
     });
 }
 
-/// Where it is ended while something is made, that is done or undone; never is half a crate left.
+/// A signal while the crate is written leaves either the whole crate or nothing.
 #[test]
 fn while_the_crate_is_made() {
     let clone = clone("interrupted-making-clone");
     let whole = folder("interrupted-making-whole");
     made_in(&clone, &whole);
-    // Reading it takes until somebody writes, which the test does.
+    // Reading the pipe blocks until the test writes to it.
     let pipe = clone.join("template/pipe");
     passes(Command::new("mkfifo").arg(&pipe));
     let parent = folder("interrupted-making");
@@ -170,7 +170,7 @@ fn while_the_crate_is_made() {
     drop(writer);
     let (status, _, text) = terminal.ends();
     assert_eq!(status.code(), Some(130), "{text}");
-    // The signal may have been too late.
+    // The signal may have come too late, when the crate was complete.
     let mut left = files(&parent);
     left.retain(|(path, _)| path != "notify-backend-demo/pipe");
     assert!(left.is_empty() || left == files(&whole), "{left:?}");

@@ -1,4 +1,4 @@
-//! The jobs of a crate's workflows, run on this machine: what is shipped is what is tested.
+//! Runs the jobs of a crate's workflows on this machine, so that the shipped workflows are tested.
 
 use std::{
     env, fs,
@@ -10,12 +10,12 @@ use saphyr::{LoadableYamlNode, Yaml};
 
 use crate::support::{files, in_project};
 
-/// The workflows of a project with their names, read.
+/// Parses the workflows of a project; returns them with their names.
 pub(crate) fn workflows(project: &Path) -> Vec<(String, Yaml<'static>)> {
     documents(&project.join(".github/workflows"))
 }
 
-/// The YAML files in a folder with their names, read.
+/// Parses the YAML files in a folder; returns them with their names.
 pub(crate) fn documents(folder: &Path) -> Vec<(String, Yaml<'static>)> {
     let all = files(folder).into_iter().filter(|(name, _)| {
         Path::new(name).extension().is_some_and(|extension| extension == "yml")
@@ -29,19 +29,19 @@ pub(crate) fn documents(folder: &Path) -> Vec<(String, Yaml<'static>)> {
     all.collect()
 }
 
-/// What cargo is to do instead of what a step asks for.
+/// A wrapper around cargo: ignores the toolchain, and builds instead of running clippy.
 const CARGO: &str = r#"case $1 in +*) shift;; esac
 case "$*" in "clippy --all-targets -- -D warnings") set -- build --all-targets;; esac
 "#;
 
-/// A job of a crate's workflow, and the machine that it believes to run on.
+/// A job of a crate's workflow, and the simulated machine that runs it.
 pub(crate) struct Job<'a> {
     pub(crate) project: &'a Path,
     /// The workflow's file and the job's key.
     pub(crate) place: (&'a str, &'a str),
-    /// The value of each expression `${{ … }}` that stands in the environment of a step.
+    /// The value of each expression `${{ … }}` in the environment of a step.
     pub(crate) expressions: Vec<(&'a str, &'a str)>,
-    /// What else is set in the environment.
+    /// Further environment variables.
     pub(crate) environment: Vec<(&'a str, &'a str)>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Job<'a> {
         Self { project, place: (workflow, job), expressions: vec![], environment: vec![] }
     }
 
-    /// The commands of its steps, ready to be run. Actions of others are left out.
+    /// Returns the commands of its steps. Steps that use an action are left out.
     pub(crate) fn steps(&self) -> Vec<Command> {
         let (file, job) = self.place;
         let all = workflows(self.project);
@@ -64,7 +64,7 @@ impl<'a> Job<'a> {
         steps
     }
 
-    /// A step's command, as GitHub starts it where the shell is bash.
+    /// Returns a step's command, as GitHub starts it with bash.
     fn step(&self, step: &Yaml, script: &str, programs: &Path) -> Command {
         assert!(!script.contains("${{"), "an expression in a script: {script}");
         let mut command = in_project("bash", self.project);
@@ -81,7 +81,7 @@ impl<'a> Job<'a> {
         command
     }
 
-    /// A value of the workflow with what its expressions stand for.
+    /// Replaces the expressions in a value of the workflow.
     fn value(&self, text: &str) -> String {
         let Some((before, rest)) = text.split_once("${{ ") else { return text.into() };
         let (expression, after) = rest.split_once(" }}").unwrap();
@@ -89,24 +89,25 @@ impl<'a> Job<'a> {
         let runner = [("runner.temp", temporary.to_str().unwrap())];
         let mut known = self.expressions.iter().chain(&runner);
         let known = known.find(|(known, _)| *known == expression);
-        let (_, value) = known.unwrap_or_else(|| panic!("what is {expression:?}?"));
+        let (_, value) =
+            known.unwrap_or_else(|| panic!("no value for the expression {expression:?}"));
         format!("{before}{value}{}", self.value(after))
     }
 
-    /// What it shows on the page of the run.
+    /// Returns the file with the summary for the page of the run.
     pub(crate) fn summary(&self) -> PathBuf {
         self.temporary().join("summary.md")
     }
 
-    /// A folder beside the project.
+    /// Returns a temporary folder beside the project.
     fn temporary(&self) -> PathBuf {
         let folder = self.project.with_extension("runner");
         fs::create_dir_all(&folder).unwrap();
         folder
     }
 
-    /// Programs that a machine of GitHub has: with them, the toolchain that runs the tests is every
-    /// toolchain that a step may ask for. It lints when it builds, see [`in_project`].
+    /// Returns a folder with `rustup` and `cargo`, which use the tests' own toolchain whatever toolchain a step
+    /// asks for. Builds lint, see [`in_project`].
     fn programs(&self) -> PathBuf {
         let folder = self.temporary().join("programs");
         fs::create_dir_all(&folder).unwrap();
@@ -121,7 +122,7 @@ impl<'a> Job<'a> {
         folder
     }
 
-    /// Runs it; every step must succeed. Returns all that they print.
+    /// Runs the job, every step of which must succeed. Returns their output.
     #[track_caller]
     pub(crate) fn passes(&self) -> String {
         _ = fs::remove_file(self.summary());
@@ -135,6 +136,6 @@ fn make_executable(program: &Path) {
     fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// There is no bash to run it there.
+/// Does nothing: the jobs need bash, which these systems lack.
 #[cfg(not(unix))]
 fn make_executable(_: &Path) {}

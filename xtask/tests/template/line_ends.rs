@@ -1,4 +1,4 @@
-//! An upgrade of a crate whose files have the line ends of Windows, which git or an editor has made.
+//! Upgrades of a crate whose files git or an editor has converted to the line endings of Windows.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ fn to_windows(text: &str) -> String {
     text.replace('\n', "\r\n")
 }
 
-/// All files are what the newer template makes, with the line ends of the crate.
+/// All files become those of the newer template, with the crate's line endings.
 #[test]
 fn untouched() {
     let (clone, project) = older("windows-untouched");
@@ -31,7 +31,7 @@ fn untouched() {
     assert_eq!(files(&project), fresh.collect::<Vec<_>>());
 }
 
-/// What an editor has made of one file is kept, whatever the others have.
+/// A file keeps its line endings, even if the other files have different ones.
 #[test]
 fn changed() {
     let (clone, project) = older("windows-changed");

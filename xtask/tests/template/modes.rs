@@ -1,4 +1,4 @@
-//! The files of a crate have the modes that its user's new files have, whatever those of the clone are.
+//! A crate's files get the modes that the user's new files get, not those of the clone.
 
 use std::{
     fs::{self, Permissions},
@@ -14,7 +14,7 @@ use crate::{
     upgrade::{NAME, made_in},
 };
 
-/// Gives each file and folder of a clone a mode; git's own are left out.
+/// Sets the modes of all files and folders of a clone, except git's own.
 fn set_modes(clone: &Path, file: u32, folder: u32) {
     for entry in WalkDir::new(clone).contents_first(true) {
         let entry = entry.unwrap();
@@ -25,7 +25,7 @@ fn set_modes(clone: &Path, file: u32, folder: u32) {
     }
 }
 
-/// A crate from the template of a clone, for a user who keeps files from others.
+/// Creates a crate from a clone's template, for a user with a strict umask.
 fn made_with_umask(clone: &Path, parent: &Path) -> PathBuf {
     let new = xtask_of(clone, ["new", NAME, "--destination", parent.to_str().unwrap()]);
     let mut shell = Command::new("sh");
@@ -38,7 +38,7 @@ fn made_with_umask(clone: &Path, parent: &Path) -> PathBuf {
 #[test]
 fn those_of_the_user() {
     let clone = clone("modes-clone");
-    // A checkout that nobody may write to, and one on a file system that knows no modes.
+    // A read-only checkout, and one on a file system without modes.
     for (file, place) in [(0o444, 0o555), (0o777, 0o777)] {
         set_modes(&clone, file, place);
         let project = made_with_umask(&clone, &folder("modes"));
@@ -51,7 +51,7 @@ fn those_of_the_user() {
     }
 }
 
-/// Some package managers lay out a package as links to its files.
+/// Some package managers install a package as links to its files.
 #[test]
 fn template_that_consists_of_links() {
     let clone = clone("links-clone");

@@ -1,5 +1,4 @@
-//! Which names a backend crate may have. `cargo xtask new` and the init hook, which checks them for
-//! those who run cargo-generate, must agree.
+//! Valid names of a backend crate. `cargo xtask new` and cargo-generate's init hook must agree on them.
 
 use std::{fs, sync::Arc, sync::Mutex};
 
@@ -10,7 +9,7 @@ use crate::support::{fails, folder, new, passes, repository};
 const GOOD: [&str; 9] = [
     "notify-backend-a",
     "notify-backend-my-thing",
-    // Keywords, a crate that all depend on, and a module of theirs.
+    // Keywords, a crate that every backend depends on, and one of its modules.
     "notify-backend-fn",
     "notify-backend-self",
     "notify-backend-tokio",
@@ -57,26 +56,26 @@ fn bad_names() {
     for name in BAD {
         let said = fails(&mut new(name, &parent));
         let message = said.strip_prefix("error: ").unwrap().strip_suffix('\n').unwrap();
-        let (rule, command) = message.split_once(" Try again with: ").unwrap();
+        let (rule, command) = message.split_once(" Try: ").unwrap();
         assert!(rule.starts_with(&format!("{name:?} is not a name for a backend crate")), "{rule}");
         assert_eq!(command, "cargo xtask new notify-backend-demo");
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "{name:?} left something behind");
 
         let hook = hook(Some(name), "").unwrap_err();
-        let (hook_rule, option) = hook.split_once(" Try again with: ").unwrap();
+        let (hook_rule, option) = hook.split_once(" Try: ").unwrap();
         assert_eq!((hook_rule, option), (rule, "--name notify-backend-demo"));
     }
 }
 
 #[test]
-fn the_hook_asks_for_the_platform() {
+fn hook_asks_for_the_platform() {
     assert_eq!(hook(None, "kqueue"), Ok("notify-backend-kqueue".into()));
     assert_eq!(hook(None, "notify-backend-kqueue"), Ok("notify-backend-kqueue".into()));
     assert!(hook(None, "").unwrap_err().starts_with(r#""notify-backend-" is not a name"#));
 }
 
-/// Runs the init hook as cargo-generate does, with `answer` to the question for the platform. Returns
-/// the crate's name, or why it was refused.
+/// Runs the init hook as cargo-generate does, with `answer` to the question about the platform. Returns
+/// the crate's name, or the error message.
 fn hook(name: Option<&str>, answer: &str) -> Result<String, String> {
     let name = Arc::new(Mutex::new(name.map(String::from)));
     let mut variable = Module::new();

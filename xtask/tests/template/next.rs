@@ -1,4 +1,4 @@
-//! What `cargo xtask new` says to do next works, wherever the crate is.
+//! The next steps that `cargo xtask new` prints work wherever the crate is.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,13 +6,13 @@ use crate::support::{clone, fails, folder, new, passes, read, xtask, xtask_of};
 
 const NAME: &str = "notify-backend-demo";
 
-/// The command that leads into the crate.
+/// Returns the path in the printed `cd` command.
 fn cd(said: &str) -> &str {
     let mut lines = said.lines().skip_while(|line| *line != "Next:");
     lines.find_map(|line| line.strip_prefix("    cd ")).expect("a way into the crate")
 }
 
-/// Where a shell is that was in `folder`, after the command was typed.
+/// Returns the current folder of a shell that starts in `folder` and runs the printed `cd`.
 fn after_cd(folder: &Path, said: &str) -> String {
     let command = format!("cd {} && pwd -P", cd(said));
     passes(Command::new("sh").args(["-c", &command]).current_dir(folder))
@@ -43,7 +43,7 @@ fn odd_places() {
     }
 }
 
-/// Below the folder that the command is run in, the way is short.
+/// Below the current folder, the path is relative.
 #[test]
 fn relative_places() {
     let parent = folder("relative");
@@ -57,7 +57,7 @@ fn relative_places() {
     }
 }
 
-/// The place that is proposed instead can be pasted too.
+/// The proposed destination can be pasted too.
 #[test]
 fn proposed_place() {
     let odd = folder("proposed").join("my repositories");
@@ -71,18 +71,18 @@ fn proposed_place() {
 }
 
 #[test]
-fn workspace_that_does_not_take_it_in() {
+fn workspace_without_the_crate() {
     let parent = folder("no-member");
     fs::write(parent.join("Cargo.toml"), "[workspace]\nmembers = []\n").unwrap();
     let said = passes(&mut new(NAME, &parent));
     let (_, next) = said.split_once("Next:\n").unwrap();
     let (first, _) = next.split_once("    cd ").unwrap();
-    assert!(first.starts_with("    make cargo accept the crate where it is:\n"), "{said}");
+    assert!(first.starts_with("    make cargo accept the crate:\n"), "{said}");
     assert!(first.contains("`notify-backend-demo` to the `workspace.members`"), "{said}");
 }
 
 #[test]
-fn workspace_that_takes_it_in() {
+fn workspace_with_the_crate() {
     let parent = folder("member");
     for manifest in
         ["[workspace]\nmembers = [\"*\"]\n", "[workspace]\nexclude = [\"notify-backend-demo\"]\n"]

@@ -1,5 +1,5 @@
-//! Answers that nobody gave to this command: personal defaults for all templates, and the environment.
-//! One that does not fit is refused with where it comes from.
+//! Answers from personal defaults for all templates, and from the environment. An invalid one is refused with
+//! a message that says where it comes from.
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, process::Command};
 
@@ -10,7 +10,7 @@ use crate::{
 
 const NAME: &str = "notify-backend-demo";
 
-/// `cargo xtask new`, for a user with these defaults for all templates.
+/// Returns `cargo xtask new` for a user with these defaults for all templates.
 fn with_defaults(parent: &Path, defaults: &str) -> Command {
     let home = folder(&format!("{}-home", parent.file_name().unwrap().display()));
     fs::write(home.join("cargo-generate.toml"), defaults).unwrap();
@@ -19,7 +19,7 @@ fn with_defaults(parent: &Path, defaults: &str) -> Command {
     command
 }
 
-/// The licence and the description of the crate, which is removed again.
+/// Returns the licence and the description of the created crate, and removes it.
 fn made(mut command: Command, parent: &Path) -> [String; 2] {
     passes(&mut command);
     let project = parent.join(NAME);
@@ -28,7 +28,7 @@ fn made(mut command: Command, parent: &Path) -> [String; 2] {
     ["license", "description"].map(|key| package[key].as_str().unwrap().into())
 }
 
-/// What is more for this crate counts more.
+/// The more specific answer takes precedence.
 #[test]
 fn order() {
     let parent = folder("origins-order");
@@ -54,17 +54,17 @@ fn order() {
 }
 
 #[test]
-fn defaults_that_do_not_fit() {
+fn invalid_defaults() {
     let parent = folder("origins-defaults");
     for (defaults, part) in [
         (
             "[values]\nlicense = 'GPL-3.0-only'\n",
-            "license cannot be \"GPL-3.0-only\", as [values] in ",
+            "\"GPL-3.0-only\" is not valid for license (from [values] in ",
         ),
-        ("[values]\nci = 1\n", "ci cannot be 1, as [values] in "),
+        ("[values]\nci = 1\n", "1 is not valid for ci (from [values] in "),
     ] {
         let parts =
-            [part, "origins-defaults-home/cargo-generate.toml says: ", "=ANSWER counts more"];
+            [part, "origins-defaults-home/cargo-generate.toml): ", "=ANSWER takes precedence"];
         refuses(with_defaults(&parent, defaults), &parent, &parts);
         let mut command = with_defaults(&parent, defaults);
         passes(command.args(["-d", "license=MIT", "-d", "ci=true"]));
@@ -76,11 +76,15 @@ fn defaults_that_do_not_fit() {
 }
 
 #[test]
-fn environment_that_does_not_fit() {
+fn invalid_environment() {
     let parent = folder("origins-environment");
     for (variable, value, parts) in [
-        ("LICENSE", "GPL-3.0-only", ["variable CARGO_GENERATE_VALUE_LICENSE says: choose one of "]),
-        ("DESCRIPTION", "two\nlines", ["variable CARGO_GENERATE_VALUE_DESCRIPTION says: it is "]),
+        ("LICENSE", "GPL-3.0-only", ["variable CARGO_GENERATE_VALUE_LICENSE): choose one of "]),
+        (
+            "DESCRIPTION",
+            "two\nlines",
+            ["variable CARGO_GENERATE_VALUE_DESCRIPTION): the question is: "],
+        ),
     ] {
         let mut command = new(NAME, &parent);
         command.env(format!("CARGO_GENERATE_VALUE_{variable}"), value);
@@ -92,18 +96,22 @@ fn environment_that_does_not_fit() {
     refuses(command, &parent, &parts);
 }
 
-/// What is for this command alone is refused likewise.
+/// Invalid answers for this command alone are refused in the same way.
 #[test]
-fn options_that_do_not_fit() {
+fn invalid_options() {
     let parent = folder("origins-options");
     let file = parent.join("values.toml");
     fs::write(&file, "[values]\nlicense = 'GPL-3.0-only'\n").unwrap();
     let mut command = new(NAME, &parent);
     command.arg("--values-file").arg(&file);
-    refuses(command, &parent, &[&format!("as {} says: choose one of ", file.display())]);
+    refuses(command, &parent, &[&format!("(from {}): choose one of ", file.display())]);
     let mut command = new(NAME, &parent);
     command.args(["--start", "kqueue"]);
-    refuses(command, &parent, &["start cannot be \"kqueue\", as --start says: choose one of "]);
+    refuses(
+        command,
+        &parent,
+        &["\"kqueue\" is not valid for start (from --start): choose one of "],
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What users of the library get to see of the template: nothing.
+//! Users of the library see nothing of the template.
 
 use std::{fs, process::Command};
 
@@ -17,8 +17,7 @@ fn package_of_the_library() {
     assert!(list.contains("src/lib.rs"), "{list}");
 }
 
-/// A manifest with placeholders would make cargo complain to everyone who depends on the library
-/// through git.
+/// If a manifest contained placeholders, cargo would warn everyone who depends on the library through git.
 #[test]
 fn git_dependency() {
     let user = folder("git-dependency");
@@ -34,8 +33,7 @@ fn git_dependency() {
     );
     fs::write(user.join("Cargo.toml"), manifest).unwrap();
 
-    // It reads every manifest in the repository. A home of its own, so that none of this stays in the
-    // developer's.
+    // cargo reads every manifest in the repository. Its own cargo home keeps the developer's clean.
     let mut fetch = cargo(&user, &["fetch"]);
     let said = passes(fetch.env("CARGO_HOME", scratch("cargo-home")));
     assert!(said.contains("Adding notify-backend v"), "{said}");

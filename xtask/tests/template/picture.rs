@@ -1,5 +1,5 @@
-//! The picture in the README. `docs/first-steps.txt` is what a terminal shows; it is compared with
-//! what the commands print, and drawn.
+//! The picture in the README is drawn from `docs/first-steps.txt`, the transcript of a terminal. It is
+//! compared with the real output of its commands.
 
 use std::{
     env,
@@ -15,22 +15,22 @@ use crate::{
     support::{cargo, passes, read, repository},
 };
 
-/// Stands for any lines, or for any end of a line.
+/// A placeholder for any lines, or for any end of a line.
 const ANYTHING: &str = "…";
 
 fn transcript() -> String {
     read(&repository().join("docs/first-steps.txt"))
 }
 
-/// Runs the commands in a project that was just made, but `cargo test`: `tested` is what that printed,
-/// if it was run.
+/// Runs the transcript's commands in a new project, except `cargo test`: `tested` is its output, if it was
+/// run.
 pub(crate) fn check(project: &Path, tested: Option<&str>) {
     let mut sample = None;
     for step in transcript().split("$ ").skip(1) {
         let (command, shown) = step.split_once('\n').unwrap();
         let shown = shown.lines();
         match command.split(' ').collect::<Vec<_>>()[..] {
-            // That is what was done before.
+            // The caller has done that.
             ["cargo", "xtask", ..] | ["cd", _] => {}
             ["cargo", "test"] => {
                 let Some(tested) = tested else { continue };
@@ -54,7 +54,7 @@ pub(crate) fn check(project: &Path, tested: Option<&str>) {
     }
 }
 
-/// Whether a line of the transcript stands for the printed one. Numbers of trackers differ.
+/// Returns whether a line of the transcript stands for the printed one. The numbers of trackers differ.
 fn is_shown(printed: &str, line: &str) -> bool {
     let without_tracker = |text: &str| text.split("tracker=").next().unwrap().len();
     match line.strip_suffix(ANYTHING) {
@@ -71,7 +71,7 @@ struct Sample {
 
 impl Sample {
     fn start(mut command: Command) -> Self {
-        // One pipe for both, as a terminal shows them.
+        // One pipe for both outputs, as on a terminal.
         let (reader, writer) = std::io::pipe().unwrap();
         command.stdout(writer.try_clone().unwrap()).stderr(writer).stdin(Stdio::null());
         let process = command.spawn().unwrap();
@@ -89,7 +89,7 @@ impl Sample {
 
 impl Drop for Sample {
     fn drop(&mut self) {
-        // cargo has become the sample, as it does on Unix.
+        // On Unix, cargo replaces itself with the sample.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -99,12 +99,12 @@ const FONT_SIZE: usize = 14;
 const LINE: usize = 20;
 const MARGIN: usize = 18;
 
-/// A character is six tenths of its height wide in fonts of equal widths.
+/// Returns the width of a text: in monospaced fonts, a character is six tenths of its height wide.
 fn width_of(text: &str) -> usize {
     text.chars().count() * FONT_SIZE * 6 / 10
 }
 
-/// The picture of a terminal with this text. Each line is as wide as it says, whatever the font.
+/// Draws a terminal with this text. `textLength` fixes the width of each line, whatever the font.
 fn draw(text: &str) -> String {
     let width = text.lines().map(width_of).max().unwrap() + 2 * MARGIN;
     let height = text.lines().count() * LINE + 2 * MARGIN;
@@ -121,7 +121,7 @@ fn draw(text: &str) -> String {
             _ => "",
         };
         let (y, length) = (MARGIN + number * LINE + FONT_SIZE, width_of(line));
-        // Several spaces would count as one.
+        // SVG collapses several spaces into one.
         let line = line.replace('&', "&amp;").replace('<', "&lt;").replace(' ', "\u{a0}");
         writeln!(svg, r#"<text x="{MARGIN}" y="{y}" textLength="{length}"{class}>{line}</text>"#)
             .unwrap();
@@ -138,7 +138,7 @@ fn picture_shows_the_transcript() {
     }
     assert!(
         read(&path) == picture,
-        "docs/first-steps.svg is not the picture of docs/first-steps.txt. To have it drawn: \
+        "docs/first-steps.svg is not the picture of docs/first-steps.txt. To draw it again: \
          .ci/update -p xtask --test template picture"
     );
 }

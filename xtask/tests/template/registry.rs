@@ -1,5 +1,5 @@
-//! A registry on this machine, for tests: what is published there, and whatever else this machine
-//! has downloaded, by the protocol of crates.io.
+//! A local registry for tests, with the protocol of crates.io. It has the packages published there, and those
+//! that this machine has downloaded before.
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +14,13 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Its address. It ends with the tests.
+/// The registry's address. The server runs until the test program ends.
 pub(crate) struct Registry {
     address: String,
     log: Arc<Mutex<Vec<String>>>,
 }
 
-/// What was published: the package of each name and version, and the lines of the index.
+/// The published packages by name and version, and the lines of the index.
 #[derive(Default)]
 struct Published {
     packages: BTreeMap<(String, String), Vec<u8>>,
@@ -45,7 +45,7 @@ impl Registry {
                 let (address, published) = (address.clone(), Arc::clone(&published));
                 let log = Arc::clone(&log);
                 thread::spawn(move || {
-                    // Where a client goes away, cargo says so.
+                    // If the client disconnects, cargo reports it.
                     let Ok(Some(request)) = read(&stream) else { return };
                     let answer = published.lock().unwrap().answer(&request, &address);
                     let status = if answer.is_some() { "200 OK" } else { "404 Not Found" };
@@ -57,7 +57,7 @@ impl Registry {
         registry
     }
 
-    /// What makes cargo take this registry for crates.io, and publish there.
+    /// Returns the configuration that makes cargo use this registry instead of crates.io.
     pub(crate) fn configuration(&self) -> String {
         let index = format!("sparse+{}/index/", self.address);
         format!(
@@ -65,13 +65,13 @@ impl Registry {
         )
     }
 
-    /// The requests so far, with their answers.
+    /// Returns the requests so far, with the status of each response.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 }
 
-/// Reads one request; none if the connection ended instead.
+/// Reads one request; `None` if the connection was closed instead.
 fn read(stream: &TcpStream) -> io::Result<Option<Request>> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -105,7 +105,7 @@ fn write(mut stream: &TcpStream, status: &str, body: &[u8]) -> io::Result<()> {
 }
 
 impl Published {
-    /// The answer to a request; none for what is not there.
+    /// Returns the response to a request; `None` for `404 Not Found`.
     fn answer(&mut self, request: &Request, address: &str) -> Option<Vec<u8>> {
         let (method, path) = request.head.split_once(' ')?;
         let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
@@ -127,8 +127,8 @@ impl Published {
         }
     }
 
-    /// Takes what `cargo publish` sends: its description of the package, and the package, with the
-    /// length before each.
+    /// Adds a package from a request of `cargo publish`: the package's description, and the package, each after
+    /// its length.
     fn publish(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let part = |body: &[u8]| {
             let (length, rest) = body.split_first_chunk()?;
@@ -141,7 +141,7 @@ impl Published {
         let name = description["name"].as_str()?.to_owned();
         let version = description["vers"].as_str()?.to_owned();
         let dependencies = description["deps"].as_array()?.iter().map(|dependency| {
-            // The index has another name for this.
+            // The index has a different name for this.
             let mut dependency = dependency.clone();
             dependency["req"] = dependency["version_req"].take();
             dependency
@@ -163,14 +163,14 @@ impl Published {
     }
 }
 
-/// What cargo has downloaded from all registries: the folder `kind` of each.
+/// Returns the folder `kind` of each registry that cargo has downloaded from.
 fn caches(kind: &str) -> impl Iterator<Item = PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap();
     fs::read_dir(home.join("registry").join(kind)).unwrap().map(|entry| entry.unwrap().path())
 }
 
-/// The lines of the index for a crate that was downloaded. Cargo keeps them with something between.
+/// Returns the lines of the index for a downloaded crate. cargo's cache has other data between them.
 fn downloaded_index(folders: &str, name: &str) -> Option<Vec<u8>> {
     let mut files = caches("index").map(|cache| cache.join(".cache").join(folders).join(name));
     let kept = files.find_map(|file| fs::read(file).ok())?;

@@ -1,4 +1,4 @@
-//! Nothing of the template is left over in a crate, whatever is answered.
+//! No trace of the template is left in a crate, whatever the answers.
 
 use std::{collections::BTreeSet, fs, path::Path, thread};
 
@@ -11,7 +11,7 @@ use crate::{
 
 const NAME: &str = "notify-backend-demo";
 
-/// The licences, and the files that have their texts.
+/// The licences, and the files with their texts.
 const LICENCES: [(&str, &[&str]); 5] = [
     ("Apache-2.0", &["LICENSE-APACHE"]),
     ("MIT", &["LICENSE-MIT"]),
@@ -20,7 +20,7 @@ const LICENCES: [(&str, &[&str]); 5] = [
     ("none", &[]),
 ];
 
-/// The kinds of places for the source, each with a description that looks like a template.
+/// The kinds of repositories, each with a description that looks like a template.
 const REPOSITORIES: [(&str, &str); 4] = [
     ("", "{{ x }}"),
     ("ada", "{% x"),
@@ -38,21 +38,21 @@ fn some_answers_together() {
 }
 
 #[test]
-#[ignore = "takes long, and the other tests here have each two answers together"]
+#[ignore = "takes long, and the other tests here combine every two answers"]
 fn every_combination() {
     for start in STARTS.iter() {
         answers(start, &[true, false]);
     }
 }
 
-/// Makes crates in which each licence comes with each kind of repository, and each of the two with
-/// and without CI.
+/// Generates crates with each licence and each kind of repository together, and each of the two with and
+/// without CI.
 fn some_answers(start: &str) {
     answers(start, &[true]);
 }
 
-/// Makes a crate with each licence for each kind of repository, with and without CI by turns, or the
-/// other way round.
+/// Generates a crate for each licence and each kind of repository, with and without CI alternately, in each
+/// of these orders.
 fn answers(start: &str, orders: &[bool]) {
     let template = clone(&format!("residue-{start}-clone"));
     for (i, (license, texts)) in LICENCES.into_iter().enumerate() {
@@ -76,7 +76,7 @@ fn answers(start: &str, orders: &[bool]) {
     }
 }
 
-/// The files that a crate consists of, less what was not wanted.
+/// Returns the files of a crate, without those that the answers exclude.
 fn expected(start: &str, licences: &[&str], ci: bool) -> BTreeSet<String> {
     let is_open = !licences.is_empty();
     let is_made = |path: &str| match path {
@@ -118,7 +118,7 @@ fn check_text(path: &str, text: &str) {
         assert!(!text.contains(&mark), "{mark} in {path}");
     }
     assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "end of {path}");
-    // Licences are as they are.
+    // The licences have their official texts.
     let is_told = !path.starts_with("LICENSE");
     assert!(!is_told || !text.contains("\n\n\n"), "two empty lines in {path}");
     let is_trimmed = text.lines().all(|line| line.trim_end() == line);

@@ -21,26 +21,26 @@ pub(crate) static STARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     names
 });
 
-/// The name that stands for the type in the sources of a starting point.
+/// Returns the name of the type in the sources of a starting point.
 pub(crate) fn type_name(start: &str) -> String {
     let source = read(&repository().join("template/src").join(start).join("lib.rs"));
     let (before, _) = source.split_once("\", type_name").unwrap();
     before.rsplit_once('"').unwrap().1.into()
 }
 
-/// What a starting point says of itself.
+/// Returns the `start.toml` of a starting point.
 pub(crate) fn about(start: &str) -> toml::Table {
     let file = repository().join("template/src").join(start).join("start.toml");
     toml::from_str(&read(&file)).unwrap()
 }
 
-/// The root of this repository.
+/// Returns the root of this repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// A repository with all that git would take of this one's files that make the template, changes
-/// that are not committed included, as a clone on a machine that prefers other line endings has them.
+/// Creates a clone that has the template's files, including uncommitted changes, as on a machine that prefers
+/// other line endings.
 pub(crate) fn clone(name: &str) -> PathBuf {
     let origin = folder(&format!("{name}-origin"));
     copy_files(&[".gitattributes", "cargo-generate.toml", "template"], &origin);
@@ -52,7 +52,7 @@ pub(crate) fn clone(name: &str) -> PathBuf {
     clone
 }
 
-/// Copies all that git would take of these parts of the repository.
+/// Copies these parts of the repository, without the files that git ignores.
 pub(crate) fn copy_files(parts: &[&str], to: &Path) {
     let mut listed = git(repository());
     listed.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
@@ -64,7 +64,7 @@ pub(crate) fn copy_files(parts: &[&str], to: &Path) {
     }
 }
 
-/// `cargo xtask` as it runs in another checkout than this.
+/// Returns `cargo xtask` as it runs in another checkout.
 pub(crate) fn xtask_of<'a>(
     checkout: &Path,
     arguments: impl IntoIterator<Item = &'a str>,
@@ -74,7 +74,7 @@ pub(crate) fn xtask_of<'a>(
     command
 }
 
-/// git in a folder, for an author named Ada.
+/// Returns a git command in a folder, with an author named Ada.
 pub(crate) fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).stdin(Stdio::null());
@@ -85,14 +85,14 @@ pub(crate) fn git(folder: &Path) -> Command {
     command
 }
 
-/// Commits all that is in a repository.
+/// Commits everything in a repository.
 pub(crate) fn commit(repository: &Path) {
     passes(git(repository).args(["add", "--all"]));
     passes(git(repository).args(["commit", "--quiet", "--message", "All"]));
 }
 
-/// An empty folder that no other test uses. Its path is the same in each run, so that cargo builds
-/// again what has changed, and nothing else.
+/// Creates an empty folder that no other test uses. Its path is the same in each run, so that cargo rebuilds
+/// only what has changed.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = scratch(name);
     if folder.exists() {
@@ -102,18 +102,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A path for what one run may leave to the next.
+/// Returns a path for files that one run may leave to the next.
 pub(crate) fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("template").join(name)
 }
 
-/// All files and folders below `folder`, sorted; git's are left out.
+/// Returns all files and folders below `folder`, sorted, without git's.
 pub(crate) fn entries(folder: &Path) -> Vec<DirEntry> {
     let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
     entries.filter_entry(|entry| entry.file_name() != ".git").map(Result::unwrap).collect()
 }
 
-/// The text of each file below `folder`, with its path, `/` between the parts.
+/// Returns the text of each file below `folder`, with its path, separated by `/`.
 pub(crate) fn files(folder: &Path) -> Vec<(String, String)> {
     let files = entries(folder).into_iter().filter(|entry| entry.file_type().is_file());
     files
@@ -135,7 +135,7 @@ pub(crate) fn manifest(project: &Path) -> toml::Table {
     toml::from_str(&read(&project.join("Cargo.toml"))).unwrap()
 }
 
-/// `cargo xtask` with these arguments, for an author named Ada, without a terminal.
+/// Returns `cargo xtask` with these arguments, an author named Ada, and no terminal.
 pub(crate) fn xtask<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(arguments).stdin(Stdio::null());
@@ -143,12 +143,12 @@ pub(crate) fn xtask<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command
     command
 }
 
-/// `cargo xtask new` into `parent`.
+/// Returns `cargo xtask new` into `parent`.
 pub(crate) fn new(name: &str, parent: &Path) -> Command {
     xtask(["new", name, "--destination", parent.to_str().unwrap()])
 }
 
-/// A crate generated into `parent`, with answers of the form `KEY=VALUE`.
+/// Generates a crate into `parent`, with answers of the form `KEY=VALUE`.
 #[track_caller]
 pub(crate) fn generate(name: &str, parent: &Path, answers: &[&str]) -> PathBuf {
     let mut command = new(name, parent);
@@ -156,19 +156,19 @@ pub(crate) fn generate(name: &str, parent: &Path, answers: &[&str]) -> PathBuf {
     parent.join(name)
 }
 
-/// cargo in a folder of ours.
+/// Returns a cargo command in a test's folder.
 pub(crate) fn cargo(project: &Path, arguments: &[&str]) -> Command {
     let mut command = in_project(env::var_os("CARGO").unwrap(), project);
     command.args(arguments);
     command
 }
 
-/// A program in a folder of ours, which may run cargo. What the crates there depend on has the versions
-/// of this repository, and is built in the same folder and in the same way: most of it is there already.
-/// What is to be run, each crate has for itself.
+/// Returns a command in a test's folder, which may run cargo. Dependencies have the versions of this
+/// repository, and are built in the same folder and in the same way, so most are built already. Each crate has
+/// its own folder for the programs.
 ///
-/// Every build lints, by clippy's compiler, and a warning is an error: what `cargo clippy` does,
-/// without building everything once more.
+/// Every build lints with clippy's compiler, and a warning is an error. That does what `cargo clippy` does
+/// without a second build.
 pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command {
     let lock = project.join("Cargo.lock");
     if !lock.exists() {
@@ -183,7 +183,7 @@ pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command 
         .env("RUSTC_WORKSPACE_WRAPPER", own_compiler(project))
         .env("CLIPPY_ARGS", "-Dwarnings")
         .env("CARGO_INCREMENTAL", "0")
-        // As the manifest here has it for dependencies.
+        // As for dependencies in this repository's manifest.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_CODEGEN_UNITS", "1")
@@ -191,28 +191,28 @@ pub(crate) fn in_project(program: impl AsRef<OsStr>, project: &Path) -> Command 
     command
 }
 
-/// A compiler with a name of its own for each project. To cargo, crates of one name and version are
-/// one and the same in whatever folder: where they share a build folder, a test would run what another
-/// one has built meanwhile. But the compiler's name is a part of those of the artifacts.
+/// Returns a compiler with a different path for each project. cargo takes crates with the same name and
+/// version for one crate, so with a shared build folder, a test could run what another test has just built.
+/// The compiler's path, however, is part of the names of the artifacts.
 fn own_compiler(project: &Path) -> PathBuf {
     let compiler =
         scratch("compilers").join(project.strip_prefix("/").unwrap_or(project)).join("rustc");
     if !compiler.exists() {
         fs::create_dir_all(compiler.parent().unwrap()).unwrap();
-        // Another thread may have been as fast.
+        // Another thread may have created it already.
         _ = symlink(repository().join("xtask/tests/template/rustc"), &compiler);
     }
     compiler
 }
 
-/// The files that cargo would publish, one per line.
+/// Returns the files that cargo would publish, one per line.
 pub(crate) fn package_list(project: &Path) -> String {
     let output = cargo(project, &["package", "--list", "--allow-dirty"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs a command that must succeed; returns all that it printed.
+/// Runs a command that must succeed; returns its output.
 #[track_caller]
 pub(crate) fn passes(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -221,7 +221,7 @@ pub(crate) fn passes(command: &mut Command) -> String {
     text
 }
 
-/// Runs a command that must fail; returns all that it printed.
+/// Runs a command that must fail; returns its output.
 #[track_caller]
 pub(crate) fn fails(command: &mut Command) -> String {
     let output = command.output().unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask sync`: a new starting point takes new files and that one command.
+//! `cargo xtask sync`: a new starting point needs only new files and this command.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{cargo, copy_files, fails, files, folder, passes, read, repository, xtask_of};
 
-/// What it says of itself.
+/// The new starting point's `start.toml`.
 const ABOUT: &str = r#"title = "a backend that \"ticks\""
 runs-on = "a clock"
 take-it-if = "yours ticks too"
@@ -33,7 +33,7 @@ tempfile = "3.20"
 fastrand = "2.3"
 "#;
 
-/// A part of each file that follows.
+/// A part of each derived file.
 const PARTS: [(&str, &str); 6] = [
     ("cargo-generate.toml", r#"choices = ["clockwork", "#),
     ("README.md", "\n| `clockwork` | a backend that \"ticks\" | a clock |\n"),
@@ -65,7 +65,7 @@ fn with_clockwork(copy: &Path) -> PathBuf {
     start
 }
 
-/// Generates a crate from it.
+/// Generates a crate from the new starting point.
 fn clockwork_crate(copy: &Path, parent: &Path) -> PathBuf {
     let new = ["new", "notify-backend-demo", "--start", "clockwork", "--destination"];
     let mut new = xtask_of(copy, new);
@@ -85,7 +85,7 @@ fn new_files_and_one_command() {
     for (path, _) in PARTS {
         assert!(said.contains(&format!("differs  {path}\n")), "{said}");
     }
-    assert!(said.contains("error: run `cargo xtask sync`"), "{said}");
+    assert!(said.contains("error: these files are out of date: run `cargo xtask sync`"), "{said}");
     passes(&mut xtask_of(&copy, ["sync"]));
     passes(&mut xtask_of(&copy, ["sync", "--check"]));
     for (path, part) in PARTS {
@@ -107,32 +107,32 @@ fn new_files_and_one_command() {
         read(&project.join(".github/workflows/ci.yml")).contains("os: [ubuntu-latest, freebsd]")
     );
 
-    // Without it, all is as it was.
+    // Once the starting point is removed, everything is as before.
     fs::remove_dir_all(&start).unwrap();
     passes(&mut xtask_of(&copy, ["sync"]));
     assert_eq!(files(&copy), before);
 }
 
 #[test]
-#[ignore = "takes long, and every starting point that is here compiles in both places"]
+#[ignore = "takes long, and the existing starting points compile in both places"]
 fn new_one_compiles() {
     let copy = folder("new-start-compiled");
     copy_files(&["."], &copy);
     with_clockwork(&copy);
     passes(&mut xtask_of(&copy, ["sync"]));
-    // In place, with the tests that all share.
+    // In place, with the shared tests.
     passes(&mut cargo(&copy, &["build", "-p", "notify-backend-clockwork", "--all-targets"]));
     let project = clockwork_crate(&copy, &folder("new-start-compiled-crate"));
     passes(&mut cargo(&project, &["build", "--all-targets"]));
 }
 
-/// What follows from the starting points is as they say.
+/// The derived files in this repository are up to date.
 #[test]
-fn all_is_as_the_starting_points_say() {
+fn derived_files_are_up_to_date() {
     passes(&mut xtask_of(repository(), ["sync", "--check"]));
 }
 
-/// Where the repository is has one place.
+/// The repository's address is defined in one place.
 #[test]
 fn address_of_the_repository() {
     let copy = folder("address");
@@ -158,7 +158,7 @@ fn address_of_the_repository() {
     );
 }
 
-/// The help of `cargo xtask new` lists what there is.
+/// The help of `cargo xtask new` lists the starting points.
 #[test]
 fn listed_in_the_help() {
     let help = passes(&mut xtask_of(repository(), ["new", "--help"]));
@@ -167,7 +167,7 @@ fn listed_in_the_help() {
     }
 }
 
-/// What a starting point says of itself has to be right.
+/// A wrong `start.toml` is refused.
 #[test]
 fn mistakes() {
     let copy = folder("new-start-mistakes");

@@ -1,4 +1,4 @@
-//! A terminal on which a command asks, with somebody who types.
+//! A pseudo-terminal on which a command asks questions, with simulated typing.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,18 +20,18 @@ use rustix::{
 const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Terminal {
-    /// The end of who types and reads.
+    /// The side of the user.
     user: File,
-    /// The end of the command.
+    /// The side of the command.
     line: File,
     shown: Receiver<Vec<u8>>,
     child: Child,
-    /// What is shown, and was not waited for yet.
+    /// The output that no call has waited for yet.
     text: String,
 }
 
 impl Terminal {
-    /// Starts a command on it, of which no end of the terminal is left behind.
+    /// Starts a command on the terminal.
     pub(crate) fn start(mut command: Command) -> Self {
         let user: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&user).unwrap();
@@ -57,7 +57,7 @@ impl Terminal {
         Self { user, line, shown, child, text: String::new() }
     }
 
-    /// Waits until a text is shown, and a key can be typed.
+    /// Waits until a text is shown, and the command waits for a key.
     #[track_caller]
     pub(crate) fn asks(&mut self, question: &str) {
         while !self.text.contains(question) {
@@ -82,27 +82,27 @@ impl Terminal {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// How the terminal treats what is typed.
+    /// Returns the terminal's modes for typed characters.
     pub(crate) fn modes(&self) -> LocalModes {
         tcgetattr(&self.line).unwrap().local_modes
     }
 
-    /// Waits for the end; returns what was shown since the last question as well.
+    /// Waits for the command to end; also returns the output since the last question.
     pub(crate) fn ends(mut self) -> (ExitStatus, LocalModes, String) {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < DEADLINE, "it goes on");
-            // It waits while nobody reads.
+            assert!(start.elapsed() < DEADLINE, "the command does not end");
+            // The command blocks unless its output is read.
             if let Ok(more) = self.shown.recv_timeout(Duration::from_millis(10)) {
                 self.text.push_str(&String::from_utf8_lossy(&more));
             }
         };
         let modes = self.modes();
         let Self { line, shown, mut text, .. } = self;
-        // The last end that is open: the reader comes to the end.
+        // Closes the last open handle, so that the reader reaches the end.
         drop(line);
         for more in shown {
             text.push_str(&String::from_utf8_lossy(&more));

@@ -1,4 +1,4 @@
-//! `cargo xtask upgrade` brings a newer template to a crate that its author has changed.
+//! `cargo xtask upgrade` applies a newer template to a crate that its author has changed.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ pub(crate) const NAME: &str = "notify-backend-demo";
 
 const ANSWERS: [&str; 3] = ["start=skeleton", "repository=ada", "notify_backend_path="];
 
-/// What an older template had in place of what is there now.
+/// The differences of the older template: the file, its text now, and its text then.
 const CHANGES: [(&str, &str, &str); 6] = [
     (
         "Cargo.toml.liquid",
@@ -30,9 +30,9 @@ const CHANGES: [(&str, &str, &str); 6] = [
     ("PUBLISHING.md", "# Publishing", "# How to publish"),
 ];
 
-/// A clone of this repository, and a crate that was made in it from an older template, on which the
-/// tag `v0.0.9` is. Nothing is different there but `CHANGES`, a file that is not made any more, and
-/// one that was not made yet. The crate depends on the published library.
+/// Returns a clone of this repository, and a crate made from an older template, which has the tag `v0.0.9`
+/// there. The older template differs by `CHANGES`, a file that has been removed since, and one that has been
+/// added. The crate depends on the published library.
 pub(crate) fn older(test: &str) -> (PathBuf, PathBuf) {
     let clone = clone(&format!("{test}-clone"));
     for (file, now, before) in CHANGES {
@@ -48,7 +48,7 @@ pub(crate) fn older(test: &str) -> (PathBuf, PathBuf) {
     (clone, project)
 }
 
-/// A crate from the template of a clone.
+/// Generates a crate from the template of a clone.
 pub(crate) fn made_in(clone: &Path, parent: &Path) -> PathBuf {
     let mut new = xtask_of(clone, ["new", NAME, "--destination", parent.to_str().unwrap()]);
     passes(new.args(ANSWERS.iter().flat_map(|answer| ["-d", answer])));
@@ -62,24 +62,24 @@ pub(crate) fn replace(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replace(from, to)).unwrap();
 }
 
-/// The upgrade of a crate in a clone, from what its tag has.
+/// Returns the command that upgrades a crate to the template of a clone.
 pub(crate) fn upgrade(clone: &Path, project: &Path) -> Command {
     xtask_of(clone, ["upgrade", project.to_str().unwrap()])
 }
 
-/// A crate that nobody has touched becomes what the newer template makes.
+/// An unchanged crate becomes the one that the newer template makes.
 #[test]
 fn untouched() {
     let (clone, project) = older("upgrade-untouched");
     passes(&mut upgrade(&clone, &project));
     let fresh = made_in(&clone, &folder("upgrade-fresh"));
     assert_eq!(files(&project), files(&fresh));
-    // Nothing is left to do.
+    // A second upgrade changes nothing.
     let said = passes(upgrade(&clone, &project).args(["--from", "HEAD"]));
-    assert!(said.contains("The template has nothing new for it."), "{said}");
+    assert!(said.contains("The template has nothing new for this crate."), "{said}");
 }
 
-/// The older template can be named: by a revision, or by a folder that has it.
+/// `--from` names the older template: by a revision, or by a folder with a checkout.
 #[test]
 fn from_elsewhere() {
     let (clone, project) = older("upgrade-elsewhere");
@@ -97,7 +97,7 @@ fn from_elsewhere() {
     assert_eq!(files(&another), files(&fresh));
 }
 
-/// What the newer template asks for the first time is answered with an option.
+/// An option answers a question that is new in the template.
 #[test]
 fn a_new_question() {
     let (clone, project) = older("upgrade-question");
@@ -111,7 +111,7 @@ fn a_new_question() {
     assert!(readme.contains("Now\n\n## Try it"), "{readme}");
 }
 
-/// What the author has written in other places stays, and what is new comes beside it.
+/// Changes of the author in other places are kept.
 #[test]
 fn changed_in_other_places() {
     let (clone, project) = older("upgrade-merged");
@@ -147,7 +147,7 @@ fn changed_in_other_places() {
     assert!(read(&project.join("Cargo.toml")).contains("version = \"0.1.0\"\nstart"));
 }
 
-/// Where both have changed the same lines, both are shown, and the command fails.
+/// If both have changed the same lines, both versions are shown, and the command fails.
 #[test]
 fn changed_in_the_same_places() {
     let (clone, project) = older("upgrade-conflict");
@@ -157,18 +157,18 @@ fn changed_in_the_same_places() {
     let said = fails(&mut upgrade(&clone, &project));
     assert!(said.contains("conflict  src/lib.rs"), "{said}");
     assert!(said.contains("conflict  CONTRIBUTING.md"), "{said}");
-    assert!(said.contains("Solve the conflicts"), "{said}");
+    assert!(said.contains("Resolve the conflicts"), "{said}");
     let text = read(&lib);
     let (_, conflict) = text.split_once("<<<<<<< yours\n").unwrap();
     let (yours, conflict) = conflict.split_once("=======\n").unwrap();
     let (template, _) = conflict.split_once(">>>>>>> template 0.1.0\n").unwrap();
     assert!(yours.contains("// The next event."), "{text}");
     assert!(template.contains("// There is no value of this type yet."), "{text}");
-    // The other change of the template is there.
+    // The template's other change is applied.
     assert!(text.contains("prelude::*; // (1)"), "{text}");
 }
 
-/// An answer can be changed where the template is the same.
+/// An answer can be changed although the template is the same.
 #[test]
 fn another_answer() {
     let clone = clone("upgrade-answer-clone");
@@ -191,13 +191,13 @@ fn what_cannot_be_upgraded() {
     };
     refuses("HEAD", &parent, "cannot read");
     fs::write(parent.join("Cargo.toml"), "[package]\nname = \"other\"\n").unwrap();
-    refuses("HEAD", &parent, "does not say what template the crate was made from");
+    refuses("HEAD", &parent, "does not say which template the crate was made from");
 
     let project = made_in(&clone, &parent);
     let before = files(&project);
     refuses("v0.0.0-none", &project, "no revision v0.0.0-none; name the one");
     refuses("--end", &project, "no revision --end; name the one");
     passes(git(&project).args(["init", "--quiet"]));
-    refuses("HEAD", &project, "has changes that are not committed");
+    refuses("HEAD", &project, "has uncommitted changes");
     assert_eq!(files(&project), before);
 }

@@ -1,4 +1,4 @@
-//! What GitHub reads, of this repository and of generated crates: workflows, dependabot's
+//! The files that GitHub reads, of this repository and of generated crates: workflows, dependabot's
 //! configuration, issue forms.
 
 use std::{
@@ -18,7 +18,7 @@ fn generated(name: &str) -> PathBuf {
     generate("notify-backend-demo", &folder(name), &["start=skeleton", "repository=ada"])
 }
 
-/// All that GitHub reads of a project, by the path below `.github`.
+/// Returns the files that GitHub reads of a project, by their path below `.github`.
 fn configuration(project: &Path) -> HashMap<String, Yaml<'static>> {
     documents(&project.join(".github")).into_iter().collect()
 }
@@ -28,9 +28,9 @@ fn steps<'a>(workflow: &'a Yaml<'a>) -> impl Iterator<Item = &'a Yaml<'a>> {
     jobs.filter_map(|job| job.as_mapping_get("steps")).flat_map(|steps| steps.as_vec().unwrap())
 }
 
-/// What zizmor and the schema of workflows check more thoroughly, in this repository's workflow.
+/// A quick check. In this repository's workflow, zizmor and the schema of workflows check more.
 #[test]
-fn least_rights_and_pinned_actions() {
+fn least_privilege_and_pinned_actions() {
     let project = generated("workflows");
     let mut revisions = HashMap::new();
     for place in [repository(), &project] {
@@ -39,7 +39,7 @@ fn least_rights_and_pinned_actions() {
             assert!(rights.values().all(|right| right.as_str() == Some("read")), "{name}");
             for (job, content) in workflow["jobs"].as_mapping().unwrap() {
                 let limited = content.as_mapping_get("timeout-minutes").is_some();
-                // One that calls another workflow cannot have a limit.
+                // A job that calls another workflow cannot have a limit.
                 assert!(limited || content.as_mapping_get("uses").is_some(), "{name}: {job:?}");
             }
             for step in steps(&workflow) {
@@ -61,9 +61,9 @@ fn least_rights_and_pinned_actions() {
     }
 }
 
-/// This repository is kept and released as the crates are that it makes.
+/// This repository's workflows do what those of generated crates do.
 #[test]
-fn what_others_get_is_here_too() {
+fn same_jobs_as_generated_crates() {
     let project = generated("here_too");
     let (here, there) = (configuration(repository()), configuration(&project));
 
@@ -78,18 +78,17 @@ fn what_others_get_is_here_too() {
     };
     assert_eq!(ecosystems(&here), ecosystems(&there));
     let jobs = |all: &HashMap<_, Yaml<'static>>| jobs(&all["workflows/ci.yml"]);
-    // Those two are a script here.
+    // In this repository, a script does these two.
     assert_eq!(&jobs(&there) - &jobs(&here), BTreeSet::from(["lint".into(), "test".into()]));
 }
 
-/// The names of a workflow's jobs.
+/// Returns the names of a workflow's jobs.
 fn jobs(workflow: &Yaml) -> BTreeSet<String> {
     let jobs = workflow["jobs"].as_mapping().unwrap().keys();
     jobs.map(|job| job.as_str().unwrap().into()).collect()
 }
 
-/// Each form asks for something, and the one of official backends for as many criteria as the guide
-/// has.
+/// Each form has a required field, and the form for official backends has as many criteria as the guide.
 #[test]
 fn issue_forms() {
     let forms = documents(&repository().join(".github/ISSUE_TEMPLATE"));
@@ -114,8 +113,8 @@ fn issue_forms() {
     assert_eq!(asked, criteria.lines().filter(is_criterion).count(), "the guide has others");
 }
 
-/// The release workflow goes on only where the tag, the version and the changelog agree. Its own
-/// lines are run.
+/// The release workflow continues only if the tag, the version and the changelog agree. The test runs the
+/// workflow's own commands.
 #[test]
 #[cfg(unix)]
 fn tag_version_and_changelog() {

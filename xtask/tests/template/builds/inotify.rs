@@ -16,8 +16,8 @@ use crate::{
     support::{cargo, folder, generate, passes, read},
 };
 
-/// After which time a sample that is run by cargo says nothing any more. It starts when cargo has waited
-/// for the builds of other tests, which take minutes on a busy machine.
+/// The deadline for a line from a sample that cargo runs. cargo first waits for the builds of other tests,
+/// which take minutes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(30);
 
 /// It passes the quick cases of the compliance suite, and its sample prints a change.
@@ -37,14 +37,14 @@ fn inotify() {
     fs::write(watched.join("new"), "").unwrap();
     let change = next();
     assert!(change.starts_with(r#"{"kind":"create/file","path":""#), "{change}");
-    // cargo has become the sample, as it does on Unix.
+    // On Unix, cargo replaces itself with the sample.
     sample.kill().unwrap();
     sample.wait().unwrap();
 
     picture::check(&project, None);
 }
 
-/// It passes all of the suite in the job of its workflow, which shows the score card.
+/// It passes the whole suite in the job of its workflow, which shows the score card.
 #[test]
 #[ignore = "takes long, and the starting point passes the same in place"]
 fn whole_suite() {
@@ -57,7 +57,7 @@ fn whole_suite() {
     picture::check(&project, Some(&said));
 }
 
-/// The lines that a program prints, as they come.
+/// Returns the lines that a program prints, as they arrive.
 pub(crate) fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

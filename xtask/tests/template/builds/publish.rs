@@ -1,4 +1,4 @@
-//! The whole way of publishing, against a registry on this machine.
+//! Publishing from start to end, to a registry on this machine.
 
 use std::{
     fs,
@@ -26,14 +26,14 @@ async fn main() {
 }
 "#;
 
-/// The library is published, then a generated backend that depends on its version, and a program
-/// takes both from there.
+/// Publishes the library, then a generated backend that depends on that version; a program gets both from
+/// the registry.
 #[test]
-#[ignore = "takes long: all that is published is built, with what it depends on"]
+#[ignore = "takes long: everything published is built, with its dependencies"]
 fn from_the_library_to_a_program() {
     let parent = folder("publish");
     let registry = Registry::start();
-    // Nothing of this may reach the developer's own folders: the same versions mean others there.
+    // A cargo home of its own: in the developer's, the same versions are other packages.
     let home = parent.join("home");
     fs::create_dir(&home).unwrap();
     fs::write(home.join("config.toml"), registry.configuration()).unwrap();
@@ -83,7 +83,7 @@ tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
     let said = passes(&mut cargo(&program, &["run"]));
     assert!(said.contains("ada/demo: create/file watched/new"), "{said}");
 
-    // Both came from the registry, as its own crates.
+    // Both came from the registry.
     let lock: toml::Table = toml::from_str(&read(&program.join("Cargo.lock"))).unwrap();
     let of = |name: &str| {
         let packages = lock["package"].as_array().unwrap();
@@ -98,8 +98,8 @@ tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
     assert_eq!(read(&unpacked.join(format!("{NAME}-0.1.0/Cargo.toml.orig"))), before);
 }
 
-/// A folder for what is built of crates from that registry. What was built of ours is built again:
-/// cargo believes that a published version never changes.
+/// Returns a build folder for the registry's crates. The artifacts of our own crates are removed: cargo
+/// assumes that a published version never changes.
 fn target() -> PathBuf {
     let target = scratch("target-of-registry");
     if let Ok(known) = fs::read_dir(target.join("debug/.fingerprint")) {

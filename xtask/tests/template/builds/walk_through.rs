@@ -1,9 +1,7 @@
-//! The walk-through of the guide, followed step by step: what it shows compiles, and makes as many
-//! cases pass as it says.
+//! Follows the guide's walk-through step by step: its code compiles, and as many cases pass as it says.
 //!
-//! The page counts MUST cases, which are those that decide: whether others pass is no promise. A step
-//! runs those that it could make pass and that have not passed yet; another test runs the whole suite
-//! at the end.
+//! The page counts MUST cases only; no others are promised to pass. After a step, the test runs the cases
+//! that may pass now and have not passed yet. Another test runs the whole suite at the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,21 +14,21 @@ use crate::support::{cargo, fails, files, folder, generate, passes, read, reposi
 
 const PAGE: &str = "src/guide/4_walk_through.md";
 
-/// A part of the page that a reader does something with.
+/// A part of the page that the reader acts on.
 enum Part {
-    /// The whole text of a new file.
+    /// A new file, and its text.
     File(String, String),
-    /// What goes to the end of a file.
+    /// A file, and the text to append to it.
     End(String, String),
-    /// What changes in a file: the old lines, and the new ones in their place.
+    /// A file, the old lines in it, and the new lines that replace them.
     Change(String, String, String),
     /// The arguments of `cargo add`.
     Add(Vec<String>),
-    /// The line that says how many cases pass, and the name of those that are run; empty for all.
+    /// The line with the number of passing cases, and the filter of the run; empty for all cases.
     Score(String, String),
 }
 
-/// The parts of the page, from top to bottom.
+/// Returns the parts of the page, from top to bottom.
 fn parts(page: &str) -> Vec<Part> {
     let mut parts = vec![];
     let mut lines = page.lines();
@@ -54,7 +52,7 @@ fn parts(page: &str) -> Vec<Part> {
     parts
 }
 
-/// A listing of Rust. Its first line, which the reader does not see, says where it goes.
+/// Parses a listing of Rust. Its first line, which is hidden from the reader, names the file.
 fn listing(block: &[&str]) -> Part {
     let place = block[0].strip_prefix("# // ").unwrap();
     let shown = block.iter().filter(|line| **line != "#" && !line.starts_with("# "));
@@ -65,7 +63,7 @@ fn listing(block: &[&str]) -> Part {
     }
 }
 
-/// The changes of a listing, each below a line that names its file.
+/// Parses the changes in a diff, each below a line that names its file.
 fn changes(block: &[&str]) -> Vec<Part> {
     let starts = block.iter().enumerate().filter(|(_, line)| line.starts_with("@@ "));
     let starts: Vec<_> = starts.map(|(start, _)| start).chain([block.len()]).collect();
@@ -75,7 +73,7 @@ fn changes(block: &[&str]) -> Vec<Part> {
         let side = |mark: &str| {
             let kept = lines.iter().filter_map(|line| match line.strip_prefix([' ', '-', '+']) {
                 Some(code) => (line.starts_with(' ') || line.starts_with(mark)).then_some(code),
-                // An empty line that was there before.
+                // An empty line of context.
                 None => Some(*line),
             });
             kept.flat_map(|code| [code, "\n"]).collect::<String>()
@@ -85,7 +83,7 @@ fn changes(block: &[&str]) -> Vec<Part> {
     starts.windows(2).map(change).collect()
 }
 
-/// Does what the parts before the next score say, and returns that.
+/// Applies the parts before the next score, and returns the score.
 fn follow(parts: &mut impl Iterator<Item = Part>, project: &Path) -> Option<(String, String)> {
     let change = |file: &str, change: &dyn Fn(String) -> String| {
         let path = project.join(file);
@@ -101,7 +99,7 @@ fn follow(parts: &mut impl Iterator<Item = Part>, project: &Path) -> Option<(Str
                 text.replacen(&old, &new, 1)
             }),
             Part::Add(arguments) => {
-                // What it adds is a dependency of this repository too.
+                // This repository has the same dependency, so it can be added offline.
                 let mut add = cargo(project, &["add", "--quiet", "--offline"]);
                 passes(add.args(arguments));
             }
@@ -117,7 +115,7 @@ const ROOT_ONLY: &str = "META04";
 /// The crate that the reader writes.
 struct Project {
     folder: PathBuf,
-    /// What its builds lint for, as clippy's compiler takes it.
+    /// The lints of its builds, as arguments of clippy's compiler.
     lints: &'static str,
 }
 
@@ -127,7 +125,7 @@ impl Project {
         Self { folder, lints: "-Dwarnings" }
     }
 
-    /// Its compliance tests, with these arguments.
+    /// Returns the command that runs its compliance tests with these arguments.
     fn compliance(&self, arguments: &[&str]) -> Command {
         let mut command = cargo(&self.folder, &["test", "--test", "compliance", "--"]);
         command.args(arguments).env("CLIPPY_ARGS", self.lints);
@@ -135,7 +133,7 @@ impl Project {
     }
 }
 
-/// The names of the MUST cases in a list of the suite's.
+/// Returns the names of the MUST cases in the output of `--list`.
 fn must_cases(list: &str) -> BTreeSet<String> {
     let catalogue = read(&repository().join("src/compliance/catalogue.md"));
     let is_must = |id: &str, name: &str| {
@@ -150,10 +148,10 @@ fn must_cases(list: &str) -> BTreeSet<String> {
     cases.map(|(_, name)| name.to_owned()).collect()
 }
 
-/// The MUST cases that what is declared brings.
+/// Returns the MUST cases that the declared capabilities require.
 fn due(project: &Project) -> BTreeSet<String> {
     let list = |arguments: &[&str]| {
-        // Told so, the list says which of them the suite would ignore.
+        // For nextest, the list of ignored cases has those that the suite would ignore.
         let list = passes(project.compliance(arguments).env("NEXTEST", "1"));
         must_cases(&list)
     };
@@ -161,7 +159,7 @@ fn due(project: &Project) -> BTreeSet<String> {
     all.difference(&ignored).cloned().collect()
 }
 
-/// Runs these cases: those that pass, and those that say nothing of this backend.
+/// Runs these cases; returns those that passed, and those that were ignored.
 fn run(project: &Project, cases: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
     let list = passes(&mut project.compliance(&["--list"]));
     let others =
@@ -185,7 +183,7 @@ fn run(project: &Project, cases: &BTreeSet<String>) -> (BTreeSet<String>, BTreeS
     (with("ok"), with("ignored"))
 }
 
-/// What is in a file, without its introduction.
+/// Returns the text of a file without its `//!` lines.
 fn code(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with("//!")).flat_map(|line| [line, "\n"]).collect()
 }
@@ -199,7 +197,7 @@ fn walk_through() {
     let (_, first) = written.split_once("```text\n").unwrap();
     let (first, _) = first.split_once("\n```").unwrap();
     assert!(said.contains(first), "{said}");
-    // Whether this machine offers all that cases may need.
+    // Without namespaces, this machine cannot run every case.
     let is_complete = said.contains("namespaces: yes");
 
     let mut steps = 0;
@@ -208,7 +206,7 @@ fn walk_through() {
     while let Some((line, cases)) = follow(&mut parts, &project.folder) {
         steps += 1;
         passes(&mut cargo(&project.folder, &["fmt", "--check"]));
-        // The page says that the first step leaves a field which nobody reads.
+        // The page says that the first step leaves an unread field.
         project.lints = match steps {
             1 => "-Dwarnings__CLIPPY_HACKERY__-Adead-code",
             _ => "-Dwarnings",
@@ -236,7 +234,7 @@ fn walk_through() {
         }
     }
     assert_eq!(steps, 5);
-    // What is no part of the suite lints as well.
+    // Lints the targets that the suite does not build.
     passes(&mut cargo(&project.folder, &["build", "--all-targets"]));
     let sources = files(&project.folder.join("src")).into_iter();
     let lines: usize = sources.map(|(_, source)| source.lines().count()).sum();
@@ -246,7 +244,7 @@ fn walk_through() {
 
     let start: PathBuf =
         generate("notify-backend-demo", &folder("walk-through-start"), &["start=inotify"]);
-    // Of the outside, what makes it a stream: the rest of it has settings.
+    // Only the loop of the stream: the rest of that file has settings.
     let loops = |source: &str| source.split_once("        loop {").unwrap().1.to_owned();
     let [outcome, start] = [&project.folder, &start].map(|project| {
         let [kernel, lib] = ["src/kernel.rs", "src/lib.rs"].map(|file| read(&project.join(file)));
@@ -255,7 +253,7 @@ fn walk_through() {
     assert_eq!(outcome, start, "what comes out, and the starting point");
 }
 
-/// After each step, the page leads to the files as they stand then.
+/// After each step, the page links to the files as they are then.
 #[test]
 fn files_after_each_step() {
     let page = read(&repository().join(PAGE));
@@ -284,9 +282,9 @@ fn files_after_each_step() {
     assert_eq!(steps, 5);
 }
 
-/// No case fails at the end, and as many pass as the page says.
+/// At the end, no case fails, and as many pass as the page says.
 #[test]
-#[ignore = "takes long, and in the other test each case passes after its step"]
+#[ignore = "takes long, and the other test runs each case after its step"]
 fn whole_suite() {
     let page = read(&repository().join(PAGE));
     let project = Project::new("walk-through-whole");

@@ -5,9 +5,9 @@ use crate::{
     support::{STARTS, about, cargo, passes},
 };
 
-/// Each passes what is quick of the compliance suite. In place, it passes all of it.
+/// Each passes some quick cases of the compliance suite. In place, each passes the whole suite.
 #[test]
-#[ignore = "takes long, and in place they pass all of it"]
+#[ignore = "takes long, and in place they pass the whole suite"]
 fn others_than_inotify() {
     let machine = if cfg!(target_os = "macos") { "macos-latest" } else { "ubuntu-latest" };
     let works_here = |start: &&String| {
@@ -22,7 +22,7 @@ fn others_than_inotify() {
     for start in others {
         let project = ready(start);
         let said = passes(&mut cargo(&project, &["test", "--", "files::"]));
-        // Only root can make some of them.
+        // Only root can create some of these backends.
         let is_left_to_root = said.contains("nothing is proven: run this as root");
         let is_run = said.contains("test [FIL04] files::written_twice_in_a_moment");
         assert!(is_run || is_left_to_root, "{said}");
