@@ -1,4 +1,4 @@
-//! Prints what happens to the paths that it is given; `--help` tells more. {%- capture source %}
+//! Prints the events of the given paths; see `--help`. {%- capture source %}
 
 use std::process::ExitCode;
 

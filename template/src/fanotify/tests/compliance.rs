@@ -1,4 +1,4 @@
-//! Holds the backend to the contract and to the capabilities that it declares. {%- capture source %}
+//! Checks the backend against the contract and the capabilities that it declares. {%- capture source %}
 //!
 //! Only root can make it.
 
