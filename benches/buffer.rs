@@ -1,8 +1,8 @@
-//! What the [`Buffer`] costs over a bare `VecDeque<Event>`: `cargo bench --bench buffer`.
+//! The overhead of the [`Buffer`] over a bare `VecDeque<Event>`: `cargo bench --bench buffer`.
 //!
-//! Both do the same work on the same events in turn, round by round, so that whatever else the
-//! machine does meets both: a ratio of figures that were taken one after the other, as benchmark
-//! libraries take them, is not steady enough. The ratio is that of the medians.
+//! Both do the same work on the same events alternately, round by round, so that other load on the machine
+//! affects both. Benchmark libraries measure one after the other, which makes the ratio too unsteady. The ratio
+//! is that of the medians.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use std::{
 use futures_core::Stream;
 use notify_backend::{Buffer, Event, event::CreateKind};
 
-/// What the ratio is not to exceed.
+/// The limit of the ratio.
 const TARGET: f64 = 1.2;
 const ROUNDS: usize = 301;
 const EVENTS_PER_ROUND: u32 = 20_000;
@@ -50,9 +50,8 @@ impl Queue for Buffer {
     }
 }
 
-/// Passes events through a queue that holds `depth` of them all the time, and returns the time it
-/// took. With `fresh`, each is made before and dropped after, as in real use; otherwise it is the queue
-/// alone that is measured.
+/// Passes events through a queue that always holds `depth` of them, and returns the time. With `fresh`, each
+/// event is created before and dropped after, as in real use; otherwise, only the queue is measured.
 fn round(queue: &mut impl Queue, depth: usize, fresh: bool) -> Duration {
     let event = || Event::create(CreateKind::File, "/srv/www/static/images/2024/holiday.jpeg");
     for _ in 0..depth {
@@ -94,7 +93,7 @@ fn compare(rounds: usize, what: &str, depth: usize, fresh: bool) -> f64 {
 }
 
 fn main() {
-    // `cargo test --all-targets` only asks whether it runs.
+    // `cargo test --all-targets` only checks that it runs.
     let rounds = if std::env::args().any(|arg| arg == "--bench") { ROUNDS } else { 1 };
     let ratios = [
         compare(rounds, "one at a time", 0, false),

@@ -1,6 +1,6 @@
-//! What it costs to add and remove many watches, one by one: `cargo bench --bench watches`.
+//! The cost of adding and removing many watches, one by one: `cargo bench --bench watches`.
 //!
-//! The time of each has to stay the same, however many there are.
+//! The time per watch must stay the same, however many there are.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use notify_backend_poll::PollBackend;
 
 const COUNTS: [usize; 4] = [2_000, 4_000, 8_000, 16_000];
 
-/// What is watched.
+/// The kind of watched paths.
 #[derive(Clone, Copy)]
 enum Paths {
     Folders,
@@ -34,7 +34,7 @@ fn make(at: &Path, paths: Paths, count: usize) -> io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Returns the time to watch them all, and to remove them again.
+/// Returns the time to add all watches, and to remove them again.
 fn measure<B: Backend>(top: &Path, paths: Paths, all: &[PathBuf]) -> [Duration; 2] {
     let first = matches!(paths, Paths::Within).then(|| Watch::recursive(top));
     let mut backend = B::new(first.into_iter().collect()).expect("the backend can be made");
@@ -70,7 +70,7 @@ fn compare<B: Backend>(counts: &[usize]) -> io::Result<()> {
 }
 
 fn main() -> io::Result<()> {
-    // `cargo test --all-targets` only asks whether it runs.
+    // `cargo test --all-targets` only checks that it runs.
     let is_measured = std::env::args().any(|arg| arg == "--bench");
     let counts = if is_measured { &COUNTS[..] } else { &[10] };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

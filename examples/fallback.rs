@@ -1,11 +1,12 @@
-//! Chooses the first of several backends that can watch a folder on this machine, prints its name, and
-//! prints what happens below the folder:
+//! Chooses the first of several backends that can watch a folder on this machine, and prints its name and the
+//! events below the folder:
 //!
 //! ```sh
 //! cargo run --example fallback -- FOLDER
 //! ```
 //!
-//! inotify misses what other machines do on a network mount, and says so: such a folder is polled.
+//! On a network mount, inotify misses the changes by other machines, so it refuses to watch; the folder is then
+//! polled.
 
 use std::{env, error::Error};
 

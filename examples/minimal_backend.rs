@@ -1,5 +1,5 @@
-//! A whole backend, without a platform behind it: a few times a second it reports that something may
-//! have happened to each watched path.
+//! A complete backend without a platform behind it: a few times per second, it reports that something may have
+//! happened to each watched path.
 //!
 //! ```sh
 //! cargo run --example minimal_backend -- PATH
@@ -21,7 +21,7 @@ struct Ticking {
     ready: Buffer,
 }
 
-/// The kinds of paths that it accepts. A real backend also notices what happens to them.
+/// The kinds of paths that it accepts. A real backend also notices changes to them.
 const CAPABILITIES: Capabilities =
     Capabilities::declare(&[Capability::WatchFiles, Capability::WatchFolders]);
 
@@ -57,7 +57,7 @@ impl Stream for Ticking {
             if let Some(item) = ready.take() {
                 return Poll::Ready(Some(item));
             }
-            // Leaves the waker with the interval, if it is not time yet.
+            // If it is not time yet, the interval stores the waker.
             ready!(ticks.poll_tick(cx));
             for path in &*paths {
                 ready.add(Event::new(EventKind::Any, path.clone()));

@@ -1,4 +1,4 @@
-//! Reads a backend as the stream that it is, and prints what happens below a folder:
+//! Reads a backend as a stream, and prints the events below a folder:
 //!
 //! ```sh
 //! cargo run --example stream -- FOLDER
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     println!("events were lost: what is known of the folder has to be read again");
                 }
             }
-            // About a part of the watched paths. The rest goes on.
+            // The error concerns a part of the watched paths. The rest is still watched.
             Err(error) => eprintln!("{error}"),
         }
     }

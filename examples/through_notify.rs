@@ -1,4 +1,4 @@
-//! Uses a backend where notify's own watchers are used, and prints what happens below a folder:
+//! Uses a backend in place of notify's own watchers, and prints the events below a folder:
 //!
 //! ```sh
 //! cargo run --example through_notify -- FOLDER

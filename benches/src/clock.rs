@@ -2,12 +2,12 @@
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Since some moment in the past; the same clock in all processes.
+/// Returns the time since some moment in the past; all processes share the clock.
 pub(crate) fn now() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
-/// Returns what this process has used of the CPU: user and system time of all threads.
+/// Returns the CPU time of this process: user and system time of all threads.
 pub(crate) fn cpu() -> u64 {
     nanoseconds(clock_gettime(ClockId::ProcessCPUTime))
 }

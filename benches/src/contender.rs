@@ -1,4 +1,4 @@
-//! The watchers that are compared: [`Contender`].
+//! The compared watchers: [`Contender`].
 
 mod backend;
 mod bare;
@@ -17,13 +17,13 @@ use crate::tally::Tally;
 /// A way to watch a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Contender {
-    /// The system calls in a loop: the limit.
+    /// inotify's system calls in a loop: the baseline.
     Bare,
-    /// The same with Tokio to wait.
+    /// The same, with Tokio for waiting.
     BareTokio,
-    /// This project's backend, as a stream on Tokio, told of accesses.
+    /// This project's backend as a stream on Tokio, with accesses.
     Backend,
-    /// The same, not told of accesses.
+    /// The same, without accesses.
     BackendWithoutAccesses,
     /// The same as a watcher of `notify`.
     Adapter,
@@ -34,20 +34,20 @@ pub(crate) enum Contender {
     /// Its next version.
     Notify9,
     Notify9Channel,
-    /// The system calls of fanotify in a loop: the limit with one mark for the file system.
+    /// fanotify's system calls in a loop, with one mark for the file system: the baseline of fanotify.
     BareFanotify,
-    /// This project's backend on it.
+    /// This project's backend on fanotify.
     Fanotify,
-    /// A walk through all files: the limit of those that look at them.
+    /// A walk through all files: the baseline of polling.
     Walk,
-    /// This project's backend that looks at files.
+    /// This project's polling backend.
     Poll,
-    /// The one of the stable version of `notify`.
+    /// The `PollWatcher` of the stable version of `notify`.
     NotifyPoll,
 }
 
 impl Contender {
-    /// Those that are told by the kernel. The first is what the others are compared with.
+    /// The contenders that get events from the kernel. The first is the baseline.
     pub(crate) const TOLD: [Self; 9] = [
         Self::Bare,
         Self::BareTokio,
@@ -60,17 +60,17 @@ impl Contender {
         Self::Notify9Channel,
     ];
 
-    /// The backend as it asks for accesses, and as it does not; the first as above.
+    /// The backend with accesses and without; the first is the baseline.
     pub(crate) const ASKING: [Self; 2] = [Self::Backend, Self::BackendWithoutAccesses];
 
-    /// With one mark for the whole file system, and with one for each folder; the first as above.
+    /// With one mark for the whole file system, and with one watch per folder; the first is the baseline.
     pub(crate) const MARKING: [Self; 4] =
         [Self::BareFanotify, Self::Fanotify, Self::Bare, Self::Backend];
 
-    /// Those that look; the first as above.
+    /// The contenders that poll; the first is the baseline.
     pub(crate) const LOOKING: [Self; 3] = [Self::Walk, Self::Poll, Self::NotifyPoll];
 
-    /// Its name in the table.
+    /// Returns its name in the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Bare => "bare loop",
@@ -91,12 +91,12 @@ impl Contender {
         }
     }
 
-    /// Returns whether it is told of accesses.
+    /// Returns whether it receives accesses.
     pub(crate) fn hears_accesses(self) -> bool {
         self != Self::BackendWithoutAccesses
     }
 
-    /// Watches `folder` for ever; marks when it is ready, and tallies what it hears.
+    /// Watches `folder` forever; prints a mark when it is ready, and counts the events it receives.
     pub(crate) fn watch(self, folder: &Path, recursive: bool, tally: Tally) -> Result<()> {
         match self {
             Self::Bare => bare::watch(folder, recursive, tally),

@@ -1,4 +1,4 @@
-//! What is done to the watched folders: [`Tree`] and [`churn`].
+//! The changes to the watched folders: [`Tree`] and [`churn`].
 
 use std::{
     ffi::OsStr,
@@ -14,24 +14,24 @@ use crate::{
     watcher::Watcher,
 };
 
-/// What happens to each file, and what a watcher hears of it.
+/// The changes to each file, and the events that a watcher gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Whether the file is read before it is removed.
     pub(crate) reads: bool,
-    /// Whether the watcher is told of accesses.
+    /// Whether the watcher receives accesses.
     pub(crate) hears_accesses: bool,
 }
 
 impl Load {
-    /// After how many files to wait until the watcher has caught up. The kernel holds back at most
-    /// 16 384 events (`fs.inotify.max_queued_events`), so that nobody loses any.
+    /// Returns the number of files after which to wait for the watcher, so that it loses no events: the kernel
+    /// queues at most 16 384 (`fs.inotify.max_queued_events`).
     pub(crate) fn batch(self) -> usize {
         if self.reads { 1_500 } else { 2_500 }
     }
 
-    /// Returns what the watcher hears of a file that is created (and opened), written (and closed), read
-    /// (which is to open, read and close it), and removed.
+    /// Returns the events of a file that is created (and opened), written (and closed), possibly read (opened,
+    /// read and closed), and removed.
     fn events_per_file(self) -> Seen {
         let accesses = if self.reads { 5 } else { 2 };
         Seen([1, if self.hears_accesses { accesses } else { 0 }, 1, 1, 0])
@@ -49,9 +49,9 @@ pub(crate) enum Pace {
     InBursts,
 }
 
-/// Creates, writes and removes files in `folders`, some in each: one batch for the watcher to
-/// warm up with, then as many as it takes for `files`. Checks that the watcher sees all of it and
-/// nothing else. Returns where the watcher was after the first batch, and at the end.
+/// Creates, writes and removes files in `folders`, some in each: one batch to warm up the watcher, then enough
+/// batches for `files`. Checks that the watcher receives exactly these events. Returns its marks after the first
+/// batch and at the end.
 pub(crate) fn churn(
     watcher: &mut Watcher,
     folders: &[PathBuf],
@@ -79,12 +79,12 @@ fn batch(
     let first = number * load.batch();
     let done = first + load.batch();
     for number in first..done {
-        // A prime number apart, so that one folder's neighbours do not follow it.
+        // A prime step, so that neighbouring folders do not follow each other.
         let folder = &folders[number * 7919 % folders.len()];
         let path = folder.join(format!("file-{number}"));
         File::create(&path)?.write_all(b"content")?;
         if load.reads {
-            // One call for the content: `fs::read` makes a second, to find the end.
+            // One call for the content: `fs::read` makes a second one to find the end.
             File::open(&path)?.read_exact(&mut [0; 7])?;
         }
         fs::remove_file(path)?;
@@ -98,10 +98,10 @@ fn batch(
     Ok(mark)
 }
 
-/// A tree of folders, each with ten others in it as far as they go.
+/// A tree of folders with ten subfolders each, until all folders are used.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    /// All of them, the top first.
+    /// All folders, the top first.
     pub(crate) folders: Vec<PathBuf>,
 }
 
@@ -119,7 +119,7 @@ impl Tree {
         &self.folders[0]
     }
 
-    /// Returns how many bytes the names of the folders take, on average.
+    /// Returns the average length of the folders' names, in bytes.
     pub(crate) fn name_bytes(&self) -> usize {
         let name = |folder: &PathBuf| folder.file_name().map_or(0, OsStr::len);
         self.folders.iter().map(name).sum::<usize>() / self.folders.len()

@@ -1,4 +1,4 @@
-//! Where it was measured.
+//! The machine on which the benchmark runs.
 
 use std::{fs, thread};
 
@@ -12,7 +12,7 @@ pub(crate) fn describe() -> Result<String> {
     let model = model.map_or("unknown processor", |(_, model)| model);
     let cores = thread::available_parallelism()?;
     let kernel = rustix::system::uname();
-    // What follows the version is a name that its builder chose.
+    // Drops the suffix of the version, which is the builder's choice.
     let version = kernel.release().to_string_lossy();
     let version = version.split('-').next().unwrap_or_default();
     Ok(format!("{model}, {cores} cores, Linux {version}"))

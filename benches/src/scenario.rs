@@ -1,4 +1,4 @@
-//! What is measured: [`Scenario`].
+//! The measured scenarios: [`Scenario`].
 
 mod accesses;
 mod events;
@@ -21,11 +21,11 @@ use crate::{
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
-    /// CPU for each event in one watched folder, read as they come.
+    /// CPU per event in one watched folder, with events read as they come.
     Events,
-    /// CPU for each event in one watched folder, read when many are waiting.
+    /// CPU per event in one watched folder, with events read once many are queued.
     Bursts,
-    /// The same, with more and more folders watched.
+    /// The same, with more and more watched folders.
     Scale,
     /// Time, CPU and memory to watch a large tree.
     Tree,
@@ -33,11 +33,11 @@ pub(crate) enum Scenario {
     Idle,
     /// Time from the system call to the event, and CPU for it.
     Latency,
-    /// Events and CPU for each file that is written and read, and time to watch a large tree, where
-    /// accesses are asked for and where they are not.
+    /// Events and CPU per file that is written and read, and time to watch a large tree, with accesses and
+    /// without.
     Accesses,
-    /// CPU for each event, and time and memory to watch a large tree, with one mark for the whole file
-    /// system and with one for each folder. Only root can do it.
+    /// CPU per event, and time and memory to watch a large tree, with one mark for the whole file system and
+    /// with one watch per folder. It needs root.
     Filesystem,
     /// CPU and memory to look at a large tree of files.
     Looks,
@@ -62,7 +62,7 @@ impl Scenario {
         Self::Looks,
     ];
 
-    /// Returns the watchers that are compared.
+    /// Returns the compared watchers.
     pub(crate) fn contenders(self) -> &'static [Contender] {
         match self {
             Self::Looks => &Contender::LOOKING,
@@ -72,12 +72,12 @@ impl Scenario {
         }
     }
 
-    /// Returns why it cannot be measured here, if so; it would be in the folder `at`.
+    /// Returns why the scenario cannot run in the folder `at`, if so.
     pub(crate) fn obstacle(self, at: &Path) -> Option<Error> {
         if self == Self::Filesystem { filesystem::Tmpfs::new(at).err() } else { None }
     }
 
-    /// Makes in the folder `at` what the scenario needs; `share` divides the amount of work.
+    /// Prepares the scenario in the folder `at`; `share` divides the amount of work.
     pub(crate) fn prepare(self, at: &Path, share: usize) -> Result<Box<dyn Work>> {
         Ok(match self {
             Self::Events => Box::new(events::Events::new(at, 50_000 / share, Pace::AsTheyCome)?),

@@ -1,4 +1,4 @@
-//! What was measured: [`Sheet`].
+//! The results: [`Sheet`].
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,7 +8,7 @@ use crate::contender::Contender;
 /// to the bare loop.
 #[derive(Debug)]
 pub(crate) struct Sheet {
-    /// The columns; the first has the limit.
+    /// The columns; the first is the baseline.
     contenders: &'static [Contender],
     /// In the order in which they were first measured.
     rows: Vec<Row>,
@@ -18,7 +18,7 @@ pub(crate) struct Sheet {
 struct Row {
     measure: String,
     unit: Unit,
-    /// One sample for each run.
+    /// One sample per run.
     samples: BTreeMap<Contender, Vec<f64>>,
 }
 
@@ -44,7 +44,7 @@ impl Sheet {
         self.rows.is_empty()
     }
 
-    /// Adds a sample: `amount` of the unit, for `count` things of which one is of interest.
+    /// Adds a sample: `amount` divided by `count`, such as the time per event.
     #[allow(clippy::cast_precision_loss, reason = "nothing is measured to 52 bits")]
     pub(crate) fn add(
         &mut self,
@@ -73,7 +73,7 @@ impl fmt::Display for Sheet {
             write!(f, "\n| {measure}")?;
             for own in contenders.iter().filter_map(|contender| samples.get(contender)) {
                 write!(f, " | {}", unit.show(median(own.iter().copied())))?;
-                // Run by run, since the machine is not equally fast in all of them.
+                // Run by run, since the machine's speed differs between runs.
                 let ratios = own.iter().zip(&samples[&contenders[0]]).map(|(own, bare)| own / bare);
                 let ratio = median(ratios);
                 if ratio.is_finite() {

@@ -1,5 +1,5 @@
-//! Measures what watching costs: this project's backends, `notify`, and the bare system calls, on the
-//! same work in the same run. See `benches/README.md`.
+//! Measures the cost of watching with this project's backends, `notify`, and the bare system calls: the same work
+//! in the same run. See `benches/README.md`.
 
 mod clock;
 mod contender;
@@ -10,7 +10,7 @@ mod sheet;
 mod tally;
 mod watcher;
 
-// Of the fanotify backend's own, so that there is one set of system calls.
+// The fanotify backend's own modules, so that both make the same system calls.
 #[allow(dead_code, reason = "the backend uses the rest")]
 #[path = "../../template/src/fanotify/record.rs"]
 mod record;
@@ -28,21 +28,21 @@ use crate::{contender::Contender, scenario::Scenario, sheet::Sheet, watcher::Ass
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Options {
-    /// What to measure; everything if not given.
+    /// The scenarios to measure [default: all]
     scenarios: Vec<Scenario>,
-    /// How often to measure each.
+    /// The number of runs of each scenario
     #[arg(long, default_value_t = 11)]
     runs: usize,
-    /// What the amount of work is divided by.
+    /// The divisor of the amount of work
     #[arg(long, default_value_t = 1)]
     share: usize,
-    /// A hundredth of the work, once: shows that all of it runs, and measures nothing.
+    /// Do a hundredth of the work, once: shows that everything runs, and measures nothing
     #[arg(long)]
     quick: bool,
-    /// Where to make the watched folders.
+    /// The folder in which to create the watched folders
     #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
     place: PathBuf,
-    // Cargo passes it to every benchmark.
+    // Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
@@ -51,7 +51,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Child {
-    /// What a child process is started with.
+    /// The assignment of a child process
     #[command(hide = true)]
     Watch(Assignment),
 }
@@ -81,7 +81,7 @@ fn main() -> Result<()> {
         let sheet = sheets.iter_mut().find(|sheet| sheet.compares(contenders));
         let sheet = sheet.context("each has its sheet")?;
         for run in 0..runs {
-            // Each in turn is the first, so that none has the better place in all runs.
+            // Each in turn goes first, so that none has an advantage in all runs.
             let order = contenders.iter().cycle().skip(run).take(contenders.len());
             for &contender in order {
                 work.run(contender, sheet)

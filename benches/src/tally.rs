@@ -1,4 +1,4 @@
-//! What the watching process counts and tells: [`Tally`] and its [`Mark`]s.
+//! The events that the watching process counts, and the marks that it prints: [`Tally`] and [`Mark`].
 
 use std::{fmt, hint::black_box, io::Write, path::Path, str::FromStr};
 
@@ -8,7 +8,7 @@ use notify8::EventKind as NotifyKind;
 
 use crate::clock;
 
-/// The kinds of events that all contenders tell apart.
+/// The kinds of events that all contenders distinguish.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Create,
@@ -30,7 +30,7 @@ impl From<BackendKind> for Kind {
     }
 }
 
-// Also notify 9's: the type comes from `notify-types`.
+// For notify 9 too: the type comes from `notify-types`.
 impl From<NotifyKind> for Kind {
     fn from(kind: NotifyKind) -> Self {
         match kind {
@@ -46,7 +46,7 @@ impl From<NotifyKind> for Kind {
 /// Counts events, and prints a [`Mark`] after every `batch` of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    // Some hear of their own listing of the folders. The first change is that of the load.
+    // Some contenders get events of their own listing of the folders. The first change is by the load.
     has_begun: bool,
     batch: usize,
     left: usize,
@@ -73,15 +73,15 @@ impl Tally {
         }
     }
 
-    /// Prints where this process is.
+    /// Prints the current state of this process.
     pub(crate) fn mark(&self) {
         let mark = Mark { time: clock::now(), cpu: clock::cpu(), seen: self.seen };
-        // In one piece. Fails if the bench has ended, and then nobody is left to be told.
+        // In one write. It fails if the benchmark has ended, and then nothing reads it.
         let _ = std::io::stdout().write_all(format!("{mark}\n").as_bytes());
     }
 }
 
-/// How many events there were of each kind.
+/// The number of events of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen(pub(crate) [usize; 5]);
 
@@ -91,12 +91,12 @@ impl Seen {
     }
 }
 
-/// Where a watching process was at some moment.
+/// The state of a watching process at some moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mark {
-    /// By the clock, in nanoseconds.
+    /// The time, in nanoseconds.
     pub(crate) time: u64,
-    /// What the process has used of the CPU, in nanoseconds.
+    /// The CPU time of the process, in nanoseconds.
     pub(crate) cpu: u64,
     pub(crate) seen: Seen,
 }

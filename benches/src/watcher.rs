@@ -1,4 +1,4 @@
-//! A contender at work in a process of its own: [`Watcher`], and the [`Assignment`] it is given.
+//! A contender in its own process: [`Watcher`], and its [`Assignment`].
 
 use std::{
     env, fs,
@@ -21,25 +21,24 @@ use crate::{
     tally::{Mark, Tally},
 };
 
-/// How long to wait for a mark. Nothing takes nearly as long, so that its end means that events
-/// have been lost.
+/// The deadline for a mark. Nothing takes nearly as long, so a missing mark means that events were lost.
 const DEADLINE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
-/// What a watching process is to do.
+/// The task of a watching process.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Assignment {
     pub(crate) contender: Contender,
-    /// After how many events to print a mark.
+    /// The number of events per mark.
     pub(crate) batch: usize,
-    /// What to watch.
+    /// The folder to watch.
     pub(crate) folder: PathBuf,
-    /// Also what is below it.
+    /// Whether to watch everything below it too.
     #[arg(long)]
     pub(crate) recursive: bool,
 }
 
 impl Assignment {
-    /// Watches until the process is ended, once it is told to start.
+    /// Waits for the signal to start, and watches until the process is ended.
     pub(crate) fn carry_out(self) -> Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         std::io::stdin().read_exact(&mut [0])?;
@@ -53,7 +52,7 @@ impl Assignment {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) current: u64,
-    /// The most there has been.
+    /// The peak.
     pub(crate) peak: u64,
 }
 
@@ -62,11 +61,11 @@ pub(crate) struct Memory {
 pub(crate) struct Watcher {
     process: Child,
     output: BufReader<ChildStdout>,
-    /// Where it was before it began.
+    /// Its state before it began.
     pub(crate) start: Mark,
-    /// Where it was when everything was watched.
+    /// Its state once everything was watched.
     pub(crate) ready: Mark,
-    /// The memory it had before it began.
+    /// Its memory before it began.
     pub(crate) start_memory: Memory,
 }
 
@@ -110,7 +109,7 @@ impl Watcher {
         line.parse()
     }
 
-    /// Waits until the process has nothing to do.
+    /// Waits until the process is idle.
     pub(crate) fn settle(&self) -> Result<()> {
         let mut before = String::new();
         loop {
@@ -128,12 +127,12 @@ impl Watcher {
         Ok(kill_process(Pid::from_child(&self.process), Signal::STOP)?)
     }
 
-    /// Lets the process go on.
+    /// Resumes the process.
     pub(crate) fn resume(&self) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.process), Signal::CONT)?)
     }
 
-    /// Returns how often threads of the process have come to run.
+    /// Returns how often threads of the process have been scheduled.
     pub(crate) fn wakeups(&self) -> Result<u64> {
         let mut count = 0;
         for thread in self.schedule()?.lines() {
@@ -142,8 +141,8 @@ impl Watcher {
         Ok(count)
     }
 
-    /// Returns a line for each thread: the time it ran, the time it waited to, and how often it ran. See
-    /// `Documentation/scheduler/sched-stats.rst` of Linux.
+    /// Returns a line per thread: the time it ran, the time it waited to run, and how often it ran. See Linux's
+    /// `Documentation/scheduler/sched-stats.rst`.
     fn schedule(&self) -> Result<String> {
         let mut lines = String::new();
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
@@ -152,7 +151,7 @@ impl Watcher {
         Ok(lines)
     }
 
-    /// Returns the memory that the process has in use.
+    /// Returns the memory use of the process.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let file = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(&file)?;
@@ -168,7 +167,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Fails if it has ended by itself.
+        // This fails if the process has ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -9,8 +9,8 @@ use notify_backend_inotify::InotifyBackend;
 
 use crate::tally::Tally;
 
-/// Makes the backend as it asks for accesses, which notify's own watchers hear of, and the adapter does
-/// not ask for by itself.
+/// Creates the backend with watches that ask for accesses, which notify's own watchers receive, but the adapter
+/// does not ask for.
 pub(super) struct WithAccesses;
 
 impl Maker for WithAccesses {

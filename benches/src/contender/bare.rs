@@ -1,4 +1,4 @@
-//! The limit: the system calls of inotify, and what nobody can do without around them.
+//! The baseline: inotify's system calls, and the minimum of code around them.
 
 use std::{
     collections::HashMap,
@@ -17,16 +17,16 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::tally::{Kind, Tally};
 
-/// The same events as this project's backend asks for.
+/// The events that this project's backend asks for.
 const EVENTS: WatchFlags = WatchFlags::ALL_EVENTS.union(WatchFlags::ONLYDIR);
 
-/// Those of them that listing a folder does not cause.
+/// The events among them that listing a folder does not cause.
 const QUIET: WatchFlags = EVENTS
     .difference(WatchFlags::OPEN)
     .difference(WatchFlags::ACCESS)
     .difference(WatchFlags::CLOSE_NOWRITE);
 
-/// The size of an event's head, and of the longest event.
+/// The size of an event's header, and of the longest event.
 const HEAD: usize = 16;
 const LARGEST: usize = HEAD + 256;
 
@@ -50,7 +50,7 @@ pub(super) async fn watch_on_tokio(folder: &Path, recursive: bool, mut tally: Ta
     loop {
         let mut readiness = inotify.readable().await?;
         let length = rustix::io::read(&inotify, &mut buffer)?;
-        // Otherwise there may be more, and the poller reports it only once.
+        // Otherwise there may be more events, and the poller signals readiness only once.
         if length + LARGEST <= buffer.len() {
             readiness.clear_ready();
         }
@@ -74,14 +74,14 @@ fn start(folder: &Path, recursive: bool) -> Result<(OwnedFd, HashMap<i32, PathBu
         }
         folders.insert(wd, folder);
     }
-    // Only now, or the listing of a large tree would fill the kernel's queue.
+    // Not before, or the listing of a large tree would fill the kernel's queue.
     for folder in folders.values() {
         inotify::add_watch(&inotify, folder, EVENTS)?;
     }
     Ok((inotify, folders))
 }
 
-/// Parses what was read, joins the path of each event, and counts it.
+/// Parses the bytes read, joins the path of each event, and counts the event.
 fn count(mut bytes: &[u8], folders: &HashMap<i32, PathBuf>, tally: &mut Tally) {
     while let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() {
         let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);

@@ -1,6 +1,6 @@
-//! The limit of a whole file system with one mark: the system calls of fanotify, and what nobody can do
-//! without around them. Its handles become paths as in this project's backend, by opening them; but each is
-//! opened once, and what is renamed keeps its old path.
+//! The baseline of a whole file system with one mark: fanotify's system calls, and the minimum of code around
+//! them. Handles become paths by opening them, as in this project's backend; but each is opened only once, so a
+//! renamed folder keeps its old path.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ use crate::{
     tally::{Kind, Tally},
 };
 
-/// The bits of a record, in the order in which they happen to a file.
+/// The bits of a record, in the order of the events on a file.
 const BITS: [(u64, Kind); 8] = [
     (FAN_CREATE, Kind::Create),
     (FAN_OPEN, Kind::Access),

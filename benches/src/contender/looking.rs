@@ -1,6 +1,6 @@
-//! Those that look at the files from time to time: the limit, this project's backend, and `notify`'s
-//! `PollWatcher`. Each is shown one change at a time, and marks when it has found it, so that from mark
-//! to mark there is one look at everything.
+//! The contenders that poll: the baseline, this project's backend, and `notify`'s `PollWatcher`. Each gets one
+//! change at a time, and prints a mark when it has found it, so that there is one look at everything from mark
+//! to mark.
 
 use std::{
     fs::{self, File, FileTimes},
@@ -19,13 +19,13 @@ use notify8::{Config, PollWatcher, RecursiveMode, Watcher as _};
 
 use crate::tally::Tally;
 
-/// How many changes each is shown.
+/// The number of changes for each contender.
 pub(crate) const LOOKS: usize = 6;
 
-/// The file that is changed, in the watched folder.
+/// The changing file in the watched folder.
 pub(crate) const CHANGED: &str = "changed";
 
-/// Walks through the folder, and asks for what is known of each entry.
+/// Walks through the folder, and reads the metadata of each entry.
 pub(super) fn bare(folder: &Path, tally: &Tally) -> Result<()> {
     walk(folder)?;
     tally.mark();
@@ -50,7 +50,8 @@ fn walk(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// There is no second look for one change: after the first, this has four times as long as it took.
+/// A change is found by one look: the pause after a look is four times as long as the look, enough for the next
+/// change.
 pub(super) async fn backend(folder: &Path, tally: &Tally) -> Result<()> {
     let settings = Settings::default().interval(Duration::ZERO);
     let mut backend = PollBackend::with_settings(settings, vec![Watch::recursive(folder)])?;
@@ -79,14 +80,14 @@ pub(super) fn notify(folder: &Path, tally: &Tally) -> Result<()> {
     stay()
 }
 
-/// Keeps what there is in memory until it was measured.
+/// Keeps the process and its memory until it has been measured.
 fn stay() -> ! {
     loop {
         thread::park();
     }
 }
 
-/// Makes the file's time later, by more than a second: `notify` compares seconds.
+/// Advances the file's time by more than a second, since `notify` compares seconds.
 fn change(folder: &Path) -> Result<PathBuf> {
     let path = folder.join(CHANGED);
     let time = fs::metadata(&path)?.modified()? + Duration::from_secs(10);

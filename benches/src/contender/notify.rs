@@ -1,18 +1,17 @@
-//! The watchers of `notify`, the stable version and the next, and this project's backend in their
-//! place: with a handler in the watcher's own thread, which is the least there can be, and with a
-//! channel, as the documentation of `notify` shows.
+//! The watchers of `notify`, the stable version and the next, and this project's backend in their place: with a
+//! handler in the watcher's own thread, which costs least, and with a channel, as in `notify`'s documentation.
 
 use std::{fmt::Display, path::Path, process, sync::mpsc, thread};
 
 use anyhow::{Result, bail};
 use notify_backend::{adapter::NotifyWatcher, settings::Made};
-// The same type in both versions.
+// Both versions use the same type.
 use notify8::Event;
 
 use super::backend::WithAccesses;
 use crate::tally::Tally;
 
-/// Both versions have the same functions, but are different crates.
+/// A macro, because the two versions have the same functions but are different crates.
 macro_rules! notify {
     ($module:ident, $notify:ident, $watcher:ty) => {
         pub(super) mod $module {

@@ -1,4 +1,4 @@
-//! What it costs to be told of accesses: CPU for each file that is written and read.
+//! The cost of receiving accesses: CPU per file that is written and read.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! CPU for each event: in one folder, and with more and more of them.
+//! CPU per event: in one folder, and with more and more folders.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ impl Work for Events {
         };
         for (recursive, mode) in [(false, ""), (true, ", recursive watch")] {
             let cost = cost(contender, &self.tree, recursive, self.files, self.pace)?;
-            sheet.add(format!("CPU for an event, {pace}{mode}"), contender, Unit::Time, cost);
+            sheet.add(format!("CPU per event, {pace}{mode}"), contender, Unit::Time, cost);
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Scale {
 impl Work for Scale {
     fn run(&self, contender: Contender, sheet: &mut Sheet) -> Result<()> {
         for tree in &self.0 {
-            let row = format!("CPU for an event, in bursts, {} folders", tree.folders.len());
+            let row = format!("CPU per event, in bursts, {} folders", tree.folders.len());
             let cost = cost(contender, tree, true, 10_000, Pace::InBursts)?;
             sheet.add(row, contender, Unit::Time, cost);
         }
@@ -62,7 +62,7 @@ impl Work for Scale {
     }
 }
 
-/// Returns the CPU that the watcher uses, and for how many events.
+/// Returns the CPU time of the watcher, and the number of events.
 fn cost(
     contender: Contender,
     tree: &Tree,

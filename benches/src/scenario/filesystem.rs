@@ -1,5 +1,5 @@
-//! A whole file system with one mark, and its folders one by one: the same work as in other scenarios, on a
-//! file system of its own, since the events of other programs cost too.
+//! A whole file system with one mark, and its folders one by one. The work is that of other scenarios, on a
+//! separate file system, since the events of other programs would cost too.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) struct Filesystem {
     works: Vec<Box<dyn Work>>,
-    // Unmounted at the end.
+    // Dropping it unmounts the file system.
     _at: Tmpfs,
 }
 

@@ -19,7 +19,7 @@ use crate::{
     watcher::{Assignment, Watcher},
 };
 
-/// In turn: where the watcher has not read an event yet, the kernel adds none that is the same.
+/// The files that change, in turn: the kernel drops an event that equals the last unread one.
 const FILES: [&str; 2] = ["a", "b"];
 
 pub(super) struct Latency {
@@ -41,7 +41,7 @@ impl Latency {
         Watcher::start(&Assignment { contender, batch, folder, recursive: false })
     }
 
-    /// Makes one event, for a watcher that has gone to sleep.
+    /// Causes one event for a sleeping watcher.
     fn change(&self, number: usize) -> Result<u64> {
         thread::sleep(Duration::from_micros(300));
         let file = self.folder.join(FILES[number % FILES.len()]);
@@ -58,7 +58,7 @@ impl Work for Latency {
             self.change(number)?;
         }
         let cpu = watcher.next_mark()?.cpu - watcher.ready.cpu;
-        let row = "CPU for an event, one at a time";
+        let row = "CPU per event, one at a time";
         sheet.add(row, contender, Unit::Time, (cpu, self.count));
 
         let mut watcher = self.watcher(contender, 1)?;

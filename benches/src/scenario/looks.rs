@@ -15,7 +15,7 @@ use crate::{
     watcher::{Assignment, Watcher},
 };
 
-/// How many files there are in each folder.
+/// The number of files in each folder.
 const FILES: usize = 100;
 
 pub(super) struct Looks {
@@ -46,7 +46,7 @@ impl Work for Looks {
             folder: self.tree.top().to_owned(),
             recursive: true,
         })?;
-        // The first look after that may find that much is read for the first time.
+        // The first look may read much for the first time, so it does not count.
         let first = watcher.next_mark()?;
         let mut last = first;
         for _ in 1..LOOKS {

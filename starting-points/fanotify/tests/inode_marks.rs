@@ -1,8 +1,8 @@
-//! Why there is no backend on marks of single folders, which anybody may set: they report less than inotify's
-//! watches do, and take as many. If a test here fails, a newer kernel can do more.
+//! Why there is no backend on marks of single folders, which need no privileges: they give less information than
+//! inotify's watches, and it takes as many. If a test here fails, a newer kernel can do more.
 #![allow(clippy::unwrap_used, reason = "a scene that cannot be set has to fail")]
 
-// Of the backend's own, so that there is one set of system calls.
+// The backend's own modules, so that both make the same system calls.
 #[allow(dead_code, reason = "the backend uses the rest")]
 #[path = "../../../template/src/fanotify/record.rs"]
 mod record;
@@ -39,7 +39,7 @@ use crate::{
 const CHANGES: u64 =
     FAN_ATTRIB | FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_ONDIR | FAN_EVENT_ON_CHILD;
 
-/// A folder, and a group of marks without any privilege.
+/// A folder, and a notification group that needs no privileges.
 struct Scene {
     folder: TempDir,
     group: OwnedFd,
@@ -47,7 +47,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        // Each test has a thread of its own.
+        // Each test runs in its own thread.
         let effective = CapabilitySet::empty();
         let all = capabilities(None).unwrap();
         set_capabilities(None, CapabilitySets { effective, ..all }).unwrap();
@@ -59,7 +59,7 @@ impl Scene {
         self.folder.path().join(path)
     }
 
-    /// Makes a folder and marks it.
+    /// Creates a folder and marks it.
     fn make(&self, path: &str) -> PathBuf {
         let path = self.path(path);
         fs::create_dir(&path).unwrap();
@@ -106,7 +106,7 @@ fn a_file_system_cannot_be_marked() {
 
 // inotify removes a watch by its number.
 #[test]
-fn the_mark_of_a_folder_that_was_moved_away_cannot_be_removed() {
+fn mark_of_a_moved_folder_cannot_be_removed() {
     let scene = Scene::new();
     let (tree, elsewhere) = (scene.make("tree"), scene.path("elsewhere"));
     let folder = scene.make("tree/folder");
@@ -115,7 +115,7 @@ fn the_mark_of_a_folder_that_was_moved_away_cannot_be_removed() {
     fs::rename(&folder, elsewhere.join("folder")).unwrap();
     let away = scene.read();
     assert_eq!(away.len(), 1, "{away:?}");
-    assert_eq!(away[0].to, None, "nobody says where it went");
+    assert_eq!(away[0].to, None, "the record does not say where it went");
     let told = away[0].child.clone().unwrap();
 
     let beside = File::open(&tree).unwrap();
@@ -126,8 +126,8 @@ fn the_mark_of_a_folder_that_was_moved_away_cannot_be_removed() {
     assert_eq!(still[0].at.as_ref().map(|at| &at.folder), Some(&told), "{still:?}");
 }
 
-// inotify reports the name in the watched folder. So even the folders in one that is watched without what is
-// below would have to be looked up beforehand.
+// inotify gives the name in the watched folder. Here, even a non-recursive backend would have to look up all
+// subfolders beforehand.
 #[test]
 fn metadata_of_a_folder_is_reported_by_its_handle_alone() {
     let scene = Scene::new();
@@ -141,9 +141,9 @@ fn metadata_of_a_folder_is_reported_by_its_handle_alone() {
     assert_eq!((&at.folder, at.name.as_os_str()), (&handle(&folder), OsStr::new(".")));
 }
 
-// The engine of recursive watching goes by the order of events.
+// The engine of recursive watching relies on the order of events.
 #[test]
-fn a_removal_is_reported_before_what_happened_earlier() {
+fn removal_comes_before_earlier_events() {
     let scene = Scene::new();
     let tree = scene.make("tree");
     fs::create_dir(tree.join("one")).unwrap();

@@ -1,4 +1,4 @@
-//! How much of the kernel's queue the backend takes for itself.
+//! The backend's own use of the kernel's queue.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
 
@@ -7,9 +7,9 @@ use std::{fs, future::poll_fn};
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 
-/// Each new watch is to be told nothing older, for which the backend queues an event of its own.
+/// A new watch must report no older events. To know where they end, the backend queues an event of its own.
 #[tokio::test(flavor = "current_thread")]
-async fn more_watches_than_the_queue_has_room_for_are_added() {
+async fn more_watches_than_the_queue_holds() {
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();

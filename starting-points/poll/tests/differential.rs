@@ -1,4 +1,4 @@
-//! This backend and inotify, on one tree, lead their readers to the same picture of it.
+//! On the same tree, this backend and inotify give their consumers the same picture.
 
 use std::process::ExitCode;
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// There is no inotify to compare with.
+/// Does nothing: there is no inotify to compare with.
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
     ExitCode::SUCCESS

@@ -1,5 +1,4 @@
-//! What the compliance suite does not ask of a backend that looks at files: its settings, and how it
-//! behaves when a look fails or takes very long.
+//! Tests beyond the compliance suite: the settings, and looks that fail or take very long.
 
 use std::{
     fs::{self, File, FileTimes},
@@ -23,10 +22,10 @@ use tokio::{
 };
 
 const INTERVAL: Duration = Duration::from_millis(10);
-/// After which time a missing item is lost.
+/// The deadline after which a missing item counts as lost.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A folder that is watched with all below it.
+/// A folder that is watched recursively.
 struct Scene {
     // Dropped before the folder and the runtime.
     backend: PollBackend,
@@ -48,14 +47,14 @@ impl Scene {
         Self { backend, folder, runtime }
     }
 
-    /// The next item, if there is one within that time.
+    /// Returns the next item, if there is one within that time.
     fn next(&mut self, limit: Duration) -> Option<StreamItem> {
         let backend = &mut self.backend;
         let next = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
         self.runtime.block_on(async { timeout(limit, next).await.ok().flatten() })
     }
 
-    /// The kinds of all events of `name`, up to a file that is made now.
+    /// Returns the kinds of all events of `name`, up to that of a file that is created now.
     fn kinds(&mut self, name: &str) -> Vec<String> {
         let path = self.folder.path().join(name);
         let items = self.until_barrier();
@@ -63,7 +62,7 @@ impl Scene {
         events.filter(|event| event.path == path).map(|event| event.kind.to_string()).collect()
     }
 
-    /// All items up to an event of this path.
+    /// Returns all items up to an event of this path.
     fn until(&mut self, path: &Path) -> Vec<StreamItem> {
         let mut items = vec![];
         loop {
@@ -76,8 +75,8 @@ impl Scene {
         }
     }
 
-    /// All items up to the report of a file that is made now, and of one that is made after that: a
-    /// whole look lies between.
+    /// Returns all items up to the reports of a file that is created now, and of one that is created after that: a
+    /// whole look lies between them.
     fn until_barrier(&mut self) -> Vec<StreamItem> {
         let mut items = vec![];
         for number in 0..2 {
@@ -93,7 +92,7 @@ impl Scene {
     }
 }
 
-/// Writes the file and gives it the time of modification that it had before.
+/// Writes the file and restores its modification time.
 fn write_in_secret(path: &Path, content: &str) {
     let modified = path.metadata().and_then(|metadata| metadata.modified()).expect("a time");
     fs::write(path, content).expect("the file can be written");
@@ -118,7 +117,7 @@ fn without_hints_the_settings_are_the_default() {
     assert!(format!("{backend:?}").contains(&settings), "{backend:?} has {settings}");
 }
 
-/// An interval that no clock can be set to is none to panic at.
+/// An interval beyond the range of the clock must not cause a panic.
 #[test]
 fn the_longest_interval_is_waited_for() {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -127,13 +126,13 @@ fn the_longest_interval_is_waited_for() {
     let watches = vec![Watch::recursive(folder.path())];
     let backend = PollBackend::with_settings(settings, watches).expect("it can be watched");
     let mut scene = Scene { backend, folder, runtime };
-    // The thread that looks would have panicked at once, which is an item.
+    // A panic of the polling thread would be an item at once.
     let item = scene.next(Duration::from_millis(200));
     assert!(item.is_none(), "{item:?}");
 }
 
 #[test]
-fn content_is_compared_where_that_is_asked_for() {
+fn content_is_compared_on_request() {
     for compares in [true, false] {
         let mut scene =
             Scene::new(compares, |folder| fs::write(folder.join("file"), "one").unwrap());
@@ -145,7 +144,7 @@ fn content_is_compared_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_time_that_was_set_is_no_write_where_contents_are_compared() {
+fn changed_time_is_no_write_if_contents_are_compared() {
     for (compares, expected) in [(true, "modify/metadata/write-time"), (false, "modify/any")] {
         let mut scene =
             Scene::new(compares, |folder| fs::write(folder.join("file"), "one").unwrap());
@@ -157,8 +156,8 @@ fn a_time_that_was_set_is_no_write_where_contents_are_compared() {
     }
 }
 
-/// Makes a tree, and tells where it can be moved to, so that it has a folder whose path is too long
-/// for the system. Nobody may list that, not even root.
+/// Creates a tree, and returns it with a destination where one of its folders gets a path that is too long for
+/// the system. Not even root can list that folder.
 #[cfg(unix)]
 fn make_tree(folder: &Path) -> [PathBuf; 2] {
     let down = |top: &str| {
@@ -190,7 +189,7 @@ fn an_error_is_reported_once() {
     assert!(said.contains(moved.to_str().unwrap()), "the path is named: {said}");
 }
 
-/// Such as that of a folder which is just being removed.
+/// Such an error may come from a folder that is just being removed.
 #[cfg(unix)]
 #[test]
 fn an_error_of_a_single_look_is_not_reported() {
@@ -199,14 +198,14 @@ fn an_error_of_a_single_look_is_not_reported() {
     let [before, after] = tree;
     fs::rename(&before, &after).unwrap();
     let mut items = scene.until(&after);
-    // There is no look while nobody reads.
+    // There is no look unless the stream is read.
     fs::rename(&after, &before).unwrap();
     items.extend(scene.until_barrier());
     let errors: Vec<_> = items.into_iter().filter_map(Result::err).collect();
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-/// Files that it would take hours to read, in a tree, which is what a look has to go through.
+/// The files in the tree would take a look hours to read.
 #[cfg(unix)]
 #[test]
 fn a_drop_does_not_wait_for_a_look() {
@@ -222,19 +221,19 @@ fn a_drop_does_not_wait_for_a_look() {
     for file in files {
         File::options().write(true).open(file).unwrap().set_len(1 << 40).unwrap();
     }
-    // There is no second look before the first is over, and then there would be items.
+    // The end of the first look would have brought items.
     let seen = scene.next(INTERVAL * 20);
     assert!(seen.is_none(), "the look is over already: {seen:?}");
     let start = std::time::Instant::now();
     drop(scene.backend);
     let took = start.elapsed();
-    // After a second, it would not wait any longer.
+    // A drop waits at most a second.
     assert!(took < Duration::from_millis(900), "it took {took:?}");
 }
 
-/// A mistake in the program: its waker runs on the thread that looks, and brings that down.
+/// The program has a bug: its waker, which runs on the polling thread, panics.
 #[test]
-fn the_end_of_the_thread_is_told_once() {
+fn end_of_the_thread_is_reported_once() {
     struct Panics(Sender<()>);
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -267,24 +266,24 @@ fn the_end_of_the_thread_is_told_once() {
     assert!(matches!(unwatched, Err(BackendError::Ended { .. })), "{unwatched:?}");
 }
 
-/// Of folders that cannot be told apart, nothing is said: see the edges in the crate's documentation.
+/// Folders that cannot be told apart are not reported: see the limits in the crate's documentation.
 #[cfg(unix)]
 #[test]
-fn a_root_that_was_replaced_comes_to_rest() {
+fn replaced_root_is_not_reported_forever() {
     let mut scene = Scene::new(false, |_| ());
     let root = scene.folder.path().to_owned();
     fs::rename(&root, root.with_extension("away")).expect("it can be renamed");
     fs::create_dir(&root).expect("its name is free");
-    assert!(scene.next(DEADLINE).is_some(), "nothing is said of it");
+    assert!(scene.next(DEADLINE).is_some(), "the replacement is not reported");
     fs::remove_dir(root.with_extension("away")).expect("it is empty");
 
-    // As long as many looks take.
+    // Long enough for many looks.
     let is_quiet = (0..100).any(|_| scene.next(INTERVAL * 50).is_none());
     assert!(is_quiet, "it is reported at each look");
 }
 
 #[test]
-fn what_two_watches_cover_is_told_once_while_one_of_them_is_added_anew() {
+fn overlapping_watches_report_once_while_one_is_replaced() {
     let mut scene = Scene::new(false, |folder| {
         fs::create_dir(folder.join("inner")).expect("a folder can be made");
     });
@@ -301,7 +300,7 @@ fn what_two_watches_cover_is_told_once_while_one_of_them_is_added_anew() {
 }
 
 #[test]
-fn a_file_that_comes_from_a_watch_to_one_inside_is_renamed_and_not_created() {
+fn move_into_an_inner_watch_is_a_rename() {
     let mut scene = Scene::new(false, |folder| {
         fs::create_dir(folder.join("inner")).expect("a folder can be made");
         fs::write(folder.join("file"), "").expect("a file can be made");

@@ -1,5 +1,5 @@
-//! Looking takes no more than its share of a core, however short the interval. In a program of its
-//! own, so that there is one thread that looks.
+//! Polling takes no more than its share of a core, however short the interval. This is a separate program, so that
+//! there is only one polling thread.
 #![cfg(target_os = "linux")]
 
 use std::{fs, future::poll_fn, pin::Pin, time::Duration, time::Instant};
@@ -8,7 +8,7 @@ use notify_backend::prelude::*;
 use notify_backend_poll::{PollBackend, Settings};
 use tokio::{runtime::Builder, time::timeout};
 
-/// The CPU time that the thread that looks has used, in nanoseconds.
+/// Returns the CPU time of the polling thread, in nanoseconds.
 fn used() -> Option<u64> {
     let threads = fs::read_dir("/proc/self/task").ok()?.flatten().map(|thread| thread.path());
     let mut named = threads.filter(|thread| {
@@ -34,7 +34,7 @@ fn looking_takes_a_fifth_of_a_core_at_most() {
     let next = poll_fn(|cx| Pin::new(&mut backend).poll_next(cx));
     let item = runtime.block_on(async { timeout(Duration::from_secs(2), next).await });
     assert!(item.is_err(), "nothing was changed: {item:?}");
-    let used = Duration::from_nanos(used().expect("a thread that looks"));
+    let used = Duration::from_nanos(used().expect("a polling thread"));
     let share = used.as_secs_f64() / start.elapsed().as_secs_f64();
     assert!(share > 0.0 && share < 0.25, "it took {share:.3} of a core");
 }

@@ -1,4 +1,4 @@
-//! The tests. Where nothing is read before the end, all that the kernel can merge is merged.
+//! The tests. Most read nothing before the end, so that the kernel merges as many events as it can.
 
 use std::{collections::BTreeSet, fs};
 
@@ -9,7 +9,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 
 use crate::scene::{Scene, mount, picture, unmount};
 
-/// The best that works, as a program would put them.
+/// The backends in the order in which a program would try them.
 type Best = FirstOf<(FanotifyBackend, InotifyBackend)>;
 
 type Test = (&'static str, fn(&mut Scene));
@@ -158,7 +158,7 @@ fn a_file_whose_folder_is_renamed(scene: &mut Scene) {
 fn a_folder_from_outside(scene: &mut Scene) {
     fs::create_dir_all(scene.path("outside/folder/below")).unwrap();
     let mut backend = scene.watch(&[]);
-    // By the second time, it is known that nothing is watched there.
+    // The second time, the backend already knows that the folder is not watched.
     for file in ["one", "other"] {
         fs::write(scene.path("outside/folder/below").join(file), "").unwrap();
         assert_eq!(scene.read(&mut backend), [""; 0]);
@@ -185,7 +185,7 @@ fn a_loss_voids_what_was_known(scene: &mut Scene) {
         fs::write(scene.path(folder).join("known"), "").unwrap();
     }
     assert_eq!(scene.read(&mut backend).len(), 2);
-    // Foreign events alone fill the queue, and what is lost is a rename and the end of a root.
+    // Only events outside the root fill the queue; the lost ones are a rename and the end of a root.
     for i in 0..=limit {
         fs::write(scene.path("outside").join(i.to_string()), "").unwrap();
     }
@@ -210,7 +210,7 @@ fn a_folder_in_two_spellings(scene: &mut Scene) {
     let spellings = [scene.path("root"), scene.path("root/.")];
     let mut backend = scene.watch(&["root/."]);
     fs::write(scene.path("root/file"), "").unwrap();
-    // Both are ready by now, and the other one waits.
+    // Both events have been read by now, and the second one is buffered.
     let first = scene.next(&mut backend).unwrap().path;
     let other = spellings.iter().find(|root| root.join("file").as_os_str() != first.as_os_str());
     backend.unwatch(other.unwrap()).unwrap();
@@ -245,7 +245,7 @@ fn a_mount_below(scene: &mut Scene) {
     for point in ["root/later", "root/before"] {
         unmount(&scene.path(point));
     }
-    assert_eq!(scene.read(&mut backend), [""; 0], "what is watched was not unmounted");
+    assert_eq!(scene.read(&mut backend), [""; 0], "the unmounted file system was not watched");
 }
 
 fn the_next_backend_where_it_cannot_watch(scene: &mut Scene) {
@@ -279,7 +279,7 @@ fn the_next_backend_without_privileges(scene: &mut Scene) {
     assert_eq!(best.about().name, FanotifyBackend::name());
 }
 
-/// Does something while this thread has not got a privilege.
+/// Calls `act` while this thread lacks a privilege.
 fn without(privilege: CapabilitySet, act: impl FnOnce()) {
     let all = capabilities(None).unwrap();
     let effective = all.effective.difference(privilege);

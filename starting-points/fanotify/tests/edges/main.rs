@@ -1,8 +1,8 @@
-//! What the compliance suite does not ask of a backend, since most platforms cannot be in such a state: records
-//! that were merged, handles of folders that are elsewhere by now, and other mounts.
+//! States that the compliance suite does not test, since most platforms do not have them: merged records, handles
+//! of folders that have moved since, and other mounts.
 //!
-//! The tests run in a mount namespace of their own: as root, if that starts them, and as root of a user
-//! namespace, which an ordinary user can be.
+//! The tests run in their own mount namespace: as root, if root starts them, and as root of a user namespace,
+//! which an ordinary user can be.
 #![allow(clippy::unwrap_used, reason = "a scene that cannot be set has to fail")]
 
 mod cases;
@@ -18,14 +18,14 @@ use libtest_mimic::{Arguments, Completion, Trial};
 /// Set in the processes that run the tests.
 const INSIDE: &str = "FANOTIFY_EDGES_INSIDE";
 
-/// The users that run them, and what `unshare` is given for that.
+/// The users that run the tests, with the arguments of `unshare`.
 const ROOT: (&str, &[&str]) = ("root", &["--mount"]);
 const NAMESPACE: (&str, &[&str]) =
     ("root of a user namespace", &["--user", "--map-root-user", "--mount"]);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They share a file system, which may be the one that a test makes events overflow on.
+    // The tests share a file system, and one of them makes its event queue overflow.
     arguments.test_threads = Some(1);
     if !arguments.list && env::var_os(INSIDE).is_none() {
         let is_root = rustix::process::geteuid().is_root();
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// Runs the tests as a user.
+/// Runs the tests as a user; returns whether they pass.
 fn is_passed_by(&(user, namespaces): &(&str, &[&str])) -> bool {
     let unshare = || {
         let mut command = Command::new("unshare");

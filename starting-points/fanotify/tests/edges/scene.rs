@@ -1,4 +1,4 @@
-//! A folder on a file system of its own, and what a backend says of it: [`Scene`].
+//! A folder on its own file system, and the reports of a backend about it: [`Scene`].
 
 use std::{
     collections::BTreeSet,
@@ -14,17 +14,17 @@ use notify_backend::{Backend, StreamItem, prelude::*};
 use notify_backend_fanotify::FanotifyBackend;
 use tokio::runtime::{EnterGuard, Runtime};
 
-/// How long something is waited for that is right to come.
+/// The deadline for an expected item.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A tmpfs with the folders `root`, which tests watch, and `outside`.
+/// A tmpfs with the folders `root`, which the tests watch, and `outside`.
 pub(crate) struct Scene {
     top: PathBuf,
     runtime: Runtime,
     barriers: usize,
 }
 
-/// Why the backend cannot be made here at all, if so.
+/// Returns why the backend cannot be created on this machine, if so.
 pub(crate) fn obstacle() -> Option<String> {
     let mut obstacle = None;
     run(|scene| {
@@ -66,14 +66,14 @@ impl Scene {
         self.top.join(path)
     }
 
-    /// Makes a backend that watches these, and `root` with all below; and a folder of the scene's own.
+    /// Creates a backend that watches these, `root` recursively, and the scene's own folder.
     pub(crate) fn watch(&self, others: &[&str]) -> FanotifyBackend {
         let mut watches = vec![Watch::recursive(self.path("root"))];
         watches.extend(others.iter().map(|path| Watch::recursive(self.path(path))));
         self.watch_these(watches)
     }
 
-    /// Enters the runtime, without which no backend is made.
+    /// Enters the runtime, without which no backend can be created.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
@@ -84,7 +84,7 @@ impl Scene {
         B::new(watches).unwrap()
     }
 
-    /// Reads all that has happened by now: events as text, with paths from the scene's top.
+    /// Reads all events so far, as text, with paths relative to the scene's top.
     pub(crate) fn read(&mut self, backend: &mut impl Backend) -> Vec<String> {
         self.barriers += 1;
         let barrier = self.path("sentinels").join(self.barriers.to_string());
@@ -114,9 +114,9 @@ impl Scene {
             let item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx));
             tokio::time::timeout(PATIENCE, item).await
         });
-        // The end of the time is a wake-up too, with which something that was forgotten comes.
-        assert!(start.elapsed() < PATIENCE, "something is said in time: {item:?}");
-        item.expect("that was in time").expect("the stream goes on")
+        // The timeout wakes the task too, which would hide a missing wake-up.
+        assert!(start.elapsed() < PATIENCE, "no item in time, but by the timeout: {item:?}");
+        item.expect("it was in time").expect("the stream continues")
     }
 
     fn show(&self, path: &Path) -> String {
@@ -124,7 +124,7 @@ impl Scene {
     }
 }
 
-/// What is there in the end, if one goes by what was said alone.
+/// Returns the paths that exist in the end, according to the reports alone.
 pub(crate) fn picture(said: &[String]) -> BTreeSet<&str> {
     let mut there = BTreeSet::new();
     for said in said {

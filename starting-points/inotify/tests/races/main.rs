@@ -1,4 +1,4 @@
-//! What happens while the backend looks, far more often than the compliance suite makes it happen.
+//! Changes while the backend is listing folders, far more of them than in the compliance suite.
 
 mod renames;
 mod scene;
@@ -9,10 +9,10 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use scene::{Scene, assert_nothing_missed};
 
-/// From a moment before its removal is reported, a folder is not found any more.
+/// A folder cannot be found any more from a moment before its removal is reported.
 #[test]
-fn folders_that_come_and_go_are_no_loss() {
-    // The kernel tells one after the other, this backend somewhere among them.
+fn short_lived_folders_are_no_loss() {
+    // The kernel notifies one watch after the other, this backend's somewhere among them.
     let others: Vec<_> = (0..60).map_while(|_| inotify::init(CreateFlags::NONBLOCK).ok()).collect();
     let mut scene = Scene::new();
     let folder = scene.path("folder");
@@ -34,11 +34,11 @@ fn folders_that_come_and_go_are_no_loss() {
     }
 }
 
-/// It is found in a folder that is opened in one place, and listed when it is in another.
+/// The folder is opened in one place, and listed when it is in another.
 #[test]
-fn what_is_made_after_a_rename_is_told_of_the_new_place() {
+fn new_file_after_a_rename_has_the_new_path() {
     let mut scene = Scene::new();
-    // What takes some time to list.
+    // A folder that takes some time to list.
     let elsewhere = tempfile::tempdir().unwrap();
     let full = elsewhere.path().join("full");
     fs::create_dir(&full).unwrap();
@@ -68,9 +68,9 @@ fn what_is_made_after_a_rename_is_told_of_the_new_place() {
     }
 }
 
-/// To open a folder is reported of the folder itself, twice for each link that leads there.
+/// Opening a folder causes events on the folder itself: two for each link that leads there.
 #[test]
-fn links_to_what_is_watched_do_not_fill_the_queue() {
+fn links_to_watched_folders_do_not_fill_the_queue() {
     let top = tempfile::tempdir().unwrap();
     let folder = top.path().join("folder");
     fs::create_dir(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! Folders that are renamed, and others that get their names, before the first event is read.
+//! Folders are renamed, and others get their names, before the first event is read.
 
 use std::{
     fs::{self, File},
@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use crate::scene::{Scene, assert_nothing_missed};
 
-/// When it is looked whether a link was renamed there, a folder has the name.
+/// When the backend checks whether a renamed file is a link, a folder has its name.
 #[test]
 fn a_folder_in_the_place_of_a_file_is_no_link() {
     let mut scene = Scene::with(&[]);
@@ -24,20 +24,20 @@ fn a_folder_in_the_place_of_a_file_is_no_link() {
     assert_nothing_missed(&scene.touch_and_read("elsewhere/last"));
 }
 
-/// There and back looks like an exchange of two names.
+/// Renaming there and back looks like an exchange of two names.
 #[test]
-fn what_was_renamed_over_an_empty_folder_can_be_renamed_back() {
+fn folder_over_an_empty_one_can_be_renamed_back() {
     let mut scene = Scene::with(&["there", "back"]);
-    // Its watch does not end before this is closed.
+    // The watch of the replaced folder does not end before this is closed.
     let _open = File::open(scene.path("there")).unwrap();
     scene.rename("back", "there");
     scene.rename("there", "back");
     assert_nothing_missed(&scene.touch_and_read("back/last"));
 }
 
-/// When it is looked what came there, nothing has the name.
+/// When the backend looks up the renamed folder, nothing has the name.
 #[test]
-fn what_was_renamed_over_an_empty_folder_can_be_renamed_on() {
+fn folder_over_an_empty_one_can_be_renamed_on() {
     let mut scene = Scene::with(&["empty"]);
     let _open = File::open(scene.path("empty")).unwrap();
     fs::create_dir(scene.path("new")).unwrap();
@@ -46,9 +46,9 @@ fn what_was_renamed_over_an_empty_folder_can_be_renamed_on() {
     assert_nothing_missed(&scene.touch_and_read("on/last"));
 }
 
-/// The folder that it is moved to is not watched by then: no event tells where it went.
+/// The destination is not watched by then, so no event says where the folder went.
 #[test]
-fn what_goes_away_after_a_moved_folder_is_told_is_told_too() {
+fn removal_after_a_reported_move_is_reported() {
     let mut scene = Scene::with(&["folder"]);
     scene.touch("folder/file");
     scene.settle();
@@ -61,7 +61,7 @@ fn what_goes_away_after_a_moved_folder_is_told_is_told_too() {
     assert!(events.iter().any(|event| event.path.starts_with(&folder)), "{events:#?}");
 }
 
-/// All that can come together does so in some of the rounds.
+/// Every combination of changes occurs in some of the rounds.
 #[test]
 fn many_threads_rename_without_a_loss() {
     for round in 0..60 {

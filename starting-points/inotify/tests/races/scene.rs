@@ -17,10 +17,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// After which time what was not read is lost.
+/// The deadline after which a missing event counts as lost.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A folder that is watched with all below it.
+/// A folder that is watched recursively.
 pub(crate) struct Scene {
     // Dropped before the folder and the runtime.
     backend: InotifyBackend,
@@ -42,7 +42,7 @@ impl Scene {
         Self { backend, top, runtime }
     }
 
-    /// Has some folders, which are known to the backend.
+    /// Creates a scene with some folders that the backend knows.
     pub(crate) fn with(folders: &[&str]) -> Self {
         let mut scene = Self::new();
         for folder in folders {
@@ -77,13 +77,13 @@ impl Scene {
         events
     }
 
-    /// Reads all that has been reported by now.
+    /// Reads all reports so far.
     pub(crate) fn settle(&mut self) {
         self.touch_and_read("settled");
         fs::remove_file(self.path("settled")).expect("it is there");
     }
 
-    /// Makes a file and reads up to its event, so that all that happened before is read too.
+    /// Creates a file and reads up to its event, so that all earlier events are read too.
     pub(crate) fn touch_and_read(&mut self, path: &str) -> Vec<Event> {
         self.touch(path);
         let path = self.path(path);
@@ -99,7 +99,7 @@ impl Scene {
     }
 }
 
-/// Fails if the backend says that something was lost.
+/// Fails if the backend reports a loss.
 pub(crate) fn assert_nothing_missed(events: &[Event]) {
     let missed = |event: &&Event| matches!(event.kind, EventKind::Missed(_));
     assert!(!events.iter().any(|event| missed(&event)), "{events:#?}");

@@ -1,8 +1,8 @@
-//! On a network mount: changes made behind it, of which no kernel reports anything, and what becomes
-//! of a backend whose server does not answer, or is gone.
+//! Tests on a network mount: changes behind it, about which the kernel sends no events, and a backend whose server
+//! does not respond, or is gone.
 //!
-//! The mounts are sshfs's, with a server that sshfs itself starts on this machine. Where sshfs or the
-//! right to mount is missing, the tests are ignored, with the reason.
+//! The mounts are by sshfs, with a server that sshfs itself starts on this machine. Without sshfs or the
+//! permission to mount, the tests are ignored with the reason.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
 
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     trials::run()
 }
 
-/// There are no mounts of sshfs here.
+/// Does nothing: there are no sshfs mounts.
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
     ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! A folder that is mounted by sshfs somewhere else: [`Mount`].
+//! A folder that sshfs mounts in another place: [`Mount`].
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Where distributions keep the program that answers sshfs.
+/// Where distributions keep the server of sshfs.
 const SERVERS: &[&str] = &[
     "/usr/lib/openssh/sftp-server",
     "/usr/libexec/openssh/sftp-server",
@@ -17,7 +17,7 @@ const SERVERS: &[&str] = &[
     "/usr/lib/ssh/sftp-server",
 ];
 
-/// A folder and its mount. There is no network in between, but nobody who watches can tell.
+/// A folder and its mount. There is no network in between, but a backend cannot tell.
 #[derive(Debug)]
 pub(crate) struct Mount {
     folder: TempDir,
@@ -25,7 +25,7 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Mounts an empty folder, or tells why that is not possible here.
+    /// Mounts an empty folder, or returns why that is not possible on this machine.
     pub(crate) fn new() -> Result<Self, String> {
         let server = SERVERS.iter().find(|server| Path::new(server).exists());
         let server = server.ok_or("sftp-server is not installed")?;
@@ -43,13 +43,13 @@ impl Mount {
 
     /// Mounts it again after [`unmount`](Self::unmount).
     pub(crate) fn mount(&self) -> Result<(), String> {
-        // sshfs takes it for ssh; what it replaces itself by keeps its number.
+        // sshfs runs this script as ssh. `exec` keeps the process id, so the file has that of the server.
         let command = self.folder.path().join("ssh");
         let script =
             format!("#!/bin/sh\necho $$ > {}\nexec {}\n", quoted(&self.pid_file()), self.server);
         fs::write(&command, script).expect("a file can be written");
         fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        // Without the caches, of sshfs and of the kernel: what they hold back is another matter.
+        // Without the caches of sshfs and the kernel, which would delay changes.
         let options = "dir_cache=no,entry_timeout=0,attr_timeout=0";
         let options = format!("{options},ssh_command={}", command.display());
         let mounted = Command::new("timeout")
@@ -68,7 +68,7 @@ impl Mount {
         }
     }
 
-    /// Ends sshfs without a chance to clean up: the mount stays, and every call to it fails.
+    /// Kills sshfs, so that it cannot clean up: the mount stays, and every call to it fails.
     pub(crate) fn abandon(&self) {
         let mount = self.path("").into_os_string().into_encoded_bytes();
         let processes = fs::read_dir("/proc").expect("processes are listed").flatten();
@@ -80,36 +80,36 @@ impl Mount {
         kill("KILL", &sshfs.file_name().unwrap_or_default().to_string_lossy());
     }
 
-    /// Halts the server: no call to the mount is answered any more.
+    /// Halts the server: calls to the mount no longer return.
     pub(crate) fn halt_server(&self) {
         self.signal_server("STOP");
     }
 
-    /// Lets go of the mount, whether anyone answers or not; tells whether there was one.
+    /// Unmounts, even if the server does not respond; returns whether there was a mount.
     pub(crate) fn unmount(&self) -> bool {
         let unmounted = Command::new("fusermount3").arg("-uqz").arg(self.path("")).status();
-        // sshfs ends with it; a halted one would stay.
+        // Unmounting ends sshfs, but not a halted server.
         self.signal_server("KILL");
         unmounted.is_ok_and(|status| status.success())
     }
 
-    /// A path in the mount.
+    /// Returns a path in the mount.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         let mount = self.folder.path().join("mount");
         if name.is_empty() { mount } else { mount.join(name) }
     }
 
-    /// The same behind it.
+    /// Returns the same path behind the mount.
     pub(crate) fn behind(&self, name: &str) -> PathBuf {
         self.folder.path().join("behind").join(name)
     }
 
-    /// A folder behind it that is not mounted, from where something can be moved in at a stroke.
+    /// Returns a path behind the mount, but outside of it, from which a file can be moved in atomically.
     pub(crate) fn elsewhere(&self, name: &str) -> PathBuf {
         self.folder.path().join("elsewhere").join(name)
     }
 
-    /// A path in the mount, from there on.
+    /// Returns a path relative to the mount.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(self.path("")).unwrap_or(path).display().to_string()
     }
@@ -131,12 +131,12 @@ impl Drop for Mount {
     }
 }
 
-/// Sends a signal to a process, which may have ended.
+/// Sends a signal to a process, which may have ended already.
 fn kill(signal: &str, pid: &str) {
     drop(Command::new("kill").arg(format!("-{signal}")).arg(pid).output());
 }
 
-/// The path as one word of a shell.
+/// Returns the path as one word of a shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

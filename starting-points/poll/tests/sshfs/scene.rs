@@ -1,4 +1,4 @@
-//! A watched mount, and what is reported of it: [`Scene`].
+//! A watched mount, and the reports about it: [`Scene`].
 
 use std::{
     fs::File,
@@ -19,10 +19,10 @@ use tokio::{
 use crate::mount::Mount;
 
 pub(crate) const INTERVAL: Duration = Duration::from_millis(10);
-/// After which time a missing item is lost.
+/// The deadline after which a missing item counts as lost.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The backend, which watches a mount with all below it, and a local folder.
+/// A backend that watches a mount and a local folder recursively.
 pub(crate) struct Scene<'a> {
     // Dropped before the runtime.
     backend: PollBackend,
@@ -36,7 +36,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn new(mount: &'a Mount) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let local = tempfile::tempdir().expect("a folder can be made");
-        // sshfs tells times in seconds, so that only contents show what was written within one.
+        // sshfs has times in seconds, so only contents show a second write within one.
         let settings = Settings::default().interval(INTERVAL).compare_contents(true);
         let watches = vec![Watch::recursive(mount.path("")), Watch::recursive(local.path())];
         let entered = runtime.enter();
@@ -45,7 +45,7 @@ impl<'a> Scene<'a> {
         Self { backend, mount, local, barriers: 0, runtime }
     }
 
-    /// Another backend that watches the mount, if it will.
+    /// Creates another backend that watches the mount, if it accepts it.
     pub(crate) fn beside<B: Backend>(
         &self,
         new: impl FnOnce(Vec<Watch>) -> Result<B, BackendError>,
@@ -54,20 +54,20 @@ impl<'a> Scene<'a> {
         new(vec![Watch::recursive(self.mount.path(""))])
     }
 
-    /// The items up to the report of a change, which is given as an event is printed. Fails if that
-    /// does not come.
+    /// Returns the items up to the report of a change, given in the format of a printed event. Fails if that does
+    /// not arrive.
     pub(crate) fn until(&mut self, change: &str) -> Vec<StreamItem> {
         let mount = self.mount;
         self.runtime.block_on(until(&mut self.backend, |event| says(event, mount, change), change))
     }
 
-    /// The same for another backend.
+    /// Does the same for another backend.
     pub(crate) fn of_other(&self, mut other: impl Backend, change: &str) -> Vec<StreamItem> {
         let is_it = |event: &Event| says(event, self.mount, change);
         self.runtime.block_on(until(&mut other, is_it, change))
     }
 
-    /// All of these are reported of the mount, in any order, and nothing of other paths.
+    /// Checks that these changes are reported of the mount, in any order, and nothing of other paths.
     pub(crate) fn saw(&mut self, changes: &[&str]) {
         let mut missing = changes.to_vec();
         let mut seen = vec![];
@@ -83,8 +83,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The items up to the report of a local file that is made now, and of one that is made after
-    /// that: a whole look at everything lies between.
+    /// Returns the items up to the reports of a local file that is created now, and of one that is created after
+    /// that: a whole look at everything lies between them.
     pub(crate) fn until_barrier(&mut self) -> Vec<StreamItem> {
         let mut items = vec![];
         for _ in 0..2 {
@@ -97,12 +97,12 @@ impl<'a> Scene<'a> {
         items
     }
 
-    /// The next item, if there is one within that time.
+    /// Returns the next item, if there is one within that time.
     pub(crate) fn next(&mut self, limit: Duration) -> Option<StreamItem> {
         self.runtime.block_on(next(&mut self.backend, limit))
     }
 
-    /// How long it takes to drop the backend.
+    /// Drops the backend, and returns how long that takes.
     pub(crate) fn drop_backend(self) -> Duration {
         let start = Instant::now();
         drop(self.backend);
@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the event, printed with paths in the mount, reads like `change`.
+/// Returns whether the event, printed with a path relative to the mount, equals `change`.
 fn says(event: &Event, mount: &Mount, change: &str) -> bool {
     format!("{} {}", event.kind, mount.shown(&event.path)) == change
 }

@@ -21,7 +21,7 @@ pub(crate) fn run() -> ExitCode {
         trial("the_mount_is_networked", the_mount_is_networked),
         trial("inotify_refuses_the_mount", inotify_refuses_the_mount),
         trial("fanotify_cannot_mark_the_mount", fanotify_cannot_mark_the_mount),
-        trial("what_looks_is_taken_instead", what_looks_is_taken_instead),
+        trial("polling_is_used_instead", polling_is_used_instead),
         trial("a_mount_that_fails_is_an_error_once", a_mount_that_fails_is_an_error_once),
         trial(
             "a_drop_waits_a_second_for_a_silent_server",
@@ -31,7 +31,7 @@ pub(crate) fn run() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// A test with a mount of its own, which is ignored where there cannot be one.
+/// Creates a test with its own mount, which is ignored if mounting is not possible.
 fn trial(name: &str, test: fn(&Mount)) -> Trial {
     Trial::ignorable_test(name, move || match Mount::new() {
         Err(reason) => Ok(Completion::ignored_with(reason)),
@@ -60,7 +60,7 @@ fn changes_behind_the_mount_are_reported(mount: &Mount) {
     fs::set_permissions(behind("new"), fs::Permissions::from_mode(0o600)).unwrap();
     scene.saw(&["modify/metadata/permissions new"]);
 
-    // sshfs tells no files apart but by their paths.
+    // sshfs identifies files only by their paths.
     fs::rename(behind("new"), behind("renamed")).unwrap();
     scene.saw(&["remove/file new", "create/file renamed"]);
 
@@ -77,7 +77,7 @@ fn changes_behind_the_mount_are_reported(mount: &Mount) {
     fs::rename(behind("folder"), mount.elsewhere("folder")).unwrap();
     scene.saw(&["remove/file folder/file", "remove/folder folder"]);
 
-    // What is done through the mount is the first that the kernel hears of.
+    // A change through the mount is the first that the kernel notices.
     fs::create_dir(mount.path("here")).unwrap();
     scene.saw(&["create/folder here"]);
     let told = scene.of_other(inotify, "create/folder here");
@@ -107,7 +107,7 @@ fn inotify_refuses_the_mount(mount: &Mount) {
     assert_eq!(refused.paths(), [mount.path("")], "{refused}");
 }
 
-// It says nothing of what it is asked of the mount: FUSE has no number for the file system.
+// FUSE has no identifier for the file system.
 fn fanotify_cannot_mark_the_mount(mount: &Mount) {
     let scene = Scene::new(mount);
     let allowed = fanotify::Settings::default().watch_networked(true);
@@ -115,7 +115,7 @@ fn fanotify_cannot_mark_the_mount(mount: &Mount) {
     assert_eq!(refused.unwrap_err().paths(), [mount.path("")]);
 }
 
-fn what_looks_is_taken_instead(mount: &Mount) {
+fn polling_is_used_instead(mount: &Mount) {
     let scene = Scene::new(mount);
     let taken = scene.beside(FirstOf::<(FanotifyBackend, InotifyBackend, PollBackend)>::new);
     let taken = taken.unwrap();
