@@ -1,10 +1,9 @@
-//! Modules use each other in one direction: in the library, `xtask` and the starting points, no two are
-//! needed to understand each other.
+//! Imports between modules have no circles, in the library, `xtask` and the starting points, so that no two
+//! modules are needed to understand each other.
 //!
-//! What a module takes from another is read from its text: `use`, and paths that begin with `crate`,
-//! `super`, `self` or one of its own modules. A `pub use` is a door and no use; so is
-//! each `use` in a crate's root.
-#![allow(clippy::unwrap_used, reason = "what cannot be read has to fail")]
+//! The imports are parsed from the text: `use`, and paths that begin with `crate`, `super`, `self` or a child
+//! module. A `pub use` is a re-export and not an import; so is each `use` in a crate's root.
+#![allow(clippy::unwrap_used, reason = "an unreadable file has to fail the test")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,22 +15,22 @@ use std::{
 /// A path in the code, such as `crate::event::Event`, without `crate`.
 type Names = Vec<String>;
 
-/// A crate's modules by their paths; that of the crate itself is empty.
+/// A crate's modules by their paths; the path of the crate's root is empty.
 type Modules = BTreeMap<Names, Module>;
 
 struct Module {
     file: PathBuf,
-    /// The paths that it names, from the crate's root on.
+    /// The paths that it uses, from the crate's root.
     used: BTreeSet<Names>,
-    /// What it hands on, by the name it has here.
+    /// The re-exported items, by their names here.
     doors: BTreeMap<String, Names>,
-    /// What it hands on whole.
+    /// The modules whose items are all re-exported.
     globs: Vec<Names>,
 }
 
 #[test]
-fn no_module_needs_one_that_needs_it() {
-    // One type, `Engine`, whose rules are in three files.
+fn imports_have_no_circles() {
+    // These three files have the rules of one type, `Engine`.
     let one_type = ["engine", "files", "look"]
         .map(|file| ["parts", "recursion", file].map(String::from).to_vec());
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -55,7 +54,7 @@ fn no_module_needs_one_that_needs_it() {
             }
         }
     }
-    assert!(circles.is_empty(), "modules that need each other:{circles}");
+    assert!(circles.is_empty(), "modules that import each other:{circles}");
 }
 
 /// The folders of the library, and those of the suite, in the order of ARCHITECTURE.md: each uses only those
@@ -95,7 +94,7 @@ fn modules(main: &Path) -> Modules {
     modules
 }
 
-/// Reads a module and those that it declares, which are in `folder`.
+/// Reads a module and its child modules, which are in `folder`.
 fn read_module(file: PathBuf, folder: &Path, path: Names, modules: &mut Modules) {
     let text = code(&fs::read_to_string(&file).unwrap());
     let declared = text.lines().filter_map(|line| {
@@ -148,8 +147,7 @@ fn read_module(file: PathBuf, folder: &Path, path: Names, modules: &mut Modules)
     modules.insert(path, module);
 }
 
-/// The text without comments, without what is between quotes, and without what an inner module takes from
-/// the one around it.
+/// Returns the code without comments, strings, and the imports of an inner module from the one around it.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     let lines =
@@ -193,12 +191,12 @@ fn expand(tree: &str, before: &[String], leaves: &mut Vec<(Names, String)>) {
     }
 }
 
-/// The path of what a module has under this name.
+/// Returns the path of an item in a module.
 fn below(module: &[String], name: &str) -> Names {
     module.iter().cloned().chain([name.into()]).collect()
 }
 
-/// The path from the crate's root on; `None` for what is another crate's.
+/// Returns the path from the crate's root; `None` if it leads to another crate.
 fn absolute(names: &[String], module: &[String], declared: &[String]) -> Option<Names> {
     let (first, rest) = names.split_first()?;
     match first.as_str() {
@@ -218,7 +216,7 @@ fn absolute(names: &[String], module: &[String], declared: &[String]) -> Option<
     }
 }
 
-/// The module in which what a path names is defined, behind all doors.
+/// Returns the module that defines the item of a path, behind all re-exports.
 fn home(names: &[String], modules: &Modules, doors: usize) -> Option<Names> {
     let mut module: Names = vec![];
     for (place, name) in names.iter().enumerate() {
@@ -246,7 +244,7 @@ fn home(names: &[String], modules: &Modules, doors: usize) -> Option<Names> {
     Some(module)
 }
 
-/// The uses that make each circle, as what takes it, from what, and its name.
+/// Returns the imports that form each circle: the importing module, the other module, and the name.
 fn circles(modules: &Modules) -> Vec<Vec<(&Names, &Names, String)>> {
     let mut uses = BTreeMap::<&Names, BTreeMap<&Names, String>>::new();
     for (path, module) in modules {

@@ -1,4 +1,4 @@
-//! The programs in `examples/` run, and print what they say they do.
+//! The programs in `examples/` run, and print what they promise.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may end it")]
 
@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// An example that watches a folder of its own.
+/// A running example that watches its own folder.
 struct Example {
     process: Child,
     printed: Lines<BufReader<ChildStdout>>,
@@ -18,7 +18,7 @@ struct Example {
 }
 
 impl Example {
-    /// Returns once it says that it watches.
+    /// Starts an example, and waits until it says that it watches.
     fn start(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let of_tests = env::current_exe().unwrap();
@@ -36,7 +36,7 @@ impl Example {
         example
     }
 
-    /// Waits until it prints a line that has this in it.
+    /// Waits until the example prints a line that contains `text`.
     fn prints(&mut self, text: &str) {
         let found = self.printed.find(|line| line.as_ref().unwrap().contains(text));
         assert!(found.is_some(), "it ends without printing {text:?}");

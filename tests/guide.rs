@@ -1,6 +1,6 @@
-//! What the guide says of other files, compared with them. Its code is tested by rustdoc, and its
-//! walk-through by the template's tests.
-#![allow(clippy::unwrap_used, reason = "what cannot be compared has to fail")]
+//! Compares the guide's statements about other files with those files. rustdoc tests its code, and the template's
+//! tests its walk-through.
+#![allow(clippy::unwrap_used, reason = "a missing text has to fail the test")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,17 +28,17 @@ const TESTING: &str = PAGES[3];
 const WALK_THROUGH: &str = PAGES[4];
 const DETAILS: &str = PAGES[5];
 
-/// What lies between `start` and the next `end`, each time.
+/// Returns each text between `start` and the next `end`.
 fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(start).skip(1).filter_map(move |rest| Some(rest.split_once(end)?.0))
 }
 
-/// What stands between two marks, and between the next two, and so on.
+/// Returns the texts between two marks, between the next two, and so on.
 fn quoted(text: &str, mark: char) -> impl Iterator<Item = &str> {
     text.split(mark).skip(1).step_by(2)
 }
 
-/// The text of each Rust file of the library.
+/// Returns the text of each Rust file of the library.
 fn sources() -> Vec<String> {
     let mut texts = vec![];
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -56,7 +56,7 @@ fn sources() -> Vec<String> {
 }
 
 #[test]
-fn every_title_that_a_message_names_is_a_heading() {
+fn titles_in_messages_are_headings() {
     let lines = PAGES.iter().flat_map(|page| page.lines());
     let headings: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once("# ")?.1)).collect();
     let mut named = BTreeSet::new();
@@ -73,7 +73,7 @@ fn every_title_that_a_message_names_is_a_heading() {
 }
 
 #[test]
-fn the_details_list_the_groups_of_cases_under_their_headings() {
+fn details_list_the_groups_of_cases() {
     let mut groups = BTreeMap::<String, BTreeSet<String>>::new();
     for text in sources() {
         if let Some((_, group)) = text.split_once("const GROUP: Group = Group {") {
@@ -88,7 +88,7 @@ fn the_details_list_the_groups_of_cases_under_their_headings() {
 }
 
 #[test]
-fn base_code_is_that_of_the_skeleton() {
+fn base_code_is_the_skeleton() {
     let skeleton = include_str!("../template/src/skeleton/lib.rs");
     let (skeleton, _) = skeleton.split_once("//~").unwrap();
     let listing = between(BASE_CODE, "```rust\n", "```\n").next().unwrap();
@@ -111,7 +111,7 @@ fn callouts_of_the_skeleton_are_explained() {
     assert!(!skeleton.contains("(5)") && !BASE_CODE.contains("\n## (5)"));
 }
 
-/// Both are read while the test runs: the snapshot may just have been taken over.
+/// Both files are read at run time, since the snapshot may just have been updated.
 #[test]
 fn failure_is_one_that_the_suite_writes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -132,9 +132,9 @@ fn failure_is_one_that_the_suite_writes() {
     }
 }
 
-/// By their numbers, such as `REC03`, or their names, such as `recursion::new_folder_race`.
+/// Cases are named by their numbers, such as `REC03`, or their names, such as `recursion::new_folder_race`.
 #[test]
-fn cases_that_are_named_exist() {
+fn named_cases_exist() {
     let catalogue = include_str!("../src/compliance/catalogue.md");
     let listed = catalogue.lines().filter_map(|line| line.split_once("** `")?.1.split_once("::"));
     let groups: BTreeSet<_> = listed.map(|(group, _)| group).collect();
@@ -144,7 +144,7 @@ fn cases_that_are_named_exist() {
             && letters.len() > 1
             && letters.bytes().all(|letter| letter.is_ascii_uppercase())
     };
-    // Types of a module may have a group's name before theirs.
+    // A type's path may begin like a case's name.
     let is_name = |word: &str| {
         let (group, name) = word.split_once("::").unwrap_or_default();
         groups.contains(group) && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -159,7 +159,7 @@ fn cases_that_are_named_exist() {
         marks.iter().all(|mark| !catalogue.contains(mark))
     };
     let missing: Vec<_> = named.iter().filter(is_missing).collect();
-    assert!(missing.is_empty(), "the guide names cases that there are not: {missing:?}");
+    assert!(missing.is_empty(), "the guide names cases that do not exist: {missing:?}");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn every_starting_point_is_listed() {
     }
 }
 
-/// The snapshot is that of a project which is really generated.
+/// The snapshot is of a generated project.
 #[test]
 fn files_of_a_new_project_are_listed() {
     let snapshot =
@@ -205,7 +205,7 @@ fn files_of_a_new_project_are_listed() {
 }
 
 #[test]
-fn numbers_are_those_of_the_code() {
+fn numbers_match_the_code() {
     let manifest = include_str!("../Cargo.toml");
     let readme = include_str!("../README.md");
     let template = include_str!("../cargo-generate.toml");
@@ -227,7 +227,7 @@ fn numbers_are_those_of_the_code() {
 }
 
 #[test]
-fn numbers_in_words_are_those_of_the_code() {
+fn numbers_in_words_match_the_code() {
     let variants = |code: &'static str, name: &'static str| {
         let lines = between(code, name, "\n}").next().unwrap().lines();
         lines.filter(|line| line.starts_with("    ") && line.ends_with(',')).count()

@@ -1,6 +1,6 @@
-//! What the Markdown pages of this repository link to is there. That the guide links to the right items of
-//! the code, rustdoc checks.
-#![allow(clippy::unwrap_used, reason = "what cannot be read has to fail")]
+//! The links in this repository's Markdown pages lead to existing files and headings. rustdoc checks the guide's
+//! links to items of the code.
+#![allow(clippy::unwrap_used, reason = "an unreadable file has to fail the test")]
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Markdown pages below `folder`, and the Rust files, which have headings too.
+/// Collects the Markdown pages below `folder`, and the Rust files, which have headings too.
 fn pages(folder: &Path, pages: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +27,7 @@ fn pages(folder: &Path, pages: &mut Vec<PathBuf>) {
     }
 }
 
-/// The last part of an address that leads to each heading of `text`.
+/// Returns the fragment of a link to each heading of `text`.
 fn headings(text: &str) -> BTreeSet<String> {
     let lines = text.lines().map(|line| line.trim_start().trim_start_matches(['/', '!']));
     let titles =
@@ -41,8 +41,8 @@ fn slug(title: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// What a page links to: in the text, and in the definitions below it. `cargo xtask sync` writes those of
-/// the guide, and rustdoc checks that the items are there.
+/// Returns the targets of a page's links: in the text, and in the definitions below it. `cargo xtask sync` writes
+/// those of the guide, and rustdoc checks that the items exist.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let inline = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     let below = text.lines().filter_map(|line| Some(line.strip_prefix('[')?.split_once("]: ")?.1));
@@ -50,7 +50,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading() {
+fn links_lead_to_files_and_headings() {
     let mut files = vec![];
     pages(root(), &mut files);
     let (mut dead, mut count) = (vec![], 0);
@@ -60,7 +60,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     };
     for page in files.iter().filter(is_page) {
         let text = fs::read_to_string(page).unwrap();
-        // Some are known only when the template is filled in.
+        // Some targets are known only in a generated crate.
         for link in
             links(&text).filter(|link| !link.starts_with("https://") && !link.contains("{{"))
         {
@@ -78,5 +78,5 @@ fn every_link_leads_to_a_file_and_a_heading() {
         }
     }
     assert!(count > 100, "only {count} links were found");
-    assert!(dead.is_empty(), "nothing is there:\n{}", dead.join("\n"));
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
 }

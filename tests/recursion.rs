@@ -1,7 +1,7 @@
-//! Watching trees whose outcome depends on what is the same for all threads of a process: in a test
-//! program of their own.
+//! Tests of recursive watching that depend on state which all threads of a process share. They are a separate test
+//! program.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue has to fail")]
 
 use std::{
     env,
@@ -23,10 +23,10 @@ use notify_backend::{
     recursion::{FolderEvent, FolderWatcher, Folders},
 };
 
-/// Watches nothing, but knows one folder from another, and how many are open.
+/// Watches nothing, but distinguishes folders, and records how many are open.
 #[derive(Default)]
 struct ByNumber {
-    // Descriptors are given out from the lowest free one.
+    // The system assigns the lowest free descriptor.
     highest: AtomicI32,
     watched: Mutex<Vec<u64>>,
     is_full: AtomicBool,
@@ -74,7 +74,7 @@ fn a_relative_root_stays_where_it_was() {
 }
 
 #[test]
-fn a_file_stays_watched_where_watching_it_again_fails() {
+fn a_file_stays_watched_if_watching_it_again_fails() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();

@@ -18,9 +18,9 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("everything here can be written")
 }
 
-/// Reads `json`, and states why it cannot be read.
+/// Parses `json`, which must fail; returns the error.
 fn refusal<T: DeserializeOwned>(json: &str) -> String {
-    serde_json::from_str::<T>(json).err().expect("this is to be refused").to_string()
+    serde_json::from_str::<T>(json).err().expect("this has to be refused").to_string()
 }
 
 #[cfg(unix)]
@@ -47,7 +47,7 @@ fn all_attributes_together() {
 }
 
 #[test]
-fn attributes_that_are_not_there() {
+fn missing_attributes() {
     assert_snapshot!(json(&Event::create(CreateKind::File, "new")), @r#"{"kind":"create/file","path":"new"}"#);
 }
 
@@ -101,7 +101,7 @@ fn fields_of_a_later_version() {
 }
 
 #[test]
-fn what_cannot_be_read() {
+fn refused_input() {
     assert_snapshot!(refusal::<Event>(r#"{"kind":"create/fil","path":"/a"}"#), @r#"unknown event kind "create/fil"; kinds are spelled as in `EventKind::ALL`, e.g. `create/file` at line 1 column 20"#);
     assert_snapshot!(refusal::<Event>(r#"{"path":"/a"}"#), @"missing field `kind` at line 1 column 13");
     assert_snapshot!(refusal::<Event>(r#"{"kind":"missed","count":0}"#), @"invalid value: integer `0`, expected a nonzero u32 at line 1 column 26");
@@ -140,7 +140,7 @@ proptest! {
     fn every_event_comes_back(event in events()) {
         let read: Event = serde_json::from_str(&json(&event)).unwrap();
         assert_eq!(read, event);
-        // Paths compare by component; here every byte counts.
+        // Paths compare by component, but here every byte counts.
         assert_eq!(read.path.as_os_str(), event.path.as_os_str());
 
         let compact = postcard::to_stdvec(&event).unwrap();

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 /// A text file of the repository.
 struct File {
-    /// From the repository's root, with `/` between the parts.
+    /// The path from the repository's root, separated by `/`.
     name: String,
     text: String,
 }
@@ -20,7 +20,7 @@ impl File {
     }
 }
 
-/// Every text file, without what is made from others.
+/// Returns every text file, without build results.
 fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![];
@@ -51,7 +51,7 @@ fn is_text(path: &Path) -> bool {
     extension.is_some_and(|extension| kinds.contains(&extension)) || path.ends_with(".ci/run")
 }
 
-/// Fails with every line for which `wrong` says so, under the rule's name.
+/// Fails with every line that is `wrong`, under the rule's name.
 #[track_caller]
 fn check(rule: &str, wrong: impl Fn(&File, &str) -> bool) {
     let mut found = String::new();
@@ -65,16 +65,16 @@ fn check(rule: &str, wrong: impl Fn(&File, &str) -> bool) {
     assert!(found.is_empty(), "{rule}:{found}");
 }
 
-/// Whether `line` calls the macro or function of that name: the words in two parts, so that this
-/// file does not find itself.
+/// Returns whether `line` calls the macro or function of that name, given in two parts, so that this file does not
+/// find itself.
 fn calls(line: &str, first: &str, second: &str) -> bool {
     line.contains(&format!("{first}{second}"))
 }
 
-/// `cargo xtask` is the first thing that anybody runs here, and none of this is of use to it. An
-/// update of all dependencies brings them back; CONTRIBUTING.md says what versions to hold.
+/// `cargo xtask` is often the first command that runs here, and needs none of these packages. An update of all
+/// dependencies brings them back; CONTRIBUTING.md says which versions to hold.
 #[test]
-fn lock_file_holds_what_is_quick_to_build() {
+fn lock_file_has_no_slow_packages() {
     let lock =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
     let slow = [("icu_normalizer", ""), ("idna_mapping", ""), ("stacker", ""), ("zerocopy", "0.8")];
@@ -86,7 +86,7 @@ fn lock_file_holds_what_is_quick_to_build() {
 
 #[test]
 fn every_source_file_says_what_it_is_for() {
-    // The mistakes are an author's code as it might be, named for what is wrong with it.
+    // A file of `mistakes` is an author's code; its name says what is wrong with it.
     let bare = |file: &File| {
         file.is_rust()
             && !file.text.starts_with("//! ")
@@ -122,14 +122,14 @@ fn tests_wait_for_something_and_not_for_time() {
         let words = [("thread::", "sleep"), ("time::", "sleep")];
         file.is_rust()
             && file.is_test()
-            // The broken backends there are slow on purpose.
+            // Some broken backends are slow on purpose.
             && !file.name.starts_with("tests/compliance_mutants/")
             && words.into_iter().any(|(first, second)| calls(line, first, second))
     });
 }
 
-/// Words that trip an English reader, and what to write instead. CONTRIBUTING.md says the rules; here
-/// are only words that are never right in this repository.
+/// Words that make an English reader stumble, with a better choice. CONTRIBUTING.md has the rules; this list has
+/// only words that are never right in this repository.
 const WORDS: &[(&str, &str)] = &[
     ("all the same", "anyway; or, of equal things, identical"),
     ("be it", "whether"),
@@ -159,7 +159,7 @@ const WORDS: &[(&str, &str)] = &[
 
 /// The same for the code of the library and of the starting points.
 const WORDS_OF_SOURCES: &[(&str, &str)] = &[
-    // A program is no person.
+    // A program is not a person.
     ("everybody", "name the programs, threads or tasks"),
     ("everyone", "name the programs, threads or tasks"),
     ("nobody", "no task, thread, process or consumer"),
@@ -194,7 +194,7 @@ const SOURCES: &[&str] = &[
     "template/src/",
 ];
 
-/// Whether `text`, in lower case, has `words` with no letter next to them.
+/// Returns whether `text`, in lower case, contains `words` with no letter next to them.
 fn has_words(text: &str, words: &str) -> bool {
     text.match_indices(words).any(|(start, _)| {
         let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -219,7 +219,7 @@ fn words_are_plain_english() {
     assert!(found.is_empty(), "not plain English:{found}");
 }
 
-/// A sentence that begins with "Who" and is no question has a program for its subject, most of the time.
+/// A sentence that begins with "Who" and is not a question usually has a program as its subject.
 #[test]
 fn programs_are_not_persons() {
     let openings = ["/ Who ", "! Who ", ". Who ", "; who ", ": who "];
@@ -261,7 +261,7 @@ fn documentation_of_a_function_starts_with_a_verb() {
     assert!(found.is_empty(), "begin with a verb, such as \"Returns whether\":{found}");
 }
 
-/// The lines of the root manifest's tables whose name ends in `table`, each with the line before.
+/// Returns the lines of the root manifest's tables whose name ends in `table`, each with the line before.
 fn entries(table: &str) -> Vec<(&'static str, &'static str)> {
     let lines: Vec<_> = include_str!("../Cargo.toml").lines().collect();
     let mut inside = false;
@@ -293,7 +293,7 @@ fn every_feature_is_on_the_front_page() {
     }
 }
 
-/// A failure names a case by its number, which is where to look for it: in its file, and in the list there.
+/// A failure names a case by its number, so the numbers order the cases in a file, and the list there.
 #[test]
 fn cases_are_sorted_by_number() {
     let mut count = 0;

@@ -1,8 +1,6 @@
-//! Whole runs of the compliance suite, as an author sees them: what is printed, what is written, and
-//! how the program ends.
+//! Whole runs of the compliance suite, as an author sees them: the output, the written files, and the exit code.
 //!
-//! This program is its own subject: started with [`PROGRAM`] set, it is the test program of a
-//! backend.
+//! With the variable [`PROGRAM`], this program is itself the test program of a backend.
 
 #[cfg(target_os = "linux")]
 #[path = "../shared/in_memory.rs"]
@@ -20,6 +18,6 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// The backends are made of the inotify backend.
+/// Does nothing: the backends are built on the inotify backend.
 #[cfg(not(target_os = "linux"))]
 fn main() {}

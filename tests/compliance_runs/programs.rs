@@ -9,19 +9,19 @@ use notify_backend::{
 };
 use notify_backend_inotify::InotifyBackend;
 
-/// The environment variable that names the program to be.
+/// The environment variable that names the program to run as.
 pub(crate) const PROGRAM: &str = "COMPLIANCE_RUNS_PROGRAM";
 
-/// Is run by the suite as an ordinary user.
+/// A case that the suite runs as an ordinary user.
 pub(crate) const AS_ORDINARY_USER: &str = "PERM01";
 
-/// Is run by the suite in namespaces of its own.
+/// A case that the suite runs in separate namespaces.
 pub(crate) const IN_NAMESPACES: &str = "CON20";
 
-/// Looks for what watching has changed.
+/// The case that looks for changes caused by watching.
 pub(crate) const UNTOUCHED: &str = "RES08";
 
-/// Passes on every platform that has files.
+/// A case that passes on every platform that has files.
 pub(crate) const EASY: &str = "FIL01";
 
 pub(crate) fn main(program: &str) -> ExitCode {
@@ -52,11 +52,11 @@ pub(crate) fn main(program: &str) -> ExitCode {
     }
 }
 
-/// What a backend has in common with the inotify backend, and what not.
+/// A backend's differences from the inotify backend.
 trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
     const CAPABILITIES: Capabilities;
 
-    /// Whether this is kept from the consumer.
+    /// Returns whether the backend hides this item from its consumer.
     fn hides(_: &StreamItem) -> bool {
         false
     }
@@ -69,7 +69,7 @@ trait Likeness: std::fmt::Debug + Send + Unpin + 'static {
     fn drop() {}
 }
 
-/// Follows symbolic links, but does not say so.
+/// Follows symbolic links, but does not declare it.
 #[derive(Debug)]
 struct Modest;
 impl Likeness for Modest {
@@ -84,7 +84,7 @@ impl Likeness for Modest {
     ]);
 }
 
-/// Is not written yet.
+/// A backend that is not written yet.
 #[derive(Debug)]
 struct Blank;
 impl Likeness for Blank {
@@ -95,8 +95,8 @@ impl Likeness for Blank {
     }
 }
 
-/// Hears of the whole file system that a watched path is on, within the folder for temporary files, and passes
-/// on what it was asked for.
+/// Receives the events of a whole file system, within the folder for temporary files, and reports those of the
+/// watched paths.
 #[derive(Debug)]
 struct HearsAll;
 impl Likeness for HearsAll {
@@ -123,7 +123,7 @@ impl Likeness for HearsAll {
             let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
             let same =
                 |path: &&Path| device(path) == device(&first) && path.starts_with(&temporary);
-            // By another spelling, by which it is known from what was asked for.
+            // Another spelling distinguishes it from the requested paths.
             let top = first.ancestors().take_while(same).last().map(|top| top.join("."));
             watches.extend(top.map(Watch::recursive));
         }
@@ -131,7 +131,7 @@ impl Likeness for HearsAll {
     }
 }
 
-/// Leaves a file in what it watches.
+/// Leaves a file in the watched folder.
 #[derive(Debug)]
 struct Untidy;
 impl Likeness for Untidy {
@@ -139,21 +139,21 @@ impl Likeness for Untidy {
 
     fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
         for watch in &watches {
-            // Only a folder can have it.
+            // Only a folder can contain the file.
             _ = std::fs::write(watch.path.join("trace"), "");
         }
         InotifyBackend::new(watches)
     }
 }
 
-/// Works for root alone, and outside user namespaces.
+/// Works only for root, outside user namespaces.
 #[derive(Debug)]
 struct Privileged;
 impl Likeness for Privileged {
     const CAPABILITIES: Capabilities = Mute::CAPABILITIES;
 
     fn make(watches: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
-        // The map of the first user namespace, which has all users: user_namespaces(7).
+        // The map of the initial user namespace, which has all users: user_namespaces(7).
         let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let is_first = users.split_whitespace().eq(["0", "0", "4294967295"]);
         if is_first && rustix::process::geteuid().is_root() {
@@ -173,7 +173,7 @@ impl Likeness for Silent {
     }
 }
 
-/// Declares much and never says a word.
+/// Declares much and reports nothing.
 #[derive(Debug)]
 struct Mute;
 impl Likeness for Mute {
@@ -191,7 +191,7 @@ impl Likeness for Mute {
     }
 }
 
-/// Says nothing of the files by which the suite knows that everything was said.
+/// Does not report the suite's barriers.
 #[derive(Debug)]
 struct HidesBarriers;
 impl Likeness for HidesBarriers {
@@ -203,7 +203,7 @@ impl Likeness for HidesBarriers {
     }
 }
 
-/// How long a case waits in vain that has no other way to know.
+/// The time that a case waits in vain if it cannot know better.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Cannot be dropped outside a runtime.

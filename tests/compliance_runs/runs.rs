@@ -1,4 +1,4 @@
-//! The runs, and what comes of them: [`main`].
+//! The runs and their results: [`main`].
 
 use std::{
     env, fs,
@@ -15,10 +15,10 @@ use crate::{
     programs::{AS_ORDINARY_USER, EASY, IN_NAMESPACES, PATIENCE, PROGRAM, UNTOUCHED},
 };
 
-/// Lets a backend pass that is not written yet.
+/// The variable that lets a backend pass that is not written yet.
 const ALLOWED: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN", "allowed");
 
-/// What came of a run.
+/// The result of a run.
 struct Run {
     is_success: bool,
     printed: String,
@@ -28,7 +28,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<Run, Failed> {
     run_where(&[], program, arguments)
 }
 
-/// A run in an environment that has these variables besides.
+/// Runs a program with these additional environment variables.
 fn run_where(variables: &[(&str, &str)], program: &str, arguments: &[&str]) -> Result<Run, Failed> {
     let mut command = Command::new(env::current_exe()?);
     if let Some(folder) = in_memory::folder() {
@@ -79,7 +79,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("no_large_scene_for_nothing", no_large_scene_for_nothing),
         Trial::test("no_barrier_is_heard", no_barrier_is_heard),
         Trial::test("a_known_deviation", a_known_deviation),
-        Trial::test("a_deviation_that_is_none_any_more", a_deviation_that_is_none_any_more),
+        Trial::test("a_deviation_that_is_gone", a_deviation_that_is_gone),
         Trial::test("a_deviation_from_no_case", a_deviation_from_no_case),
         Trial::test("a_backend_that_is_not_written", a_backend_that_is_not_written),
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
@@ -91,7 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::ignorable_test("others_disturb_no_case", others_disturb_no_case),
     ];
     let mut arguments = Arguments::from_args();
-    // They wait for other processes, which mostly wait too.
+    // The tests wait for other processes, which mostly wait too.
     arguments.test_threads.get_or_insert(trials.len());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -102,7 +102,7 @@ fn a_case_that_passes() -> Result<(), Failed> {
     run.succeeds()
 }
 
-/// Of a few cases, nothing can be said of how far it is.
+/// A run of a few cases says nothing about the backend's progress.
 fn some_cases_are_no_progress() -> Result<(), Failed> {
     run("silent", &[EASY])?.says_not("progress:")
 }
@@ -122,21 +122,21 @@ fn dropped_where_it_must_not_be() -> Result<(), Failed> {
     run.fails()
 }
 
-/// The first cases wait; the others know from them that it is in vain.
+/// Only the first cases wait in vain; the others know from them.
 fn nothing_is_heard() -> Result<(), Failed> {
     few_are_patient("mute")
 }
 
-/// A scene that takes long to set is set by those cases only that do not know it yet.
+/// Once it is known that the backend reports nothing, no case sets up a large scene.
 fn no_large_scene_for_nothing() -> Result<(), Failed> {
-    // The first two hear nothing, and the last one needs 5000 folders.
+    // The first two find it out, and the last one needs 5000 folders.
     let run = run("mute", &["overflow::", "--test-threads", "1"])?;
     run.fails()?;
     run.says("overflow::loss_in_large_tree   ... ignored (SHOULD, and does not")?;
     run.says_not("make 5000 folders")
 }
 
-/// A backend that hears of all changes on the file system is quiet where there are none.
+/// A backend that receives all changes on the file system reports nothing without changes in the watched paths.
 fn others_disturb_no_case() -> Result<Completion, Failed> {
     // The folder for temporary files of that run.
     let noise = tempfile::tempdir()?;
@@ -145,7 +145,7 @@ fn others_disturb_no_case() -> Result<Completion, Failed> {
     let run = thread::scope(|scope| {
         let file = noise.path().join("file");
         scope.spawn(move || {
-            // As often as somebody else may make changes.
+            // Like another program that makes changes all the time.
             let interval = Duration::from_millis(20);
             while is_over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 fs::write(&file, "").and_then(|()| fs::remove_file(&file)).expect("it is ours");
@@ -172,7 +172,7 @@ fn few_are_patient(program: &str) -> Result<(), Failed> {
     run.fails()?;
     let patient = run.printed.matches(&format!("did not arrive within {PATIENCE:?}")).count();
     let all = run.printed.matches("did not arrive within ").count();
-    // Two find it out, and one may have been under way.
+    // Two find it out, and a third may have started before.
     if (2..=3).contains(&patient) && all > 2 * patient {
         return Ok(());
     }
@@ -186,7 +186,7 @@ fn a_known_deviation() -> Result<(), Failed> {
     run.succeeds()
 }
 
-fn a_deviation_that_is_none_any_more() -> Result<(), Failed> {
+fn a_deviation_that_is_gone() -> Result<(), Failed> {
     let run = run("right, known", &[EASY])?;
     run.says("the case passes, but is listed as a deviation (it never says a word); remove that")?;
     run.fails()
@@ -198,7 +198,7 @@ fn a_deviation_from_no_case() -> Result<(), Failed> {
     run.fails()
 }
 
-/// It is told once what to write first, and not by every case.
+/// The run says once, and not per case, what to write first.
 fn a_backend_that_is_not_written() -> Result<(), Failed> {
     let run = run("blank", &[])?;
     run.says("running 1 test")?;
@@ -210,7 +210,7 @@ fn a_backend_that_is_not_written() -> Result<(), Failed> {
     run.fails()
 }
 
-/// The CI of a new crate goes on, and nobody takes that for a proof.
+/// The CI of a new crate passes, and says that this proves nothing.
 fn not_written_and_allowed_to_be() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let card = folder.path().join("card");
@@ -223,11 +223,11 @@ fn not_written_and_allowed_to_be() -> Result<(), Failed> {
     let markdown = fs::read_to_string(card.with_extension("md"))?;
     assert!(markdown.contains("\nProgress: 0 of "), "{markdown}");
     assert!(markdown.contains(" · next: `new` · in the guide: \"A walk-through\"\n"), "{markdown}");
-    // Some other value does not allow it.
+    // Another value does not allow it.
     run_where(&[(ALLOWED.0, "1")], "blank", &[])?.fails()
 }
 
-/// From the first backend on that can be made, the suite decides.
+/// As soon as a backend can be created, the suite decides.
 fn written_and_nothing_is_allowed() -> Result<(), Failed> {
     let run = run_where(&[ALLOWED], "silent", &[EASY])?;
     run.says("0 passed; 1 failed")?;
@@ -236,8 +236,8 @@ fn written_and_nothing_is_allowed() -> Result<(), Failed> {
     run_where(&[ALLOWED], "unknown case", &[])?.fails()
 }
 
-/// A backend may say so honestly where the suite runs a case as another user. For the user that starts
-/// the suite it has to work.
+/// A backend may be unavailable in cases that the suite runs as another user. It has to work for the user that
+/// starts the suite.
 fn unavailable_to_some_users() -> Result<(), Failed> {
     if !rustix::process::geteuid().is_root() {
         run("privileged", &[EASY])?.fails()?;
@@ -267,8 +267,8 @@ fn traces_are_excused_by_the_profile() -> Result<(), Failed> {
     run.says("the profile says that traces are left")
 }
 
-/// A whole run, which writes the score card as well. What is not declared must not show either, so
-/// that the way out is to declare it.
+/// A whole run, which also writes the score card. An undeclared feature must not show, so the advice is to declare
+/// it.
 fn what_works_but_is_not_declared() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let card = folder.path().join("card");
@@ -278,7 +278,7 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     let advice = "FollowSymlinks is not declared, but every case of it passes";
     run.says(&format!("advice: {advice}"))?;
     run.says(" · next: `symlinks::asked_in_vain` · in the guide: \"Symbolic links\"\n")?;
-    // All that is declared was tested.
+    // Everything declared was tested.
     run.says_not("still open")?;
     let json: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(card.with_extension("json"))?)?;
@@ -292,7 +292,7 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The type promises to watch folders, since its last resort can do no more; the value does much more.
+/// The type promises only to watch folders, as its last choice does; the value does much more.
 fn more_than_the_type_promises() -> Result<(), Failed> {
     let run = run("first of two", &["changing::all_gone", "--exact"])?;
     run.says("backend: your-namespace/inotify (")?;

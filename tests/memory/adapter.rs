@@ -1,4 +1,4 @@
-//! What the adapter to `notify` adds to each event.
+//! The allocations of the adapter to `notify` per event.
 
 use std::{cell::Cell, collections::VecDeque, sync::mpsc, time::Duration};
 
@@ -8,16 +8,16 @@ use notify_backend::{adapter::NotifyWatcher, prelude::*};
 use crate::allocations;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// More than the adapter handles at a stretch.
+/// More events than the adapter handles without a pause.
 const EVENTS: usize = 10_000;
 
 thread_local! {
-    // Whether this thread reads a backend.
+    // Whether this thread reads from a backend.
     static READS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has events in store, and makes the consumer wait for every other one. `RENAMES` are pairs
-/// of events that are related.
+/// A backend that has a store of events, and makes the consumer wait for every second one. With `RENAMES`, the
+/// events are related pairs.
 #[derive(Debug)]
 struct Stored<const RENAMES: bool> {
     events: VecDeque<Event>,
@@ -64,8 +64,8 @@ impl<const RENAMES: bool> Stream for Stored<RENAMES> {
     }
 }
 
-/// How often the thread that calls the handler allocates for the events from the second to the
-/// last; a handler counts `told` events.
+/// Returns how often the thread that calls the handler allocates, from the second event to the last; the handler
+/// counts `told` events.
 fn cost<const RENAMES: bool>(told: usize) -> usize {
     let (sender, result) = mpsc::channel();
     let (mut count, mut at_first) = (0, 0);
@@ -84,18 +84,17 @@ fn cost<const RENAMES: bool>(told: usize) -> usize {
     result.recv_timeout(DEADLINE).unwrap()
 }
 
-/// Neither does it hand the event over to another thread.
+/// The event is not passed to another thread either.
 #[test]
 fn an_event_takes_one_allocation() {
     let cost = cost::<false>(EVENTS);
     assert!(cost < EVENTS, "{cost} allocations for {} events", EVENTS - 1);
 }
 
-/// What the events of a rename take in notify's own types: three events, each with its list of paths
-/// and a box for the tracker. The backend's two events bring a path each; the third event has to copy
-/// both.
+/// In notify's own types, a rename takes three events, each with its list of paths and a box for the tracker. The
+/// backend's two events have a path each; the third event has to copy both.
 #[test]
-fn a_rename_takes_what_the_events_of_notify_take() {
+fn a_rename_takes_no_more_than_the_events_of_notify() {
     let (from, to) = (PathBuf::from("/stored/0"), PathBuf::from("/stored/1"));
     let before = allocations();
     let event = |mode| {
@@ -112,8 +111,7 @@ fn a_rename_takes_what_the_events_of_notify_take() {
     assert!(cost < renames * needed, "{cost} allocations for {renames} renames");
 }
 
-/// The same changes, told by notify's own watcher and by the adapter, all that reading them takes
-/// included.
+/// The same changes, reported by notify's own watcher and by the adapter, including the cost of reading them.
 #[cfg(target_os = "linux")]
 mod beside_notify {
     use std::fs;
@@ -125,9 +123,8 @@ mod beside_notify {
 
     const CHANGES: usize = 500;
 
-    /// How often the thread that calls the handler allocates for each change. What it takes to tell
-    /// the test of some dozens is not worth a whole one. `change` makes a change, and `is_last` finds
-    /// the last event of it.
+    /// Returns how often the thread that calls the handler allocates per change. Rounding removes the allocations
+    /// for the test's own messages. `change` makes a change, and `is_last` recognises its last event.
     fn cost<W: Watcher>(change: fn(&Path, usize), is_last: fn(&notify::Event) -> bool) -> usize {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("0"), "").unwrap();
@@ -147,7 +144,7 @@ mod beside_notify {
         (counts[CHANGES] - counts[0]) / CHANGES
     }
 
-    /// Prints what a change takes with each, and checks that the adapter takes no more.
+    /// Prints the allocations per change with each watcher, and checks that the adapter takes no more.
     #[track_caller]
     fn compare(what: &str, change: fn(&Path, usize), is_last: fn(&notify::Event) -> bool) {
         let notify = cost::<RecommendedWatcher>(change, is_last);

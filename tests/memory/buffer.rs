@@ -1,4 +1,4 @@
-//! What a `Buffer` takes, its events' paths included.
+//! The memory of a `Buffer`, including its events' paths.
 
 use notify_backend::prelude::*;
 
@@ -18,7 +18,7 @@ fn buffer_of(capacity: usize, events: usize) -> Buffer {
 mod buffer_figures {
     use super::*;
 
-    /// A path of Windows also knows whether it is text, which makes it 8 bytes larger.
+    /// On Windows, a path also stores whether it is valid text, which takes 8 more bytes.
     const ITEM: usize = if cfg!(windows) { 56 } else { 48 };
     const DEFAULT: usize = if cfg!(windows) { 292 } else { 341 };
     const DEFAULT_KIB: usize = if cfg!(windows) { 39 } else { 43 };
@@ -46,7 +46,7 @@ mod buffer_figures {
 }
 
 #[test]
-fn a_buffer_tells_what_it_takes_to_the_byte() {
+fn a_buffer_knows_its_size_to_the_byte() {
     let (bytes, buffer) = heap_bytes(|| {
         let mut buffer = buffer_of(100, 60);
         buffer.add(Event::other("unmount", "/mnt").with_source("replica-2"));

@@ -1,5 +1,5 @@
-//! What the library takes on the heap, measured with an allocator that counts.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+//! The library's heap memory, measured with a counting allocator.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue has to fail")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,17 +11,16 @@ mod buffer;
 #[cfg(unix)]
 mod watched_folders;
 
-/// The system's allocator, which counts what each thread asks for: the tests of this file run side
-/// by side.
+/// The system's allocator, with counters per thread, since the tests of this program run in parallel.
 struct Counting;
 
 thread_local! {
-    // Below zero in a thread that frees what another one made.
+    // Negative in a thread that frees another thread's memory.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get() + layout.size().cast_signed());
@@ -38,17 +37,17 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The bytes that this thread holds on the heap.
+/// Returns the bytes that this thread holds on the heap.
 fn held() -> isize {
     HELD.get()
 }
 
-/// How often this thread has allocated.
+/// Returns how often this thread has allocated.
 fn allocations() -> usize {
     ALLOCATIONS.get()
 }
 
-/// The bytes that what `make` returns holds on the heap.
+/// Returns the bytes on the heap that the result of `make` holds.
 fn heap_bytes<T>(make: impl FnOnce() -> T) -> (usize, T) {
     let before = held();
     let value = make();

@@ -1,4 +1,4 @@
-//! What `Folders` takes for each folder.
+//! The memory of `Folders` per folder.
 
 use std::{
     fs::{self, File},
@@ -14,10 +14,10 @@ use notify_backend::{
 use crate::held;
 
 const FOLDERS: usize = 10_000;
-/// What a folder may cost besides its name, which has at most 7 bytes here.
+/// The limit per folder, without its name, which has at most 7 bytes here.
 const PER_FOLDER: usize = 80;
 
-/// Watches nothing, but knows one folder from another.
+/// Watches nothing, but distinguishes folders.
 struct ByNumber;
 
 impl FolderWatcher for ByNumber {
@@ -30,7 +30,7 @@ impl FolderWatcher for ByNumber {
     fn release(&self, _: u64) {}
 }
 
-/// The look at all of them leaves nothing behind.
+/// Listing all folders leaves nothing behind.
 #[test]
 fn a_watched_folder_takes_at_most_80_bytes_and_its_name() {
     let top = tempfile::tempdir().unwrap();

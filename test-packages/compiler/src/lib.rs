@@ -1,5 +1,5 @@
-//! Tests whose outcome depends on the version of the compiler. They run with the one that they were
-//! written for, and show as ignored with any other.
+//! Tests whose results depend on the compiler's version. They run with the version that they were written for, and
+//! are ignored with any other.
 
 use std::{
     env, io,
@@ -11,9 +11,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 /// The compiler that the tests are written for.
 const RUSTC: &str = "rustc 1.95.";
 
-/// Is the `main` of a test program with the one test `name`.
+/// The `main` of a test program with the single test `name`.
 pub fn main(name: &str, test: fn()) -> ExitCode {
-    // They run cargo, and a compiler that lints would print more.
+    // The tests run cargo, and clippy's compiler would print more.
     const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
     if env::var_os(WRAPPER).is_some() {
         return again_without(WRAPPER).unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
-//! What the compiler tells an author who makes a mistake: each file in `mistakes` makes one, and
-//! the `.stderr` beside it is the message.
+//! The compiler's messages for an author's mistakes: each file in `mistakes` makes one, and the `.stderr` beside it
+//! has the message.
 //!
-//! `TRYBUILD=overwrite cargo test --package compiler-tests --test mistakes` writes them anew.
+//! `TRYBUILD=overwrite cargo test --package compiler-tests --test mistakes` updates the messages.
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -15,12 +15,12 @@ fn mistakes_name_their_remedy() {
     trybuild::TestCases::new().compile_fail("tests/mistakes/*.rs");
 }
 
-/// Lets trybuild's builds, which have a folder of their own in `target`, take the macros and build scripts
-/// that are there already: what is built for other flags or with other features is built anew.
+/// Lets trybuild's builds, which have their own folder in `target`, reuse the macros and build scripts that are
+/// there already. Packages with other flags or features are still built again.
 fn share_builds(target: &Path) {
     let folder = target.join("tests/trybuild/.cargo");
     let target = target.to_str().expect("a path of UTF-8");
-    // As the manifest of the workspace has it for them.
+    // As for dependencies in the workspace's manifest.
     let configuration = format!(
         "[build]\nbuild-dir = {target:?}\n\n[profile.dev.build-override]\ndebug = false\ncodegen-units = 1\n"
     );

@@ -1,5 +1,5 @@
-//! The library's public items, so that no change to them goes unseen: each line that goes away or
-//! changes breaks somebody's build.
+//! The library's public items, so that no change to them goes unnoticed: a removed or changed line breaks users'
+//! builds.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use std::{
 
 use public_api::Builder;
 
-/// Marker traits that are the compiler's own: nobody can ask for them on a stable one.
+/// Marker traits that only unstable code can require.
 const UNNAMEABLE: [&str; 3] = [
     "impl core::marker::Freeze for",
     "impl core::marker::StructuralPartialEq for",
@@ -28,7 +28,7 @@ fn public_api_is_as_recorded() {
         .args(["rustdoc", "--locked", "--quiet", "--package", "notify-backend", "--lib"])
         .args(["--all-features", "--", "-Zunstable-options", "--output-format=json"])
         .env("CARGO_TARGET_DIR", &target)
-        // Macros and build scripts are there already.
+        // Macros and build scripts are built already.
         .env("CARGO_BUILD_BUILD_DIR", temporary.parent().expect("it is in the target folder"))
         .env("RUSTDOC", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rustdoc"))
         .status()
@@ -42,7 +42,7 @@ fn public_api_is_as_recorded() {
         .items()
         .map(ToString::to_string)
         .filter(|item| !UNNAMEABLE.iter().any(|name| item.starts_with(name)))
-        // The guide is there for readers only.
+        // The guide has no items.
         .filter(|item| !item.starts_with("pub mod notify_backend::guide"))
         .collect::<Vec<_>>();
     let items = without_prelude(items);
@@ -54,7 +54,7 @@ fn public_api_is_as_recorded() {
     });
 }
 
-/// The items, with no more of the prelude than its names: it is there to be imported as a whole.
+/// Returns the items, with only the names of the prelude, which re-exports them.
 fn without_prelude(items: Vec<String>) -> Vec<String> {
     let mut is_prelude = false;
     let short = |item: String| {
@@ -68,7 +68,7 @@ fn without_prelude(items: Vec<String>) -> Vec<String> {
     items.into_iter().filter_map(short).collect()
 }
 
-/// The path of the type, trait or free function that the item is the definition of.
+/// Returns the path of the type, trait or free function that the item defines.
 fn definition(item: &str) -> Option<&str> {
     let rest = item.trim_start_matches("#[non_exhaustive] ").strip_prefix("pub ")?;
     let (kind, rest) = rest.split_once(' ')?;
@@ -78,7 +78,7 @@ fn definition(item: &str) -> Option<&str> {
     let is_type = |name: &str| name.rsplit("::").next()?.chars().next().map(char::is_uppercase);
     let is_defined = match kind {
         "struct" | "enum" | "trait" => true,
-        // Others are those of a type.
+        // Other functions belong to a type.
         "fn" => is_type(name) == Some(false) && is_type(parent) == Some(false),
         "type" => is_type(parent) == Some(false) && !rest[path.len()..].starts_with('<'),
         _ => false,
@@ -86,7 +86,7 @@ fn definition(item: &str) -> Option<&str> {
     is_defined.then(|| path.trim_end_matches(':'))
 }
 
-/// The names that more than one path ends in.
+/// Returns the names in which more than one path ends.
 fn in_several_places(items: &[String]) -> Vec<&str> {
     let mut names: Vec<_> = items
         .iter()

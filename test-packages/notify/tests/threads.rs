@@ -1,5 +1,5 @@
-//! How many threads watchers take. Alone in its process, since it counts them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+//! The number of threads per watcher. The test is alone in its process, since it counts the threads.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue has to fail")]
 #![cfg(target_os = "linux")]
 
 use std::{

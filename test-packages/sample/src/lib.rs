@@ -1,4 +1,4 @@
-//! A backend that watches nothing and plays a script: whatever a test wants the command to get.
+//! A backend that watches nothing and plays a script of items, which a test chooses.
 
 mod running;
 
@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 /// The environment variable that holds the script as JSON.
 pub const VARIABLE: &str = "SAMPLE_SCRIPT";
 
-/// What a backend that [stalls](Script::stalls) says.
+/// The message of a backend that [stalls](Script::stalls).
 pub const STALLS: &str = "still walking";
 
-/// What the backend does.
+/// The behaviour of the backend.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Script {
-    /// What it declares.
+    /// The declared capabilities.
     pub capabilities: Capabilities,
-    /// What its stream yields.
+    /// The items of its stream.
     pub items: VecDeque<Item>,
-    /// What its stream does after the items.
+    /// The behaviour of its stream after the items.
     pub then: Then,
-    /// Whether it is never done with setting up what it watches, as if a tree had no end. It says
-    /// that it begins on the standard error.
+    /// Whether setting up its watches never ends, as in an endless tree. It prints to standard error that it
+    /// begins.
     pub stalls: bool,
 }
 
@@ -33,22 +33,22 @@ pub struct Script {
 pub enum Item {
     /// An event.
     Event(Event),
-    /// An event that tells how the watch of this number was asked for.
+    /// An event that describes the watch with this index.
     Watch(usize),
-    /// The error that the path may not be watched.
+    /// The error that the path cannot be watched, for lack of permission.
     Unwatched(OsString),
-    /// An error that is about no path.
+    /// An error without a path.
     Unreadable,
 }
 
-/// What the stream does after its items.
+/// The behaviour of the stream after its items.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Then {
-    /// It is over.
+    /// It ends.
     End,
-    /// It yields nothing more.
+    /// It yields nothing more, and does not end.
     Wait,
-    /// It begins again, and always has something to yield.
+    /// It begins again, and always has an item ready.
     Repeat,
 }
 
@@ -79,7 +79,7 @@ impl Scripted {
     }
 }
 
-/// Makes a [`Scripted`] with the script of the environment: settings reach the command by a maker alone.
+/// Creates a [`Scripted`] with the script of the environment: only a maker brings settings to the command.
 #[derive(Debug)]
 pub struct FromEnvironment;
 
@@ -119,14 +119,14 @@ impl Scripted {
     }
 }
 
-/// The error of [`Item::Unwatched`].
+/// Returns the error of [`Item::Unwatched`].
 pub fn unwatched(path: impl Into<PathBuf>) -> StreamError {
     let path = path.into();
     let cause = BackendError::from_io(&path, io::ErrorKind::PermissionDenied.into());
     StreamError::unwatched(path, cause)
 }
 
-/// The error of [`Item::Unreadable`].
+/// Returns the error of [`Item::Unreadable`].
 #[must_use]
 pub fn unreadable() -> StreamError {
     StreamError::read(io::Error::other("the platform is gone"))
@@ -144,7 +144,7 @@ impl Stream for Scripted {
                 Poll::Ready(Some(self.play(item)))
             }
             (None, Then::End) => Poll::Ready(None),
-            // Nothing comes any more, so there is nobody to wake.
+            // Nothing more will come, so there is no need to store the waker.
             (None, Then::Wait | Then::Repeat) => Poll::Pending,
         }
     }

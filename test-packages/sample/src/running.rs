@@ -1,4 +1,4 @@
-//! A running command whose output is read line by line, never waiting for ever.
+//! A running command whose output is read line by line, with a deadline.
 
 #![allow(clippy::missing_panics_doc, reason = "a test panics where it fails")]
 
@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Long enough for the busiest machine; only a failing test waits for it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A command that runs, and that is ended when this is dropped.
+/// A running command. Dropping it ends the command.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -24,7 +24,7 @@ pub struct Running {
     stderr: Option<Lines>,
 }
 
-/// How the command ended, and what it printed that was not read before.
+/// The exit code of the command, and the rest of its output.
 #[derive(Debug, PartialEq)]
 pub struct Ended {
     /// Its exit code.
@@ -43,7 +43,7 @@ impl Running {
         running
     }
 
-    /// Starts `command` and returns its standard output as it is.
+    /// Starts `command` and returns its standard output unread.
     pub fn start_unread(command: &mut Command) -> (Self, ChildStdout) {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command starts");
@@ -52,14 +52,14 @@ impl Running {
         (Self { child, stdout: None, stderr }, stdout)
     }
 
-    /// The next line of the standard output.
+    /// Returns the next line of the standard output.
     #[track_caller]
     pub fn line(&mut self) -> String {
         let lines = self.stdout.as_mut().expect("the test still reads");
         lines.next().expect("the command goes on")
     }
 
-    /// The next line of the standard error.
+    /// Returns the next line of the standard error.
     #[track_caller]
     pub fn note(&mut self) -> String {
         let lines = self.stderr.as_mut().expect("the test still reads");
@@ -76,7 +76,7 @@ impl Running {
         self.stderr = None;
     }
 
-    /// Does what Ctrl-C does.
+    /// Interrupts the command as Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
@@ -97,12 +97,15 @@ impl Running {
         kill_process(child.expect("there is one"), signal).expect("it runs");
     }
 
-    /// Waits for the end.
+    /// Waits for the command to end.
     #[track_caller]
     #[must_use]
     pub fn end(mut self) -> Ended {
         let rest = |lines: Option<Lines>| lines.map(Vec::from_iter).unwrap_or_default();
-        assert!(self.stdout.is_some() || self.stderr.is_some(), "only their end tells in time");
+        assert!(
+            self.stdout.is_some() || self.stderr.is_some(),
+            "only the end of an output shows it in time"
+        );
         let (stdout, stderr) = (rest(self.stdout.take()), rest(self.stderr.take()));
         let status = self.child.wait().expect("the command can be waited for");
         Ended { code: status.code(), stdout, stderr }
@@ -110,16 +113,15 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Ends a command that a failing test leaves behind.
+    /// Ends a command that a failing test has left running.
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Reads lines on another thread, and only those that are asked for: once this is dropped, nobody
-/// reads the stream any more.
+/// Reads lines on another thread, and only on request, so that nothing reads the stream once this is dropped.
 #[derive(Debug)]
 struct Lines {
     ask: Sender<()>,

@@ -17,7 +17,7 @@ const READY: &str = concat!(
     r#""capabilities":["WatchFolders","WatchRecursively"]}"#
 );
 
-/// The command on `script`.
+/// Returns the command with this script.
 fn command<'a>(script: &Script, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
     let script = serde_json::to_string(script).expect("a script can be written");
@@ -29,7 +29,7 @@ fn start<'a>(script: &Script, arguments: impl IntoIterator<Item = &'a str>) -> R
     Running::start(&mut command(script, arguments))
 }
 
-/// Yields `items`, and then nothing more.
+/// Returns a script that yields `items`, and then nothing more.
 fn waiting(items: impl IntoIterator<Item = Item>) -> Script {
     Script {
         capabilities: RECURSIVE,
@@ -39,18 +39,18 @@ fn waiting(items: impl IntoIterator<Item = Item>) -> Script {
     }
 }
 
-/// Yields `items`, and ends.
+/// Returns a script that yields `items`, and ends.
 fn ending(items: impl IntoIterator<Item = Item>) -> Script {
     Script { then: Then::End, ..waiting(items) }
 }
 
-/// Yields the same event again and again.
+/// Returns a script that yields the same event again and again.
 fn without_pause() -> Script {
     let event = Event::create(CreateKind::File, "/abs/new");
     Script { then: Then::Repeat, ..waiting([Item::Event(event)]) }
 }
 
-/// Longer, in milliseconds, than two events that belong together are apart on the busiest machine.
+/// In milliseconds; longer than the time between two related events on the busiest machine.
 const QUIET: &str = "1000";
 
 fn success() -> Ended {
@@ -179,13 +179,13 @@ fn end_of_the_stream() {
     assert_eq!(ended, Ended { code: Some(0), stdout: vec![READY.into()], stderr });
 }
 
-/// A rename from `/abs/old` to `/abs/new`.
+/// Returns a rename from `/abs/old` to `/abs/new`.
 fn rename() -> [Item; 2] {
     [(RenameMode::From, "/abs/old"), (RenameMode::To, "/abs/new")]
         .map(|(mode, path)| Item::Event(Event::rename(mode, path).with_tracker(Tracker::new(7))))
 }
 
-/// Expects these lines and ends the command.
+/// Checks that the command prints these lines, and ends it.
 #[cfg(unix)]
 #[track_caller]
 fn expect_and_interrupt(mut command: Running, lines: &[&str]) {
@@ -240,7 +240,7 @@ fn through_notify_for_a_person() {
     );
 }
 
-/// The debouncer knows that the same path is meant.
+/// The debouncer recognises that both events concern the same path.
 #[cfg(unix)]
 #[test]
 fn debounced() {
@@ -269,7 +269,7 @@ fn rename_to_a_name_that_is_not_unicode() {
     assert!(both.ends_with(r#""to":"/caf�","to_bytes":[47,99,97,102,233]}"#), "{both}");
 }
 
-/// Notify tells nothing of it, so the command waits on.
+/// Notify does not report the end, so the command goes on waiting.
 #[cfg(unix)]
 #[test]
 fn end_of_the_stream_through_notify() {
@@ -287,7 +287,7 @@ fn path_that_does_not_exist_for_notify() {
 
 #[cfg(unix)]
 #[test]
-fn reader_that_goes_away_while_much_happens_through_notify() {
+fn reader_goes_away_during_many_events_through_notify() {
     for more in [&["--notify"][..], &["--debounce", "10"]] {
         let arguments = more.iter().copied().chain(["--json", "."]);
         let mut command = start(&without_pause(), arguments);
@@ -308,7 +308,7 @@ fn path_that_does_not_exist() {
 }
 
 #[test]
-fn refusal_that_nobody_reads() {
+fn refusal_with_closed_output() {
     let mut command = start(&waiting([]), ["no/such"]);
     command.close_stderr();
     assert_eq!(command.end().code, Some(1));
@@ -353,17 +353,17 @@ fn help() {
 }
 
 #[test]
-fn reader_that_goes_away_while_nothing_happens() {
+fn reader_goes_away_while_nothing_happens() {
     let mut command = start(&waiting([]), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.close_stdout();
-    // On Windows, only a write shows it.
+    // On Windows, only a write notices it.
     #[cfg(unix)]
     assert_eq!(command.end(), success());
 }
 
 #[test]
-fn reader_that_goes_away_while_much_happens() {
+fn reader_goes_away_during_many_events() {
     let mut command = start(&without_pause(), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.close_stdout();
@@ -381,7 +381,7 @@ fn interrupt_while_nothing_happens() {
 
 #[cfg(unix)]
 #[test]
-fn interrupt_while_much_happens() {
+fn interrupt_during_many_events() {
     let mut command = start(&without_pause(), ["--json", "."]);
     assert_eq!(command.line(), READY);
     command.interrupt();
@@ -391,7 +391,7 @@ fn interrupt_while_much_happens() {
 
 #[cfg(unix)]
 #[test]
-fn interrupt_as_soon_as_a_person_is_told_of_it() {
+fn interrupt_as_soon_as_it_is_announced() {
     let mut command = start(&waiting([]), ["."]);
     assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
     command.interrupt();
@@ -422,7 +422,7 @@ fn interrupt_while_a_large_tree_is_walked() {
     }
 }
 
-/// To process 1 of a container the kernel delivers only what it handles.
+/// The kernel delivers only handled signals to process 1 of a container.
 #[cfg(target_os = "linux")]
 #[test]
 fn process_1_of_a_container() {
@@ -446,7 +446,7 @@ fn process_1_of_a_container() {
     }
 }
 
-/// A line longer than a pipe holds, so that the command is known to wait in the middle of it.
+/// A line that does not fit into a pipe makes the command block in the middle of it.
 #[cfg(target_os = "linux")]
 #[test]
 fn interrupt_while_the_reader_is_slow() {
@@ -478,7 +478,7 @@ fn output_to_a_file() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn output_that_takes_nothing() {
+fn output_to_a_full_device() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = command(&waiting([]), ["--json", "."]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

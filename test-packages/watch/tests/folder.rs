@@ -1,4 +1,4 @@
-//! What the sample prints of real changes, from a folder's first file to its removal.
+//! The sample's output for real changes, from a folder's first file to its removal.
 
 use std::{
     fs::{self, File},
@@ -35,7 +35,7 @@ impl Watched {
         self.folder.path().join(name)
     }
 
-    /// The next event that is about more than access and metadata.
+    /// Returns the next event that is not about access or metadata.
     #[track_caller]
     fn event(&mut self) -> Event {
         loop {
@@ -49,7 +49,7 @@ impl Watched {
         }
     }
 
-    /// Expects the next event to be of this kind, and returns it.
+    /// Checks the kind and the path of the next event, and returns it.
     #[track_caller]
     fn expect(&mut self, kind: &str, name: impl AsRef<Path>) -> Event {
         let event = self.event();
@@ -57,7 +57,7 @@ impl Watched {
         event
     }
 
-    /// Interrupts the sample and expects that it has nothing more to tell.
+    /// Interrupts the sample, and checks that it has no more events.
     #[track_caller]
     fn end(self) {
         self.sample.interrupt();
@@ -89,7 +89,7 @@ fn life_of_a_file() {
 }
 
 #[test]
-fn tree_that_is_made_at_once() {
+fn tree_created_at_once() {
     let mut watched = Watched::start(&[]);
     fs::create_dir_all(watched.path("a/b/c")).unwrap();
     File::create(watched.path("a/b/c/f")).unwrap();
@@ -111,7 +111,7 @@ fn nothing_below_the_folder() {
     watched.end();
 }
 
-/// Notify's watcher tells a rename as a whole too.
+/// Notify's watcher also reports a rename as a whole.
 #[test]
 fn rename_through_notify() {
     let mut watched = Watched::start(&["--notify"]);
@@ -124,7 +124,7 @@ fn rename_through_notify() {
     watched.end();
 }
 
-/// What is created, written and renamed meanwhile has been created under its new name.
+/// A file that is created, written and renamed meanwhile counts as created under its new name.
 #[test]
 fn debounced_through_notify() {
     let mut watched = Watched::start(&["--debounce", "1000"]);

@@ -1,4 +1,4 @@
-//! What a watcher's methods answer.
+//! The results of a watcher's methods.
 
 use std::{
     fs::{self, Permissions},
@@ -14,7 +14,7 @@ use notify::{
 
 use super::{Folder, Notify, Ours, OursForEach};
 
-/// A program that asks for all sorts of things, right and wrong, and logs the answers.
+/// Calls the methods in many ways, right and wrong, and logs the results.
 fn answers<W: Watcher>() -> Vec<String> {
     let folder = Folder::new();
     for name in ["a", "b"] {
@@ -29,7 +29,7 @@ fn answers<W: Watcher>() -> Vec<String> {
             Err(error) => {
                 let names: Vec<_> = error.paths.iter().map(|path| folder.name_of(path)).collect();
                 let kind = match error.kind {
-                    // What is in it is the watcher's own.
+                    // The text is the watcher's own.
                     ErrorKind::Io(error) => format!("Io({:?})", error.kind()),
                     kind => format!("{kind:?}"),
                 };
@@ -49,7 +49,7 @@ fn answers<W: Watcher>() -> Vec<String> {
     log("watch nothing", watcher.watch(&path("missing"), NonRecursive));
     log("watch nothing in nothing", watcher.watch(&path("missing/file"), NonRecursive));
     log("watch below a file", watcher.watch(&path("file/entry"), NonRecursive));
-    // For root there is nothing that may not be read.
+    // Root can read everything.
     folder.make("locked");
     fs::set_permissions(path("locked"), Permissions::from_mode(0o000)).unwrap();
     log("watch a locked folder", watcher.watch(&path("locked"), NonRecursive));
@@ -94,11 +94,11 @@ fn are_those_of_notify() {
     let expected = answers::<Notify>().join("\n");
     for ours in [answers::<Ours>(), answers::<OursForEach>()] {
         let ours = ours.join("\n");
-        assert!(ours == expected, "notify's own answers:\n{expected}\n\nthe adapter's:\n{ours}");
+        assert!(ours == expected, "notify's own results:\n{expected}\n\nthe adapter's:\n{ours}");
     }
 }
 
-/// The adapter's errors name the path in every case, notify's own in most.
+/// The adapter's errors always name the path, notify's own usually.
 #[test]
 fn errors_name_the_path() {
     let folder = Folder::new();

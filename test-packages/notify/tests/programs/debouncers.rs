@@ -1,4 +1,4 @@
-//! Notify's debouncers, which know nothing of a watcher but notify's trait.
+//! Notify's debouncers, which use a watcher only through notify's trait.
 
 use std::{sync::mpsc::channel, time::Duration};
 
@@ -11,10 +11,10 @@ use notify_debouncer_mini as mini;
 
 use super::{Folder, Notify, Ours, OursForEach, folder::DEADLINE};
 
-/// Longer than the two halves of a rename are apart on the busiest machine.
+/// Longer than the time between the two halves of a rename on the busiest machine.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// A folder with two others, and a file in each.
+/// Creates a folder with two subfolders, and a file in each.
 fn two_folders() -> Folder {
     let folder = Folder::new();
     for name in ["left", "right"] {
@@ -24,15 +24,14 @@ fn two_folders() -> Folder {
     folder
 }
 
-/// A file is renamed from one folder to another, and one is saved by an editor. The last change is
-/// a mark.
+/// Renames a file from one folder to the other, and saves one as an editor does. The last change is a mark.
 fn changes(folder: &Folder) {
     folder.rename("left/file", "right/moved");
     folder.save_atomically("right/file", "text");
     folder.write("mark", "");
 }
 
-/// What `notify-debouncer-full` says until it has told of all changes.
+/// Returns the output of `notify-debouncer-full` up to the last change.
 fn full<W: Watcher>() -> Vec<String> {
     let folder = two_folders();
     let (sender, results) = channel::<DebounceEventResult>();
@@ -69,7 +68,7 @@ fn full_follows_a_rename_and_an_atomic_save() {
     assert_eq!(full::<OursForEach>(), expected);
 }
 
-/// What `notify-debouncer-mini` says until it has told of all changes.
+/// Returns the output of `notify-debouncer-mini` up to the last change.
 fn mini<W: Watcher>() -> Vec<String> {
     let folder = two_folders();
     let (sender, results) = channel();
@@ -81,7 +80,7 @@ fn mini<W: Watcher>() -> Vec<String> {
     let mut names = vec![];
     while !names.contains(&"mark".into()) {
         for event in results.recv_timeout(DEADLINE).expect("the changes are told").unwrap() {
-            // Notify's own watcher hears itself list the folders.
+            // Notify's own watcher reports its own listing of the folders.
             if !event.path.is_dir() {
                 names.push(folder.name_of(&event.path));
             }

@@ -1,4 +1,4 @@
-//! What happens in a folder, as its watcher tells it.
+//! The events of a folder, as its watcher reports them.
 
 use std::{
     fs,
@@ -14,8 +14,7 @@ use notify::{
 
 use super::{Folder, Notify, Ours, OursForEach, folder::DEADLINE};
 
-/// A program that logs what its watcher says of a folder. It knows nothing of the watcher but
-/// notify's trait.
+/// A program that logs its watcher's events in a folder. It uses the watcher only through notify's trait.
 struct Log<W> {
     folder: Folder,
     watcher: W,
@@ -34,38 +33,38 @@ impl<W: Watcher> Log<W> {
         self.watcher.watch(&self.folder.path(name), mode).unwrap();
     }
 
-    /// Logs a step and what is said of it: all that comes before a file that is made afterwards, in
-    /// the watched folder `within`.
+    /// Logs a step and its events: all that come before the event of a file that is created afterwards, in the
+    /// watched folder `within`.
     fn step(&mut self, what: &str, within: &str, step: impl FnOnce(&Folder)) {
         self.lines.push(format!("{what}:"));
         step(&self.folder);
         let mark = self.folder.path(within).join(format!("mark{}", self.lines.len()));
         fs::File::create(&mark).unwrap();
         loop {
-            let event = self.events.recv_timeout(DEADLINE).expect("the mark comes").unwrap();
+            let event = self.events.recv_timeout(DEADLINE).expect("the mark arrives").unwrap();
             if event.paths == [mark.as_path()] {
                 break;
             }
             self.log(&event);
         }
-        // An answer comes when notify's watcher has done all that it does about the events before.
+        // This returns when notify's watcher has finished handling the events before.
         self.watcher.configure(Config::default()).unwrap();
     }
 
     fn log(&mut self, event: &Event) {
-        // Notify reports some, whether or not anybody asks for them; the adapter asks for none.
+        // Notify always reports some accesses; the adapter asks for none.
         if event.kind.is_access() {
             return;
         }
         let is_mark = |path: &Path| path.to_str().unwrap().contains("mark");
-        // What is said of an earlier mark may come late.
+        // An event of an earlier mark may arrive late.
         if event.paths.iter().any(|path| is_mark(path)) {
             return;
         }
         let names: Vec<_> = event.paths.iter().map(|path| self.folder.name_of(path)).collect();
         let tracked = if event.tracker().is_some() { ", tracked" } else { "" };
         let line = format!("  {:?} {}{tracked}", event.kind, names.join(" -> "));
-        // The kernel may have merged what is the same.
+        // The kernel may have merged identical events.
         if self.lines.last() != Some(&line) {
             self.lines.push(line);
         }
@@ -151,7 +150,7 @@ fn several_paths_and_modes() {
                 folder.write(name, "text");
             }
         };
-        // Instances are independent of each other: each step waits for the one it is about.
+        // The instances are independent of each other, so each step waits for its own.
         log.step("below the flat one", "flat", |folder| folder.write("flat/below/unseen", ""));
         log.step("in the flat one", "flat", |folder| folder.write("flat/new", ""));
         log.step("below the deep one", "deep", |folder| folder.write("deep/below/new", ""));
@@ -186,7 +185,7 @@ fn a_file_alone() {
     compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
 }
 
-/// Programs exclude folders of a tree so.
+/// This is how programs exclude folders of a tree.
 #[test]
 fn unwatched_inside_a_tree() {
     fn program<W: Watcher>() -> Vec<String> {
@@ -211,7 +210,7 @@ fn unwatched_inside_a_tree() {
     compare(program::<Notify>, &[program::<Ours>, program::<OursForEach>]);
 }
 
-/// A watched folder that is removed can be watched again once it is there again.
+/// A removed folder can be watched again once it exists again.
 #[test]
 fn removed_and_made_again() {
     fn program<W: Watcher>() -> Vec<String> {

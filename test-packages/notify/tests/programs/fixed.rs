@@ -1,4 +1,4 @@
-//! The inotify backend, as it would be if its watches could not be changed: [`Fixed`].
+//! The inotify backend without `ChangeWatches`: [`Fixed`].
 
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
@@ -6,7 +6,7 @@ use notify_backend_inotify::InotifyBackend;
 #[derive(Debug)]
 pub(crate) struct Fixed {
     inotify: InotifyBackend,
-    /// What is watched and not gone.
+    /// The watched paths that still exist.
     left: Vec<PathBuf>,
 }
 

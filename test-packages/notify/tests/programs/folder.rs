@@ -14,7 +14,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    /// An empty folder, by the name that watchers will give it.
+    /// Creates an empty folder, by the path that watchers use for it.
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -35,14 +35,14 @@ impl Folder {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
-    /// Saves as editors do that never leave half a file behind.
+    /// Saves a file like an editor that never leaves half a file behind.
     pub(crate) fn save_atomically(&self, name: &str, text: &str) {
         let new = format!("{name}.new");
         self.write(&new, text);
         self.rename(&new, name);
     }
 
-    /// What stands for `path` where the folder's own name does not matter.
+    /// Returns `path` without the folder's own name, which does not matter.
     pub(crate) fn name_of(&self, path: &Path) -> String {
         let below = path.strip_prefix(self.0.path()).unwrap_or(path);
         if below.as_os_str().is_empty() { ".".into() } else { below.display().to_string() }

@@ -1,5 +1,5 @@
-//! The same programs on notify's own watcher and on the adapter, and what they are told.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to fail")]
+//! The same programs with notify's own watcher and with the adapter, and the events that they get.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue has to fail")]
 
 mod answers;
 mod debouncers;
@@ -14,9 +14,9 @@ use notify_backend_inotify::InotifyBackend;
 
 use self::{fixed::Fixed, folder::Folder};
 
-/// What notify itself makes of inotify.
+/// Notify's own watcher on inotify.
 type Notify = RecommendedWatcher;
 /// The backend, one instance for all paths.
 type Ours = NotifyWatcher<InotifyBackend>;
-/// The backend, one instance for each path.
+/// The backend, one instance per path.
 type OursForEach = NotifyWatcher<Fixed>;

@@ -1,4 +1,4 @@
-//! How settings reach a backend: as what notify's configuration says, and by a maker.
+//! Settings reach a backend by notify's configuration, and by a maker.
 
 use std::{
     sync::{
@@ -28,10 +28,10 @@ use super::{Folder, folder::DEADLINE};
 const INTERVAL: Duration = Duration::from_millis(10);
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Looks each second, unless it is told otherwise.
+/// Polls once per second, unless the settings say otherwise.
 type Polling = NotifyWatcher<PollBackend>;
 
-/// Another content of the same size: only who compares contents can tell that it was written.
+/// A different content of the same size: only a comparison of contents shows that the file was written.
 const CONTENTS: [&str; 2] = ["before", "behind"];
 const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Content));
 
@@ -47,7 +47,7 @@ fn the_poll_interval_is_taken() {
     }
     folder.write("new", "");
     assert_eq!(often.recv_timeout(DEADLINE).unwrap().unwrap().paths, [folder.path("new")]);
-    // By default, it would have looked three times.
+    // By default, it would have polled three times.
     let late = seldom.recv_timeout(Duration::from_secs(3));
     assert!(matches!(late, Err(RecvTimeoutError::Timeout)), "{late:?}");
 }
@@ -66,7 +66,7 @@ fn contents_are_compared_behind_a_debouncer() {
     assert!(events.iter().any(|event| event.kind == WRITTEN), "{events:?}");
 }
 
-/// Counts what it makes.
+/// Counts the backends that it creates.
 struct Counted;
 
 static MADE: AtomicUsize = AtomicUsize::new(0);
