@@ -1,4 +1,4 @@
-//! Mistakes in `new`, in what is declared, and in what is left behind.
+//! Mistakes in `new`, in the declared capabilities, in changing watches, and in cleaning up.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -125,7 +125,7 @@ fn made<M: Default>(watches: Vec<Watch>) -> Made<M> {
     Ok((InotifyBackend::new(watches)?, M::default()))
 }
 
-/// Passes the platform's errors on as they are, and only from `new`.
+/// Passes on the platform's bare errors, and only from `new`.
 impl Mutation for BareErrors {
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if item.is_ok() {
@@ -140,7 +140,7 @@ impl Mutation for BareErrors {
     }
 }
 
-/// Says of all paths that they are missing when one is.
+/// Says that all paths are missing if one is.
 impl Mutation for NamesAllPaths {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let all: Vec<_> = watches.iter().map(|watch| watch.path.clone()).collect();
@@ -163,7 +163,7 @@ impl Mutation for NamesFirstMissing {
     }
 }
 
-/// Fails where an entry cannot be looked into.
+/// Fails if an entry cannot be listed.
 impl Mutation for RefusesOddFolders {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         for watch in &watches {
@@ -190,7 +190,7 @@ impl Mutation for PanicsOnLongPaths {
     }
 }
 
-/// Keeps two books for one folder.
+/// Watches the same folder twice.
 #[derive(Debug, Default)]
 pub(crate) struct WatchesTwice {
     twice: bool,
@@ -243,7 +243,7 @@ impl Mutation for LosesBeforeFirstPoll {
     }
 }
 
-/// Reports what its first scan finds.
+/// Reports the entries that its first scan finds.
 #[derive(Debug, Default)]
 pub(crate) struct ReportsWhatExists {
     found: Vec<PathBuf>,
@@ -266,7 +266,7 @@ impl Mutation for ReportsWhatExists {
     }
 }
 
-/// Declares something else at each call.
+/// Declares something different at each call.
 impl Mutation for ChangingCapabilities {
     fn capabilities(right: Capabilities) -> Capabilities {
         static CALLS: AtomicUsize = AtomicUsize::new(0);
@@ -278,7 +278,7 @@ impl Mutation for ChangingCapabilities {
     }
 }
 
-/// Declares what it has found out in `new` to be possible.
+/// Declares what turned out to be possible in `new`.
 impl Mutation for DeclaresMoreLater {
     fn capabilities(right: Capabilities) -> Capabilities {
         let is_made = MADE.load(Ordering::Relaxed) > 0;
@@ -297,7 +297,7 @@ impl Mutation for NameWithTwoSlashes {
     }
 }
 
-/// Works on the thread that made it.
+/// Works only on the thread that created it.
 #[derive(Debug, Default)]
 pub(crate) struct BoundToThread {
     home: Option<ThreadId>,
@@ -319,7 +319,7 @@ impl Mutation for BoundToThread {
     }
 }
 
-/// Lets Tokio panic where there is none.
+/// Lets Tokio panic if there is no runtime.
 impl Mutation for NoRuntimeCheck {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let _handle = tokio::runtime::Handle::current();
@@ -327,7 +327,7 @@ impl Mutation for NoRuntimeCheck {
     }
 }
 
-/// Makes up for a runtime that is missing, by one which does not last.
+/// Replaces a missing runtime by one that does not last.
 impl Mutation for RuntimeOfItsOwn {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         if tokio::runtime::Handle::try_current().is_ok() {
@@ -359,7 +359,7 @@ impl Drop for OneAtATime {
     }
 }
 
-/// Says nothing of what could not be watched.
+/// Does not report paths that could not be watched.
 impl Mutation for HidesErrors {
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if item.is_ok() {
@@ -368,7 +368,7 @@ impl Mutation for HidesErrors {
     }
 }
 
-/// Is lost in folders of the system.
+/// Never finishes setting up a watch in the system's own folders.
 impl Mutation for NeverDone {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         while watches.iter().any(|watch| watch.path.starts_with("/proc")) {
@@ -378,13 +378,13 @@ impl Mutation for NeverDone {
     }
 }
 
-/// The processor time that this thread has used.
+/// Returns the processor time of this thread.
 fn used_time() -> Duration {
     let used = clock_gettime(ClockId::ThreadCPUTime);
     used.try_into().expect("in range")
 }
 
-/// Follows links without remembering where it has been, and takes its time in deep trees.
+/// Follows links without remembering visited folders, and takes very long in deep trees.
 impl Mutation for FollowsLoops {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         fn walk(folder: &Path, left: &mut usize) {
@@ -395,7 +395,7 @@ impl Mutation for FollowsLoops {
                 }
             }
         }
-        // In the place of hours.
+        // Instead of hours.
         const LONG: Duration = Duration::from_secs(11);
 
         let start = used_time();
@@ -403,7 +403,7 @@ impl Mutation for FollowsLoops {
         for watch in &watches {
             walk(&watch.path, &mut left);
         }
-        // Computes, as such a walk does: a sleep may be taken for waiting.
+        // Computes, as such a walk does: the suite may take a sleep for waiting.
         while left == 0 && used_time().saturating_sub(start) < LONG {}
         made(watches)
     }
@@ -421,14 +421,14 @@ impl Mutation for ClaimsNoFolders {
     }
 }
 
-/// Walks through the tree anyway.
+/// Walks through the tree although it declares `WatchEntireFilesystem`.
 impl Mutation for ClaimsEntireFilesystem {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.with(Capability::WatchEntireFilesystem)
     }
 }
 
-/// Hears of all that is beside the watched folder, and lists the folder of each event before it drops it.
+/// Receives all events beside the watched folder, and lists the folder of each event before dropping it.
 #[derive(Debug, Default)]
 pub(crate) struct LooksAtForeignEvents {
     roots: Vec<PathBuf>,
@@ -463,7 +463,7 @@ impl Mutation for ClaimsNoChanges {
     }
 }
 
-/// Watches on what it was given before one fails.
+/// Goes on watching the paths that it added before one failed.
 impl Mutation for KeepsHalf {
     fn watch_all(
         &mut self,
@@ -474,7 +474,7 @@ impl Mutation for KeepsHalf {
     }
 }
 
-/// Says less of a value than its type has promised.
+/// Promises less for a value than for its type.
 impl Mutation for Understates {
     fn about(mut right: About) -> About {
         right.capabilities = right.capabilities.without(Capability::ChangeWatches);
@@ -482,13 +482,13 @@ impl Mutation for Understates {
     }
 }
 
-/// What is made of each watch, before it is the backend's.
+/// A change of each watch, before the backend gets it.
 fn asked<M: Default>(mut watches: Vec<Watch>, change: impl FnMut(&mut Watch)) -> Made<M> {
     watches.iter_mut().for_each(change);
     made(watches)
 }
 
-/// Follows links where it is asked to, though it does not say that it can.
+/// Follows links on request, though it does not declare it.
 impl Mutation for FollowsUndeclared {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.without(Capability::FollowSymlinks)
@@ -517,14 +517,14 @@ impl Mutation for FollowsNever {
     }
 }
 
-/// Reports accesses where it is asked to, though it does not say that it can.
+/// Reports accesses on request, though it does not declare it.
 impl Mutation for AccessUndeclared {
     fn capabilities(right: Capabilities) -> Capabilities {
         right.without(Capability::EmitOnAccess)
     }
 }
 
-/// Reports accesses that nobody has asked for.
+/// Reports accesses that no watch asks for.
 impl Mutation for AccessAlways {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         asked(watches, |watch| watch.access = true)
@@ -553,7 +553,7 @@ impl Mutation for LeaksDescriptor {
     }
 }
 
-/// Leaves a task in the runtime that waits for ever.
+/// Leaves a task in the runtime that waits forever.
 impl Mutation for LeaksTask {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -569,7 +569,7 @@ impl Mutation for LeaksOnError {
     }
 }
 
-/// Forgets no path that it has ever seen.
+/// Stores every path that it has ever seen.
 #[derive(Debug, Default)]
 pub(crate) struct LeaksMemory {
     seen: Vec<[u8; 400]>,
@@ -594,7 +594,7 @@ impl Mutation for Inherited {
     }
 }
 
-/// Makes a file to find out whether events arrive.
+/// Creates a file to find out whether events arrive.
 impl Mutation for TouchesTree {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         for watch in &watches {
@@ -626,7 +626,7 @@ impl Mutation for PanicsInThread {
     }
 }
 
-/// Makes everything anew for each change, and looks at it as if nothing had been seen yet.
+/// Sets everything up again for each change, and scans as if it had seen nothing yet.
 #[derive(Debug, Default)]
 pub(crate) struct GapInChanges {
     watches: Vec<Watch>,
@@ -652,7 +652,7 @@ impl Mutation for UnwatchesNothing {
     }
 }
 
-/// Takes any path for one that it watches, or can.
+/// Accepts any path, watched or not.
 impl Mutation for UnwatchesAnything {
     fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
         _ = inner.watch(watch);
@@ -677,12 +677,12 @@ impl Mutation for FollowsRootAlone {
     }
 }
 
-/// The links that a path leads through, below the folder of the case.
+/// Returns the links on a path, below the folder of the case.
 fn links_above(path: &Path) -> impl Iterator<Item = &Path> {
     path.ancestors().skip(1).filter(|above| above.is_symlink())
 }
 
-/// Follows a link to a folder, and not one that leads there through another.
+/// Follows a link to a folder, but not one that leads there through another link.
 impl Mutation for FollowsOneStep {
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         let is_straight = |link: &Path| {
@@ -698,7 +698,7 @@ impl Mutation for FollowsOneStep {
     }
 }
 
-/// Follows the links that are there at the start, to where they lead then.
+/// Follows the links that exist at the start, to their targets at that time.
 #[derive(Debug, Default)]
 pub(crate) struct FollowsOldLinks {
     new: HashSet<PathBuf>,
@@ -731,7 +731,7 @@ impl Mutation for FollowsToFiles {
     }
 }
 
-/// Names the folder that it watches in the place of the file.
+/// Names only the folder in an error about a file.
 impl Mutation for NamesFolderAlone {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         made(watches).map_err(|error| match error {
@@ -744,7 +744,7 @@ impl Mutation for NamesFolderAlone {
     }
 }
 
-/// Says of the folder above what is true of one in it.
+/// Reports an error of a subfolder for the folder above.
 impl Mutation for BlamesFolderAbove {
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         reported.push_back(item.map_err(|error| match error {
@@ -756,7 +756,7 @@ impl Mutation for BlamesFolderAbove {
     }
 }
 
-/// Takes a folder that was removed for one in which nothing happens.
+/// Does not notice that a folder was removed.
 impl Mutation for WatchesRemovedFolder {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let is_here = watches.iter().any(|watch| watch.path == Path::new("."));
@@ -767,7 +767,7 @@ impl Mutation for WatchesRemovedFolder {
     }
 }
 
-/// Keeps its watches by their paths, and takes those of the same components for the same.
+/// Keeps its watches by path, and treats paths with the same components as equal.
 #[derive(Debug, Default)]
 pub(crate) struct ComparesComponents {
     watched: HashSet<PathBuf>,
@@ -790,7 +790,7 @@ impl Mutation for ComparesComponents {
     }
 }
 
-/// Reads all that there is at once, and keeps it when a watch is removed.
+/// Reads all available events at once, and keeps them when a watch is removed.
 #[derive(Debug, Default)]
 pub(crate) struct ReadsAhead {
     ahead: VecDeque<StreamItem>,
@@ -808,7 +808,7 @@ impl Mutation for ReadsAhead {
     }
 }
 
-/// Reads all that there is at once, and keeps of it what is below a path that is watched.
+/// Reads all available events at once; when a watch is removed, keeps those below a watched path.
 #[derive(Debug, Default)]
 pub(crate) struct LeavesOutByPath {
     paths: Vec<PathBuf>,
@@ -850,7 +850,7 @@ impl Mutation for LeavesOutByPath {
     }
 }
 
-/// The same with watches that are kept by their spelling, so that only what waits is compared by components.
+/// The same, with watches by their spelling: only the waiting events are compared by components.
 #[derive(Debug, Default)]
 pub(crate) struct LeavesOutByComponents(LeavesOutByPath);
 impl Mutation for LeavesOutByComponents {
@@ -883,7 +883,7 @@ pub(crate) struct FiltersByName {
     folders: Vec<PathBuf>,
 }
 impl FiltersByName {
-    /// What is watched in the place of `watch`, if that is not watched yet.
+    /// Returns the watch to add instead of `watch`, if it does not exist yet.
     fn instead_of(&mut self, mut watch: Watch) -> Option<Watch> {
         self.asked.push(watch.path.clone());
         if watch.path.is_file() {
@@ -919,7 +919,7 @@ impl Mutation for FiltersByName {
     }
 }
 
-/// That the folder of a file was renamed ends what is watched in it by the time that this is read.
+/// When it reads that the folder of a file was renamed, ends all watches in that folder, even later ones.
 #[derive(Debug, Default)]
 pub(crate) struct EndsByOlderRename {
     added: Vec<PathBuf>,
@@ -947,7 +947,7 @@ impl Mutation for EndsByOlderRename {
     }
 }
 
-/// Takes out what is there by polling, with a waker that wakes nobody.
+/// Removes waiting items by polling, with a waker that wakes nothing.
 impl Mutation for DrainsWithoutWaker {
     fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
         let mut cx = Context::from_waker(Waker::noop());
@@ -956,7 +956,7 @@ impl Mutation for DrainsWithoutWaker {
     }
 }
 
-/// Takes of several watches of one path the first.
+/// Of several watches of one path, keeps only the first.
 impl Mutation for TakesTheFirst {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         let mut first: Vec<Watch> = Vec::new();
@@ -969,7 +969,7 @@ impl Mutation for TakesTheFirst {
     }
 }
 
-/// Mutations that take more away than the watch that is removed.
+/// Mutations that remove more than the given watch.
 macro_rules! unwatch_too_much {
     ($($(#[$doc:meta])* $name:ident = |$path:ident, $gone:ident| $is_lost:expr;)*) => {
         $(
@@ -999,21 +999,21 @@ macro_rules! unwatch_too_much {
 }
 
 unwatch_too_much! {
-    /// Removes also the watches of paths that begin with the same letters.
+    /// Also removes the watches of paths that begin with the same letters.
     UnwatchesAlike = |path, gone| {
         let (path, gone) = (path.as_os_str().as_bytes(), gone.as_os_str().as_bytes());
         path.starts_with(gone) && path.get(gone.len()).is_some_and(|&next| next != b'/')
     };
-    /// Removes also the watches of what is in the folder.
+    /// Also removes the watches inside the folder.
     UnwatchesBelow = |path, gone| {
         path.strip_prefix(gone).is_ok_and(|below| below.components().count() > 1)
             || path.extension().is_some() && path.parent() == Some(gone)
     };
-    /// Removes the platform's watch on which another watch rests as well.
+    /// Removes the platform's watch that another watch needs too.
     UnwatchesForBoth = |path, gone| path == gone || path.parent() == Some(gone);
 }
 
-/// Adds watches that nobody removes again.
+/// Adds watches that are never removed.
 #[derive(Debug)]
 pub(crate) struct Leak(rustix::fd::OwnedFd);
 impl Default for Leak {
@@ -1023,7 +1023,7 @@ impl Default for Leak {
     }
 }
 impl Leak {
-    /// Stands for a watch of a path that may be gone by its old name.
+    /// Adds a watch on the path, or on its nearest ancestor if it does not exist any more.
     fn watch(&self, path: &Path) {
         let there = path.ancestors().find(|path| path.exists()).expect("the root folder is there");
         inotify::add_watch(&self.0, there, inotify::WatchFlags::MODIFY).expect("a watch");
@@ -1039,7 +1039,7 @@ impl Mutation for KeepsWatches {
     }
 }
 
-/// Keeps the watches of a folder that is moved to where nothing is watched.
+/// Keeps the watches of a folder that is moved out of the watched paths.
 #[derive(Debug, Default)]
 pub(crate) struct KeepsWatchesOfMoved(Leak);
 impl Mutation for KeepsWatchesOfMoved {
@@ -1053,7 +1053,7 @@ impl Mutation for KeepsWatchesOfMoved {
     }
 }
 
-/// Keeps the watches that were added before one that fails.
+/// Keeps the platform's watches of paths that were added before one failed.
 #[derive(Debug, Default)]
 pub(crate) struct KeepsWatchesOfFailed(Leak);
 impl Mutation for KeepsWatchesOfFailed {
@@ -1079,14 +1079,14 @@ impl Mutation for KeepsTreeOfFailed {
         let path = watch.path.clone();
         let answer = inner.watch(watch);
         if is_at_limit(&answer) {
-            // Where there was room for none, there is none for this one.
+            // If there was no room for any, there is none for this one.
             _ = inotify::add_watch(&self.0.0, path, inotify::WatchFlags::MODIFY);
         }
         answer
     }
 }
 
-/// Mutations that do something when they have returned that the limit is reached.
+/// Mutations that make a mistake after they have returned that the limit is reached.
 macro_rules! at_limit {
     ($($(#[$doc:meta])* $name:ident = |$inner:ident, $path:ident| $does:expr;)*) => {
         $(
@@ -1121,9 +1121,9 @@ macro_rules! at_limit {
 at_limit! {
     /// Goes on watching the folders for which there was room.
     WatchesHalfOfFailed = |inner, path| |_: &Vec<PathBuf>| _ = inner.watch(Watch::non_recursive(path));
-    /// Has it in its books that the folder is watched.
+    /// Records that the folder is watched.
     BooksFailed = |inner, path| |_: &Vec<PathBuf>| _ = inner.watch(Watch::non_recursive(path.join("0")));
-    /// Begins anew, without what was watched before.
+    /// Starts again, without the earlier watches.
     DropsAllAtFailure = |inner, _path| |watched: &Vec<PathBuf>| {
         for path in watched {
             _ = inner.unwatch(path);
@@ -1131,7 +1131,7 @@ at_limit! {
     };
 }
 
-/// Cannot be made where there is nothing to watch.
+/// Cannot be created with no paths.
 impl Mutation for NeedsFirstWatch {
     fn new(watches: Vec<Watch>) -> Made<Self> {
         if watches.is_empty() {
@@ -1141,7 +1141,7 @@ impl Mutation for NeedsFirstWatch {
     }
 }
 
-/// Mutations that return something of their own from each poll before there is anything to watch.
+/// Mutations that return their own result from each poll while no path is watched.
 macro_rules! before_the_first {
     ($($(#[$doc:meta])* $name:ident = $answer:expr;)*) => {
         $(
@@ -1176,9 +1176,9 @@ macro_rules! before_the_first {
 }
 
 before_the_first! {
-    /// Ends where there is nothing to watch.
+    /// Ends the stream while no path is watched.
     EndsWithoutWatches = Poll::Ready(None);
-    /// Has no source, which could wake a task, before there is something to watch.
+    /// While no path is watched, has no source that could wake the task.
     SleepsUntilAsked = Poll::Pending;
 }
 
@@ -1195,7 +1195,7 @@ impl Mutation for RefusesEmptyLists {
     }
 }
 
-/// Watches each file besides its folder.
+/// Watches each file in addition to its folder.
 #[derive(Debug)]
 pub(crate) struct WatchesEachFile {
     files: rustix::fd::OwnedFd,

@@ -1,4 +1,4 @@
-//! Mistakes in what is reported.
+//! Mistakes in the reports.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -114,7 +114,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
     ]
 }
 
-/// Mistakes with names, and with files that are watched by themselves.
+/// Mistakes with names, and with watched files.
 pub(crate) fn mutants_of_names() -> Vec<Entry> {
     vec![
         entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME08"]),
@@ -134,7 +134,7 @@ pub(crate) fn mutants_of_names() -> Vec<Entry> {
     ]
 }
 
-/// Mutations that turn one item into others, by themselves.
+/// Mutations that turn each item into others, without state.
 macro_rules! reports {
     ($($(#[$doc:meta])* $name:ident = |$event:ident, $reported:ident| $body:block)*) => {
         $(
@@ -181,7 +181,7 @@ fn as_text(event: Event) -> Event {
 }
 
 reports! {
-    /// Reports nothing but what the suite must see to go on.
+    /// Reports only the items without which the suite cannot continue.
     Silent = |event, reported| {
         if is_sentinel(&event.path) {
             reported.push_back(Ok(event));
@@ -228,7 +228,7 @@ reports! {
         reported.push_back(Ok(event));
     }
 
-    /// Reports the end of what was there before, after what has taken its place.
+    /// Reports the end of a replaced file after the one that has replaced it.
     RemovalComesLast = |event, reported| {
         let path = event.path.clone();
         let replaces = is_half(&event, RenameMode::To) || matches!(event.kind, EventKind::Create(_));
@@ -238,7 +238,7 @@ reports! {
         }
     }
 
-    /// Takes what comes and goes in a folder for a change of the first file in it.
+    /// Reports a created or removed entry as a change of the first file in the folder.
     BlamesSibling = |event, reported| {
         if matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_)) {
             let entries = event.path.parent().and_then(|folder| fs::read_dir(folder).ok());
@@ -351,7 +351,7 @@ reports! {
         reported.push_back(Ok(Event { path, ..event }));
     }
 
-    /// Passes over what is in a hidden folder.
+    /// Skips the entries of hidden folders.
     HidesInHidden = |event, reported| {
         let is_hidden = |name: &std::ffi::OsStr| name.as_bytes().starts_with(b".");
         if !event.path.parent().and_then(Path::file_name).is_some_and(is_hidden) {
@@ -425,7 +425,7 @@ reports! {
         reported.push_back(Ok(if is_loss { Event::missed(NonZeroU32::new(1)) } else { event }));
     }
 
-    /// Does not say of a folder that it is gone, since it has not heard of that.
+    /// Does not report the end of a folder, as if a loss had hidden it.
     RootsGoneInLoss = |event, reported| {
         if !(is_removal(&event) && event.path.ends_with("gone")) {
             reported.push_back(Ok(event));
@@ -439,7 +439,7 @@ reports! {
     }
 }
 
-/// Says of every loss that it was in the folder that is watched first.
+/// Reports every loss as one in the first watched folder.
 #[derive(Debug, Default)]
 pub(crate) struct LossOfFirst {
     first: PathBuf,
@@ -461,7 +461,7 @@ impl Mutation for LossOfFirst {
     }
 }
 
-/// Takes two events of a path for one.
+/// Merges two events of one path.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataMasks {
     masked: HashSet<PathBuf>,
@@ -478,13 +478,13 @@ impl Mutation for MetadataMasks {
     }
 }
 
-/// Asks for accesses, to make something else of them.
+/// Asks for accesses, to report something else for them.
 pub(crate) fn with_accesses<M: Default>(watches: Vec<Watch>) -> Made<M> {
     let watches = watches.into_iter().map(Watch::with_access).collect();
     Ok((InotifyBackend::new(watches)?, M::default()))
 }
 
-/// Takes an access for a change.
+/// Reports an access as a change.
 #[derive(Debug, Default)]
 pub(crate) struct AccessAsChange;
 impl Mutation for AccessAsChange {
@@ -499,7 +499,7 @@ impl Mutation for AccessAsChange {
     }
 }
 
-/// Takes a file for changed when it is closed after it was open for writing.
+/// Reports a change whenever a file that was open for writing is closed.
 #[derive(Debug, Default)]
 pub(crate) struct ClosesAreWrites;
 impl Mutation for ClosesAreWrites {
@@ -518,7 +518,7 @@ impl Mutation for ClosesAreWrites {
     }
 }
 
-/// Goes on reporting what is gone.
+/// Goes on reporting removed paths.
 #[derive(Debug, Default)]
 pub(crate) struct GhostsOfThePast {
     gone: Option<PathBuf>,
@@ -549,7 +549,7 @@ impl Mutation for FlatOnly {
     }
 }
 
-/// Watches everything below, asked or not.
+/// Watches everything below, requested or not.
 #[derive(Debug, Default)]
 pub(crate) struct AlwaysDeep;
 impl Mutation for AlwaysDeep {
@@ -559,7 +559,7 @@ impl Mutation for AlwaysDeep {
     }
 }
 
-/// Watches no folder that appears.
+/// Does not watch new folders.
 #[derive(Debug, Default)]
 pub(crate) struct NoNewFolders {
     new: Vec<PathBuf>,
@@ -578,7 +578,7 @@ impl Mutation for NoNewFolders {
     }
 }
 
-/// Watches folders that appear, but does not look what is in them already.
+/// Watches new folders, but does not list them.
 #[derive(Debug, Default)]
 pub(crate) struct NoRescan {
     new: HashSet<PathBuf>,
@@ -597,7 +597,7 @@ impl Mutation for NoRescan {
     }
 }
 
-/// Does not bring its books up to date when a folder is renamed.
+/// Keeps the old path of a renamed folder.
 #[derive(Debug, Default)]
 pub(crate) struct OldPaths {
     halves: HashMap<Tracker, PathBuf>,
@@ -626,7 +626,7 @@ impl Mutation for OldPaths {
     }
 }
 
-/// Compares paths letter by letter.
+/// Compares paths as text, without regard to components.
 #[derive(Debug, Default)]
 pub(crate) struct PrefixesOfNames {
     gone: Vec<OsString>,
@@ -646,7 +646,7 @@ impl Mutation for PrefixesOfNames {
     }
 }
 
-/// Keeps the first of the paths that it is given, except for the suite's own.
+/// Watches only the first of the given paths, besides the suite's own.
 #[derive(Debug, Default)]
 pub(crate) struct FirstWatchOnly;
 impl Mutation for FirstWatchOnly {
@@ -657,7 +657,7 @@ impl Mutation for FirstWatchOnly {
     }
 }
 
-/// Takes a folder for another one when it was born at another time.
+/// Identifies a folder by its birth time.
 #[derive(Debug, Default)]
 pub(crate) struct KnowsFoldersByBirth {
     births: HashMap<PathBuf, SystemTime>,
@@ -688,7 +688,7 @@ impl Mutation for KnowsFoldersByBirth {
     }
 }
 
-/// Takes what was unmounted for gone for ever.
+/// Takes an unmounted path as gone forever.
 #[derive(Debug, Default)]
 pub(crate) struct ForgetsUncovered {
     unmounted: Vec<PathBuf>,
@@ -706,7 +706,7 @@ impl Mutation for ForgetsUncovered {
     }
 }
 
-/// Says of a watched path what it tells itself, and once more what the folder above it tells.
+/// Reports the events of a watched path, and again those about it from the folder above.
 #[derive(Debug, Default)]
 pub(crate) struct TellsRootsTwice {
     roots: Vec<PathBuf>,
@@ -726,7 +726,7 @@ impl Mutation for TellsRootsTwice {
     }
 }
 
-/// Takes the end of one watch for the end of all.
+/// Takes the end of one watch as the end of all.
 #[derive(Debug, Default)]
 pub(crate) struct EndsWithFirstRoot {
     roots: Vec<PathBuf>,
@@ -751,7 +751,7 @@ impl Mutation for EndsWithFirstRoot {
     }
 }
 
-/// Tries again and again to watch what is gone, and tells each failure.
+/// Tries again and again to watch a removed path, and reports each failure.
 #[derive(Debug, Default)]
 pub(crate) struct RagesAboutRoot {
     gone: Option<PathBuf>,
@@ -782,7 +782,7 @@ impl Mutation for RagesAboutRoot {
     }
 }
 
-/// Watches a file and not its name.
+/// Watches a file, but not its name.
 #[derive(Debug, Default)]
 pub(crate) struct OneSaveOnly {
     lost: HashSet<PathBuf>,
@@ -820,8 +820,8 @@ impl Mutation for ToBeforeFrom {
     }
 }
 
-/// Whether an event is the next one from a folder that was just renamed: such an event may have come
-/// between the two halves of the rename.
+/// Recognises the next event from a folder that was just renamed: such an event may have come between the two
+/// halves of the rename.
 #[derive(Debug, Default)]
 struct JustRenamed(Option<PathBuf>);
 impl JustRenamed {
@@ -835,7 +835,7 @@ impl JustRenamed {
     }
 }
 
-/// Drops what happens in a folder between the two halves of its rename, since it has no path then.
+/// Drops the events of a folder between the two halves of its rename, since it has no path then.
 #[derive(Debug, Default)]
 pub(crate) struct DropsBetweenHalves(JustRenamed);
 impl Mutation for DropsBetweenHalves {
@@ -847,7 +847,7 @@ impl Mutation for DropsBetweenHalves {
     }
 }
 
-/// Takes what happens in a folder between the two halves of its rename for a loss.
+/// Reports the events of a folder between the two halves of its rename as a loss.
 #[derive(Debug, Default)]
 pub(crate) struct MissedBetweenHalves(JustRenamed);
 impl Mutation for MissedBetweenHalves {
@@ -892,7 +892,7 @@ impl Mutation for HoldsFirstHalf {
     }
 }
 
-/// Leaves out what is equal to the last report, although that was read.
+/// Drops an event that equals the last report, although that was read.
 #[derive(Debug, Default)]
 pub(crate) struct MergesWithWhatWasRead {
     last: Option<Event>,
@@ -907,7 +907,7 @@ impl Mutation for MergesWithWhatWasRead {
     }
 }
 
-/// The same, of the folders that it has found at the start.
+/// Waits for the second half of a rename, but only of folders that it has found at the start.
 #[derive(Debug, Default)]
 pub(crate) struct HoldsFolders {
     folders: Vec<PathBuf>,
@@ -930,7 +930,7 @@ impl Mutation for HoldsFolders {
     }
 }
 
-/// Is at an end where it may not read.
+/// Stops reporting at a folder that it cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct StopsAtLocked {
     has_stopped: bool,
@@ -949,7 +949,7 @@ impl Mutation for StopsAtLocked {
     }
 }
 
-/// What a backend that has lost events forgets to do: what it reports after that.
+/// Mutations that forget something after a loss.
 macro_rules! after_loss {
     ($($(#[$doc:meta])* $name:ident = |$event:ident| $keeps:expr;)*) => {
         $(
@@ -973,16 +973,16 @@ macro_rules! after_loss {
 
 after_loss! {
     DeadAfterLoss = |event| is_sentinel(&event.path);
-    /// Does not look for folders that were made meanwhile.
+    /// Does not look for folders that were created meanwhile.
     FlatAfterLoss = |event| is_sentinel(&event.path) || !event.path.to_string_lossy().contains("/new-");
     NoRemovalsAfterLoss = |event| !is_removal(&event);
-    /// Does not watch a file that has taken the place of another.
+    /// Does not watch a file that has replaced another.
     NoFilesAfterLoss = |event| !event.path.ends_with("files/file");
-    /// Does not look where a link leads.
+    /// Does not look up a link's target.
     NoLinksAfterLoss = |event| !event.path.ends_with("link/file");
 }
 
-/// Reports each change twice where one watched folder is in another: once for each of them.
+/// If one watched folder is in another, reports each change once for each of them.
 #[derive(Debug, Default)]
 pub(crate) struct DoublesWhereRootsOverlap {
     watches: Vec<Watch>,
@@ -1002,7 +1002,7 @@ impl Mutation for DoublesWhereRootsOverlap {
     }
 }
 
-/// Reports the files that a look at a new folder finds, and again when the platform reports them.
+/// Reports the files that it finds when it lists a new folder, and again when the platform sends their events.
 #[derive(Debug, Default)]
 pub(crate) struct DoublesWhatItFinds {
     found: HashSet<PathBuf>,
@@ -1021,7 +1021,7 @@ impl Mutation for DoublesWhatItFinds {
     }
 }
 
-/// Throws away what comes right behind the loss, and takes it for a part of it.
+/// Drops the events right after a loss, as if they were part of it.
 #[derive(Debug, Default)]
 pub(crate) struct ThrowsRestAway {
     throws_away: bool,
@@ -1037,7 +1037,7 @@ impl Mutation for ThrowsRestAway {
     }
 }
 
-/// Mutations that look at the time of a file to find out whether it was written.
+/// Mutations that compare a file's time to find out whether it was written.
 macro_rules! judge_by_time {
     ($($(#[$doc:meta])* $name:ident = |$new:ident, $old:ident| $is_written:expr;)*) => {
         $(
@@ -1075,7 +1075,7 @@ judge_by_time! {
     NeedsOtherTime = |new, old| new != old;
 }
 
-/// Loses an event from time to time, of all that are not accesses.
+/// Loses some events, but no accesses.
 #[derive(Debug, Default)]
 pub(crate) struct DropsEverySeventh {
     count: usize,
@@ -1094,7 +1094,7 @@ impl Mutation for DropsEverySeventh {
     }
 }
 
-/// Reports each two events in the wrong order.
+/// Reports every two events in the wrong order.
 #[derive(Debug, Default)]
 pub(crate) struct Swaps {
     held: Option<StreamItem>,
@@ -1115,7 +1115,7 @@ impl Mutation for Swaps {
     }
 }
 
-/// Does not say again what it has said last, for a second.
+/// Does not repeat its last report within a second.
 #[derive(Debug, Default)]
 pub(crate) struct Debounces {
     last: Option<(Event, Instant)>,

@@ -1,4 +1,4 @@
-//! Mistakes with what a watch asks for, where it is added later.
+//! Mistakes with the demands of watches that are added later.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -40,7 +40,7 @@ fn of_link(mut watch: Watch) -> Watch {
     watch
 }
 
-/// Mutations that do not heed a demand in one of the ways to add a watch.
+/// Mutations that ignore a demand in one of the ways to add a watch.
 macro_rules! heedless {
     (watch { $($one:ident = $forgets_one:ident;)* } watch_all { $($all:ident = $forgets:ident;)* }) => {
         $(
@@ -113,7 +113,7 @@ keeps! {
     KeepsLinkDemand = follow_links;
 }
 
-/// Removes the earlier watch of a path before it knows whether there will be another one.
+/// Removes the earlier watch of a path before it knows whether the new one succeeds.
 #[derive(Debug, Default)]
 struct EndsEarlierOnError;
 impl Mutation for EndsEarlierOnError {
@@ -123,7 +123,7 @@ impl Mutation for EndsEarlierOnError {
     }
 }
 
-/// Hears of no more accesses when a watch is removed, whatever others ask for.
+/// Stops reporting accesses when a watch is removed, although others ask for them.
 #[derive(Debug, Default)]
 struct QuietWithTheFirst {
     is_quiet: bool,

@@ -1,4 +1,4 @@
-//! Runs the mutants against the cases that are to catch them, and prints the kill table.
+//! Runs the mutants against the cases that must catch them, and prints the kill table.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,8 +31,8 @@ pub(crate) fn entry<M: Mutation>(name: &'static str, kills: &'static [&'static s
     entry_with::<M>(name, Profile::default(), kills)
 }
 
-/// The same for a backend that says that it compares states, and knows files by their paths alone.
-/// The suite asks less of such a backend.
+/// The same for a backend whose profile says that it compares states, and identifies files only by their paths.
+/// The suite requires less of such a backend.
 pub(crate) fn sampled_entry<M: Mutation>(
     name: &'static str,
     kills: &'static [&'static str],
@@ -49,17 +49,17 @@ fn entry_with<M: Mutation>(
     profile: Profile,
     kills: &'static [&'static str],
 ) -> Entry {
-    // A mutant that says nothing is waited for.
+    // A silent mutant makes the suite wait.
     let suite = Suite::of::<Mutant<M>>().profile(profile.patience(Duration::from_millis(400)));
     Entry { name, suite: suite.beside::<InotifyBackend>(Profile::default()), kills }
 }
 
-/// No mistake at all.
+/// No mistake.
 #[derive(Debug, Default)]
 struct Nothing;
 impl Mutation for Nothing {}
 
-/// Gives up its turn before each item, as a backend may that has more to do than one poll allows.
+/// Yields to the runtime before each item, as a backend with more work than one poll allows may do.
 #[derive(Debug, Default)]
 struct GivesUpItsTurn {
     has_given_up: bool,
@@ -80,7 +80,7 @@ impl Mutation for GivesUpItsTurn {
     }
 }
 
-/// The same with a watch of the whole file system, which is what most have that hear of so much.
+/// The same with `WatchEntireFilesystem`, as for most backends that receive so much.
 #[derive(Debug, Default)]
 struct GivesUpTurnsOfAll(GivesUpItsTurn);
 impl Mutation for GivesUpTurnsOfAll {
@@ -96,8 +96,7 @@ impl Mutation for GivesUpTurnsOfAll {
     }
 }
 
-/// Says of a loss, for each folder that is watched, that it was there, as a backend with a queue for
-/// each folder does.
+/// Reports a loss once for each watched folder, like a backend with a queue per folder.
 #[derive(Debug, Default)]
 struct NamesEachPart {
     parts: Vec<PathBuf>,
@@ -122,25 +121,25 @@ impl Mutation for NamesEachPart {
 /// The cases that such a backend must pass as well.
 const PARTS_CONTROL: &[&str] = &["STR04", "OVF01", "OVF02", "OVF03", "OVF04", "OVF08", "OVF11"];
 
-/// The same for a backend that gives up its turn.
+/// The same for a backend that yields.
 const TURN_CONTROL: &[&str] =
     &["STR04", "STR05", "STR07", "STR13", "STR16", "FIL01", "REC03", "OVF04"];
 
-/// The same in a file system of its own.
+/// The same on a separate file system.
 const DISTURBED_CONTROL: &[&str] = &["STR06", "STR07", "RES03", "REC15"];
 
-/// A few cases of every sort, which the backend must pass when it is wrapped like a mutant. It says of
-/// each loss that it may be everywhere, which is right also where the loss was in one folder.
+/// A few cases of every kind, which the backend must pass when it is wrapped like a mutant. It reports each loss as
+/// one of everything, which is also right for a loss in one folder.
 const CONTROL: &[&str] = &[
     "CON10", "STR06", "FIL01", "FIL14", "REC03", "REN09", "ROOT03", "OVF03", "OVF11", "RES01",
     "CHG03",
 ];
 
-/// The same for a backend that is judged as a sampled one: where that makes a difference.
+/// The same for a backend that is judged as a sampling one, where that makes a difference.
 const SAMPLED_CONTROL: &[&str] = &["CONV01", "CONV04", "CONV07"];
 
-/// The mutants whose first case's text is a snapshot: one for each sort of text, and only where it
-/// is the same at each run.
+/// The mutants with a snapshot of their first case's report: one for each kind of report that is the same in every
+/// run.
 const TEXTS: &[&str] = &[
     "access_undeclared",
     "always_deep",
@@ -194,10 +193,10 @@ pub(crate) fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    // Most of them wait for what a mutant does not report.
+    // Most cases wait for something that a mutant does not report.
     arguments.test_threads.get_or_insert(16);
     if let Some(folder) = in_memory::folder() {
-        // Nothing has asked for it yet.
+        // No case has needed it yet.
         _ = tempfile::env::override_temp_dir(folder);
     }
     let mut trials = vec![Trial::test("kill_table::has_no_gap", gaps(&entries))];
@@ -244,7 +243,7 @@ pub(crate) fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Checks that every MUST case is named by some mutant, and that there are all cases which are named.
+/// Checks that some mutant names each MUST case, and that all named cases exist.
 fn gaps(entries: &[Entry]) -> impl FnOnce() -> Result<(), Failed> + Send + 'static {
     let killed: Vec<_> = entries.iter().flat_map(|entry| entry.kills).copied().collect();
     move || {
@@ -277,7 +276,7 @@ fn print_table(entries: &[Entry]) {
     }
 }
 
-/// The text without what differs from run to run: times, trackers, and the places and backtraces of
+/// Removes the parts of a text that differ from run to run: times, trackers, and the places and backtraces of
 /// panics.
 fn without_times(text: &str) -> String {
     let mut result = String::new();

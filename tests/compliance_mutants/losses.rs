@@ -1,4 +1,4 @@
-//! Mistakes that show after a loss alone.
+//! Mistakes that show only after a loss.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -26,7 +26,7 @@ fn is_loss(item: &StreamItem) -> bool {
     item.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Missed(_)))
 }
 
-/// A mistake that is made from the first loss on.
+/// A mistake that begins with the first loss.
 #[derive(Debug, Default)]
 struct AfterLoss<M> {
     has_lost: bool,
@@ -43,7 +43,7 @@ impl<M: Mutation> Mutation for AfterLoss<M> {
     }
 }
 
-/// Watches on what a link to a file has led to.
+/// Goes on watching the old target of a link to a file.
 #[derive(Debug, Default)]
 struct NoFileLinks;
 impl Mutation for NoFileLinks {
@@ -101,7 +101,7 @@ impl Mutation for NoNewFolders {
     }
 }
 
-/// Looks for a loss once.
+/// Reports only the first loss.
 #[derive(Debug, Default)]
 struct TellsOneLoss {
     has_told: bool,
@@ -114,7 +114,7 @@ impl Mutation for TellsOneLoss {
     }
 }
 
-/// Finds after the first loss what is there, and after the second one no more than what it has heard of.
+/// Scans everything after the first loss, but only known folders after the second.
 #[derive(Debug, Default)]
 struct RescansOnce {
     losses: usize,

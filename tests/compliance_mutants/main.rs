@@ -1,8 +1,8 @@
-//! The compliance suite judged by broken backends: each must be caught by the cases it names, and
-//! each MUST case must catch one.
+//! Tests the compliance suite with broken backends: the cases that a mutant names must catch it, and each MUST case
+//! must catch one.
 //!
-//! A broken backend is the inotify backend with one mistake, a [`Mutation`](mutant::Mutation). To
-//! add one, write it in one of the files of mutations and name it in that file's table.
+//! A broken backend is the inotify backend with one mistake, a [`Mutation`](mutant::Mutation). To add one, write it
+//! in one of the files of mutations and name it in that file's table.
 
 #[cfg(target_os = "linux")]
 mod construction;
@@ -29,6 +29,6 @@ fn main() -> std::process::ExitCode {
     kills::main()
 }
 
-/// The mutants are made of the inotify backend.
+/// Does nothing: the mutants are built on the inotify backend.
 #[cfg(not(target_os = "linux"))]
 fn main() {}

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, fmt::Debug};
 use notify_backend::{About, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 
-/// One mistake. What a mutation does not replace is as it should be.
+/// One mistake. The default methods are correct.
 pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
     fn capabilities(right: Capabilities) -> Capabilities {
         right
@@ -19,17 +19,17 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
         right
     }
 
-    /// Changes what is asked for, or what is answered.
+    /// Changes the watches, or the result.
     fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
         Ok((InotifyBackend::new(watches)?, Self::default()))
     }
 
-    /// Changes what is reported.
+    /// Changes the reported items.
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         reported.push_back(item);
     }
 
-    /// Changes how it is polled.
+    /// Changes how the backend is polled.
     fn poll(
         &mut self,
         inner: &mut InotifyBackend,
@@ -38,7 +38,7 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
         Pin::new(inner).poll_next(cx)
     }
 
-    /// Changes what happens at the end of a poll.
+    /// Changes the result of a poll.
     fn answer(
         &mut self,
         answer: Poll<Option<StreamItem>>,
@@ -129,7 +129,7 @@ impl<M: Mutation> Stream for Mutant<M> {
     }
 }
 
-/// Whether the suite made this file to find out whether everything has been reported.
+/// Returns whether this file is one of the suite's barriers.
 pub(crate) fn is_sentinel(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("suite-sentinel"))
 }

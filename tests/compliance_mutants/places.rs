@@ -1,4 +1,4 @@
-//! Mistakes that are made in some places of a tree and not in others.
+//! Mistakes in some places of a tree and not in others.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -81,7 +81,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
     ]
 }
 
-/// The end of a folder that another one is renamed over ends the watch of that too.
+/// When a folder is renamed over another one, ends the watches of both.
 #[derive(Debug, Default)]
 pub(crate) struct DeafOverFolder {
     folders: HashSet<PathBuf>,
@@ -118,7 +118,7 @@ impl Mutation for DeafOverFolder {
     }
 }
 
-/// A mistake that is made below the entries of the watched folders alone.
+/// A mistake only below the entries of the watched folders.
 #[derive(Debug, Default)]
 pub(crate) struct Below<M> {
     roots: Vec<PathBuf>,
@@ -143,7 +143,7 @@ impl<M: Mutation> Mutation for Below<M> {
     }
 }
 
-/// A mistake that is made in folders alone that have come while the backend watched.
+/// A mistake only in folders that are newer than the watch.
 #[derive(Debug, Default)]
 pub(crate) struct InNew<M> {
     new: HashSet<PathBuf>,
@@ -179,7 +179,7 @@ fn path_of(item: &StreamItem) -> &Path {
     }
 }
 
-/// Hears of accesses in folders that come later, where nobody has asked for them.
+/// Reports accesses in new folders, where no watch asks for them.
 #[derive(Debug, Default)]
 pub(crate) struct AccessesInNew {
     new: HashSet<PathBuf>,
@@ -200,7 +200,7 @@ impl Mutation for AccessesInNew {
     }
 }
 
-/// Forgets a folder that may not be read, and does not look at it again.
+/// Forgets an unreadable folder, and does not try again.
 #[derive(Debug, Default)]
 pub(crate) struct ForgetsLocked {
     locked: HashSet<PathBuf>,
@@ -219,7 +219,7 @@ impl Mutation for ForgetsLocked {
     }
 }
 
-/// Reports changes of the metadata of files alone.
+/// Reports metadata changes only of files.
 #[derive(Debug, Default)]
 pub(crate) struct DropsMetadataOfFolders;
 impl Mutation for DropsMetadataOfFolders {
@@ -230,7 +230,7 @@ impl Mutation for DropsMetadataOfFolders {
     }
 }
 
-/// Takes its own looking into a folder for somebody's access.
+/// Reports its own listing of a folder as an access.
 #[derive(Debug, Default)]
 pub(crate) struct TellsOwnLooks;
 impl Mutation for TellsOwnLooks {
@@ -243,7 +243,7 @@ impl Mutation for TellsOwnLooks {
     }
 }
 
-/// Mutations that hear of accesses in what has come, where nobody has asked for them, but another watch has.
+/// Mutations that report accesses in new entries, where only another watch asks for them.
 macro_rules! loud_where {
     ($($(#[$doc:meta])* $name:ident = |$event:ident| $is_coming:expr;)*) => {
         $(
@@ -284,7 +284,7 @@ macro_rules! loud_where {
 
 loud_where! {
     LoudInNew = |event| matches!(event.kind, EventKind::Create(_));
-    /// Leaves a folder the watch that it had where it was before.
+    /// A moved folder keeps the platform's watch of its old place.
     LoudInMoved = |event| event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To));
 }
 
@@ -302,8 +302,8 @@ fn is_in(item: &StreamItem, folders: &HashSet<PathBuf>) -> bool {
     path_of(item).ancestors().skip(1).any(|above| folders.contains(above))
 }
 
-/// Does not try again to watch a folder that it could not read at the start, but for those right in the
-/// watched one.
+/// Does not try again to watch a folder that it could not read at the start, except directly in the watched
+/// folder.
 #[derive(Debug, Default)]
 pub(crate) struct GivesUpLockedBelow {
     locked: HashSet<PathBuf>,
@@ -324,7 +324,7 @@ impl Mutation for GivesUpLockedBelow {
     }
 }
 
-/// The same for one that has come later.
+/// The same for a new folder.
 #[derive(Debug, Default)]
 pub(crate) struct GivesUpLockedInNew {
     locked: HashSet<PathBuf>,
@@ -344,7 +344,7 @@ impl Mutation for GivesUpLockedInNew {
     }
 }
 
-/// Says nothing of what is in a folder of somebody else's.
+/// Reports nothing in another user's folder.
 #[derive(Debug, Default)]
 pub(crate) struct PassesOverForeign;
 impl Mutation for PassesOverForeign {
@@ -357,7 +357,7 @@ impl Mutation for PassesOverForeign {
     }
 }
 
-/// Says nothing of what is on other file systems than the watched paths.
+/// Reports nothing on file systems other than those of the watched paths.
 #[derive(Debug, Default)]
 struct StopsAtMounts {
     devices: HashSet<u64>,
@@ -381,7 +381,7 @@ impl Mutation for StopsAtMounts {
     }
 }
 
-/// Follows a watched link for one step.
+/// Follows a watched link for only one step.
 #[derive(Debug, Default)]
 struct OneHop;
 impl Mutation for OneHop {
@@ -394,7 +394,7 @@ impl Mutation for OneHop {
     }
 }
 
-/// Has room for so many paths, and leaves out the others.
+/// Watches only a limited number of paths, and skips the others.
 #[derive(Debug, Default)]
 struct SixtyFour {
     watches: usize,
@@ -414,7 +414,7 @@ impl Mutation for SixtyFour {
     }
 }
 
-/// When a tree is removed, leaves of one in it nothing but the top.
+/// When the watch of a tree is removed, reduces a watched tree inside it to its top folder.
 #[derive(Debug, Default)]
 struct KeepsTopOfInner {
     roots: Vec<PathBuf>,
@@ -439,7 +439,7 @@ impl Mutation for KeepsTopOfInner {
     }
 }
 
-/// Names what it cannot watch by the path without links.
+/// Resolves the links in the path of something that it cannot watch.
 #[derive(Debug, Default)]
 struct CanonicalErrors;
 impl Mutation for CanonicalErrors {
@@ -453,7 +453,7 @@ impl Mutation for CanonicalErrors {
     }
 }
 
-/// Looks for folders by relative paths, wherever the process is by now.
+/// Looks up folders by relative paths, even after the process has changed its current folder.
 #[derive(Debug, Default)]
 struct LooksFromHere;
 impl Mutation for LooksFromHere {
@@ -465,7 +465,7 @@ impl Mutation for LooksFromHere {
     }
 }
 
-/// Mutations of one sort of event alone.
+/// Mutations of only one kind of event.
 macro_rules! of {
     ($($name:ident = |$event:ident| $is_it:expr;)*) => {
         $(
@@ -489,7 +489,7 @@ of! {
     OfMetadata = |event| is_metadata(event);
 }
 
-/// Tells where a folder is by now, of all that has happened in it.
+/// Reports all events in a folder under its current path.
 #[derive(Debug, Default)]
 struct PlaceOfNow {
     read: VecDeque<StreamItem>,
@@ -539,7 +539,7 @@ impl PlaceOfNow {
     }
 }
 
-/// Passes over hidden names where it lists a new folder, and not where it is told of them.
+/// Skips hidden names when it lists a new folder, but not in events.
 #[derive(Debug, Default)]
 struct FindsNoHidden {
     left_out: HashSet<PathBuf>,
@@ -559,7 +559,7 @@ impl Mutation for FindsNoHidden {
     }
 }
 
-/// Says what becomes of the watched path itself under a tidier spelling.
+/// Reports events of the watched path itself under a normalised spelling.
 #[derive(Debug, Default)]
 struct TidiesRoots {
     roots: Vec<PathBuf>,
@@ -579,7 +579,7 @@ impl Mutation for TidiesRoots {
     }
 }
 
-/// Finds at each look that there is something it cannot look at.
+/// Reports at each look something that it cannot read.
 #[derive(Debug, Default)]
 struct RepeatsErrors;
 impl Mutation for RepeatsErrors {

@@ -75,7 +75,7 @@ mutations! {
 
 type Polled = Poll<Option<StreamItem>>;
 
-/// Passes on what the platform says when it has nothing.
+/// Passes on the platform's error for an empty queue.
 impl Mutation for WouldBlock {
     fn answer(&mut self, answer: Polled, _: &mut Context<'_>) -> Polled {
         match answer {
@@ -94,7 +94,7 @@ impl Mutation for NeverWakes {
     }
 }
 
-/// Reads one event, and waits without asking to be woken if nothing is to be reported of it.
+/// Reads one event, and waits without storing the waker if it is not reported.
 fn read_one(
     inner: &mut InotifyBackend,
     cx: &mut Context<'_>,
@@ -106,7 +106,7 @@ fn read_one(
     }
 }
 
-/// Watches the folder of a file, and is deaf after what happened to another file in it.
+/// Watches the folder of a file, and gets stuck after an event of another file in it.
 #[derive(Debug, Default)]
 pub(crate) struct DeafAfterNeighbour {
     files: Vec<PathBuf>,
@@ -130,7 +130,7 @@ impl Mutation for DeafAfterNeighbour {
     }
 }
 
-/// Watches also what is below a subfolder, and is deaf after what happened there unasked.
+/// Also watches below a subfolder, and gets stuck after an event there, which no watch asks for.
 #[derive(Debug, Default)]
 pub(crate) struct DeafAfterSubfolder {
     flat: Vec<PathBuf>,
@@ -156,7 +156,7 @@ impl DeafAfterSubfolder {
     }
 }
 
-/// The same, but reads on for some steps, and then gives up its turn without more ado.
+/// The same, but reads on for some events, and then returns `Pending` without storing the waker.
 #[derive(Debug, Default)]
 pub(crate) struct DeafAfterManySubfolder(DeafAfterSubfolder);
 impl Mutation for DeafAfterManySubfolder {
@@ -182,7 +182,7 @@ impl Mutation for DeafAfterManySubfolder {
     }
 }
 
-/// Hears also of accesses, and is deaf after each.
+/// Also receives accesses, and gets stuck after each.
 #[derive(Debug, Default)]
 pub(crate) struct DeafAfterAccess;
 impl Mutation for DeafAfterAccess {
@@ -195,7 +195,7 @@ impl Mutation for DeafAfterAccess {
     }
 }
 
-/// Mutations that wait once without asking to be woken, after what was reported last.
+/// Mutations that wait once without storing the waker, after the last report.
 macro_rules! deaf_after {
     ($($name:ident = |$item:ident, $count:ident| $is_last:expr;)*) => {
         $(
@@ -229,7 +229,7 @@ deaf_after! {
     DeafAfterMany = |item, count| count.is_multiple_of(1000);
 }
 
-/// Does not wait for what is left when it was called last.
+/// Returns `Pending` once after `unwatch`, without storing the waker.
 #[derive(Debug, Default)]
 pub(crate) struct DeafAfterUnwatch {
     is_deaf: bool,
@@ -262,7 +262,7 @@ impl Mutation for KeepsFirstWaker {
     }
 }
 
-/// Hands over some of what it has read, and waits for the next change with the rest.
+/// Yields some of the events that it has read, and keeps the rest until the next change.
 #[derive(Debug, Default)]
 pub(crate) struct LosesRestOfRead {
     handed_over: usize,
@@ -286,7 +286,7 @@ impl Mutation for BusyWakes {
     }
 }
 
-/// Mutations that wake themselves for ever, after what was reported last.
+/// Mutations that wake themselves forever, after the last report.
 macro_rules! restless {
     ($($name:ident = |$item:ident| $is_last:expr;)*) => {
         $(
@@ -378,7 +378,7 @@ impl Mutation for ForgetsEnd {
     }
 }
 
-/// Says at each poll that reading has failed.
+/// Reports a failed read at each poll.
 #[derive(Debug, Default)]
 pub(crate) struct FailsForEver {
     has_failed: bool,
@@ -394,7 +394,7 @@ impl Mutation for FailsForEver {
     }
 }
 
-/// Ends where reading fails, and does not say why.
+/// Ends the stream if reading fails, without an error.
 #[derive(Debug, Default)]
 pub(crate) struct EndsWithoutAWord {
     has_failed: bool,
@@ -408,7 +408,7 @@ impl Mutation for EndsWithoutAWord {
     }
 }
 
-/// Takes watches of which nothing will ever be reported.
+/// Accepts watches that will never report anything.
 impl Mutation for WatchesAfterEnd {
     fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
         match inner.watch(watch) {
@@ -441,7 +441,7 @@ impl Mutation for EndsWithLastRoot {
     }
 }
 
-/// Leaves the cleaning up to a task.
+/// Leaves the cleanup to a task.
 impl Mutation for DropsInRuntime {}
 impl Drop for DropsInRuntime {
     fn drop(&mut self) {
@@ -456,7 +456,7 @@ impl Drop for BlocksInDrop {
     }
 }
 
-/// Lets nobody have the waker back.
+/// Never drops the waker.
 #[derive(Debug, Default)]
 pub(crate) struct KeepsWaker;
 impl Mutation for KeepsWaker {
@@ -467,7 +467,7 @@ impl Mutation for KeepsWaker {
     }
 }
 
-/// Wakes while it holds what it needs to be dropped.
+/// Wakes while it holds a lock that its drop needs.
 static BOOKS: Mutex<()> = Mutex::new(());
 struct Locking(Waker);
 impl Wake for Locking {
@@ -484,12 +484,12 @@ impl Mutation for LocksWhileWaking {
 }
 impl Drop for LocksWhileWaking {
     fn drop(&mut self) {
-        // In the place of waiting for ever.
+        // Instead of waiting forever.
         assert!(BOOKS.try_lock().is_ok(), "a deadlock");
     }
 }
 
-/// Passes an interrupted call on as an error, once.
+/// Reports an interrupted call as an error, once.
 #[derive(Debug, Default)]
 pub(crate) struct LeaksInterruption {
     polls: usize,
@@ -511,7 +511,7 @@ impl Mutation for PromisesTooMuch {
     }
 }
 
-/// Takes what it holds for all that will come.
+/// Gives the number of buffered items as the upper bound.
 impl Mutation for PromisesAnEnd {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(64))
@@ -536,8 +536,8 @@ impl Mutation for Hoards {
     }
 }
 
-/// Reads ahead in a thread of its own, as backends do whose platform blocks. That takes more than the
-/// kernel's queue holds, and what finds no room there is lost without a word.
+/// Reads ahead in its own thread, as backends do if their platform blocks. Its buffer holds more than the kernel's
+/// queue, and events that do not fit are lost without a report.
 #[derive(Debug, Default)]
 pub(crate) struct LosesAhead {
     ahead: Option<Receiver>,

@@ -29,7 +29,7 @@ mod buffer_figures {
     }
 
     #[test]
-    fn a_full_default_buffer_takes_43_kib_with_paths_of_80_bytes_or_39_on_windows() {
+    fn a_full_default_buffer_takes_43_kib() {
         let events = Buffer::DEFAULT_CAPACITY;
         let (bytes, _buffer) = heap_bytes(|| buffer_of(events, events));
         assert_eq!(events, DEFAULT);
@@ -38,7 +38,7 @@ mod buffer_figures {
     }
 
     #[test]
-    fn ten_thousand_events_take_1_3_mb_with_paths_of_80_bytes_or_1_4_on_windows() {
+    fn ten_thousand_events_take_1_3_mb() {
         let (bytes, _buffer) = heap_bytes(|| buffer_of(10_000, 10_000));
         let documented = if cfg!(windows) { 1_400_000 } else { 1_300_000 };
         assert!(bytes.abs_diff(documented) < 50_000, "{bytes}");
