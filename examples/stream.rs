@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Ok(event) => {
                 println!("{event}");
                 if let EventKind::Missed(_) = event.kind {
-                    println!("events were lost: what is known of the folder has to be read again");
+                    println!("events were lost: list the folder again");
                 }
             }
             // The error concerns a part of the watched paths. The rest is still watched.

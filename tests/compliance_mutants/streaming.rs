@@ -462,7 +462,7 @@ pub(crate) struct KeepsWaker;
 impl Mutation for KeepsWaker {
     fn answer(&mut self, answer: Polled, cx: &mut Context<'_>) -> Polled {
         static WAKERS: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
-        WAKERS.lock().expect("nobody panics").push(cx.waker().clone());
+        WAKERS.lock().expect("no thread panics").push(cx.waker().clone());
         answer
     }
 }

@@ -256,7 +256,7 @@ fn end_of_the_thread_is_reported_once() {
         panic!("no error at the end: {items:?}")
     };
     let is_new = |item: &StreamItem| item.as_ref().is_ok_and(|event| event.path == new);
-    assert!(found.iter().any(is_new), "what was found is reported: {items:?}");
+    assert!(found.iter().any(is_new), "the new file is reported: {items:?}");
     assert!(error.to_string().contains("has panicked"), "{error}");
     let end = Pin::new(&mut scene.backend).poll_next(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(None)), "{end:?}");
@@ -266,7 +266,7 @@ fn end_of_the_thread_is_reported_once() {
     assert!(matches!(unwatched, Err(BackendError::Ended { .. })), "{unwatched:?}");
 }
 
-/// Folders that cannot be told apart are not reported: see the limits in the crate's documentation.
+/// Folders that cannot be distinguished are not reported: see the limits in the crate's documentation.
 #[cfg(unix)]
 #[test]
 fn replaced_root_is_not_reported_forever() {

@@ -48,7 +48,7 @@ fn full<W: Watcher>() -> Vec<String> {
 
     let mut lines = vec![];
     while !lines.iter().any(|line: &String| line.ends_with("mark")) {
-        for event in results.recv_timeout(DEADLINE).expect("the changes are told").unwrap() {
+        for event in results.recv_timeout(DEADLINE).expect("the changes arrive").unwrap() {
             if event.kind.is_access() {
                 continue;
             }
@@ -79,7 +79,7 @@ fn mini<W: Watcher>() -> Vec<String> {
 
     let mut names = vec![];
     while !names.contains(&"mark".into()) {
-        for event in results.recv_timeout(DEADLINE).expect("the changes are told").unwrap() {
+        for event in results.recv_timeout(DEADLINE).expect("the changes arrive").unwrap() {
             // Notify's own watcher reports its own listing of the folders.
             if !event.path.is_dir() {
                 names.push(folder.name_of(&event.path));

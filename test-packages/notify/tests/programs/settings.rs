@@ -62,7 +62,7 @@ fn contents_are_compared_behind_a_debouncer() {
         new_debouncer_opt::<_, Polling, _>(QUIET, None, sender, NoCache, config).unwrap();
     debouncer.watch(folder.path(""), Recursive).unwrap();
     folder.write("file", CONTENTS[1]);
-    let events = results.recv_timeout(DEADLINE).expect("the change is told").unwrap();
+    let events = results.recv_timeout(DEADLINE).expect("the change arrives").unwrap();
     assert!(events.iter().any(|event| event.kind == WRITTEN), "{events:?}");
 }
 
@@ -90,6 +90,6 @@ fn a_maker_is_asked_behind_a_debouncer() {
     debouncer.watcher().watch(&folder.path(""), Recursive).unwrap();
     assert_eq!(MADE.load(Ordering::Relaxed), 1);
     folder.write("new", "");
-    let events = results.recv_timeout(DEADLINE).expect("the change is told").unwrap();
+    let events = results.recv_timeout(DEADLINE).expect("the change arrives").unwrap();
     assert!(events.iter().any(|event| event.path == folder.path("new")), "{events:?}");
 }

@@ -250,7 +250,7 @@ fn walk_through() {
         let [kernel, lib] = ["src/kernel.rs", "src/lib.rs"].map(|file| read(&project.join(file)));
         (code(&kernel), loops(&lib))
     });
-    assert_eq!(outcome, start, "what comes out, and the starting point");
+    assert_eq!(outcome, start, "the finished crate, and the starting point");
 }
 
 /// After each step, the page links to the files as they are then.
