@@ -186,6 +186,7 @@ const WORDS_OF_SOURCES: &[(&str, &str)] = &[
 
 /// Where [`WORDS_OF_SOURCES`] are looked for.
 const SOURCES: &[&str] = &[
+    "src/compliance",
     "src/consumers/",
     "src/contract/",
     "src/lib.rs",

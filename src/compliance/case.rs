@@ -83,10 +83,10 @@ impl Case {
         usual_cause: "",
         run: |_| Ok(()),
     };
-    /// As [`MUST`](Self::MUST), for what users expect.
+    /// As [`MUST`](Self::MUST), for behaviour that users expect.
     pub(super) const SHOULD: Self = Self { level: Level::Should, ..Self::MUST };
 
-    /// As [`MUST`](Self::MUST), for what is recorded only.
+    /// As [`MUST`](Self::MUST), for facts that are only recorded.
     pub(super) const MAY: Self = Self { level: Level::May, ..Self::MUST };
 
     /// Returns why the case does not apply to a backend with these capabilities, if so.

@@ -115,7 +115,7 @@ impl Scene {
 
     /// If the backend has reported nothing in any case so far, tries one barrier, before this case sets a
     /// scene that takes long.
-    pub(super) fn hears(&self) -> Step {
+    pub(super) fn reports_anything(&self) -> Step {
         match self.profile.outlook {
             Outlook::Good => Ok(()),
             Outlook::Deaf => self.watch([self.flat()])?.settle(),
@@ -133,7 +133,7 @@ impl Scene {
 
     /// Ignores the case if the backend does not see a second change that comes soon and leaves the size as it
     /// was.
-    pub(super) fn tells_moments(&self) -> Step {
+    pub(super) fn distinguishes_moments(&self) -> Step {
         let granularity = self.profile.mtime_granularity;
         if granularity.is_zero() {
             return Ok(());

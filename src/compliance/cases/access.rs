@@ -124,7 +124,7 @@ const EMPTY_FILE_READ: Case = Case {
     needs: &[EmitOnAccess, WatchFolders],
     checks: "Reading an empty file is reported as opening and closing, and not as a change.",
     why: "fsnotify's script op-all.",
-    usual_cause: "An access is taken for a change.",
+    usual_cause: "An access is mistaken for a change.",
     run: |scene| {
         let fill = |tree: &Tree| tree.create("file");
         places::of(scene).asking(Watch::with_access).filled(fill).each(|driver, place| {
@@ -233,7 +233,7 @@ const OPENED_TO_WRITE: Case = Case {
     checks: "A file that is opened for writing, and closed without a write, is not reported as \
              changed.",
     why: "Locks are taken this way. Linux sends `IN_CLOSE_WRITE` whether or not anything was written.",
-    usual_cause: "Closing after writing is taken for a change.",
+    usual_cause: "Closing after writing is mistaken for a change.",
     run: |scene| {
         let fill = |tree: &Tree| tree.write("file", "content");
         places::of(scene).filled(fill).each(|driver, place| {
@@ -303,7 +303,7 @@ const ASKED_IN_VAIN: Case = Case {
     without: &[EmitOnAccess],
     checks: "Without EmitOnAccess, a watch that asks for accesses is refused with `NotSupported`, \
              which names the path.",
-    why: "If a request is ignored silently, nobody notices until it matters.",
+    why: "If a request is ignored silently, the user does not notice until it matters.",
     usual_cause: "`Watch::access` is ignored; `Watch::check` checks it.",
     run: |scene| refuses_demand(scene, scene.anything()?.with_access(), EmitOnAccess),
     ..Case::MUST

@@ -402,7 +402,8 @@ const TWO_SPELLINGS: Case = Case {
         add(&mut driver, Watch::non_recursive(&plain))?;
         scene.tree.create("folder/four")?;
         let [by_plain, by_dotted] = ["folder/four", "folder/./four"].map(created_file);
-        driver.read_until_told(|driver| driver.count(&by_plain) + driver.count(&by_dotted) > 0)?;
+        driver
+            .read_until_reported(|driver| driver.count(&by_plain) + driver.count(&by_dotted) > 0)?;
         // The report for the other spelling may still wait in the backend.
         let (other, unsaid) =
             if driver.count(&by_plain) > 0 { (dotted, by_dotted) } else { (plain, by_plain) };
@@ -452,7 +453,7 @@ const FOUND_BUT_UNREAD: Case = Case {
                     }
                 }
             } else {
-                driver.read_until_told(|driver| driver.events().count() >= READ)?;
+                driver.read_until_reported(|driver| driver.events().count() >= READ)?;
             }
             remove(&mut driver, &root)?;
             // An invariant checks that everything from now on is of the other watch.
@@ -631,7 +632,7 @@ const WATCHED_AGAIN: Case = Case {
                 scene.tree.create(format!("again/before-{is_read}-{i}"))?;
             }
             if is_read {
-                driver.read_until_told(|driver| driver.events().count() > 0)?;
+                driver.read_until_reported(|driver| driver.events().count() > 0)?;
             }
             remove(&mut driver, &again)?;
             add(&mut driver, Watch::non_recursive(&again))?;
@@ -650,8 +651,9 @@ const WATCHED_AGAIN: Case = Case {
             driver.next_step();
             scene.tree.create(file)?;
             let expected = created_file(file);
-            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(told, format!("tree/{file} is reported as created"), || {
+            let reported =
+                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            ensure(reported, format!("tree/{file} is reported as created"), || {
                 "the task was not woken for it".into()
             })?;
         }
@@ -667,8 +669,8 @@ const WATCHED_BESIDE: Case = Case {
     checks: "If a path is watched, for the first time or again, in a folder where something else is watched \
              already, earlier changes are not reported for it, even if their events have not been read yet. \
              Later changes are reported.",
-    why: "An editor opens and closes the files of a folder one by one; what it did to a file before \
-          watching it is no news.",
+    why: "An editor opens and closes the files of a folder one by one; what it did to a file before watching \
+          it is known.",
     usual_cause: "One platform watch serves all watches in a folder, and events in the queue are \
                   reported for every watch that exists when they are read.",
     run: |scene| {
@@ -802,8 +804,10 @@ const FROM_NOTHING: Case = Case {
         add(&mut driver, scene.flat())?;
         scene.tree.create("one")?;
         let one = created_file("one");
-        let told = driver.read_when_woken(&mut flag, |driver| driver.count(&one) > 0)?;
-        ensure(told, "tree/one is reported as created", || "the task was not woken for it".into())?;
+        let reported = driver.read_when_woken(&mut flag, |driver| driver.count(&one) > 0)?;
+        ensure(reported, "tree/one is reported as created", || {
+            "the task was not woken for it".into()
+        })?;
         add_none(&mut driver)?;
         scene.tree.create("two")?;
         driver.settle()?;
@@ -832,7 +836,7 @@ const ALL_DEMANDS: Case = Case {
             let plain = Watch::non_recursive(scene.path(&folder));
             if scene.has(WatchRecursively) {
                 add_as(&mut driver, at_once, plain.clone().recursive_if(true))?;
-                is_told_of(
+                is_reported_as(
                     scene,
                     &mut driver,
                     &format!("{folder}/sub/new"),
@@ -843,11 +847,11 @@ const ALL_DEMANDS: Case = Case {
             if scene.has(EmitOnAccess) {
                 let file = format!("{folder}/file");
                 add_as(&mut driver, at_once, plain.clone().with_access())?;
-                tells_of_reading(scene, &mut driver, &file, true)?;
+                reports_reading(scene, &mut driver, &file, true)?;
                 add(&mut driver, plain.clone())?;
-                tells_of_reading(scene, &mut driver, &file, false)?;
+                reports_reading(scene, &mut driver, &file, false)?;
                 add(&mut driver, plain.clone().with_access())?;
-                tells_of_reading(scene, &mut driver, &file, true)?;
+                reports_reading(scene, &mut driver, &file, true)?;
                 remove(&mut driver, &plain.path)?;
             }
             if scene.has(FollowSymlinks) {
@@ -855,7 +859,12 @@ const ALL_DEMANDS: Case = Case {
                 scene.tree.symlink(&plain.path, &link)?;
                 let as_link = Watch::non_recursive(scene.path(&link));
                 add_as(&mut driver, at_once, as_link.clone().following_links())?;
-                is_told_of(scene, &mut driver, &format!("{folder}/one"), &format!("{link}/one"))?;
+                is_reported_as(
+                    scene,
+                    &mut driver,
+                    &format!("{folder}/one"),
+                    &format!("{link}/one"),
+                )?;
                 // Only a backend that watches files watches a link that is not followed.
                 if scene.has(WatchFiles) {
                     add(&mut driver, as_link.clone())?;
@@ -866,7 +875,12 @@ const ALL_DEMANDS: Case = Case {
                     driver.nothing_else()?;
                 }
                 add(&mut driver, as_link.clone().following_links())?;
-                is_told_of(scene, &mut driver, &format!("{folder}/two"), &format!("{link}/two"))?;
+                is_reported_as(
+                    scene,
+                    &mut driver,
+                    &format!("{folder}/two"),
+                    &format!("{link}/two"),
+                )?;
                 remove(&mut driver, &as_link.path)?;
             }
         }
@@ -887,7 +901,7 @@ fn add_as(driver: &mut Driver, at_once: bool, watch: Watch) -> Step {
 }
 
 /// Makes a file, and fails unless its creation is reported at `path`, and nothing else.
-fn is_told_of(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Step {
+fn is_reported_as(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Step {
     driver.next_step();
     scene.tree.create(file)?;
     driver.settle()?;
@@ -897,8 +911,8 @@ fn is_told_of(scene: &Scene, driver: &mut Driver, file: &str, path: &str) -> Ste
     Ok(())
 }
 
-/// Reads a file, and fails unless accesses are reported if `is_told`, and none otherwise.
-fn tells_of_reading(scene: &Scene, driver: &mut Driver, file: &str, is_told: bool) -> Step {
+/// Reads a file, and fails unless accesses are reported if `is_reported`, and none otherwise.
+fn reports_reading(scene: &Scene, driver: &mut Driver, file: &str, is_reported: bool) -> Step {
     driver.next_step();
     scene.tree.make("read", file, |path| fs::read(path).map(drop))?;
     driver.settle()?;
@@ -906,8 +920,8 @@ fn tells_of_reading(scene: &Scene, driver: &mut Driver, file: &str, is_told: boo
     let is_access =
         |event: &Event| matches!(event.kind, EventKind::Access(_)) && event.path == path;
     let there = driver.events().any(is_access);
-    let expected = if is_told { "accesses" } else { "no accesses" };
-    ensure(there == is_told, format!("{expected} of tree/{file}"), || {
+    let expected = if is_reported { "accesses" } else { "no accesses" };
+    ensure(there == is_reported, format!("{expected} of tree/{file}"), || {
         if there { "there were some".into() } else { "there were none".into() }
     })
 }
@@ -955,23 +969,24 @@ const WOKEN_AFTER_CHANGING: Case = Case {
         let [one, other] = ["one", "other"].map(|it| Watch::non_recursive(scene.path(it)));
         let mut driver = scene.watch([one.clone(), other])?;
         let mut flag = driver.rest()?;
-        let mut told_of = |driver: &mut Driver, file: String, after: &str| {
+        let mut is_woken_for = |driver: &mut Driver, file: String, after: &str| {
             scene.tree.create(&file)?;
             let expected = created_file(&file);
-            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(told, format!("after {after}, tree/{file} is reported as created"), || {
+            let reported =
+                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            ensure(reported, format!("after {after}, tree/{file} is reported as created"), || {
                 "the task was not woken for it".into()
             })
         };
         for round in 0..3 {
-            told_of(&mut driver, format!("one/{round}"), "the start of a round")?;
+            is_woken_for(&mut driver, format!("one/{round}"), "the start of a round")?;
             if round > 0 {
                 scene.tree.create(format!("one/unread-{round}"))?;
             }
             remove(&mut driver, &one.path)?;
-            told_of(&mut driver, format!("other/without-{round}"), "`unwatch`")?;
+            is_woken_for(&mut driver, format!("other/without-{round}"), "`unwatch`")?;
             add(&mut driver, one.clone())?;
-            told_of(&mut driver, format!("other/with-{round}"), "`watch`")?;
+            is_woken_for(&mut driver, format!("other/with-{round}"), "`watch`")?;
         }
         Ok(())
     },

@@ -304,10 +304,10 @@ const ODD_SPELLING: Case = Case {
             change_to(scene.outside.path(""))?;
             // No barrier: it would be made under the given path, which now leads elsewhere.
             driver.forget(given);
-            let told = |driver: &mut Driver, made: &Path| -> Step {
+            let reported = |driver: &mut Driver, made: &Path| -> Step {
                 let expected =
                     made.strip_prefix(&real).map_or(made.into(), |below| given.join(below));
-                driver.read_until_told(|driver| driver.created_paths().contains(&expected))?;
+                driver.read_until_reported(|driver| driver.created_paths().contains(&expected))?;
                 let spelled: Vec<_> = driver.created_paths().iter().collect();
                 let right = spelled.iter().any(|path| path.as_os_str() == expected.as_os_str());
                 let made = scene.timeline.show(made);
@@ -317,11 +317,11 @@ const ODD_SPELLING: Case = Case {
             };
             let file = real.join("new-file");
             scene.tree.create(&file)?;
-            told(&mut driver, &file)?;
+            reported(&mut driver, &file)?;
             if cfg!(unix) {
                 scene.tree.chmod(&real, 0o750)?;
                 let is_it = |event: &Event| event.path.as_os_str() == given.as_os_str();
-                driver.read_until_told(|driver| driver.events().any(is_it))?;
+                driver.read_until_reported(|driver| driver.events().any(is_it))?;
                 let shown = given.display();
                 ensure(driver.events().any(is_it), format!("a change of {shown} itself"), || {
                     let paths: Vec<_> = driver.events().map(|event| &event.path).collect();
@@ -331,9 +331,9 @@ const ODD_SPELLING: Case = Case {
             if is_deep {
                 let folder = real.join("new");
                 scene.tree.mkdir(&folder)?;
-                told(&mut driver, &folder)?;
+                reported(&mut driver, &folder)?;
                 scene.tree.create(folder.join("file"))?;
-                told(&mut driver, &folder.join("file"))?;
+                reported(&mut driver, &folder.join("file"))?;
             }
             drop(driver);
             if cfg!(unix) {
@@ -424,7 +424,7 @@ const NAME: Case = Case {
     id: "CON14",
     name: "name",
     checks: "The backend's name has the form `namespace/platform`, with one slash and no white space.",
-    why: "Frontends list backends by name; two with the same name cannot be told apart.",
+    why: "Frontends list backends by name; two with the same name cannot be distinguished.",
     usual_cause: "The namespace is left out.",
     run: |scene| {
         let name = scene.declared().name;
@@ -658,7 +658,7 @@ const WATCH_LIMIT: Case = Case {
             Err(error) => fail("`new` returns WatchLimit", format!("it returned {error:?}")),
             Ok(mut driver) => {
                 driver.allow_errors();
-                driver.read_until_told(|driver| !driver.errors().is_empty())?;
+                driver.read_until_reported(|driver| !driver.errors().is_empty())?;
                 is_watch_limit(&driver, &scene.path(""))
             }
         }
@@ -696,8 +696,8 @@ const WATCH_LIMIT_LATER: Case = Case {
         for i in 0..10 {
             scene.tree.mkdir(format!("{i}"))?;
         }
-        let told = |driver: &Driver| !driver.errors().is_empty() || driver.has_missed();
-        driver.read_until_told(told)?;
+        let reported = |driver: &Driver| !driver.errors().is_empty() || driver.has_missed();
+        driver.read_until_reported(reported)?;
         is_watch_limit(&driver, &scene.path(""))
     },
     ..Case::MUST
@@ -826,8 +826,8 @@ const DESCRIPTOR_LIMIT_LATER: Case = Case {
             scene.tree.mkdir("old/new")?;
             scene.tree.mkdir("old/next")?;
             let next = appeared("old/next");
-            let told = |driver: &Driver| !driver.errors().is_empty() || driver.count(&next) > 0;
-            driver.read_until_told(told)
+            let reported = |driver: &Driver| !driver.errors().is_empty() || driver.count(&next) > 0;
+            driver.read_until_reported(reported)
         });
         made.map_err(|error| Stop::Broken(format!("the limit cannot be set: {error}")))??;
         driver.settle()?;

@@ -124,7 +124,7 @@ fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
     driver.perform_in(scene.mode, &tree, |tree| rest.make(tree))?;
     driver.settle()?;
     let changed = before.changed_paths(&Consumer::of(&root, deep));
-    let told = |path: &std::path::Path| {
+    let reported = |path: &std::path::Path| {
         driver.events().any(|event| match event.kind {
             EventKind::Access(_) => false,
             // What happens to a folder as a whole happens to all that is in it, and everything lies
@@ -138,7 +138,7 @@ fn covers(scene: &Scene, name: &str, workload: &Workload, deep: bool) -> Step {
             _ => event.path == path,
         })
     };
-    let silent = changed.iter().find(|path| !told(path));
+    let silent = changed.iter().find(|path| !reported(path));
     ensure(
         silent.is_none(),
         "every path that differs from before is named by an event, or something above it is",

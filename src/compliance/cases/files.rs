@@ -142,7 +142,7 @@ const WRITTEN_TWICE_IN_A_MOMENT: Case = Case {
     why: "watchfiles#319, watchfiles#388, notify#981, notify#1004: the most common mistake of pollers.",
     usual_cause: "Times are compared in whole seconds, or only sizes are compared.",
     run: |scene| {
-        scene.tells_moments()?;
+        scene.distinguishes_moments()?;
         scene.tree.write("file", "one")?;
         let mut driver = scene.watch([scene.flat()])?;
         for content in ["two", "six", "ten"] {
@@ -160,7 +160,7 @@ const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
     id: "FIL05",
     name: "written_through_old_descriptor",
     needs: &[WatchFolders],
-    checks: "Each write through a descriptor from before the watch is reported, also if its report is equal \
+    checks: "Each write through a descriptor from before the watch is reported, even if its report is equal \
              to the one before.",
     why: "fsnotify's TestWatchMultipleWrite; log files are held open for days.",
     usual_cause: "Only files that are opened or closed meanwhile are checked; or a report is left out \
@@ -176,13 +176,13 @@ const WRITTEN_THROUGH_OLD_DESCRIPTOR: Case = Case {
             driver.settle()?;
             driver.saw(written("file"))?;
         }
-        // Without a barrier, of which there would be other reports in between.
+        // Without a barrier, which would cause other reports in between.
         for _ in 0..3 {
             driver.next_step();
             scene.tree.make("write through the open", "file", |_| file.write_all(b"more"))?;
-            let is_told = |driver: &Driver| driver.count(&written("file")) > 0;
-            driver.read_until_told(is_told)?;
-            ensure(is_told(&driver), "the write is reported", || "it is not".into())?;
+            let is_reported = |driver: &Driver| driver.count(&written("file")) > 0;
+            driver.read_until_reported(is_reported)?;
+            ensure(is_reported(&driver), "the write is reported", || "it is not".into())?;
         }
         Ok(())
     },
@@ -396,7 +396,7 @@ const LOOKED_AT_ONLY: Case = Case {
     modes: Mode::ALL,
     checks: "Reading, listing and asking for metadata are not reported as changes.",
     why: "dart's doesn't notify if the file isn't modified.",
-    usual_cause: "The access time is taken for a modification time.",
+    usual_cause: "The access time is mistaken for a modification time.",
     run: |scene| {
         scene.tree.write("file", "content")?;
         scene.tree.mkdir("folder")?;
@@ -528,7 +528,7 @@ const SEVERAL_WATCHED_FILES: Case = Case {
     checks: "If several files are watched, in one folder or in different ones, each change is reported only \
              for its own file.",
     why: "JetBrains' testFileRoot.",
-    usual_cause: "The platform's number of a folder is taken for that of a file.",
+    usual_cause: "The platform's number of a folder is mistaken for that of a file.",
     run: |scene| {
         let files = ["one", "two", "sub/one", "sub/two"];
         scene.tree.mkdir("sub")?;

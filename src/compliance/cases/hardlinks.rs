@@ -84,8 +84,8 @@ const WRITTEN_FROM_OUTSIDE: Case = Case {
             scene.watch([Watch::non_recursive(scene.path("file")), scene.barrier_watch()?])?;
         scene.outside.append("other", "more")?;
         driver.settle()?;
-        let told = driver.count(&modified("file"));
-        ensure(told > 0, "tree/file is reported as changed", || {
+        let reported = driver.count(&modified("file"));
+        ensure(reported > 0, "tree/file is reported as changed", || {
             "it was not before the barrier was".into()
         })
     },

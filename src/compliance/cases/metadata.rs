@@ -42,7 +42,7 @@ pub(super) const GROUP: Group = Group {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn tells_metadata(scene: &Scene) -> Step {
+fn distinguishes_metadata(scene: &Scene) -> Step {
     if scene.profile.distinguishes_metadata {
         return Ok(());
     }
@@ -59,7 +59,7 @@ const PERMISSIONS: Case = Case {
     why: "fsnotify's scripts chmod and chmod-after-write; notify's chmod_file.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for (path, mode) in [("file", 0o600), ("", 0o700)] {
                 driver.perform_in(scene.mode, place, |tree| tree.chmod(path, mode))?;
@@ -80,7 +80,7 @@ const SAME_PERMISSIONS: Case = Case {
     why: "Linux sends an event for it; a comparison of states cannot see it.",
     usual_cause: "States are compared.",
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         let modes = [("file", 0o600), ("", 0o700)];
         let chmod = |tree: &Tree| modes.iter().try_for_each(|&(path, mode)| tree.chmod(path, mode));
         let fill = |tree: &Tree| {
@@ -125,7 +125,7 @@ const OWNER: Case = Case {
     why: "fsnotify's script chmod has it beside permissions.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             driver.perform_in(scene.mode, place, |tree| {
                 tree.make("chown", "file", platform::chown)
@@ -146,9 +146,9 @@ const EXTENDED: Case = Case {
     why: "Backup programs and desktops store important data there.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         // It leaves no trace but the time of the change.
-        scene.tells_moments()?;
+        scene.distinguishes_moments()?;
         // Not tried with the file itself: to set the same again may change nothing.
         scene.outside.create("file")?;
         if platform::setxattr(&scene.outside.path("file")).is_err() {
@@ -208,7 +208,7 @@ const IS_NO_DATA: Case = Case {
     usual_cause: "All changes are mapped to one kind.",
     // Linux treats setting the modification time alone as a change of data; see META10.
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         let files = ["mode", "times"];
         let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
         places::of(scene).filled(fill).each(|driver, place| {
@@ -243,7 +243,7 @@ const READ_ONLY: Case = Case {
     why: "JetBrains' testPermissionUpdate; editors then show a lock.",
     usual_cause: "The platform is not asked for changes of attributes.",
     run: |scene| {
-        tells_metadata(scene)?;
+        distinguishes_metadata(scene)?;
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for read_only in [true, false] {
                 driver.next_step();
@@ -288,10 +288,10 @@ const WRITE_IS_DATA: Case = Case {
              and the modification time was set to an older one, or to the same.",
     why: "Programs that copy files set their times. A consumer that rereads changed files relies on changes \
           of data being reported as such.",
-    usual_cause: "States are compared, and a file that is not newer is taken for unwritten: report \
-                  what may be either as `modify/any`.",
+    usual_cause: "States are compared, and a file that is not newer is treated as unwritten: report what may \
+                  be either as `modify/any`.",
     run: |scene| {
-        scene.tells_moments()?;
+        scene.distinguishes_moments()?;
         for file in ["older", "same"] {
             scene.tree.write(file, "content")?;
         }

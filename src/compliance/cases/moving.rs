@@ -246,7 +246,8 @@ fn all_is_reported(scene: &Scene, driver: &Driver, names: &[PathBuf; 2], files: 
     }
     let is_reported = |&(change, i): &(Change, usize)| {
         let reports = reports.get(OsStr::new(&change.file(i)));
-        let tells = |event: &&Event| change.expected(&event.path).is_told_by(event, &scene.profile);
+        let tells =
+            |event: &&Event| change.expected(&event.path).is_stated_by(event, &scene.profile);
         reports.into_iter().flatten().any(tells)
     };
     let changes = (0..files).flat_map(|i| Change::ALL.map(|change| (change, i)));

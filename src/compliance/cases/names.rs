@@ -35,9 +35,9 @@ const AROUND: &str = "around";
 /// Fails unless files with these names are reported as created, written, changed in their metadata, read (if
 /// accesses are reported), renamed and removed, and files in folders with these names as created.
 fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
-    let tells_accesses = scene.has(EmitOnAccess);
+    let reports_accesses = scene.has(EmitOnAccess);
     let places = places::of(scene);
-    let places = if tells_accesses { places.asking(Watch::with_access) } else { places };
+    let places = if reports_accesses { places.asking(Watch::with_access) } else { places };
     let (mut driver, places) = places.watch()?;
     for place in &places {
         driver.next_step();
@@ -55,7 +55,7 @@ fn survive<N: AsRef<Path> + Sync>(scene: &Scene, names: &[N]) -> Step {
             })?;
             names.iter().try_for_each(|name| driver.saw(metadata_changed(place.path(name))))?;
         }
-        if tells_accesses {
+        if reports_accesses {
             driver.perform_in(scene.mode, place, |tree| {
                 let read = |path: &Path| fs::read(path).map(drop);
                 names.iter().try_for_each(|name| tree.make("read", name, read))
@@ -149,7 +149,7 @@ const ODD_CHARACTERS: Case = Case {
              four-byte characters are reported unchanged.",
     why: "JetBrains' testLineBreaksInName; gradle's table of characters; chokidar's glob-like \
           filenames.",
-    usual_cause: "A name is parsed, quoted or taken for a pattern.",
+    usual_cause: "A name is parsed, quoted or used as a pattern.",
     run: |scene| {
         survive(
             scene,

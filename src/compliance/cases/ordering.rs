@@ -82,14 +82,15 @@ const IN_ONE_FOLDER: Case = Case {
         })?;
         let expected: Vec<_> =
             (0..count).map(|i| scene.path(format!("{}-{i}", i * 7 % 10))).collect();
-        let told: Vec<_> = driver
+        let reported: Vec<_> = driver
             .events()
             .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
             .collect();
-        let first = expected.iter().zip(&told).find(|(expected, told)| expected != told);
-        ensure(told == expected, format!("{count} creations in their order"), || {
-            format!("{} creations were reported, first out of order: {first:?}", told.len())
+        let first =
+            expected.iter().zip(&reported).find(|(expected, reported)| expected != reported);
+        ensure(reported == expected, format!("{count} creations in their order"), || {
+            format!("{} creations were reported, first out of order: {first:?}", reported.len())
         })
     },
     ..Case::MUST
@@ -112,12 +113,14 @@ const ACROSS_FOLDERS: Case = Case {
         let files: Vec<_> = (0..100).map(|i| format!("folder-{}/{i}", i * 7 % 10)).collect();
         driver.perform(scene.mode, |tree| files.iter().try_for_each(|file| tree.create(file)))?;
         let expected: Vec<_> = files.iter().map(|file| scene.path(file)).collect();
-        let told: Vec<_> = driver
+        let reported: Vec<_> = driver
             .events()
             .filter(|event| matches!(event.kind, EventKind::Create(_)))
             .map(|event| event.path.clone())
             .collect();
-        ensure(told == expected, "100 creations in their order", || "the order is different".into())
+        ensure(reported == expected, "100 creations in their order", || {
+            "the order is different".into()
+        })
     },
     ..Case::MAY
 };
@@ -171,7 +174,7 @@ const MERGED_WRITES: Case = Case {
     checks: "Of several equal writes that have not been read yet, at least one is reported, and not \
              more than there were.",
     why: "Linux merges them; five writes may be one event.",
-    usual_cause: "All equal events are taken for duplicates.",
+    usual_cause: "All equal events are treated as duplicates.",
     run: |scene| {
         scene.tree.create("file")?;
         let mut driver = scene.watch([scene.flat()])?;

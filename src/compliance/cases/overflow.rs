@@ -54,12 +54,12 @@ const LOSS_IS_SAID: Case = Case {
     why: "golang/go#16392, watchdog#654, watchfiles#348, PyInotify#23.",
     usual_cause: "The platform's overflow event is dropped, or a full channel is ignored.",
     run: |scene| {
-        scene.hears()?;
+        scene.reports_anything()?;
         let files = queue_limit() + 2000;
         let mut driver = scene.watch([scene.flat()])?;
         driver.guard.may_miss = true;
         scene.tree.create_many(files)?;
-        told_or_missed(scene, &mut driver, files, |driver| driver.created_paths().len())?;
+        reported_or_missed(scene, &mut driver, files, |driver| driver.created_paths().len())?;
         if driver.has_missed() {
             driver.settle()?;
             return can_be_true(&driver, files, driver.created_paths().len());
@@ -67,12 +67,12 @@ const LOSS_IS_SAID: Case = Case {
         for renames in storms(scene) {
             driver.next_step();
             storm(scene, renames)?;
-            storm_told_or_missed(scene, &mut driver, renames)?;
+            storm_reported_or_missed(scene, &mut driver, renames)?;
             if driver.has_missed() {
                 driver.settle()?;
                 let paths = driver.events().map(|event| &event.path);
-                let told: HashSet<_> = paths.filter(|path| is_of_storm(path)).collect();
-                return can_be_true(&driver, renames, told.len());
+                let reported: HashSet<_> = paths.filter(|path| is_of_storm(path)).collect();
+                return can_be_true(&driver, renames, reported.len());
             }
         }
         if scene.profile.sampled { Ok(()) } else { Err(not_lost()) }
@@ -80,42 +80,45 @@ const LOSS_IS_SAID: Case = Case {
     ..Case::MUST
 };
 
-/// Reads until all names were reported, as `told` counts them, or a loss was; fails if neither happens.
-fn told_or_missed(
+/// Reads until all names were reported, as `reported` counts them, or a loss was; fails if neither happens.
+fn reported_or_missed(
     scene: &Scene,
     driver: &mut Driver,
     all: usize,
     // Asked after each item.
-    told: impl Fn(&Driver) -> usize,
+    reported: impl Fn(&Driver) -> usize,
 ) -> Step {
     let folder = scene.path("");
-    driver.read_until_told(|driver| driver.has_missed_in(&folder) || told(driver) == all)?;
-    let told = told(driver);
-    ensure(told == all || driver.has_missed_in(&folder), format!("{all} names, or Missed"), || {
-        format!("{told} names were reported, and no Missed for the folder or everything")
-    })
+    driver
+        .read_until_reported(|driver| driver.has_missed_in(&folder) || reported(driver) == all)?;
+    let reported = reported(driver);
+    ensure(
+        reported == all || driver.has_missed_in(&folder),
+        format!("{all} names, or Missed"),
+        || format!("{reported} names were reported, and no Missed for the folder or everything"),
+    )
 }
 
 /// Does the same for a [`storm`] of so many renames.
-fn storm_told_or_missed(scene: &Scene, driver: &mut Driver, renames: usize) -> Step {
+fn storm_reported_or_missed(scene: &Scene, driver: &mut Driver, renames: usize) -> Step {
     let named = RefCell::new(HashSet::new());
-    told_or_missed(scene, driver, renames, |driver| {
+    reported_or_missed(scene, driver, renames, |driver| {
         let latest = driver.latest().map(|event| &event.path);
         named.borrow_mut().extend(latest.filter(|path| is_of_storm(path)).cloned());
         named.borrow().len()
     })
 }
 
-/// Fails unless the reported number of lost events, if there is one, is possible where `told` of `all`
+/// Fails unless the reported number of lost events, if there is one, is possible where `reported` of `all`
 /// changes were reported.
-fn can_be_true(driver: &Driver, all: usize, told: usize) -> Step {
+fn can_be_true(driver: &Driver, all: usize, reported: usize) -> Step {
     /// The greatest number of events per change: both names of a rename, the accesses of a new file.
     const EVENTS: usize = 4;
 
     let Some(lost) = driver.lost() else { return Ok(()) };
-    let (least, most) = (all.saturating_sub(told) as u64, (all * EVENTS) as u64);
+    let (least, most) = (all.saturating_sub(reported) as u64, (all * EVENTS) as u64);
     ensure((least..=most).contains(&lost), format!("{least} to {most} events are lost"), || {
-        format!("{lost} were reported as lost; of {all} changes {told} were reported")
+        format!("{lost} were reported as lost; of {all} changes {reported} were reported")
     })
 }
 
@@ -157,7 +160,7 @@ fn is_of_storm(path: &Path) -> bool {
 /// before the scene is set.
 fn needs_queue(scene: &Scene) -> Step {
     scene.sees_changes()?;
-    scene.hears()
+    scene.reports_anything()
 }
 
 /// Ignores the case, since no event was lost.
@@ -300,7 +303,7 @@ const SLOW_CONSUMER: Case = Case {
             scene.tree.create(format!("round-{round}"))?;
             driver.turn_runtime();
             let before_that = driver.events().count();
-            driver.read_until_told(|driver| driver.events().count() > before_that)?;
+            driver.read_until_reported(|driver| driver.events().count() > before_that)?;
             most = most.max(ResourceUsage::memory().saturating_sub(before));
         }
         scene.measured("memory behind a slow consumer", format!("{} kB", most / 1000));
@@ -560,10 +563,10 @@ const WOKEN_AFTER_LOSS: Case = Case {
         for renames in storms(scene) {
             driver.forget_events();
             storm(scene, renames)?;
-            let told = driver.read_when_woken(&mut flag, |driver| {
+            let reported = driver.read_when_woken(&mut flag, |driver| {
                 driver.has_missed() || storm_names(driver) == renames
             })?;
-            ensure(told, format!("{renames} names, or Missed"), || {
+            ensure(reported, format!("{renames} names, or Missed"), || {
                 format!("after {} names, the task was not woken for the next", storm_names(&driver))
             })?;
             if !driver.has_missed() {
@@ -573,10 +576,10 @@ const WOKEN_AFTER_LOSS: Case = Case {
                 let file = format!("after-{i}");
                 scene.tree.create(&file)?;
                 let expected = created_file(&file);
-                let told =
+                let reported =
                     driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
                 ensure(
-                    told,
+                    reported,
                     format!("after the loss, tree/{file} is reported as created"),
                     || "the task was not woken for it".into(),
                 )?;
@@ -623,7 +626,7 @@ const LOSS_AFTER_LOSS: Case = Case {
             }
             for place in places {
                 driver.next_step();
-                all_is_told(scene, &mut driver, &place, round)?;
+                everything_is_reported(scene, &mut driver, &place, round)?;
             }
         }
         Ok(())
@@ -645,7 +648,7 @@ fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<Stri
         let moved = format!("{known}-{try_of}");
         scene.tree.rename(&name, &moved)?;
         name = moved;
-        storm_told_or_missed(scene, driver, renames)?;
+        storm_reported_or_missed(scene, driver, renames)?;
         driver.settle()?;
         if driver.has_missed() {
             return Ok(name);
@@ -655,7 +658,7 @@ fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<Stri
 }
 
 /// Makes one change of each kind in a place, and fails if one is not reported.
-fn all_is_told(scene: &Scene, driver: &mut Driver, place: &Tree, round: &str) -> Step {
+fn everything_is_reported(scene: &Scene, driver: &mut Driver, place: &Tree, round: &str) -> Step {
     let file = place.path(format!("file-{round}"));
     place.create(&file)?;
     place.append(&file, "content")?;

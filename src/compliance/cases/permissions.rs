@@ -126,7 +126,7 @@ const FOLDER_LOCKED: Case = Case {
     checks: "A folder in a tree that may not be read for a while, whether old or new, does not stop the others \
              from being watched, and is watched once it may be read again.",
     why: "The counterpart of PERM03: a temporary change of permissions is no reason to stop.",
-    usual_cause: "The folder is given up at the first error, and consumers are not told.",
+    usual_cause: "The folder is given up at the first error, and consumers get no error item.",
     run: |scene| {
         let fill = |tree: &Tree| tree.mkdir_all("locked/below");
         let (mut driver, places) = places::of(scene).filled(fill).watch()?;
@@ -180,14 +180,15 @@ const WOKEN_AFTER_ERROR: Case = Case {
             let path = scene.path(folder);
             let is_named =
                 |driver: &Driver| driver.errors().iter().any(|it| it.path() == Some(&path));
-            let told = driver.read_when_woken(&mut flag, is_named)?;
-            ensure(told, format!("an error item that names tree/{folder}"), || "none".into())?;
+            let reported = driver.read_when_woken(&mut flag, is_named)?;
+            ensure(reported, format!("an error item that names tree/{folder}"), || "none".into())?;
             let file = format!("file-after-{folder}");
             scene.tree.create(&file)?;
             let expected = created_file(&file);
-            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            let reported =
+                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
             ensure(
-                told,
+                reported,
                 format!("after the error item, tree/{file} is reported as created"),
                 || "the task was not woken for it".into(),
             )?;
@@ -219,7 +220,7 @@ const ERROR_AS_SPELLED: Case = Case {
             let mut paths = driver.errors().iter().filter_map(|error| error.path());
             paths.any(|path| path.as_os_str() == locked.as_os_str())
         };
-        driver.read_until_told(is_named)?;
+        driver.read_until_reported(is_named)?;
         let shown = scene.timeline.show(&locked);
         ensure(is_named(&driver), format!("an error item that names {shown}"), || {
             format!("the errors are {:?}", driver.errors())

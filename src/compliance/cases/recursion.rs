@@ -172,7 +172,7 @@ const MOVED_IN: Case = Case {
     modes: Mode::ALL,
     checks: "A folder that is moved in from outside is reported, and everything in it is watched.",
     why: "watchdog#4, watchdog#1094, watchdog#1278, notify#491, osquery#1969.",
-    usual_cause: "The second half of a rename without a first one is not taken for a new folder.",
+    usual_cause: "The second half of a rename without a first one is not treated as a new folder.",
     run: |scene| {
         scene.outside.mkdir_all("top/a/b")?;
         for file in ["top/1", "top/a/2", "top/a/b/3"] {
@@ -477,20 +477,20 @@ const OVERLAPPING_ROOTS: Case = Case {
                         files.iter().try_for_each(|it| tree.create(it))
                     })?;
                     for file in &files {
-                        is_told_once(&mut driver, &created_file(file))?;
+                        is_reported_once(&mut driver, &created_file(file))?;
                     }
                     driver.perform(scene.mode, |tree| {
                         files.iter().try_for_each(|file| tree.rename(file, renamed(file)))
                     })?;
                     for file in &files {
-                        is_told_once(&mut driver, &gone(file))?;
-                        is_told_once(&mut driver, &appeared(renamed(file)))?;
+                        is_reported_once(&mut driver, &gone(file))?;
+                        is_reported_once(&mut driver, &appeared(renamed(file)))?;
                     }
                     driver.perform(scene.mode, |tree| {
                         files.iter().try_for_each(|file| tree.remove(renamed(file)))
                     })?;
                     for file in &files {
-                        is_told_once(&mut driver, &removed_file(renamed(file)))?;
+                        is_reported_once(&mut driver, &removed_file(renamed(file)))?;
                     }
                     driver.nothing_else()?;
                 }
@@ -502,7 +502,7 @@ const OVERLAPPING_ROOTS: Case = Case {
 };
 
 /// Fails unless the fact is reported, once.
-fn is_told_once(driver: &mut Driver, expected: &Expected) -> Step {
+fn is_reported_once(driver: &mut Driver, expected: &Expected) -> Step {
     driver.saw(expected.clone())?;
     let count = driver.count(expected);
     ensure(count == 1, format!("one event of {}", expected.path.display()), || {
@@ -528,7 +528,7 @@ const EXCHANGED_FOLDERS: Case = Case {
         }
         let mut driver = scene.watch([scene.deep()])?;
         driver.perform(scene.mode, |tree| tree.exchange("a", "b"))?;
-        if tells_folders_apart(scene) {
+        if distinguishes_folders(scene) {
             driver.saw(touched("a"))?;
             driver.saw(touched("b"))?;
         }
@@ -541,7 +541,7 @@ const EXCHANGED_FOLDERS: Case = Case {
 
 /// Returns whether a folder that takes another one's place is seen. A backend that compares states, and cannot
 /// tell one folder from another, finds the same as before.
-fn tells_folders_apart(scene: &Scene) -> bool {
+fn distinguishes_folders(scene: &Scene) -> bool {
     !scene.profile.sampled || scene.profile.pairs_renames
 }
 
@@ -577,7 +577,7 @@ const DISPLACED_BY_COPY: Case = Case {
     modes: Mode::ALL,
     checks: "When a tree is renamed and a copy takes its place, both are watched under their paths.",
     why: "JetBrains' testDisplacementByIsomorphicTree; watchman's test_more_moves.",
-    usual_cause: "The new folder is found under the old path, and taken for watched.",
+    usual_cause: "The new folder is found under the old path, which is recorded as watched.",
     run: |scene| {
         for folder in ["tree-a", "copy"] {
             scene.tree.mkdir_all(format!("{folder}/sub"))?;
@@ -589,7 +589,7 @@ const DISPLACED_BY_COPY: Case = Case {
             tree.rename("copy", "tree-a")
         })?;
         driver.saw(appeared("backup"))?;
-        if tells_folders_apart(scene) {
+        if distinguishes_folders(scene) {
             driver.saw(appeared("tree-a"))?;
         }
         are_watched(scene, &mut driver, &["tree-a/sub/file", "backup/sub/file"])
@@ -621,7 +621,7 @@ const RENAMED_AND_MADE_ANEW: Case = Case {
     checks: "When a new folder is renamed and another one is made under its first name, both are \
              watched under their paths, and neither is mistaken for the other.",
     why: "When the first creation is read, the name already leads to the second folder.",
-    usual_cause: "The folder found under the name is taken for the first one, and follows its rename.",
+    usual_cause: "The folder found under the name is mistaken for the first one, and follows its rename.",
     run: |scene| {
         let mut driver = scene.watch([scene.deep()])?;
         driver.perform(scene.mode, |tree| {
@@ -660,9 +660,9 @@ const ROOT_IN_ROOT: Case = Case {
                     let mut driver = scene.watch(watches.map(Clone::clone))?;
                     scene.tree.chmod("outer/inner", 0o700)?;
                     driver.settle()?;
-                    let told = driver.count(&metadata_changed("outer/inner"));
-                    ensure(told <= 1, "the change of permissions is reported once", || {
-                        format!("it was {told} times")
+                    let reported = driver.count(&metadata_changed("outer/inner"));
+                    ensure(reported <= 1, "the change of permissions is reported once", || {
+                        format!("it was {reported} times")
                     })?;
                     driver.forget(&inner.path);
                     if is_renamed {
@@ -672,9 +672,9 @@ const ROOT_IN_ROOT: Case = Case {
                     }
                     driver.settle()?;
                     driver.saw(gone("outer/inner"))?;
-                    let told = driver.count(&gone("outer/inner"));
-                    ensure(told == 1, "it is reported as gone once", || {
-                        format!("it was {told} times")
+                    let reported = driver.count(&gone("outer/inner"));
+                    ensure(reported == 1, "it is reported as gone once", || {
+                        format!("it was {reported} times")
                     })?;
                     drop(driver);
                     scene.tree.remove_all("outer")?;
@@ -717,7 +717,7 @@ const UNMOUNTED_INSIDE: Case = Case {
         if driver.errors().iter().any(|error| error.path() == Some(&mount)) {
             return Ok(());
         }
-        if tells_folders_apart(scene) && !driver.has_missed_in(&mount) {
+        if distinguishes_folders(scene) && !driver.has_missed_in(&mount) {
             driver.saw(gone("mount"))?;
             driver.saw(appeared("mount"))?;
         }

@@ -255,10 +255,10 @@ fn are_pairs(scene: &Scene, driver: &Driver, renames: &[(PathBuf, PathBuf)]) -> 
     if !is_paired(scene) {
         return Ok(());
     }
-    let mut told: HashMap<Tracker, (Option<PathBuf>, Option<PathBuf>)> = HashMap::new();
+    let mut reported: HashMap<Tracker, (Option<PathBuf>, Option<PathBuf>)> = HashMap::new();
     for event in driver.events() {
         let Some(tracker) = event.attrs.tracker() else { continue };
-        let (from, to) = told.entry(tracker).or_default();
+        let (from, to) = reported.entry(tracker).or_default();
         match event.kind {
             EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                 *from = Some(event.path.clone());
@@ -267,10 +267,11 @@ fn are_pairs(scene: &Scene, driver: &Driver, renames: &[(PathBuf, PathBuf)]) -> 
             _ => {}
         }
     }
-    let told: Vec<_> = told.into_values().filter_map(|(from, to)| Some((from?, to?))).collect();
-    let missing = renames.iter().find(|rename| !told.contains(rename));
+    let reported: Vec<_> =
+        reported.into_values().filter_map(|(from, to)| Some((from?, to?))).collect();
+    let missing = renames.iter().find(|rename| !reported.contains(rename));
     ensure(missing.is_none(), "each rename is a pair with a tracker of its own", || {
-        format!("there is no pair for {missing:?}; there are {} pairs", told.len())
+        format!("there is no pair for {missing:?}; there are {} pairs", reported.len())
     })
 }
 

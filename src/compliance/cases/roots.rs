@@ -154,7 +154,7 @@ const FILE_REPLACED: Case = Case {
     why: "notify#531, watchexec#179: editors save this way.",
     usual_cause: "The watch is on the old file, and ends with it; watch the file's folder.",
     run: |scene| {
-        scene.tells_moments()?;
+        scene.distinguishes_moments()?;
         scene.tree.write("file", "content")?;
         let watches = [Watch::non_recursive(scene.path("file")), scene.barrier_watch()?];
         let mut driver = scene.watch(watches)?;
@@ -231,7 +231,7 @@ const UNMOUNTED: Case = Case {
         }
         // A backend that compares states sees another folder there.
         if !scene.profile.sampled {
-            is_told_as_unmounted(&driver, &mount)?;
+            is_reported_as_unmounted(&driver, &mount)?;
         }
         driver.drain()?;
         is_quiet(scene, &mut driver)
@@ -240,7 +240,7 @@ const UNMOUNTED: Case = Case {
 };
 
 /// Fails if an unmounted path is reported in another way than as unmounted, or as gone for some reason.
-fn is_told_as_unmounted(driver: &Driver, mount: &Path) -> Step {
+fn is_reported_as_unmounted(driver: &Driver, mount: &Path) -> Step {
     let mut of_it = driver.events().filter(|event| event.path == mount);
     let wrong = of_it.find(|event| match event.kind {
         EventKind::Remove(RemoveKind::Other) => event.attrs.info().is_none_or(str::is_empty),

@@ -124,14 +124,14 @@ fn saves_are_seen(scene: &Scene, driver: &mut Driver, patterns: &[Pattern]) -> S
 }
 
 fn in_folder(scene: &Scene, patterns: &[Pattern]) -> Step {
-    scene.tells_moments()?;
+    scene.distinguishes_moments()?;
     scene.tree.write("file", "content")?;
     let mut driver = scene.watch([scene.flat()])?;
     saves_are_seen(scene, &mut driver, patterns)
 }
 
 fn of_file(scene: &Scene, patterns: &[Pattern]) -> Step {
-    scene.tells_moments()?;
+    scene.distinguishes_moments()?;
     scene.tree.write("file", "content")?;
     let mut driver =
         scene.watch([Watch::non_recursive(scene.path("file")), scene.barrier_watch()?])?;
@@ -199,7 +199,7 @@ const LINK_SWAPPED: Case = Case {
     why: "fsnotify#372; configuration that is mounted into a container changes this way.",
     usual_cause: "Links are resolved, and only their targets are watched.",
     run: |scene| {
-        scene.tells_moments()?;
+        scene.distinguishes_moments()?;
         for version in ["..1", "..2", "..3"] {
             scene.tree.mkdir(version)?;
             scene.tree.write(format!("{version}/config"), version)?;

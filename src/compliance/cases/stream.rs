@@ -67,7 +67,7 @@ const PENDING_WHEN_IDLE: Case = Case {
     name: "pending_when_idle",
     checks: "A poll while nothing happens returns `Pending`.",
     why: "inotify-rs had a test named it_should_return_immediately_if_no_events_are_available.",
-    usual_cause: "`WouldBlock` is passed on as an error, or the stream ends for want of events.",
+    usual_cause: "`WouldBlock` is passed on as an error, or the stream ends because there are no events.",
     run: |scene| {
         let mut driver = scene.watch([scene.anything()?])?;
         driver.is_pending()?;
@@ -151,13 +151,13 @@ const BURST_WITHOUT_POLLING: Case = Case {
         scene.tree.create_many(FILES)?;
         // Not settled by a barrier: that would be a further change.
         let folder = scene.path("");
-        let is_told = |driver: &Driver| {
+        let is_reported = |driver: &Driver| {
             driver.has_missed_in(&folder) || driver.created_paths().len() == FILES
         };
-        driver.read_until_told(is_told)?;
-        let told = driver.created_paths().len();
-        ensure(is_told(&driver), format!("{FILES} names, or Missed"), || {
-            format!("{told} names were reported, and no Missed for the folder or everything")
+        driver.read_until_reported(is_reported)?;
+        let reported = driver.created_paths().len();
+        ensure(is_reported(&driver), format!("{FILES} names, or Missed"), || {
+            format!("{reported} names were reported, and no Missed for the folder or everything")
         })
     },
     ..Case::MUST
@@ -169,14 +169,14 @@ const ITEM_BY_ITEM: Case = Case {
     needs: &[WatchFolders],
     checks: "A consumer that takes one item and comes back later finds the next one without being \
              woken.",
-    why: "Related to STR04: events that were read from the source must not be lost for want of a \
-          wake-up.",
+    why: "Related to STR04: events that were read from the source must not be lost because a wake-up is \
+          missing.",
     usual_cause: "`Pending` is returned although there are items in a buffer.",
     run: |scene| {
         let mut driver = scene.watch([scene.flat()])?;
         scene.tree.create_many(10)?;
         driver.saw(created_file("0"))?;
-        // The change has been made long ago; whatever the platform hands over in one go is there.
+        // The change has been made long ago; what the platform delivers in one go is there.
         for i in 1..10 {
             driver.saw(created_file(i.to_string()))?;
         }
@@ -795,17 +795,18 @@ const WOKEN_AFTER_NOTHING: Case = Case {
             let file = format!("watched/new-{i}");
             scene.tree.create(&file)?;
             let expected = created_file(&file);
-            let told = driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(told, format!("after {act}, tree/{file} is reported as created"), || {
+            let reported =
+                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
+            ensure(reported, format!("after {act}, tree/{file} is reported as created"), || {
                 "the task was not woken for it".into()
             })?;
             if scene.has(WatchFiles) {
                 scene.tree.append("beside/file", "more")?;
                 let expected = written("beside/file");
                 driver.next_step();
-                let told =
+                let reported =
                     driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-                ensure(told, "after that, tree/beside/file is reported as written", || {
+                ensure(reported, "after that, tree/beside/file is reported as written", || {
                     "the task was not woken for it".into()
                 })?;
             }
@@ -833,13 +834,13 @@ const WOKEN_AFTER_MANY: Case = Case {
         let mut flag = driver.rest()?;
         scene.tree.create_many(FILES)?;
         let folder = scene.path("");
-        let is_told = |driver: &Driver| {
+        let is_reported = |driver: &Driver| {
             driver.has_missed_in(&folder) || driver.created_paths().len() == FILES
         };
-        let told = driver.read_when_woken(&mut flag, is_told)?;
-        ensure(told, format!("{FILES} names, or Missed"), || {
-            let told = driver.created_paths().len();
-            format!("after {told} names, the task was not woken for the next")
+        let reported = driver.read_when_woken(&mut flag, is_reported)?;
+        ensure(reported, format!("{FILES} names, or Missed"), || {
+            let reported = driver.created_paths().len();
+            format!("after {reported} names, the task was not woken for the next")
         })
     },
     ..Case::MUST

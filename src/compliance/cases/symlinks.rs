@@ -259,8 +259,8 @@ const DANGLING_LINK: Case = Case {
         driver.settle()?;
         scene.outside.create("folder/file")?;
         driver.settle()?;
-        let told = driver.count(&appeared("link/file"));
-        ensure(told > 0, "tree/link/file is reported", || {
+        let reported = driver.count(&appeared("link/file"));
+        ensure(reported > 0, "tree/link/file is reported", || {
             "nothing was before the barrier was".into()
         })
     },
@@ -365,7 +365,7 @@ const ASKED_IN_VAIN: Case = Case {
     without: &[FollowSymlinks],
     checks: "Without FollowSymlinks, a watch that asks for links to be followed is refused with \
              `NotSupported`, which names the path.",
-    why: "If a request is ignored silently, nobody notices until it matters.",
+    why: "If a request is ignored silently, the user does not notice until it matters.",
     usual_cause: "`Watch::follow_links` is ignored; `Watch::check` checks it.",
     run: |scene| refuses_demand(scene, scene.anything()?.following_links(), FollowSymlinks),
     ..Case::MUST

@@ -42,9 +42,9 @@ impl Measurements {
     }
 
     /// Counts a barrier, and whether anything of it was reported.
-    pub(crate) fn count_barrier(&self, is_heard: bool) {
+    pub(crate) fn count_barrier(&self, is_reported: bool) {
         let mut barriers = self.0.barriers.get();
-        let count = if is_heard { &mut barriers.arrived } else { &mut barriers.overdue };
+        let count = if is_reported { &mut barriers.arrived } else { &mut barriers.overdue };
         *count += 1;
         self.0.barriers.set(barriers);
     }

@@ -121,7 +121,10 @@ fn of_readme(folder: &Path, declared: Capabilities) -> Vec<String> {
         .map(|capability| capability.to_string())
         .collect();
     if !unnamed.is_empty() {
-        points.push(format!("README.md does not name what is declared: {}", unnamed.join(", ")));
+        points.push(format!(
+            "README.md does not name these declared capabilities: {}",
+            unnamed.join(", ")
+        ));
     }
     points
 }
@@ -245,7 +248,7 @@ mod tests {
             of_readme(folder.path(), declared),
             [
                 "README.md says that the backend does nothing: say what it does",
-                "README.md does not name what is declared: WatchFiles",
+                "README.md does not name these declared capabilities: WatchFiles",
             ]
         );
         write("README.md", "Watches `WatchFolders` and `WatchFiles`.");

@@ -76,7 +76,7 @@ impl Expected {
     }
 
     /// Returns whether `event`, at the right path, states the fact.
-    pub(crate) fn is_told_by(&self, event: &Event, profile: &Profile) -> bool {
+    pub(crate) fn is_stated_by(&self, event: &Event, profile: &Profile) -> bool {
         match (self.fact, event.kind) {
             (Fact::Touched, EventKind::Access(_) | EventKind::Missed(_)) => false,
             (Fact::Touched, _)

@@ -101,7 +101,7 @@ impl Consumer {
     }
 
     /// Takes in a reported event.
-    pub(crate) fn told(&mut self, event: &Event) {
+    pub(crate) fn take_in(&mut self, event: &Event) {
         match self.reading {
             Reading::AtOnce | Reading::TrustingRemovals => self.apply(event),
             Reading::WhenSettled => self.held_back.push(event.clone()),
@@ -263,11 +263,11 @@ mod tests {
         }
 
         fn created(&mut self, name: &str) {
-            self.consumer.told(&Event::create(CreateKind::File, self.path(name)));
+            self.consumer.take_in(&Event::create(CreateKind::File, self.path(name)));
         }
 
         fn removed(&mut self, name: &str) {
-            self.consumer.told(&Event::remove(RemoveKind::File, self.path(name)));
+            self.consumer.take_in(&Event::remove(RemoveKind::File, self.path(name)));
         }
 
         /// Returns what is wrong in the mirror when nothing changes any more.
@@ -287,7 +287,7 @@ mod tests {
             scene.created("new");
             scene.write("known", "as it is");
             let change = ModifyKind::Data(DataChange::Any);
-            scene.consumer.told(&Event::modify(change, scene.path("known")));
+            scene.consumer.take_in(&Event::modify(change, scene.path("known")));
             assert_eq!(scene.errors(), [""; 0], "{reading:?}");
         }
     }
@@ -315,7 +315,7 @@ mod tests {
         for reading in ALL {
             let mut scene = Scene::new(reading);
             scene.write("new", "");
-            scene.consumer.told(&Event::missed(None));
+            scene.consumer.take_in(&Event::missed(None));
             assert_eq!(scene.errors(), [""; 0], "{reading:?}");
         }
     }
@@ -331,7 +331,7 @@ mod tests {
             scene.consumer.settled();
             scene.write("one/new", "");
             scene.write("other/new", "");
-            scene.consumer.told(&Event::missed_below(scene.path("one"), None));
+            scene.consumer.take_in(&Event::missed_below(scene.path("one"), None));
             let other = Path::new("other").join("new");
             let said = format!("{} is there, and was not reported", other.display());
             assert_eq!(scene.errors(), [said], "{reading:?}");

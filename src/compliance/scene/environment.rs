@@ -104,7 +104,7 @@ fn ignores_case() -> bool {
 
 /// The user and group that traditionally own nothing.
 #[cfg(unix)]
-pub(crate) const NOBODY: u32 = 65534;
+pub(crate) const UNPRIVILEGED: u32 = 65534;
 
 /// Returns whether root can become an ordinary user: not in a user namespace that has no other users.
 #[cfg(unix)]
@@ -113,7 +113,7 @@ fn becomes_another() -> bool {
 
     static PROBED: OnceLock<bool> = OnceLock::new();
     *PROBED.get_or_init(|| {
-        let probe = Command::new("true").uid(NOBODY).gid(NOBODY).status();
+        let probe = Command::new("true").uid(UNPRIVILEGED).gid(UNPRIVILEGED).status();
         probe.is_ok_and(|status| status.success())
     })
 }
@@ -124,7 +124,7 @@ fn becomes_another() -> bool {
     false
 }
 
-/// Returns whether this process runs as root, to whom permissions mean nothing.
+/// Returns whether this process runs as root, so that permissions mean nothing.
 #[cfg(unix)]
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()

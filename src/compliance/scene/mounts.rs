@@ -31,7 +31,7 @@ pub(crate) fn mount_overlay(scene: &Scene, folder: &Path) -> Step {
     mounted.map_err(|error| Stop::Ignored(format!("an overlayfs cannot be mounted: {error}")))
 }
 
-/// Unmounts what is mounted on a folder. Returns the system's message as the error, such as that it is in
+/// Unmounts the file system on a folder. Returns the system's message as the error, such as that it is in
 /// use.
 pub(crate) fn unmount(scene: &Scene, folder: &Path) -> Result<(), String> {
     call(&scene.timeline, "umount", &[], folder)

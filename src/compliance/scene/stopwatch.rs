@@ -1,8 +1,8 @@
 //! How long a call takes by itself, however busy the machine is: [`Stopwatch`].
 //!
-//! A busy machine makes each call take longer. Where the system tells how long a thread could have
-//! run and did not get a processor, that time is left out. So a call that blocks or computes for too
-//! long can be told from one that was interrupted.
+//! A busy machine makes each call take longer. Where the system tells how long a thread could have run and
+//! did not get a processor, that time is left out. So a call that blocks or computes for too long can be
+//! distinguished from one that was interrupted.
 //!
 //! On a busy machine, Linux 6.18 was seen to count all of an 11 s sleep as such waiting, once in about five
 //! times; the scheduler has left sleeping threads in its queue for a while since 6.12. So a call that sleeps
@@ -41,7 +41,7 @@ impl Stopwatch {
         Self { own: Scheduler::of_this_thread(), others: RefCell::default() }
     }
 
-    /// Returns whether it tells a call that takes long from one that was interrupted.
+    /// Returns whether it distinguishes a call that takes long from one that was interrupted.
     pub(crate) fn is_exact(&self) -> bool {
         self.own.is_some()
     }

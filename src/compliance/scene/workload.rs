@@ -45,8 +45,8 @@ impl Change {
         })
     }
 
-    /// Makes the change. One that is not possible now, for want of a folder or because something is
-    /// in the way, is no change.
+    /// Makes the change. One that is not possible now, because a folder is missing or something is in the
+    /// way, is no change.
     fn make(&self, tree: &Tree) -> Step {
         match self {
             Self::Write(path) => tree.attempt(|tree| tree.write(path, "content")),

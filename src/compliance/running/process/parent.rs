@@ -29,7 +29,7 @@ use crate::{
     contract::capability::{Capabilities, Capability},
 };
 
-/// Runs `listed` in a new process, which is told the `outlook`, and kills that if it takes longer than
+/// Runs `listed` in a new process, with the given `outlook`, and kills that process if it takes longer than
 /// `limit`.
 pub(crate) fn run(listed: Listed, subject: &Subject, outlook: Outlook, limit: Duration) -> Outcome {
     match try_run(listed, subject, outlook, limit) {
@@ -124,14 +124,14 @@ fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> 
 fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
     use std::os::unix::{fs::chown, process::CommandExt as _};
 
-    use crate::compliance::scene::{environment::NOBODY, foreign};
+    use crate::compliance::scene::{environment::UNPRIVILEGED, foreign};
 
     const FOREIGN_FOLDERS: usize = 4;
 
     let all = folder.join("foreign");
     fs::create_dir(&all)?;
     for own in [folder, &all] {
-        chown(own, Some(NOBODY), Some(NOBODY))?;
+        chown(own, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
     }
     for i in 0..FOREIGN_FOLDERS {
         let folder = all.join(i.to_string());
@@ -139,14 +139,14 @@ fn become_ordinary(command: &mut Command, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(file.parent().unwrap_or(&folder))?;
         fs::write(&file, "content")?;
         for own in [&folder, &file] {
-            chown(own, Some(NOBODY), Some(NOBODY))?;
+            chown(own, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
         }
     }
     if cfg!(target_os = "linux") {
         // By this name, also a program in a folder that the user may not enter can be started.
         *command = Command::new("/proc/self/exe");
     }
-    command.env(foreign::FOLDERS, all).uid(NOBODY).gid(NOBODY);
+    command.env(foreign::FOLDERS, all).uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     Ok(())
 }
 

@@ -58,11 +58,11 @@ impl Driver {
         };
         let limit = self.profile.deadline();
         let mut limits = limit;
-        let heard = self.read_until(limit, |_, item| {
+        let is_reported = self.read_until(limit, |_, item| {
             let (left, lost) = strike(item);
             left < all.len() || lost || all.is_empty()
         })?;
-        if heard {
+        if is_reported {
             self.slowest_barrier = self.slowest_barrier.max(start.elapsed());
             // The changes of the others are as old.
             limits = self.grace();
@@ -77,7 +77,7 @@ impl Driver {
             return self.barrier(folder);
         }
         if !all.is_empty() {
-            self.meters.measurements.count_barrier(heard);
+            self.meters.measurements.count_barrier(is_reported);
         }
         if waited.is_empty() {
             self.timeline.note("settled", "everything before this has been reported");
@@ -87,7 +87,7 @@ impl Driver {
         let late: Vec<_> = waited.iter().map(|path| self.timeline.show(path)).collect();
         let is_awaited =
             |item: &StreamItem| waited.first().is_some_and(|path| is_about(item, path));
-        let but = self.overdue(heard, limits, is_awaited)?;
+        let but = self.overdue(is_reported, limits, is_awaited)?;
         overdue(format!("the file {}, just made or written, is reported", late.join(", ")), but)
     }
 

@@ -69,14 +69,14 @@ impl Driver {
     }
 
     /// Reads as a task does, which is polled only when it was woken: `flag` comes from [`rest`](Self::rest),
-    /// and is replaced by the next one. Returns whether the case was `told` what it waits for.
+    /// and is replaced by the next one. Returns whether `reported` held in time.
     pub(crate) fn read_when_woken(
         &mut self,
         flag: &mut Arc<WakeFlag>,
-        told: impl Fn(&Self) -> bool,
+        reported: impl Fn(&Self) -> bool,
     ) -> Step<bool> {
         let (start, limit) = (Instant::now(), self.profile.deadline());
-        while !told(self) {
+        while !reported(self) {
             let is_over = self.ended || start.elapsed() > limit * 3;
             if is_over || !self.wait_for_wake(flag, limit) {
                 return Ok(false);
@@ -86,9 +86,9 @@ impl Driver {
         Ok(true)
     }
 
-    /// Reads until `told`, or until nothing more can be expected; without a barrier.
-    pub(crate) fn read_until_told(&mut self, told: impl Fn(&Self) -> bool) -> Step {
-        self.read_until(self.profile.deadline(), |driver, _| told(driver)).map(drop)
+    /// Reads until `reported`, or until nothing more can be expected; without a barrier.
+    pub(crate) fn read_until_reported(&mut self, reported: impl Fn(&Self) -> bool) -> Step {
+        self.read_until(self.profile.deadline(), |driver, _| reported(driver)).map(drop)
     }
 
     /// Polls so many times, and returns the median of the times that the calls took by themselves, and that
@@ -164,7 +164,7 @@ impl Driver {
                 }
                 if self.items != items {
                     items = self.items;
-                    // Not for ever, if what comes is never what is waited for.
+                    // Not for ever, if the awaited item never comes.
                     let then = tokio::time::Instant::now() + limit;
                     over.as_mut().reset(then.min(start + limit * 3));
                 }
@@ -264,7 +264,7 @@ impl Driver {
                 self.timeline.reported(&event.to_string());
                 let checked = self.guard.check(&event);
                 if let Some(consumer) = &mut self.consumer {
-                    consumer.told(&event);
+                    consumer.take_in(&event);
                 }
                 if let EventKind::Missed(count) = event.kind {
                     self.missed.insert(event.path.clone());

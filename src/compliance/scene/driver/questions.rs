@@ -70,8 +70,8 @@ impl Driver {
             self.read_until(limit, |driver, _| driver.first_missing(&expected).is_none())?;
         if complete {
             for seen in &mut self.seen[self.step..] {
-                let told = |expected: &Expected| tells(expected, &seen.event, &self.profile);
-                seen.wanted |= expected.iter().any(told);
+                let reported = |expected: &Expected| states(expected, &seen.event, &self.profile);
+                seen.wanted |= expected.iter().any(reported);
             }
             return Ok(());
         }
@@ -83,7 +83,7 @@ impl Driver {
         let describe = |expected: &Expected| expected.describe(&self.timeline.show(&expected.path));
         let wanted: Vec<_> = expected.iter().map(describe).collect();
         let missing = self.first_missing(expected).unwrap_or_default();
-        let alone = self.events().any(|event| tells(&expected[missing], event, &self.profile));
+        let alone = self.events().any(|event| states(&expected[missing], event, &self.profile));
         let has_ended = self.ended;
         let but = if alone && expected.len() > 1 {
             format!("the report that {} came too early", wanted[missing])
@@ -96,7 +96,7 @@ impl Driver {
             };
             let profile = self.profile.clone();
             let is_awaited = |item: &StreamItem| {
-                item.as_ref().is_ok_and(|event| tells(&expected[missing], event, &profile))
+                item.as_ref().is_ok_and(|event| states(&expected[missing], event, &profile))
             };
             let overdue = self.overdue(is_settled, limit, is_awaited)?;
             match wanted.as_slice() {
@@ -112,7 +112,7 @@ impl Driver {
     fn first_missing(&self, expected: &[Expected]) -> Option<usize> {
         let mut missing = 0;
         for event in self.events() {
-            if missing < expected.len() && tells(&expected[missing], event, &self.profile) {
+            if missing < expected.len() && states(&expected[missing], event, &self.profile) {
                 missing += 1;
             }
         }
@@ -122,18 +122,18 @@ impl Driver {
     /// Fails if `expected` was reported.
     pub(crate) fn never_saw(&mut self, expected: &Expected) -> Step {
         let expected = expected.with_path(self.tree.path(&expected.path));
-        let told = self.events().find(|event| tells(&expected, event, &self.profile));
-        let told = told.map(|event| event.kind.to_string());
+        let reported = self.events().find(|event| states(&expected, event, &self.profile));
+        let reported = reported.map(|event| event.kind.to_string());
         let described = expected.describe(&self.timeline.show(&expected.path));
-        ensure(told.is_none(), format!("never: {described}"), || {
-            format!("the backend reported {}", told.unwrap_or_default())
+        ensure(reported.is_none(), format!("never: {described}"), || {
+            format!("the backend reported {}", reported.unwrap_or_default())
         })
     }
 
     /// Returns how often `expected` was reported.
     pub(crate) fn count(&self, expected: &Expected) -> usize {
         let expected = expected.with_path(self.tree.path(&expected.path));
-        self.events().filter(|event| tells(&expected, event, &self.profile)).count()
+        self.events().filter(|event| states(&expected, event, &self.profile)).count()
     }
 
     /// Fails if something was reported in this step that no check has asked for.
@@ -179,7 +179,7 @@ impl Driver {
     }
 }
 
-fn tells(expected: &Expected, event: &Event, profile: &Profile) -> bool {
+fn states(expected: &Expected, event: &Event, profile: &Profile) -> bool {
     // By spelling: as paths, `a//b` and `a/b` are equal.
-    expected.path.as_os_str() == event.path.as_os_str() && expected.is_told_by(event, profile)
+    expected.path.as_os_str() == event.path.as_os_str() && expected.is_stated_by(event, profile)
 }
