@@ -157,7 +157,7 @@ const WORDS: &[(&str, &str)] = &[
     ("process a case", "process per case"),
 ];
 
-/// The same for the code of the library and of the starting points.
+/// Further words to avoid, in the places of [`SOURCES`].
 const WORDS_OF_SOURCES: &[(&str, &str)] = &[
     // A program is not a person.
     ("everybody", "name the programs, threads or tasks"),
@@ -184,8 +184,10 @@ const WORDS_OF_SOURCES: &[(&str, &str)] = &[
     ("what becomes of", "what happens to"),
 ];
 
-/// Where [`WORDS_OF_SOURCES`] are looked for.
+/// The places in which [`WORDS_OF_SOURCES`] must not occur.
 const SOURCES: &[&str] = &[
+    "benches/",
+    "examples/",
     "src/compliance",
     "src/consumers/",
     "src/contract/",
@@ -193,6 +195,7 @@ const SOURCES: &[&str] = &[
     "src/parts/",
     "src/random.rs",
     "template/src/",
+    "xtask/",
 ];
 
 /// Returns whether `text`, in lower case, contains `words` with no letter next to them.

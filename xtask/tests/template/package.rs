@@ -17,7 +17,7 @@ fn package_of_the_library() {
     assert!(list.contains("src/lib.rs"), "{list}");
 }
 
-/// If a manifest contained placeholders, cargo would warn everyone who depends on the library through git.
+/// If a manifest contained placeholders, cargo would warn every user who depends on the library through git.
 #[test]
 fn git_dependency() {
     let user = folder("git-dependency");
