@@ -347,7 +347,7 @@ fn help() {
           --follow-links   Follow symbolic links, those given as PATH included
           --access         Print also that files are opened, read and closed
           --notify         Print the events that programs get through the notify crate
-          --debounce <MS>  With notify's debouncer: tell what remains after so many milliseconds
+          --debounce <MS>  Print what notify's debouncer reports after this many milliseconds
       -h, --help           Print help
     ");
 }
