@@ -18,7 +18,7 @@ use super::{
     capability::{Capabilities, Capability},
     error::{BackendError, StreamError},
     event::Event,
-    settings::Hints,
+    settings::hints::Hints,
 };
 
 /// What a backend's stream yields: an event, or an error about a part of the watched paths.

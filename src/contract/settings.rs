@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-mod hints;
+pub(super) mod hints;
 
 use std::{
     fmt,

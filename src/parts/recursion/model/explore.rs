@@ -563,7 +563,7 @@ fn random_programs_with_a_root_inside_another_are_followed() {
 }
 
 #[test]
-fn random_programs_with_a_later_root_around_another_are_followed() {
+fn random_programs_with_a_later_root_around_another() {
     random_programs(OPTIONS, LIMIT, "watch /r/a\nwatch /s\nwatch /r", "unwatch /r/a");
 }
 

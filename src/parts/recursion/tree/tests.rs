@@ -84,7 +84,7 @@ fn a_folder_never_gets_below_itself() {
 }
 
 #[test]
-fn a_removed_folder_stays_removed_when_its_number_is_used_again() {
+fn a_reused_number_brings_no_removed_folder_back() {
     let mut tree = WatchTree::new();
     let root = tree.add_root(Path::new("/"), 0);
     let old = tree.add(root, name("old"), Via::Name, 1);
