@@ -68,7 +68,7 @@ pub struct FanotifyBackend {
     settings: Settings,
 }
 
-/// What is promised, and what the compliance tests therefore check.
+/// The promises, each of which the compliance tests check.
 const CAPABILITIES: Capabilities = Capabilities::declare(&[
     Capability::EmitOnAccess,
     Capability::TrackRelated,

@@ -2,7 +2,7 @@
 
 use notify_backend::{check_local, prelude::*};
 
-/// Where the backend watches although it cannot see all changes.
+/// Whether the backend watches where it cannot see all changes.
 ///
 /// ```no_run
 /// use notify_backend::prelude::*;

@@ -1,4 +1,4 @@
-//! What is asked of the kernel and what it answers: flags, watches, raw events. See inotify(7).
+//! The kernel's side: flags, watches, raw events. See inotify(7).
 
 use std::{
     ffi::OsStr,
@@ -27,8 +27,8 @@ use rustix::{
     io::ioctl_fionread,
 };
 
-/// What every folder is watched for. An open file that has no name any more reports nothing, or its
-/// events would bear a name that may be another file's by now (`IN_EXCL_UNLINK`).
+/// The events that are requested for every folder. An open file that no longer has a name is left out: its
+/// events would carry a name that may be another file's by now (`IN_EXCL_UNLINK`).
 const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
@@ -39,15 +39,15 @@ const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// The events of files that are opened, read and closed.
+/// The events for opening, reading and closing files.
 const ACCESSES: WatchFlags = WatchFlags::ACCESS.union(WatchFlags::CLOSE).union(WatchFlags::OPEN);
 
-/// What an event says of an entry: each of the kernel's flags, once.
+/// The meaning of each of the kernel's flags for an entry of a folder.
 fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     let is_folder = flags.contains(ReadFlags::ISDIR);
     let kind = match flags.difference(ReadFlags::ISDIR) {
-        // Listing a folder opens and reads it too. That is no access to a file, and this backend's
-        // own listing would show.
+        // Listing a folder opens and reads it. That is no access to a file, and this backend's own
+        // listing would be reported.
         ReadFlags::OPEN | ReadFlags::ACCESS | ReadFlags::CLOSE_NOWRITE if is_folder => return None,
         ReadFlags::OPEN => EventKind::Access(AccessKind::Open(AccessMode::Any)),
         ReadFlags::ACCESS => EventKind::Access(AccessKind::Read),
@@ -66,7 +66,7 @@ fn entry_kind(flags: ReadFlags) -> Option<EventKind> {
     Some(kind)
 }
 
-/// What an event says of the watched folder itself.
+/// The meaning of the kernel's flags for the watched folder itself.
 fn folder_kind(flags: ReadFlags) -> Option<EventKind> {
     let kind = match flags.difference(ReadFlags::ISDIR) {
         ReadFlags::ATTRIB => EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
@@ -91,7 +91,7 @@ pub(crate) struct Kernel {
 #[derive(Debug)]
 struct LastFence {
     wd: i32,
-    // How many bytes of the queue it is the end of. If there are no more, nothing is behind it.
+    // The bytes in the queue up to its end. If there are no more, nothing is behind it.
     queued: u64,
 }
 
@@ -119,7 +119,7 @@ impl Kernel {
     }
 
     fn add_watch(&self, opened: BorrowedFd<'_>, flags: WatchFlags) -> io::Result<i32> {
-        // inotify takes no descriptor for what is to be watched; proc(5) makes one a path.
+        // inotify takes a path and no descriptor; proc(5) has a path for each descriptor.
         let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
         Ok(inotify::add_watch(&self.descriptor, path, flags)?)
     }
@@ -130,8 +130,8 @@ impl FolderWatcher for Kernel {
 
     fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<i32> {
         let flags = if access { CHANGES | ACCESSES } else { CHANGES };
-        // To replace the flags of a watch loses what happens at that moment: they are 0 for an
-        // instant.
+        // Replacing the flags of a watch clears them for an instant, in which events are lost; so add to
+        // them.
         self.add_watch(folder, flags | WatchFlags::MASK_ADD)
     }
 
@@ -140,7 +140,7 @@ impl FolderWatcher for Kernel {
     }
 
     fn release(&self, wd: i32) {
-        // Fails if the folder is gone, and the watch with it: that is as good.
+        // Fails if the folder is gone; then the watch is gone too.
         _ = inotify::remove_watch(&self.descriptor, wd);
     }
 
@@ -150,10 +150,10 @@ impl FolderWatcher for Kernel {
         if let Some(LastFence { wd, queued }) = &*last
             && *queued == before
         {
-            // It stands for this one too: thousands of watches may be added in one go.
+            // It serves again: thousands of watches may be added in one go.
             return Some(*wd);
         }
-        // The end of a watch is reported, and no other watch is called the same.
+        // The kernel reports the end of a watch, and gives its number to no other watch.
         let wd = self.add_watch(self.fence.as_fd(), WatchFlags::DELETE_SELF).ok()?;
         inotify::remove_watch(&self.descriptor, wd).ok()?;
         *last = Some(LastFence { wd, queued: before + HEAD as u64 });
@@ -165,7 +165,7 @@ impl FolderWatcher for Kernel {
     }
 }
 
-/// What an error of the kernel means for a path.
+/// Converts an error of the kernel that concerns a path.
 pub(crate) fn explain(path: PathBuf, error: io::Error) -> BackendError {
     let error = BackendError::from_io(path, error);
     let setting = match error {
@@ -185,7 +185,7 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) wd: i32,
     pub(crate) flags: ReadFlags,
     pub(crate) cookie: u32,
-    /// The entry concerned; empty where it is the watched folder itself.
+    /// The entry concerned; empty if it is the watched folder itself.
     pub(crate) name: &'a OsStr,
 }
 
@@ -193,7 +193,7 @@ impl<'a> RawEvent<'a> {
     /// The longest that an event can be: its head, and a name of 255 bytes with its end mark.
     pub(crate) const LARGEST: usize = HEAD + 256;
 
-    /// What it says of a watched folder; none for what is of no interest.
+    /// Returns its meaning for a watched folder; none if it is of no interest.
     pub(crate) fn meaning(&self) -> Option<FolderEvent<'a>> {
         if self.flags.contains(ReadFlags::IGNORED) {
             Some(FolderEvent::Ended)
@@ -206,7 +206,7 @@ impl<'a> RawEvent<'a> {
         }
     }
 
-    /// Takes the next event out of what was read into `bytes`.
+    /// Takes the next event out of the `bytes` that were read.
     pub(crate) fn take(bytes: &'a [u8], unread: &mut Range<usize>) -> Option<Self> {
         let head: &[u8; HEAD] = bytes.get(unread.clone())?.first_chunk()?;
         let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);

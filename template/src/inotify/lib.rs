@@ -34,17 +34,17 @@ use rustix::fs::inotify::ReadFlags;
 use crate::kernel::{Kernel, RawEvent, explain};
 pub use crate::settings::Settings;
 
-/// How many small steps are taken before another task gets its turn.
+/// The number of small steps before other tasks get their turn.
 const STEPS: usize = 64;
 
-/// How many events are looked at together: that a file was removed saves a look at it.
+/// The number of events that are taken together: a file that one of them removes needs no look.
 const AT_ONCE: usize = 64;
 
 /// Watches paths through inotify and streams what happens to them.
 #[derive(Debug)]
 pub struct InotifyBackend {
     folders: Folders<Kernel>,
-    // What was read, and the part of it that was not looked at yet.
+    // The bytes that were read, and the range of those that are still to be taken.
     buffer: Box<[u8]>,
     unread: Range<usize>,
     // Whether nothing more can be read.
@@ -52,7 +52,7 @@ pub struct InotifyBackend {
     settings: Settings,
 }
 
-/// What is promised, and what the compliance tests therefore check.
+/// The promises, each of which the compliance tests check.
 const CAPABILITIES: Capabilities = Capabilities::declare(&[
     Capability::EmitOnAccess,
     Capability::FollowSymlinks,

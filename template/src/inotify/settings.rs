@@ -1,8 +1,8 @@
-//! What can be chosen: [`Settings`]. {%- capture source %}
+//! The settings: [`Settings`]. {%- capture source %}
 
 use notify_backend::{check_local, prelude::*};
 
-/// Where the backend watches although it cannot see all changes.
+/// Whether the backend watches where it cannot see all changes.
 ///
 /// ```no_run
 /// use notify_backend::prelude::*;

@@ -10,7 +10,7 @@ pub struct YourBackend {
     // Keep here what the platform gives you: a descriptor, a channel, a `Buffer`. (2)
 }
 
-/// What is promised, and what the compliance tests therefore check. Add to it as you go.
+/// The promises, each of which the compliance tests check. Add to them as you go.
 const CAPABILITIES: Capabilities = Capabilities::declare(&[Capability::WatchFolders]);
 
 impl Backend for YourBackend {
