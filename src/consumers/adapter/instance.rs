@@ -136,7 +136,7 @@ impl<B: Backend> Instance<B> {
     }
 
     /// Ends the exclusion of a folder that is gone, so that another one of the same name is not excluded.
-    fn follow(&mut self, event: &crate::Event) {
+    fn follow(&mut self, event: &crate::contract::event::Event) {
         use EventKind::{Modify, Remove};
 
         if let Remove(_) | Modify(ModifyKind::Name(RenameMode::From)) = event.kind {
