@@ -267,7 +267,8 @@ const HIDDEN: Case = Case {
     id: "NAME07",
     name: "hidden",
     needs: &[WatchFolders],
-    modes: Mode::ALL,
+    // A list of names is the same in the other mode, where this takes the longest of all cases.
+    modes: &[Mode::Batched, Mode::Concurrent],
     checks: "Names that programs often ignore (`.git`, `.hidden`, `file~`, `node_modules`) are \
              reported like any other.",
     why: "The consumer decides what to ignore.",
