@@ -650,12 +650,8 @@ const WATCHED_AGAIN: Case = Case {
         for file in ["again/file", "kept/file"] {
             driver.next_step();
             scene.tree.create(file)?;
-            let expected = created_file(file);
-            let reported =
-                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(reported, format!("tree/{file} is reported as created"), || {
-                "the task was not woken for it".into()
-            })?;
+            let what = format!("tree/{file} is reported as created");
+            driver.saw_when_woken(&mut flag, &created_file(file), what)?;
         }
         Ok(())
     },
@@ -804,10 +800,7 @@ const FROM_NOTHING: Case = Case {
         add(&mut driver, scene.flat())?;
         scene.tree.create("one")?;
         let one = created_file("one");
-        let reported = driver.read_when_woken(&mut flag, |driver| driver.count(&one) > 0)?;
-        ensure(reported, "tree/one is reported as created", || {
-            "the task was not woken for it".into()
-        })?;
+        driver.saw_when_woken(&mut flag, &one, "tree/one is reported as created")?;
         add_none(&mut driver)?;
         scene.tree.create("two")?;
         driver.settle()?;
@@ -971,12 +964,8 @@ const WOKEN_AFTER_CHANGING: Case = Case {
         let mut flag = driver.rest()?;
         let mut is_woken_for = |driver: &mut Driver, file: String, after: &str| {
             scene.tree.create(&file)?;
-            let expected = created_file(&file);
-            let reported =
-                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(reported, format!("after {after}, tree/{file} is reported as created"), || {
-                "the task was not woken for it".into()
-            })
+            let what = format!("after {after}, tree/{file} is reported as created");
+            driver.saw_when_woken(&mut flag, &created_file(&file), what)
         };
         for round in 0..3 {
             is_woken_for(&mut driver, format!("one/{round}"), "the start of a round")?;

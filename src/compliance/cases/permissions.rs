@@ -184,14 +184,8 @@ const WOKEN_AFTER_ERROR: Case = Case {
             ensure(reported, format!("an error item that names tree/{folder}"), || "none".into())?;
             let file = format!("file-after-{folder}");
             scene.tree.create(&file)?;
-            let expected = created_file(&file);
-            let reported =
-                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(
-                reported,
-                format!("after the error item, tree/{file} is reported as created"),
-                || "the task was not woken for it".into(),
-            )?;
+            let what = format!("after the error item, tree/{file} is reported as created");
+            driver.saw_when_woken(&mut flag, &created_file(&file), what)?;
         }
         Ok(())
     },

@@ -794,21 +794,13 @@ const WOKEN_AFTER_NOTHING: Case = Case {
             }
             let file = format!("watched/new-{i}");
             scene.tree.create(&file)?;
-            let expected = created_file(&file);
-            let reported =
-                driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-            ensure(reported, format!("after {act}, tree/{file} is reported as created"), || {
-                "the task was not woken for it".into()
-            })?;
+            let what = format!("after {act}, tree/{file} is reported as created");
+            driver.saw_when_woken(&mut flag, &created_file(&file), what)?;
             if scene.has(WatchFiles) {
                 scene.tree.append("beside/file", "more")?;
-                let expected = written("beside/file");
                 driver.next_step();
-                let reported =
-                    driver.read_when_woken(&mut flag, |driver| driver.count(&expected) > 0)?;
-                ensure(reported, "after that, tree/beside/file is reported as written", || {
-                    "the task was not woken for it".into()
-                })?;
+                let what = "after that, tree/beside/file is reported as written";
+                driver.saw_when_woken(&mut flag, &written("beside/file"), what)?;
             }
         }
         Ok(())

@@ -12,7 +12,8 @@ use super::{Driver, Seen};
 use crate::{
     compliance::{
         rules::{
-            failure::{Step, fail, violates},
+            expect::Expected,
+            failure::{Step, ensure, fail, violates},
             invariants,
         },
         scene::{sentinel::is_sentinel, wake_flag::WakeFlag},
@@ -84,6 +85,17 @@ impl Driver {
             *flag = self.rest()?;
         }
         Ok(true)
+    }
+
+    /// As [`read_when_woken`](Self::read_when_woken), until `expected` is reported; fails with `what` if not.
+    pub(crate) fn saw_when_woken(
+        &mut self,
+        flag: &mut Arc<WakeFlag>,
+        expected: &Expected,
+        what: impl Into<String>,
+    ) -> Step {
+        let reported = self.read_when_woken(flag, |driver| driver.count(expected) > 0)?;
+        ensure(reported, what, || "the task was not woken for it".into())
     }
 
     /// Reads until `reported`, or until nothing more can be expected; without a barrier.
