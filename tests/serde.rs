@@ -42,8 +42,9 @@ fn all_attributes_together() {
     let event = Event::rename(RenameMode::From, "/abs/old")
         .with_tracker(Tracker::new(7))
         .with_info("the \"first\" half")
-        .with_source("disk 2");
-    assert_snapshot!(json(&event), @r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7,"info":"the \"first\" half","source":"disk 2"}"#);
+        .with_source("disk 2")
+        .with_process(42);
+    assert_snapshot!(json(&event), @r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7,"info":"the \"first\" half","source":"disk 2","process":42}"#);
 }
 
 #[test]
@@ -125,11 +126,12 @@ fn events() -> impl Strategy<Value = Event> {
         any::<NonZeroU32>().prop_map(|count| EventKind::Missed(Some(count))),
     ];
     let text = || option::of(any::<String>());
-    (kind, any::<Vec<u8>>(), any::<u64>(), text(), text()).prop_map(
-        |(kind, bytes, tracker, info, source)| {
+    (kind, any::<Vec<u8>>(), any::<u64>(), text(), text(), any::<Option<u32>>()).prop_map(
+        |(kind, bytes, tracker, info, source, process)| {
             let mut event = Event::new(kind, path(&bytes)).with_tracker(Tracker::new(tracker));
             event.attrs.set_info(info);
             event.attrs.set_source(source);
+            event.attrs.set_process(process);
             event
         },
     )

@@ -1,4 +1,4 @@
-//! The optional part of an event: tracker, info and source.
+//! The optional part of an event: tracker, info, source and process.
 
 use std::{fmt, num::NonZeroU64};
 
@@ -46,7 +46,7 @@ impl fmt::Display for Tracker {
 /// use notify_backend::event::{Attrs, Tracker};
 ///
 /// let mut attrs = Attrs::default();
-/// assert_eq!((attrs.tracker(), attrs.info(), attrs.source()), (None, None, None));
+/// assert_eq!((attrs.tracker(), attrs.info(), attrs.source(), attrs.process()), (None, None, None, None));
 ///
 /// attrs.set_tracker(Tracker::new(7));
 /// attrs.set_info(Some("is: symlink".into()));
@@ -56,15 +56,16 @@ impl fmt::Display for Tracker {
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Attrs {
     tracker: Option<Tracker>,
-    // Rare, and therefore out of line: an event is to stay small.
-    // `None` where both texts are `None`, so that equal attributes compare equal.
-    texts: Option<Box<Texts>>,
+    // Out of line: an event is to stay small. `None` where each of them is `None`, so that equal
+    // attributes compare equal.
+    rare: Option<Box<Rare>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Texts {
+struct Rare {
     info: Option<String>,
     source: Option<String>,
+    process: Option<u32>,
 }
 
 impl Attrs {
@@ -80,13 +81,22 @@ impl Attrs {
     /// It is for people and logs: each backend has its own wording, which may change in any version.
     #[must_use]
     pub fn info(&self) -> Option<&str> {
-        self.texts.as_ref()?.info.as_deref()
+        self.rare.as_ref()?.info.as_deref()
     }
 
     /// Returns where the event comes from, for backends that collect events from several places.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
-        self.texts.as_ref()?.source.as_deref()
+        self.rare.as_ref()?.source.as_deref()
+    }
+
+    /// Returns the id of the process that did it, if the platform tells the backend.
+    ///
+    /// By the time the event is read, the process may have ended, and another one may have its id. An event
+    /// that stands for several changes names a process only if it did them all.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.rare.as_ref()?.process
     }
 
     /// Sets or clears the tracker.
@@ -96,25 +106,30 @@ impl Attrs {
 
     /// Sets or clears the info.
     pub fn set_info(&mut self, info: Option<String>) {
-        self.change_texts(|texts| texts.info = info);
+        self.change(|rare| rare.info = info);
     }
 
     /// Sets or clears the source.
     pub fn set_source(&mut self, source: Option<String>) {
-        self.change_texts(|texts| texts.source = source);
+        self.change(|rare| rare.source = source);
     }
 
-    fn change_texts(&mut self, change: impl FnOnce(&mut Texts)) {
-        let mut texts = self.texts.take().unwrap_or_default();
-        change(&mut texts);
-        self.texts = (*texts != Texts::default()).then_some(texts);
+    /// Sets or clears the id of the process.
+    pub fn set_process(&mut self, process: Option<u32>) {
+        self.change(|rare| rare.process = process);
     }
 
-    /// Returns the number of bytes that the texts take on the heap.
+    fn change(&mut self, change: impl FnOnce(&mut Rare)) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        change(&mut rare);
+        self.rare = (*rare != Rare::default()).then_some(rare);
+    }
+
+    /// Returns the number of bytes that the attributes take on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.texts.as_ref().map_or(0, |texts| {
+        self.rare.as_ref().map_or(0, |rare| {
             let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-            size_of::<Texts>() + text(&texts.info) + text(&texts.source)
+            size_of::<Rare>() + text(&rare.info) + text(&rare.source)
         })
     }
 }
@@ -126,18 +141,21 @@ impl fmt::Debug for Attrs {
         if let Some(tracker) = self.tracker {
             out.field("tracker", &tracker.get());
         }
-        if let Some(Texts { info, source }) = self.texts.as_deref() {
+        if let Some(Rare { info, source, process }) = self.rare.as_deref() {
             for (name, text) in [("info", info), ("source", source)] {
                 if let Some(text) = text {
                     out.field(name, text);
                 }
+            }
+            if let Some(process) = process {
+                out.field("process", process);
             }
         }
         out.finish()
     }
 }
 
-/// Shows ` tracker=7 info="…" source="…"`: the parts that are not missing, each after a space.
+/// Shows ` tracker=7 info="…" source="…" process=1`: the parts that are not missing, each after a space.
 impl fmt::Display for Attrs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(tracker) = self.tracker {
@@ -148,6 +166,9 @@ impl fmt::Display for Attrs {
         }
         if let Some(source) = self.source() {
             write!(f, " source={source:?}")?;
+        }
+        if let Some(process) = self.process() {
+            write!(f, " process={process}")?;
         }
         Ok(())
     }

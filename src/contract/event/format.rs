@@ -12,6 +12,7 @@
 //! | `tracker` | the [tracker](super::Attrs::tracker), a number above 0 |
 //! | `info` | the [info](super::Attrs::info) |
 //! | `source` | the [source](super::Attrs::source) |
+//! | `process` | the id of the [process](super::Attrs::process) |
 //!
 //! ```
 //! use notify_backend::{Event, event::{RenameMode, Tracker}};
@@ -60,6 +61,8 @@ struct Fields<'a> {
     info: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<u32>,
 }
 
 impl Serialize for Event {
@@ -72,19 +75,21 @@ impl Serialize for Event {
         let tracker = self.attrs.tracker();
         let info = self.attrs.info().map(Cow::Borrowed);
         let source = self.attrs.source().map(Cow::Borrowed);
+        let process = self.attrs.process();
         if serializer.is_human_readable() {
-            Fields { kind, path, path_bytes, path_wide, count, tracker, info, source }
+            Fields { kind, path, path_bytes, path_wide, count, tracker, info, source, process }
                 .serialize(serializer)
         } else {
             // Without names, a reader could not know which fields were left out.
-            (kind, path, path_bytes, path_wide, count, tracker, info, source).serialize(serializer)
+            (kind, path, path_bytes, path_wide, count, tracker, info, source, process)
+                .serialize(serializer)
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Fields { mut kind, path, path_bytes, path_wide, count, tracker, info, source } =
+        let Fields { mut kind, path, path_bytes, path_wide, count, tracker, info, source, process } =
             Fields::deserialize(deserializer)?;
         if let EventKind::Missed(known) = &mut kind {
             *known = count.or(*known);
@@ -93,6 +98,7 @@ impl<'de> Deserialize<'de> for Event {
         let mut event = Self::new(kind, path).with_tracker(tracker);
         event.attrs.set_info(info.map(Cow::into_owned));
         event.attrs.set_source(source.map(Cow::into_owned));
+        event.attrs.set_process(process);
         Ok(event)
     }
 }

@@ -44,6 +44,9 @@ impl From<Event> for notify::Event {
             (None, Some(source)) => out = out.set_info(&format!("source: {source}")),
             (None, None) => {}
         }
+        if let Some(process) = event.attrs.process() {
+            out = out.set_process_id(process);
+        }
         if !event.path.as_os_str().is_empty() {
             out.paths = vec![event.path];
         }
@@ -65,7 +68,7 @@ impl Event {
     /// - A rename with both paths becomes its two halves. Notify's inotify watcher reports such an
     ///   event after the two halves; code that forwards that watcher's events drops it.
     /// - An event that needs an info and has none gets `unspecified`.
-    /// - Any other event without a path is dropped, and so are a tracker of 0 and the process id.
+    /// - Any other event without a path is dropped, and so is a tracker of 0.
     ///
     /// ```
     /// use notify_backend::prelude::*;
@@ -86,6 +89,7 @@ impl Event {
         attrs.set_tracker(event.tracker().and_then(|tracker| Tracker::new(tracker as u64)));
         attrs.set_info(event.info().map(Into::into));
         attrs.set_source(event.source().map(Into::into));
+        attrs.set_process(event.attrs.process_id());
 
         let kind = match event.kind {
             _ if event.need_rescan() && event.paths.is_empty() => {

@@ -240,6 +240,20 @@ impl Event {
         self.attrs.set_source(Some(source.into()));
         self
     }
+
+    /// Returns this event with the id of the process that did it.
+    ///
+    /// ```
+    /// use notify_backend::prelude::*;
+    ///
+    /// let event = Event::create(CreateKind::File, "/srv/page").with_process(std::process::id());
+    /// assert_eq!(event.attrs.process(), Some(std::process::id()));
+    /// ```
+    #[must_use]
+    pub fn with_process(mut self, process: u32) -> Self {
+        self.attrs.set_process(Some(process));
+        self
+    }
 }
 
 impl fmt::Display for Event {

@@ -19,7 +19,10 @@ fn in_notify(kind: EventKind) -> notify::EventKind {
 }
 
 fn all_attributes() -> Event {
-    Event::other("unmount", "/a").with_tracker(Tracker::new(7)).with_source("replica-2")
+    Event::other("unmount", "/a")
+        .with_tracker(Tracker::new(7))
+        .with_source("replica-2")
+        .with_process(42)
 }
 
 mod kinds {
@@ -260,15 +263,19 @@ mod attributes {
         let mut attrs = all_attributes().attrs;
         let seen = |attrs: &Attrs| {
             let text = |text: Option<&str>| text.map(ToOwned::to_owned);
-            (attrs.tracker().map(Tracker::get), text(attrs.info()), text(attrs.source()))
+            let tracker = attrs.tracker().map(Tracker::get);
+            (tracker, text(attrs.info()), text(attrs.source()), attrs.process())
         };
-        assert_eq!(seen(&attrs), (Some(7), Some("unmount".into()), Some("replica-2".into())));
+        let all = (Some(7), Some("unmount".into()), Some("replica-2".into()), Some(42));
+        assert_eq!(seen(&attrs), all);
         attrs.set_info(None);
-        assert_eq!(seen(&attrs), (Some(7), None, Some("replica-2".into())));
+        assert_eq!(seen(&attrs), (Some(7), None, Some("replica-2".into()), Some(42)));
         attrs.set_source(None);
-        assert_eq!(seen(&attrs), (Some(7), None, None));
+        assert_eq!(seen(&attrs), (Some(7), None, None, Some(42)));
+        attrs.set_process(None);
+        assert_eq!(seen(&attrs), (Some(7), None, None, None));
         attrs.set_tracker(None);
-        assert_eq!(seen(&attrs), (None, None, None));
+        assert_eq!(seen(&attrs), (None, None, None, None));
     }
 
     /// The history of attributes does not show.
@@ -303,7 +310,7 @@ mod reading {
     fn a_log_line_has_every_part() {
         assert_eq!(
             all_attributes().to_string(),
-            r#"other /a tracker=7 info="unmount" source="replica-2""#
+            r#"other /a tracker=7 info="unmount" source="replica-2" process=42"#
         );
         assert_eq!(Event::missed(None).to_string(), "missed");
         let part = Event::missed_below("/a", NonZeroU32::new(3)).with_info("overflow");
@@ -325,7 +332,7 @@ mod reading {
         );
         assert_eq!(
             format!("{:?}", all_attributes().attrs),
-            r#"Attrs { tracker: 7, info: "unmount", source: "replica-2" }"#
+            r#"Attrs { tracker: 7, info: "unmount", source: "replica-2", process: 42 }"#
         );
     }
 }
@@ -399,6 +406,8 @@ mod to_notify_and_back {
         let event = notify::Event::from(all_attributes());
         assert_eq!(event.tracker(), Some(7));
         assert_eq!(event.info(), Some("unmount (source: replica-2)"));
+        assert_eq!(event.attrs.process_id(), Some(42));
+        assert_eq!(Event::from_notify(event)[0].attrs.process(), Some(42));
         let event = notify::Event::from(Event::new(EventKind::Any, "/a").with_source("replica-2"));
         assert_eq!(event.info(), Some("source: replica-2"));
     }

@@ -28,6 +28,7 @@ use crate::{
     recent::Recent,
     reserve::Reserve,
     roots::{Beside, Covered, Open, Root, Roots, locate},
+    settings::Settings,
     sys::{self, Handle},
 };
 
@@ -59,12 +60,13 @@ pub(crate) struct Filesystems {
     /// For looks when too many files are open.
     pub(crate) reserve: Reserve,
     has_ended: bool,
+    reports_processes: bool,
 }
 
 impl Filesystems {
     /// Fails if no file system can be marked. Without root's privileges, only the watches can show that, so
     /// `is_empty` says whether there are none.
-    pub(crate) fn new(is_empty: bool) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, is_empty: bool) -> io::Result<Self> {
         // Unlimited marks are a privilege, and so is opening files by their handles.
         let privileged = sys::init(FAN_REPORT_DFID_NAME_TARGET | FAN_UNLIMITED_MARKS)
             .and_then(|group| sys::check_open_by_handle().map(|()| group));
@@ -89,6 +91,7 @@ impl Filesystems {
             open: Open::default(),
             reserve: Reserve::new()?,
             has_ended: false,
+            reports_processes: settings.reports_processes(),
         })
     }
 
@@ -206,7 +209,11 @@ impl Filesystems {
             while steps < before + STEPS
                 && let Some((number, record)) = self.queue.next()
             {
+                let first = self.ready.len();
                 self.apply(number, &record);
+                if self.reports_processes {
+                    self.name_process(first, record.process);
+                }
                 steps += 1;
             }
             if steps >= STEPS && self.ready.is_empty() {
@@ -237,6 +244,13 @@ impl Filesystems {
                 }
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Adds the process to the items from the `first` one on.
+    fn name_process(&mut self, first: usize, process: Option<u32>) {
+        for event in self.ready.range_mut(first..).flatten() {
+            event.attrs.set_process(process);
         }
     }
 

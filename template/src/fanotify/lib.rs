@@ -85,7 +85,7 @@ impl FanotifyBackend {
     pub fn with_settings(settings: Settings, watches: Vec<Watch>) -> Result<Self, BackendError> {
         check_watches(&watches, CAPABILITIES)?;
         settings.check(&watches)?;
-        let filesystems = Filesystems::new(watches.is_empty()).map_err(unavailable)?;
+        let filesystems = Filesystems::new(settings, watches.is_empty()).map_err(unavailable)?;
         let mut backend = Self { watched: filesystems, settings };
         for watch in watches {
             backend.watched.watch(watch)?;

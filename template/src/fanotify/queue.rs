@@ -169,9 +169,7 @@ impl Queue {
     /// Takes the next record, and its number.
     pub(crate) fn next(&mut self) -> Option<(u64, Record)> {
         if std::mem::take(&mut self.is_lost) {
-            let (at, to, child) = (None, None, None);
-            let lost = Record { mask: FAN_Q_OVERFLOW, at, to, child, is_repeated: false };
-            return Some((self.first, lost));
+            return Some((self.first, Record::overflow()));
         }
         if let Some(mut delayed) = self.delayed.first_entry()
             && *delayed.key() <= self.first

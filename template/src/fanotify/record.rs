@@ -34,12 +34,23 @@ pub(crate) struct Record {
     pub(crate) to: Option<Entry>,
     /// The file or folder itself.
     pub(crate) child: Option<Handle>,
+    /// The process that did it, if the kernel names it: it is in this process's namespace.
+    pub(crate) process: Option<u32>,
     /// Whether it is a rename after another one of the same file, and may stand for several that were
     /// merged.
     pub(crate) is_repeated: bool,
 }
 
 impl Record {
+    /// Creates the record of an overflow of the queue.
+    pub(crate) fn overflow() -> Self {
+        Self::new(libc::FAN_Q_OVERFLOW, None)
+    }
+
+    fn new(mask: u64, process: Option<u32>) -> Self {
+        Self { mask, at: None, to: None, child: None, process, is_repeated: false }
+    }
+
     pub(crate) fn is(&self, bit: u64) -> bool {
         self.mask & bit != 0
     }
@@ -70,6 +81,11 @@ impl<'a> RawRecord<'a> {
         self.mask() & bit != 0
     }
 
+    fn process(self) -> Option<u32> {
+        let id = self.0.get(20..)?.first_chunk().copied().map(u32::from_ne_bytes)?;
+        Some(id).filter(|&id| id != 0)
+    }
+
     /// Returns the parts after its head.
     fn parts(self) -> impl Iterator<Item = RawPart<'a>> {
         let length =
@@ -95,8 +111,7 @@ impl<'a> RawRecord<'a> {
     }
 
     pub(crate) fn parse(self) -> Record {
-        let mut record =
-            Record { mask: self.mask(), at: None, to: None, child: None, is_repeated: false };
+        let mut record = Record::new(self.mask(), self.process());
         for part in self.parts() {
             let Some(folder) = Handle::told(part.handle) else { continue };
             match part.kind {

@@ -2,19 +2,20 @@
 
 use notify_backend::{check_local, prelude::*};
 
-/// Whether the backend watches where it cannot see all changes.
+/// Whether the backend watches where it cannot see all changes, and what it says of a change.
 ///
 /// ```no_run
 /// use notify_backend::prelude::*;
 /// use notify_backend_fanotify::{FanotifyBackend, Settings};
 ///
-/// let settings = Settings::default().watch_networked(true);
-/// let changes = FanotifyBackend::with_settings(settings, vec![Watch::recursive("/mnt/share")])?;
+/// let settings = Settings::default().report_processes(true);
+/// let changes = FanotifyBackend::with_settings(settings, vec![Watch::recursive("/srv")])?;
 /// # Ok::<_, BackendError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     watch_networked: bool,
+    report_processes: bool,
 }
 
 impl Settings {
@@ -25,6 +26,22 @@ impl Settings {
     pub fn watch_networked(mut self, watch: bool) -> Self {
         self.watch_networked = watch;
         self
+    }
+
+    /// Sets whether events name the [process](notify_backend::event::Attrs::process) that caused them; by
+    /// default they do not, since that takes memory for each event.
+    ///
+    /// Only root of the whole system learns of other processes, and only of those in this program's PID
+    /// namespace. For root of a user namespace, only the program's own events name a process. See the manual
+    /// page of `fanotify_init`. What a look has found, such as an unmount, names none.
+    #[must_use]
+    pub fn report_processes(mut self, report: bool) -> Self {
+        self.report_processes = report;
+        self
+    }
+
+    pub(crate) fn reports_processes(self) -> bool {
+        self.report_processes
     }
 
     /// Refuses watches on paths where the kernel does not report changes by other machines.

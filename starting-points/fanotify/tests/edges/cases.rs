@@ -1,13 +1,20 @@
 //! The tests. Most read nothing before the end, so that the kernel merges as many events as it can.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{self, Command},
+};
 
 use notify_backend::{fallback::FirstOf, prelude::*};
-use notify_backend_fanotify::FanotifyBackend;
+use notify_backend_fanotify::{FanotifyBackend, Settings};
 use notify_backend_inotify::InotifyBackend;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-use crate::scene::{Scene, mount, picture, unmount};
+use crate::{
+    is_in_user_namespace,
+    scene::{Scene, mount, picture, unmount},
+};
 
 /// The backends in the order in which a program would try them.
 type Best = FirstOf<(FanotifyBackend, InotifyBackend)>;
@@ -30,6 +37,7 @@ pub(crate) const ALL: &[Test] = &[
     ("a_folder_in_two_spellings", a_folder_in_two_spellings),
     ("a_bind_mount_that_is_unmounted", a_bind_mount_that_is_unmounted),
     ("a_mount_below", a_mount_below),
+    ("the_process_that_did_it", the_process_that_did_it),
     ("the_next_backend_where_it_cannot_watch", the_next_backend_where_it_cannot_watch),
     ("the_next_backend_without_privileges", the_next_backend_without_privileges),
 ];
@@ -246,6 +254,34 @@ fn a_mount_below(scene: &mut Scene) {
         unmount(&scene.path(point));
     }
     assert_eq!(scene.read(&mut backend), [""; 0], "the unmounted file system was not watched");
+}
+
+fn the_process_that_did_it(scene: &mut Scene) {
+    let root = Watch::recursive(scene.path("root"));
+    let settings = Settings::default().report_processes(true);
+    let mut backend = {
+        let _entered = scene.enter();
+        FanotifyBackend::with_settings(settings, vec![root.clone()]).unwrap()
+    };
+    fs::write(scene.path("root/own"), "").unwrap();
+    let event = scene.next(&mut backend).unwrap();
+    assert_eq!(event.attrs.process(), Some(process::id()), "{event}");
+
+    let mut other = Command::new("touch").arg(scene.path("root/other")).spawn().unwrap();
+    assert!(other.wait().unwrap().success());
+    let event = loop {
+        let event = scene.next(&mut backend).unwrap();
+        if event.path.ends_with("other") {
+            break event;
+        }
+    };
+    let is_known = !is_in_user_namespace();
+    assert_eq!(event.attrs.process(), is_known.then(|| other.id()), "{event}");
+
+    let mut backend: FanotifyBackend = scene.watch_these(vec![root]);
+    fs::write(scene.path("root/later"), "").unwrap();
+    let event = scene.next(&mut backend).unwrap();
+    assert_eq!(event.attrs.process(), None, "without the setting: {event}");
 }
 
 fn the_next_backend_where_it_cannot_watch(scene: &mut Scene) {

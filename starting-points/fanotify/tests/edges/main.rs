@@ -23,6 +23,11 @@ const ROOT: (&str, &[&str]) = ("root", &["--mount"]);
 const NAMESPACE: (&str, &[&str]) =
     ("root of a user namespace", &["--user", "--map-root-user", "--mount"]);
 
+/// Returns whether the tests run as root of a user namespace.
+fn is_in_user_namespace() -> bool {
+    env::var_os(INSIDE).is_some_and(|user| user == NAMESPACE.0)
+}
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The tests share a file system, and one of them makes its event queue overflow.
