@@ -21,6 +21,7 @@
 //!
 //! - `compliance`: the compliance suite that a backend's tests run.
 //! - `descriptor`: reading from a file descriptor on Tokio (Unix).
+//! - `listing`: finding out what has changed by listing folders (Unix, Windows).
 //! - `notify`: any backend as a watcher of the `notify` crate.
 //! - `recursion`: recursive watching on platforms that watch folder by folder (Unix).
 //! - `sample`: the command that shows what a backend reports.
@@ -61,6 +62,8 @@ pub use contract::{
 };
 #[cfg(all(unix, feature = "descriptor"))]
 pub use parts::descriptor;
+#[cfg(all(any(unix, windows), feature = "listing"))]
+pub use parts::listing;
 #[cfg(all(unix, feature = "recursion"))]
 pub use parts::recursion;
 pub use parts::{buffer::Buffer, channel, fallback, prelude};

@@ -5,6 +5,8 @@ pub mod channel;
 #[cfg(all(unix, feature = "descriptor"))]
 pub mod descriptor;
 pub mod fallback;
+#[cfg(all(any(unix, windows), feature = "listing"))]
+pub mod listing;
 pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;

@@ -3,11 +3,8 @@
 //! It only reads folders, so it works wherever there is a file system, even on network mounts, where
 //! kernels do not report changes that other machines make.
 //!
-//! This file is the backend's outside. `scanner.rs` has the thread that looks, `look.rs` compares at a
-//! look, `root.rs` keeps what one look hands to the next, `roots.rs` and `listings.rs` have what several
-//! roots share, `changes.rs` makes the events. `folder.rs` and `state.rs` are the memory, `obstacle.rs`
-//! handles looks that fail, `platform.rs` has the differences between systems, and `settings.rs` the
-//! settings.
+//! [`listing`](notify_backend::listing) lists folders and finds the differences. This file is the backend's
+//! outside; `scanner.rs` has the thread that looks, and `settings.rs` the settings.
 //!
 //! # Limits and details
 //!
@@ -47,22 +44,13 @@
 //! - A dropped backend waits for its thread, for a second at most: a system call to a server that is gone
 //!   may never return.
 
-mod changes;
-mod folder;
-mod listings;
-mod look;
-mod obstacle;
-mod platform;
-mod root;
-mod roots;
 mod scanner;
 mod settings;
-mod state;
 
-use notify_backend::{check_paths, prelude::*, settings::Hints};
+use notify_backend::{check_paths, listing, prelude::*, settings::Hints};
 
+use crate::scanner::Scanner;
 pub use crate::settings::Settings;
-use crate::{root::Root, scanner::Scanner};
 
 const CAPABILITIES: Capabilities = {
     let all = Capabilities::declare(&[
@@ -74,7 +62,7 @@ const CAPABILITIES: Capabilities = {
         Capability::WatchNetworkedFilesystem,
         Capability::ChangeWatches,
     ]);
-    if platform::HAS_IDENTITIES { all.with(Capability::TrackRelated) } else { all }
+    if listing::TRACKS_RENAMES { all.with(Capability::TrackRelated) } else { all }
 };
 
 /// Watches paths by looking at them from time to time.
@@ -122,15 +110,14 @@ impl Backend for PollBackend {
             return Err(BackendError::ended());
         }
         watch.check(CAPABILITIES)?;
-        self.scanner.add(Root::new(watch)?);
-        Ok(())
+        self.scanner.watch(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         if self.scanner.has_ended() {
             return Err(BackendError::ended());
         }
-        if self.scanner.remove(path) { Ok(()) } else { Err(BackendError::not_watched(path)) }
+        self.scanner.unwatch(path)
     }
 }
 

@@ -1,24 +1,16 @@
 //! The thread that looks, and the state that it shares with the stream: [`Scanner`].
 
 use std::{
-    collections::VecDeque,
     io, mem,
-    path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::Waker,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use notify_backend::prelude::*;
+use notify_backend::{listing::Trees, prelude::*};
 
-use crate::{
-    changes::{Changes, Item},
-    listings::Listings,
-    root::Root,
-    roots::Roots,
-    settings::Settings,
-};
+use crate::settings::Settings;
 
 /// The pause after a look is at least this many times as long as the look: looking takes a fifth of the
 /// time of one core at most.
@@ -28,100 +20,53 @@ const REST: u32 = 4;
 /// never return if it waits for a server that is gone.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// A thread that looks at the roots from time to time, as long as a consumer waits for events.
+/// A thread that looks at the watched trees from time to time, as long as a consumer waits for events.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     shared: Arc<Shared>,
-    settings: Settings,
     thread: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    settings: Settings,
+    trees: Trees,
     state: Mutex<State>,
-    /// Held during a look, so that no other look knows half of what it finds.
-    looks: Mutex<()>,
     /// Signals that a condition has changed that the thread waits for.
     changed: Condvar,
     /// Signals that the thread has ended.
     ended: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    roots: Roots,
-    /// The items that have not been taken yet. As long as there are any, there is no further look, so these
-    /// are never more than one look finds.
-    ready: VecDeque<Item>,
-    /// The waker of the task that waits for more items.
+    /// The waker of the task that waits for items. As long as there are any, there is none, and no further
+    /// look, so the items are never more than one look finds.
     waker: Option<Waker>,
-    next_tracker: u64,
     is_closed: bool,
     has_ended: bool,
     /// Whether that was reported.
     is_end_said: bool,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            roots: Roots::default(),
-            ready: VecDeque::new(),
-            waker: None,
-            next_tracker: 1,
-            is_closed: false,
-            has_ended: false,
-            is_end_said: false,
-        }
-    }
-}
-
 impl Scanner {
     /// Starts the thread, which has nothing to look at yet.
     pub(crate) fn new(settings: Settings) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            settings,
+            trees: Trees::new().comparing_contents(settings.compare_contents),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            ended: Condvar::new(),
+        });
         let thread = thread::Builder::new().name("poll backend".into()).spawn({
             let shared = shared.clone();
             move || {
                 let _end = End(&shared);
-                shared.run(settings);
+                shared.run();
             }
         })?;
-        Ok(Self { shared, settings, thread })
-    }
-
-    /// Adds a root, or changes the one with the same path. When it returns, the root has been looked at.
-    pub(crate) fn add(&self, root: Arc<Root>) {
-        let state = self.shared.lock();
-        let known = state.roots.get(root.path.as_os_str()).cloned();
-        let overlaps = state.roots.overlaps(&root.location);
-        drop(state);
-        let compare_contents = self.settings.compare_contents;
-        // Otherwise this look would find the changes again that a running look finds in both roots.
-        let look = overlaps.then(|| self.shared.begin_look());
-        let waker = match known {
-            None => {
-                // Nothing was known about it, so nothing has changed.
-                let found = look_at(vec![root.clone()], compare_contents);
-                self.shared.lock().roots.insert(root);
-                self.shared.deliver(found)
-            }
-            Some(known) => {
-                // All overlapping roots, since the others would find again what this one finds.
-                let state = self.shared.lock();
-                let roots: Vec<_> = state.roots.family(&known.location).cloned().collect();
-                drop(state);
-                let earlier = (!known.follows_as(&root))
-                    .then(|| self.shared.deliver(look_at(roots.clone(), compare_contents)));
-                known.take_demands(&root);
-                let waker = self.shared.deliver(look_at(roots, compare_contents));
-                earlier.flatten().or(waker)
-            }
-        };
-        drop(look);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        Ok(Self { shared, thread })
     }
 
     /// Returns whether the thread has ended.
@@ -129,22 +74,24 @@ impl Scanner {
         self.shared.lock().has_ended
     }
 
-    /// Removes the root with this path. Returns whether there was one.
-    pub(crate) fn remove(&self, path: &Path) -> bool {
-        let root = self.shared.lock().roots.remove(path.as_os_str());
-        let Some(root) = root else { return false };
-        root.stop();
-        true
+    /// Adds a watch, or changes the one with the same path.
+    pub(crate) fn watch(&self, watch: Watch) -> Result<(), BackendError> {
+        self.shared.trees.watch(watch)?;
+        self.shared.wake();
+        Ok(())
+    }
+
+    /// Removes the watch with this path.
+    pub(crate) fn unwatch(&self, path: &Path) -> Result<(), BackendError> {
+        self.shared.trees.unwatch(path)
     }
 
     /// Returns the next item, or stores the waker until there is one. After the end of the thread, returns
     /// one error and then the end of the stream.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         let mut state = self.shared.lock();
-        while let Some(item) = state.ready.pop_front() {
-            if item.is_wanted() {
-                return Poll::Ready(Some(item.tells));
-            }
+        if let Some(item) = self.shared.trees.next() {
+            return Poll::Ready(Some(item));
         }
         if state.has_ended {
             // As long as the backend exists, only a panic ends the thread.
@@ -155,8 +102,6 @@ impl Scanner {
             };
             return Poll::Ready((!is_said).then(|| Err(error())));
         }
-        // Frees the memory, since a look may have found very much.
-        state.ready = VecDeque::new();
         let earlier = state.waker.replace(cx.waker().clone());
         drop(state);
         if earlier.is_none() {
@@ -170,9 +115,7 @@ impl Drop for Scanner {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_closed = true;
-        for root in state.roots.iter() {
-            root.stop();
-        }
+        self.shared.trees.stop();
         let waker = state.waker.take();
         self.shared.changed.notify_one();
         // A waker that the thread wakes may drop the backend.
@@ -191,20 +134,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the roots until the backend is dropped.
-    fn run(&self, settings: Settings) {
-        let mut due = Instant::now() + settings.interval;
+    /// Looks at the trees until the backend is dropped.
+    fn run(&self) {
+        let interval = self.settings.interval;
+        let mut due = Instant::now() + interval;
         while self.wait_until(due) {
-            let look = self.begin_look();
             let start = Instant::now();
-            let roots = self.lock().roots.iter().cloned().collect();
-            let waker = self.deliver(look_at(roots, settings.compare_contents));
-            drop(look);
-            let pause = settings.interval.max(start.elapsed() * REST);
-            due = Instant::now() + pause;
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            self.trees.look();
+            due = Instant::now() + interval.max(start.elapsed() * REST);
+            self.wake();
         }
     }
 
@@ -228,34 +166,15 @@ impl Shared {
         }
     }
 
-    /// Waits until no other look is running, and keeps others from beginning.
-    fn begin_look(&self) -> MutexGuard<'_, ()> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the items ready for the stream. Returns the waker of the task that waits for them.
-    #[must_use]
-    fn deliver(&self, changes: Changes) -> Option<Waker> {
+    /// Wakes the task that waits for items, if there are any.
+    fn wake(&self) {
         let mut state = self.lock();
-        let items = changes.into_items(&mut state.next_tracker);
-        if items.is_empty() {
-            return None;
+        let waker = if self.trees.is_ready() { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        state.ready.extend(items);
-        state.waker.take()
     }
-}
-
-/// Looks at these roots.
-fn look_at(mut roots: Vec<Arc<Root>>, compare_contents: bool) -> Changes {
-    // Outer roots come first: an entry that lies in several roots is reported as the outer one finds it.
-    roots.sort_by(|one, other| one.location.cmp(&other.location));
-    let mut listings = Listings::of(&roots);
-    let mut changes = Changes::default();
-    for root in roots.iter().filter(|root| !root.is_stopped()) {
-        root.look(compare_contents, &mut listings, &mut changes);
-    }
-    changes
 }
 
 /// Records that the thread has ended, when it is dropped, also in a panic.

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{
+use super::{
     changes::{Changes, Place},
     folder::{Compared, Folder, Listed},
     listings::{Found, Listings},
@@ -21,7 +21,7 @@ impl Root {
     /// Looks at everything, and adds the differences from the last look to `changes`. There are none for
     /// paths that were never looked at before. `listings` has the folders that other roots have listed
     /// during this look.
-    pub(crate) fn look(
+    pub(super) fn look(
         self: &Arc<Self>,
         compare_contents: bool,
         listings: &mut Listings,

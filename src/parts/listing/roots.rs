@@ -7,44 +7,44 @@ use std::{
     sync::Arc,
 };
 
-use crate::root::Root;
+use super::root::Root;
 
 /// The roots by their paths, as spelled: as paths, `a/` and `a` are equal.
 #[derive(Debug, Default)]
-pub(crate) struct Roots {
+pub(super) struct Roots {
     by_path: BTreeMap<OsString, Arc<Root>>,
     /// The location and the path of each.
     locations: BTreeSet<(PathBuf, OsString)>,
 }
 
 impl Roots {
-    pub(crate) fn insert(&mut self, root: Arc<Root>) {
+    pub(super) fn insert(&mut self, root: Arc<Root>) {
         let path = root.path.as_os_str().to_owned();
         self.locations.insert((root.location.clone(), path.clone()));
         self.by_path.insert(path, root);
     }
 
-    pub(crate) fn remove(&mut self, path: &OsStr) -> Option<Arc<Root>> {
+    pub(super) fn remove(&mut self, path: &OsStr) -> Option<Arc<Root>> {
         let root = self.by_path.remove(path)?;
         self.locations.remove(&(root.location.clone(), path.to_owned()));
         Some(root)
     }
 
-    pub(crate) fn get(&self, path: &OsStr) -> Option<&Arc<Root>> {
+    pub(super) fn get(&self, path: &OsStr) -> Option<&Arc<Root>> {
         self.by_path.get(path)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Root>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Root>> {
         self.by_path.values()
     }
 
     /// Returns whether `location` lies in a root, or a root in it.
-    pub(crate) fn overlaps(&self, location: &Path) -> bool {
+    pub(super) fn overlaps(&self, location: &Path) -> bool {
         self.outermost(location).is_some() || self.within(location).next().is_some()
     }
 
     /// Returns all roots that lie in the outermost one around `location`.
-    pub(crate) fn family<'a>(&'a self, location: &'a Path) -> impl Iterator<Item = &'a Arc<Root>> {
+    pub(super) fn family<'a>(&'a self, location: &'a Path) -> impl Iterator<Item = &'a Arc<Root>> {
         self.within(self.outermost(location).unwrap_or(location))
     }
 

@@ -10,42 +10,41 @@ use std::{
     },
 };
 
-use notify_backend::prelude::*;
-
-use crate::{folder::Folder, obstacle::Obstacle, state::State};
+use super::{folder::Folder, obstacle::Obstacle, state::State};
+use crate::contract::{backend::Watch, error::BackendError};
 
 /// A watched path, and its state at the last look.
 #[derive(Debug)]
-pub(crate) struct Root {
+pub(super) struct Root {
     /// The path as it was given.
-    pub(crate) path: PathBuf,
+    pub(super) path: PathBuf,
     /// The absolute path, which stays valid when the process changes its current folder.
-    pub(crate) location: PathBuf,
+    pub(super) location: PathBuf,
     recursive: AtomicBool,
-    pub(crate) follow_links: AtomicBool,
+    pub(super) follow_links: AtomicBool,
     /// Set when it is no longer watched: a look ends early, and its changes are not reported.
-    pub(crate) stopped: AtomicBool,
+    pub(super) stopped: AtomicBool,
     tree: Mutex<Tree>,
 }
 
 /// The state that one look leaves to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Tree {
+pub(super) struct Tree {
     /// Whether there was a look yet.
-    pub(crate) is_known: bool,
+    pub(super) is_known: bool,
     /// The state of the root itself; none if it does not exist.
-    pub(crate) state: Option<State>,
+    pub(super) state: Option<State>,
     /// The number of the file system that the root is on, or was.
-    pub(crate) device: Option<u64>,
+    pub(super) device: Option<u64>,
     /// The error that kept the last look from the root itself.
-    pub(crate) obstacle: Obstacle,
+    pub(super) obstacle: Obstacle,
     /// The listed folders, by their paths below the root.
-    pub(crate) folders: HashMap<PathBuf, Folder>,
+    pub(super) folders: HashMap<PathBuf, Folder>,
 }
 
 impl Root {
     /// Creates a root of which nothing is known yet.
-    pub(crate) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
+    pub(super) fn new(watch: Watch) -> Result<Arc<Self>, BackendError> {
         let Watch { path, recursive, follow_links, .. } = watch;
         let prepared = look_at(&path, follow_links).and_then(|metadata| {
             if metadata.is_dir() {
@@ -70,7 +69,7 @@ impl Root {
 
     /// Takes the demands of another watch of the same path. If that changes whether links are followed, the
     /// differences are no changes of files, so all knowledge is dropped.
-    pub(crate) fn take_demands(&self, other: &Self) {
+    pub(super) fn take_demands(&self, other: &Self) {
         if self.follows_as(other) {
             self.recursive.store(other.is_recursive(), Ordering::Relaxed);
             return;
@@ -82,35 +81,35 @@ impl Root {
     }
 
     /// Returns whether both follow links, or neither does.
-    pub(crate) fn follows_as(&self, other: &Self) -> bool {
+    pub(super) fn follows_as(&self, other: &Self) -> bool {
         let [one, other] = [self, other].map(|root| root.follow_links.load(Ordering::Relaxed));
         one == other
     }
 
-    pub(crate) fn is_recursive(&self) -> bool {
+    pub(super) fn is_recursive(&self) -> bool {
         self.recursive.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
     /// Returns the path of an entry below the root as events spell it.
-    pub(crate) fn spell(&self, below: &Path) -> PathBuf {
+    pub(super) fn spell(&self, below: &Path) -> PathBuf {
         if below.as_os_str().is_empty() { self.path.clone() } else { self.path.join(below) }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Tree> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Tree> {
         // A look that panicked leaves a tree of which less is known, and nothing worse.
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Returns the metadata of a path, or of a link's target if links are followed.
-pub(crate) fn look_at(path: &Path, follow_links: bool) -> io::Result<fs::Metadata> {
+pub(super) fn look_at(path: &Path, follow_links: bool) -> io::Result<fs::Metadata> {
     if follow_links { fs::metadata(path) } else { fs::symlink_metadata(path) }
 }

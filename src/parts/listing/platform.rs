@@ -12,7 +12,7 @@ mod system {
         os::unix::fs::MetadataExt,
     };
 
-    use notify_backend::event::MetadataKind;
+    use crate::event::MetadataKind;
 
     /// Whether files can be distinguished by more than their paths, so that renames are seen.
     pub(crate) const HAS_IDENTITIES: bool = true;
@@ -98,7 +98,7 @@ mod system {
         },
     };
 
-    use notify_backend::event::MetadataKind;
+    use crate::event::MetadataKind;
 
     /// Whether files can be distinguished by more than their paths, so that renames are seen. Here, each
     /// file would have to be opened for that.

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use crate::{
+use super::{
     folder::{Folder, Listed},
     root::Root,
     state::State,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The folders that a look has listed, if more than one root needs them.
 #[derive(Debug, Default)]
-pub(crate) struct Listings {
+pub(super) struct Listings {
     /// The roots that lie inside others.
     inner: HashSet<PathBuf>,
     /// The folders of which these are entries.
@@ -32,7 +32,7 @@ pub(crate) struct Listings {
 
 impl Listings {
     /// Prepares a look at these roots.
-    pub(crate) fn of(roots: &[Arc<Root>]) -> Self {
+    pub(super) fn of(roots: &[Arc<Root>]) -> Self {
         let mut by_location: HashMap<&Path, Vec<&Root>> = HashMap::new();
         for root in roots {
             by_location.entry(&root.location).or_default().push(root);
@@ -52,7 +52,7 @@ impl Listings {
     }
 
     /// Lists a folder as [`Folder::list`] does, with the same result for each root within one look.
-    pub(crate) fn list(
+    pub(super) fn list(
         &mut self,
         location: &Path,
         before: &Folder,
@@ -74,7 +74,7 @@ impl Listings {
     }
 
     /// Returns what the listing of the folder above a root says about it, if there is one.
-    pub(crate) fn find(&self, location: &Path) -> Found {
+    pub(super) fn find(&self, location: &Path) -> Found {
         let (Some(above), Some(name)) = (location.parent(), location.file_name()) else {
             return Found::NotListed;
         };
@@ -87,7 +87,7 @@ impl Listings {
 
 /// The result of looking for a name in a listing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found {
+pub(super) enum Found {
     NotListed,
     Absent,
     There(State),

@@ -9,18 +9,18 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{obstacle::Obstacle, platform, state::State};
+use super::{obstacle::Obstacle, platform, state::State};
 
 /// The entries of a folder at a look, sorted by name. A tree has many of them, so the names are kept in one
 /// piece.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Folder {
+pub(super) struct Folder {
     names: Vec<u8>,
     entries: Vec<Entry>,
     /// The error that kept the last look from listing it. The entries are older then.
-    pub(crate) obstacle: Obstacle,
+    pub(super) obstacle: Obstacle,
     /// Whether the last look has reported something that makes a consumer list it, such as its creation.
-    pub(crate) is_fresh: bool,
+    pub(super) is_fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,21 +32,21 @@ struct Entry {
 
 /// A listing, and the entries that could not be read completely.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) folder: Folder,
-    pub(crate) errors: Vec<(OsString, io::Error)>,
+pub(super) struct Listed {
+    pub(super) folder: Folder,
+    pub(super) errors: Vec<(OsString, io::Error)>,
 }
 
 /// The state of a name in two folders.
-pub(crate) struct Compared<'a> {
-    pub(crate) name: Cow<'a, OsStr>,
-    pub(crate) old: Option<State>,
-    pub(crate) new: Option<State>,
+pub(super) struct Compared<'a> {
+    pub(super) name: Cow<'a, OsStr>,
+    pub(super) old: Option<State>,
+    pub(super) new: Option<State>,
 }
 
 impl Folder {
     /// Lists a folder that had the state `before`. The listing is incomplete if `stop` is set.
-    pub(crate) fn list(
+    pub(super) fn list(
         path: &Path,
         before: &Self,
         compare_contents: bool,
@@ -93,11 +93,11 @@ impl Folder {
     }
 
     /// Returns every entry with its name.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Cow<'_, OsStr>, State)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Cow<'_, OsStr>, State)> {
         self.entries.iter().map(|entry| (platform::name(entry.name(&self.names)), entry.state))
     }
 
-    pub(crate) fn find(&self, name: &OsStr) -> Option<State> {
+    pub(super) fn find(&self, name: &OsStr) -> Option<State> {
         let mut bytes = Vec::new();
         platform::push_name(&mut bytes, name);
         let found = self.entries.binary_search_by(|entry| entry.name(&self.names).cmp(&bytes));
@@ -105,7 +105,7 @@ impl Folder {
     }
 
     /// Returns the names of both folders in order, with the states that they have in each.
-    pub(crate) fn compare<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Compared<'a>> {
+    pub(super) fn compare<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Compared<'a>> {
         let mut old_entries = self.entries.iter().peekable();
         let mut new_entries = new.entries.iter().peekable();
         std::iter::from_fn(move || {

@@ -10,14 +10,13 @@ use std::{
     time::SystemTime,
 };
 
-use notify_backend::prelude::*;
-
-use crate::platform::{self, Attributes};
+use super::platform::{self, Attributes};
+use crate::contract::event::{CreateKind, DataChange, MetadataKind, ModifyKind, RemoveKind};
 
 /// The state of a file or folder when it was looked at: enough to find out later what has changed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
-    pub(crate) kind: Kind,
+pub(super) struct State {
+    pub(super) kind: Kind,
     /// None if the system gives no more than the type.
     details: Option<Details>,
     /// Whether a file that is created after the look could still get the same birth.
@@ -25,7 +24,7 @@ pub(crate) struct State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     File,
     Folder,
     /// A link, a pipe, a socket, a device.
@@ -55,7 +54,7 @@ enum Content {
 
 impl State {
     /// Creates the state from the metadata that was found by a look that began at `start`.
-    pub(crate) fn of(metadata: &Metadata, start: SystemTime) -> Self {
+    pub(super) fn of(metadata: &Metadata, start: SystemTime) -> Self {
         let kind = Kind::of(metadata.file_type());
         let details = Details {
             length: metadata.len(),
@@ -71,12 +70,12 @@ impl State {
     }
 
     /// Creates the state of a file or folder of which only the type is known.
-    pub(crate) fn unknown(file_type: io::Result<FileType>) -> Self {
+    pub(super) fn unknown(file_type: io::Result<FileType>) -> Self {
         Self { kind: file_type.map_or(Kind::Other, Kind::of), details: None, is_young: true }
     }
 
     /// Adds the content of a file. Stops reading early if `stop` is set.
-    pub(crate) fn read_content(&mut self, path: &Path, stop: &AtomicBool) -> io::Result<()> {
+    pub(super) fn read_content(&mut self, path: &Path, stop: &AtomicBool) -> io::Result<()> {
         let (Kind::File, Some(details)) = (self.kind, &mut self.details) else { return Ok(()) };
         details.content = Content::Unreadable;
         details.content = Content::Hash(hash_of(path, stop)?);
@@ -84,18 +83,18 @@ impl State {
     }
 
     /// Returns whether it has everything that can be known about its path, if links are followed or not.
-    pub(crate) fn is_of_path(&self, follow_links: bool) -> bool {
+    pub(super) fn is_of_path(&self, follow_links: bool) -> bool {
         self.details.is_some() && !(follow_links && self.kind == Kind::Other)
     }
 
     /// Returns the number of its file system, if that is known.
-    pub(crate) fn device(&self) -> Option<u64> {
+    pub(super) fn device(&self) -> Option<u64> {
         self.details.map(|details| details.numbers[0])
     }
 
     /// Returns its identity, if the system has one: its numbers and its birth. The numbers alone are not
     /// enough, since those of a removed file are soon given to a new one.
-    pub(crate) fn identity(&self) -> Option<([u64; 2], i64)> {
+    pub(super) fn identity(&self) -> Option<([u64; 2], i64)> {
         let details = self.details.as_ref()?;
         (details.birth != 0).then_some((details.numbers, details.birth))
     }
@@ -103,7 +102,7 @@ impl State {
     /// Returns whether it is `old` at another path, if their identities are equal. For a young file, that
     /// may be chance: the old file was removed, and a new one got its number and was born in the same step
     /// of the clock. So a young file must also show a mark of the rename, and no other change.
-    pub(crate) fn is_renamed(&self, old: &Self) -> bool {
+    pub(super) fn is_renamed(&self, old: &Self) -> bool {
         let (Some(new), Some(before)) = (&self.details, &old.details) else { return false };
         let is_marked = new.touched != new.birth
             && new.touched != before.touched
@@ -115,7 +114,7 @@ impl State {
     /// Returns whether it is certainly another folder than `old`, though at the same path: it is on another
     /// file system, or was born at another time. The number in a file system proves nothing: some give the
     /// same folder another one.
-    pub(crate) fn is_another_folder_than(&self, old: &Self) -> bool {
+    pub(super) fn is_another_folder_than(&self, old: &Self) -> bool {
         let Some((new, before)) = self.details.zip(old.details) else { return false };
         let is_born_anew = || {
             new.birth != before.birth
@@ -126,7 +125,7 @@ impl State {
     }
 
     /// Returns whether a part of it could not be read that could be read of `old`.
-    pub(crate) fn is_less_known_than(&self, old: Option<&Self>) -> bool {
+    pub(super) fn is_less_known_than(&self, old: Option<&Self>) -> bool {
         let gaps = |state: &Self| match &state.details {
             None => 2,
             Some(details) => u8::from(details.content == Content::Unreadable),
@@ -136,7 +135,7 @@ impl State {
 
     /// Returns the changes between two looks at one path. If there was a `rename` in between, its own mark
     /// on the file does not count.
-    pub(crate) fn changes(&self, new: &Self, rename: bool) -> Vec<ModifyKind> {
+    pub(super) fn changes(&self, new: &Self, rename: bool) -> Vec<ModifyKind> {
         let (Some(before), Some(after)) = (&self.details, &new.details) else { return Vec::new() };
         let is_folder = self.kind == Kind::Folder;
         // A folder's size and times show changes of its entries, which have their own events.

@@ -10,17 +10,20 @@ use std::{
     sync::Arc,
 };
 
-use notify_backend::prelude::*;
-
-use crate::{
+use super::{
     root::Root,
     state::{Kind, State},
+};
+use crate::contract::{
+    backend::StreamItem,
+    error::{BackendError, StreamError},
+    event::{ModifyKind, RenameMode, Tracker, kind::EventKind, one::Event},
 };
 
 /// An item of the stream.
 #[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) tells: StreamItem,
+pub(super) struct Item {
+    pub(super) tells: StreamItem,
     /// The watch that it belongs to.
     root: Arc<Root>,
     /// Further watches that it belongs to.
@@ -29,7 +32,7 @@ pub(crate) struct Item {
 
 impl Item {
     /// Returns whether a watch that it belongs to still exists.
-    pub(crate) fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         std::iter::once(&self.root).chain(&self.also).any(|root| !root.is_stopped())
     }
 }
@@ -40,7 +43,7 @@ type Identity = ([u64; 2], i64, Kind);
 /// The differences between two looks, of all roots together: a file that is gone from one root may have
 /// come to another, and a file that lies in two of them is found in both.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
+pub(super) struct Changes {
     gone: Vec<Gone>,
     came: Vec<Came>,
     /// Reported as they are.
@@ -49,11 +52,11 @@ pub(crate) struct Changes {
 
 /// A file or folder that is at a path, or was.
 #[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) root: Arc<Root>,
+pub(super) struct Place {
+    pub(super) root: Arc<Root>,
     /// The path below the root.
-    pub(crate) below: PathBuf,
-    pub(crate) state: State,
+    pub(super) below: PathBuf,
+    pub(super) state: State,
     /// Other roots that spell its path in the same way.
     also: Vec<Arc<Root>>,
     /// Whether it is already represented by the same place in another root.
@@ -79,31 +82,31 @@ struct Came {
 }
 
 impl Changes {
-    pub(crate) fn gone(&mut self, place: Place) {
+    pub(super) fn gone(&mut self, place: Place) {
         self.gone.push(Gone { place, is_replaced: false, to: None });
     }
 
-    pub(crate) fn came(&mut self, place: Place) {
+    pub(super) fn came(&mut self, place: Place) {
         self.came.push(Came { place, replaces: None, from: None });
     }
 
     /// Adds that a path has another file of the same kind.
-    pub(crate) fn replaced(&mut self, old: Place, new: Place) {
+    pub(super) fn replaced(&mut self, old: Place, new: Place) {
         self.came.push(Came { place: new, replaces: Some(self.gone.len()), from: None });
         self.gone.push(Gone { place: old, is_replaced: true, to: None });
     }
 
-    pub(crate) fn modified(&mut self, root: &Arc<Root>, below: &Path, kind: ModifyKind) {
+    pub(super) fn modified(&mut self, root: &Arc<Root>, below: &Path, kind: ModifyKind) {
         self.tell(root, Ok(Event::modify(kind, root.spell(below))));
     }
 
     /// Adds that something happened in a folder that has left no other trace.
-    pub(crate) fn happened(&mut self, root: &Arc<Root>, below: &Path) {
+    pub(super) fn happened(&mut self, root: &Arc<Root>, below: &Path) {
         self.tell(root, Ok(Event::new(EventKind::Any, root.spell(below))));
     }
 
     /// Adds that something could not be looked at.
-    pub(crate) fn failed(&mut self, root: &Arc<Root>, below: &Path, error: io::Error) {
+    pub(super) fn failed(&mut self, root: &Arc<Root>, below: &Path, error: io::Error) {
         let path = root.spell(below);
         let error = StreamError::unwatched(&path, BackendError::from_io(&path, error));
         self.tell(root, Err(error));
@@ -117,7 +120,7 @@ impl Changes {
     ///
     /// Removals come first, entries before their folders; then new entries, folders before their entries;
     /// then changes. So a removal is never the last event of a path that exists.
-    pub(crate) fn into_items(mut self, next_tracker: &mut u64) -> Vec<Item> {
+    pub(super) fn into_items(mut self, next_tracker: &mut u64) -> Vec<Item> {
         let is_shared = self.is_of_several_roots();
         if is_shared {
             merge(self.gone.iter_mut().map(|gone| &mut gone.place));
@@ -224,7 +227,7 @@ impl Changes {
 }
 
 impl Place {
-    pub(crate) fn new(root: &Arc<Root>, below: PathBuf, state: State) -> Self {
+    pub(super) fn new(root: &Arc<Root>, below: PathBuf, state: State) -> Self {
         Self { root: root.clone(), below, state, also: Vec::new(), is_double: false }
     }
 

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::platform;
+use super::platform;
 
 /// The error of the last look at a path, if there was one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Obstacle(Option<Failure>);
+pub(super) struct Obstacle(Option<Failure>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failure {
@@ -18,7 +18,7 @@ impl Obstacle {
     /// Notes that a look has failed. Returns whether to report it: once, and not before it has failed twice
     /// in a row. Systems have many errors for a path that is being removed at this very moment, such as
     /// `ESTALE` on network mounts.
-    pub(crate) fn is_to_be_told(&mut self, error: &io::Error) -> bool {
+    pub(super) fn is_to_be_told(&mut self, error: &io::Error) -> bool {
         if is_absence(error) || platform::is_in_use(error) {
             return false;
         }
@@ -34,6 +34,6 @@ impl Obstacle {
 }
 
 /// Returns whether the error says that there is nothing at the path.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
+pub(super) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
