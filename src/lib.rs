@@ -26,6 +26,7 @@
 //! - `recursion`: recursive watching on platforms that watch folder by folder (Unix).
 //! - `sample`: the command that shows what a backend reports.
 //! - `serde`: `Serialize` and `Deserialize` for events, kinds and capabilities.
+//! - `worker`: a thread with a Tokio runtime of its own, for clients that are async throughout.
 //!
 //! [`Stream`]: futures_core::Stream
 #![forbid(unsafe_code)]
@@ -66,6 +67,8 @@ pub use parts::descriptor;
 pub use parts::listing;
 #[cfg(all(unix, feature = "recursion"))]
 pub use parts::recursion;
+#[cfg(feature = "worker")]
+pub use parts::worker;
 pub use parts::{buffer::Buffer, channel, fallback, prelude};
 
 // The compiler shows these lines to code that names a private module, so they say where its items are.

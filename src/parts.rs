@@ -10,3 +10,5 @@ pub mod listing;
 pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;
+#[cfg(feature = "worker")]
+pub mod worker;
