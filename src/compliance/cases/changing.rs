@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::construction::set_limit;
+use super::construction::{WATCHES, set_limit};
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -21,8 +21,8 @@ use crate::{
     contract::{
         backend::Watch,
         capability::Capability::{
-            ChangeWatches, EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
-            WatchRecursively,
+            ChangeWatches, EmitOnAccess, FollowSymlinks, WatchEntireFilesystem, WatchFiles,
+            WatchFolders, WatchNewFolders, WatchRecursively,
         },
         error::BackendError,
         event::{Event, EventKind},
@@ -713,6 +713,7 @@ const REFUSED_AT_LIMIT: Case = Case {
     id: "CHG17",
     name: "refused_at_limit",
     needs: &[ChangeWatches, WatchRecursively],
+    without: &[WatchEntireFilesystem],
     environment: &[Environment::Namespaces],
     checks: "If adding a tree fails because it needs more watches than the limit allows, nothing of it is \
              left: no platform watch, no report and no path to `unwatch`. Other watches go on, and there is \
@@ -733,7 +734,7 @@ const REFUSED_AT_LIMIT: Case = Case {
         let before = ResourceUsage::watches();
         let used = u32::try_from(before).unwrap_or(u32::MAX - ROOM);
         for (round, room) in [ROOM, 0, ROOM].into_iter().enumerate() {
-            set_limit(scene, "max_inotify_watches", used + room)?;
+            set_limit(scene, WATCHES, used + room)?;
             let answer = if round == 2 {
                 driver.watch_all(&[&small, &large].map(Watch::recursive))?
             } else {
@@ -765,7 +766,7 @@ const REFUSED_AT_LIMIT: Case = Case {
             driver.saw(created_file(of_kept))?;
             driver.nothing_else()?;
         }
-        set_limit(scene, "max_inotify_watches", used + 100)?;
+        set_limit(scene, WATCHES, used + 100)?;
         add(&mut driver, Watch::recursive(&large))?;
         driver.next_step();
         for i in 0..10 {

@@ -590,12 +590,29 @@ const SEVERAL_BACKENDS: Case = Case {
 /// The folder with the limits of this namespace.
 const NAMESPACE_LIMITS: &str = "/proc/sys/user";
 
-pub(super) fn set_limit(scene: &Scene, limit: &str, value: u32) -> Step {
-    let file = Path::new(NAMESPACE_LIMITS).join(limit);
-    scene.timeline.did(format!("set {limit} to {value}"));
-    let written = std::fs::write(&file, value.to_string());
-    // If there is no such limit, the platform has none that could be reached.
-    written.map_err(|error| Stop::Ignored(format!("{} cannot be set: {error}", file.display())))
+/// The names of a limit, one per facility of the kernel.
+type Limit = &'static [&'static str];
+
+const INSTANCES: Limit = &["max_inotify_instances", "max_fanotify_groups"];
+pub(super) const WATCHES: Limit = &["max_inotify_watches", "max_fanotify_marks"];
+
+/// Sets a limit of all facilities that this kernel has. Ignores the case if there is none: then the platform has
+/// no limit that could be reached.
+pub(super) fn set_limit(scene: &Scene, limit: Limit, value: u32) -> Step {
+    let mut result = Err(Stop::Ignored("there is no such limit".into()));
+    for name in limit {
+        scene.timeline.did(format!("set {name} to {value}"));
+        let file = Path::new(NAMESPACE_LIMITS).join(name);
+        match std::fs::write(&file, value.to_string()) {
+            Ok(()) => result = Ok(()),
+            Err(error) if result.is_err() => {
+                let reason = format!("{} cannot be set: {error}", file.display());
+                result = Err(Stop::Ignored(reason));
+            }
+            Err(_) => {}
+        }
+    }
+    result
 }
 
 const INSTANCE_LIMIT: Case = Case {
@@ -609,7 +626,7 @@ const INSTANCE_LIMIT: Case = Case {
     run: |scene| {
         const LIMIT: u32 = 4;
 
-        set_limit(scene, "max_inotify_instances", LIMIT)?;
+        set_limit(scene, INSTANCES, LIMIT)?;
         let watch = scene.anything()?;
         let mut drivers = Vec::new();
         let refusal = loop {
@@ -619,7 +636,7 @@ const INSTANCE_LIMIT: Case = Case {
             }
             if drivers.len() > LIMIT as usize {
                 return Err(Stop::Ignored(
-                    "the limit of inotify does not apply to the backend".into(),
+                    "the limits of inotify and fanotify do not apply to the backend".into(),
                 ));
             }
         };
@@ -649,7 +666,9 @@ const WATCH_LIMIT: Case = Case {
     usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
     run: |scene| {
         scene.sees_changes()?;
-        set_limit(scene, "max_inotify_watches", 5)?;
+        // A whole file system takes one.
+        let room = if scene.has(Capability::WatchEntireFilesystem) { 0 } else { 5 };
+        set_limit(scene, WATCHES, room)?;
         for i in 0..10 {
             scene.tree.mkdir(format!("{i}"))?;
         }
@@ -683,6 +702,7 @@ const WATCH_LIMIT_LATER: Case = Case {
     id: "CON21",
     name: "watch_limit_later",
     needs: &[Capability::WatchNewFolders],
+    without: &[Capability::WatchEntireFilesystem],
     environment: &[Environment::Namespaces],
     checks: "For a new folder that cannot be watched because of the limit, there is an error item that names \
              it.",
@@ -690,7 +710,7 @@ const WATCH_LIMIT_LATER: Case = Case {
     usual_cause: "The result of adding a watch for a new folder is ignored.",
     run: |scene| {
         scene.sees_changes()?;
-        set_limit(scene, "max_inotify_watches", 5)?;
+        set_limit(scene, WATCHES, 5)?;
         let mut driver = scene.watch([scene.deep()])?;
         driver.allow_errors();
         for i in 0..10 {

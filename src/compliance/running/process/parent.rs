@@ -89,15 +89,16 @@ fn try_run(
 /// Returns the command that starts this program as the case needs it.
 fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command> {
     let program = env::current_exe()?;
-    if case.environment.contains(&Environment::Namespaces) {
-        let mut command = Command::new("unshare");
-        command.args(environment::UNSHARE).arg(program);
-        return Ok(command);
-    }
+    let is_in = |environment| case.environment.contains(&environment);
     let is_apart = is_apart(case, subject.about().capabilities, subject.is_beside_others);
-    if (is_apart || case.environment.contains(&Environment::Mounts))
-        && let Some(arguments) = environment::unshare_mounts()
-    {
+    let namespaces = if is_in(Environment::Namespaces) {
+        Some(&environment::UNSHARE[..])
+    } else if is_apart || is_in(Environment::Mounts) {
+        environment::unshare_mounts()
+    } else {
+        None
+    };
+    if let Some(arguments) = namespaces {
         let mut command = Command::new("unshare");
         command.args(arguments).arg(program);
         if is_apart {
@@ -106,7 +107,7 @@ fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command>
         return Ok(command);
     }
     let mut command = Command::new(program);
-    if case.environment.contains(&Environment::OrdinaryUser) && environment::is_root() {
+    if is_in(Environment::OrdinaryUser) && environment::is_root() {
         become_ordinary(&mut command, folder)?;
     }
     Ok(command)
@@ -114,7 +115,9 @@ fn command(case: &Case, subject: &Subject, folder: &Path) -> io::Result<Command>
 
 /// Returns whether a case is to have a file system of its own.
 fn is_apart(case: &Case, capabilities: Capabilities, is_beside_others: bool) -> bool {
-    (case.is_disturbed || is_beside_others)
+    // In a new namespace, only what is mounted there can be watched as a whole.
+    let is_alone = case.environment.contains(&Environment::Namespaces);
+    (case.is_disturbed || is_beside_others || is_alone)
         && !case.environment.contains(&Environment::OrdinaryUser)
         && capabilities.contains(Capability::WatchEntireFilesystem)
 }
@@ -223,6 +226,7 @@ mod tests {
         let ordinary = Case { environment: &[Environment::OrdinaryUser], ..Case::MUST };
         let all = Capabilities::ALL;
         let none = all.without(Capability::WatchEntireFilesystem);
+        let alone = Case { environment: &[Environment::Namespaces], ..Case::MUST };
         for (case, capabilities, is_beside_others, expected) in [
             (&Case::MUST, all, true, true),
             (&Case::MUST, all, false, false),
@@ -230,6 +234,8 @@ mod tests {
             (&disturbed, all, false, true),
             (&disturbed, none, true, false),
             (&ordinary, all, true, false),
+            (&alone, all, false, true),
+            (&alone, none, false, false),
         ] {
             let found = is_apart(case, capabilities, is_beside_others);
             assert_eq!(found, expected, "{capabilities} {is_beside_others}");
