@@ -42,6 +42,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<RuntimeOfItsOwn>("runtime_of_its_own", &["CON17"]),
         entry::<OneAtATime>("one_at_a_time", &["CON18", "STR17"]),
         entry::<HidesErrors>("hides_errors", &["CON21", "CON26", "REC11"]),
+        entry::<WatchesWhatFits>("watches_what_fits", &["CON20"]),
         entry::<NeverDone>("never_done", &["CON22"]),
         entry::<FollowsLoops>("follows_loops", &["SYM04", "REC13"]),
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
@@ -1027,6 +1028,19 @@ impl Leak {
     fn watch(&self, path: &Path) {
         let there = path.ancestors().find(|path| path.exists()).expect("the root folder is there");
         inotify::add_watch(&self.0, there, inotify::WatchFlags::MODIFY).expect("a watch");
+    }
+}
+
+/// At the limit, watches the folder without those below it, and does not say so.
+#[derive(Debug, Default)]
+pub(crate) struct WatchesWhatFits;
+impl Mutation for WatchesWhatFits {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let shallow = watches.iter().map(|watch| Watch::non_recursive(&watch.path)).collect();
+        match made(watches) {
+            Err(BackendError::WatchLimit { .. }) => made(shallow),
+            answer => answer,
+        }
     }
 }
 

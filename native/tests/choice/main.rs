@@ -1,0 +1,17 @@
+//! The chosen backend, on file systems and with limits that a test can set up: in namespaces, as root, if root
+//! starts the tests, and as root of a user namespace, which an ordinary user can be.
+#![cfg_attr(
+    not(target_os = "linux"),
+    expect(missing_docs, reason = "there is one candidate elsewhere")
+)]
+#![allow(clippy::unwrap_used, reason = "a scene that cannot be set has to fail")]
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+fn main() -> std::process::ExitCode {
+    #[cfg(target_os = "linux")]
+    return linux::main();
+    #[cfg(not(target_os = "linux"))]
+    std::process::ExitCode::SUCCESS
+}
