@@ -2,6 +2,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod capability;
+pub(crate) mod cursor;
 pub(crate) mod display;
 pub(crate) mod error;
 pub mod event;

@@ -25,7 +25,7 @@
 //! - `notify`: any backend as a watcher of the `notify` crate.
 //! - `recursion`: recursive watching on platforms that watch folder by folder (Unix).
 //! - `sample`: the command that shows what a backend reports.
-//! - `serde`: `Serialize` and `Deserialize` for events, kinds and capabilities.
+//! - `serde`: `Serialize` and `Deserialize` for events, kinds, capabilities and cursors.
 //! - `worker`: a thread with a Tokio runtime of its own, for clients that are async throughout.
 //!
 //! [`Stream`]: futures_core::Stream
@@ -57,6 +57,7 @@ pub use contract::{
         About, Backend, StreamItem, Watch, check_local, check_paths, check_watches, is_networked,
     },
     capability::{Capabilities, Capability, CapabilityIter},
+    cursor::Cursor,
     error::{BackendError, Limit, StreamError},
     event::{self, kind::EventKind, one::Event},
     settings,

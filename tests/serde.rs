@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use insta::assert_snapshot;
 use notify_backend::{
-    Capabilities, Capability, Event, EventKind,
+    Capabilities, Capability, Cursor, Event, EventKind,
     event::{CreateKind, RenameMode, Tracker},
 };
 use proptest::{
@@ -45,6 +45,15 @@ fn all_attributes_together() {
         .with_source("disk 2")
         .with_process(42);
     assert_snapshot!(json(&event), @r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7,"info":"the \"first\" half","source":"disk 2","process":42}"#);
+}
+
+#[test]
+fn cursors_are_their_bytes() {
+    let cursor = Cursor::from_bytes([1, 2, 255]);
+    assert_snapshot!(json(&cursor), @"[1,2,255]");
+    assert_eq!(serde_json::from_str::<Cursor>("[1,2,255]").unwrap(), cursor);
+    let bytes = postcard::to_stdvec(&cursor).unwrap();
+    assert_eq!(postcard::from_bytes::<Cursor>(&bytes).unwrap(), cursor);
 }
 
 #[test]
@@ -108,7 +117,7 @@ fn refused_input() {
     assert_snapshot!(refusal::<Event>(r#"{"kind":"missed","count":0}"#), @"invalid value: integer `0`, expected a nonzero u32 at line 1 column 26");
     assert_snapshot!(refusal::<EventKind>(r#""missed count=0""#), @r#"unknown event kind "missed count=0"; kinds are spelled as in `EventKind::ALL`, e.g. `create/file`"#);
     assert_snapshot!(refusal::<Tracker>("0"), @"invalid value: integer `0`, expected a nonzero u64 at line 1 column 1");
-    assert_snapshot!(refusal::<Capabilities>(r#"["WatchFile"]"#), @"unknown variant `WatchFile`, expected one of `EmitOnAccess`, `FollowSymlinks`, `TrackRelated`, `WatchEntireFilesystem`, `WatchFiles`, `WatchFolders`, `WatchNewFolders`, `WatchRecursively`, `WatchNetworkedFilesystem`, `ChangeWatches` at line 1 column 12");
+    assert_snapshot!(refusal::<Capabilities>(r#"["WatchFile"]"#), @"unknown variant `WatchFile`, expected one of `EmitOnAccess`, `FollowSymlinks`, `TrackRelated`, `WatchEntireFilesystem`, `WatchFiles`, `WatchFolders`, `WatchNewFolders`, `WatchRecursively`, `WatchNetworkedFilesystem`, `ChangeWatches`, `Resume` at line 1 column 12");
 }
 
 #[test]

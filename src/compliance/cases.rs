@@ -16,6 +16,7 @@ mod permissions;
 mod recursion;
 mod renames;
 mod resources;
+mod resuming;
 mod roots;
 mod saves;
 mod scale;
@@ -46,6 +47,7 @@ pub(super) const GROUPS: &[Group] = &[
     resources::GROUP,
     scale::GROUP,
     changing::GROUP,
+    resuming::GROUP,
     convergence::GROUP,
 ];
 

@@ -43,6 +43,7 @@ use super::{
 use crate::contract::{
     backend::{About, Backend, Watch},
     capability::{Capabilities, Capability},
+    cursor::Cursor,
     error::BackendError,
 };
 
@@ -97,6 +98,11 @@ impl Scene {
     /// Returns what the backend promises.
     pub(super) fn capabilities(&self) -> Capabilities {
         self.subject.about().capabilities
+    }
+
+    /// Returns the backend's name, and what it promises.
+    pub(super) fn about(&self) -> About {
+        self.subject.about()
     }
 
     /// Returns the backend's type, for cases that make it in their own way.
@@ -191,6 +197,25 @@ impl Scene {
         }
     }
 
+    /// Makes the backend go on from a cursor; fails if that returns an error.
+    pub(super) fn resume(&self, watches: impl Into<Vec<Watch>>, from: &Cursor) -> Step<Driver> {
+        self.try_resume(watches, from)?
+            .or_else(|error| fail("`resume` makes a backend", format!("it returned: {error}")))
+    }
+
+    /// Makes the backend go on from a cursor, or returns its error.
+    pub(super) fn try_resume(
+        &self,
+        watches: impl Into<Vec<Watch>>,
+        from: &Cursor,
+    ) -> Step<Result<Driver, BackendError>> {
+        let watches = watches.into();
+        match self.make_from(watches.clone(), from) {
+            Err(error) => Ok(Err(error)),
+            Ok(made) => self.driver(made, self.capabilities(), &self.profile, &watches).map(Ok),
+        }
+    }
+
     /// Ignores the case, with the reason, if the backend is unavailable to `role`: that is an honest error,
     /// and nothing else can be checked.
     pub(super) fn is_available_to(&self, role: &str) -> Step {
@@ -236,6 +261,24 @@ impl Scene {
 
     /// Makes the backend itself, inside the runtime.
     pub(super) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
+        self.made("new", watches, |watches| (self.subject.new)(watches))
+    }
+
+    /// Makes the backend itself, which goes on from a cursor, inside the runtime.
+    pub(super) fn make_from(
+        &self,
+        watches: Vec<Watch>,
+        from: &Cursor,
+    ) -> Result<Box<dyn Backend>, BackendError> {
+        self.made("resume", watches, |watches| (self.subject.resume)(watches, from))
+    }
+
+    fn made(
+        &self,
+        function: &'static str,
+        watches: Vec<Watch>,
+        call: impl FnOnce(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>,
+    ) -> Result<Box<dyn Backend>, BackendError> {
         let shown: Vec<_> = watches
             .iter()
             .map(|watch| {
@@ -244,12 +287,12 @@ impl Scene {
             })
             .collect();
         let _entered = self.runtime.enter();
-        let made = self.timeline.during("new", || (self.subject.new)(watches));
+        let made = self.timeline.during(function, || call(watches));
         let answer = match &made {
             Ok(_) => "done".into(),
             Err(error) => format!("error: {error}"),
         };
-        self.timeline.note("call", format!("new({}): {answer}", shown.join(", ")));
+        self.timeline.note("call", format!("{function}({}): {answer}", shown.join(", ")));
         made
     }
 

@@ -93,6 +93,10 @@ use crate::contract::{
 /// A debouncer may pass on less: of several rescan events, `notify-debouncer-full` 0.7 keeps the latest one.
 /// Programs that use it rescan everything when they get one, whatever path it has.
 ///
+/// Notify has no notion of going on from where an earlier program stopped: the watcher neither shows the
+/// backend's [cursor](Backend::cursor) nor [resumes](Backend::resume). Programs that need it read the backend
+/// as a stream.
+///
 /// # Threads
 ///
 /// Each watcher has one thread, with a Tokio runtime for the backend. The thread calls the handler outside

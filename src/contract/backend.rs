@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 pub use self::networked::{check_local, is_networked};
 use super::{
     capability::{Capabilities, Capability},
+    cursor::Cursor,
     error::{BackendError, StreamError},
     event::Event,
     settings::hints::Hints,
@@ -304,6 +305,32 @@ pub trait Backend:
         Self::new(watches)
     }
 
+    /// Watches `watches`, as [`new`](Self::new) does, and first reports what happened since `from`: whatever
+    /// the backend that returned this [`cursor`](Self::cursor) had not yielded by then. Nothing that it had
+    /// yielded is reported again.
+    ///
+    /// The source may have forgotten what happened then: the cursor is too old, or the source was made anew.
+    /// That is no error. The stream begins with a [`Missed`](crate::EventKind::Missed), for everything or
+    /// for a part, and so it does for a path about which the cursor says nothing, because it was not watched
+    /// then. In between, several changes of a path may have become one event, and what was undone may
+    /// not show, if the backend's documentation says so.
+    ///
+    /// Write it, together with `cursor`, if you declare [`Capability::Resume`]. The provided method
+    /// returns that this is not supported.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and [`BackendError::InvalidCursor`] for a cursor that is damaged or from another
+    /// backend ([`Cursor::position`]).
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError>
+    where
+        Self: Sized,
+    {
+        let _ = from;
+        let paths = watches.into_iter().map(|watch| watch.path);
+        Err(BackendError::not_supported(Capability::Resume, paths))
+    }
+
     /// Returns the promises of every backend of this type; the same at every call. A capability that depends
     /// on the machine, such as on a privilege, belongs in [`about`](Self::about) instead.
     fn capabilities() -> Capabilities
@@ -354,6 +381,15 @@ pub trait Backend:
     /// ```
     fn about(&self) -> About {
         self.of_type()
+    }
+
+    /// Returns where the stream stands: after the last item that it has yielded, no matter how many others it
+    /// has already received. [`resume`](Self::resume) goes on from there, in this program or a later one.
+    ///
+    /// The provided method returns `None`. With [`Capability::Resume`], there is a cursor at any time, also
+    /// before the first poll, and while the source cannot be reached.
+    fn cursor(&self) -> Option<Cursor> {
+        None
     }
 
     /// Adds a watch, without a gap for the existing ones. Earlier changes are not reported for it, even if

@@ -154,6 +154,25 @@ pub enum Capability {
     /// - **Checked:** watches added and removed while others go on, paths that are not watched, and
     ///   that a failure changes nothing. Without the capability: that both functions refuse.
     ChangeWatches,
+
+    /// Goes on from where an earlier program stopped, through
+    /// [`Backend::cursor`](crate::Backend::cursor) and [`Backend::resume`](crate::Backend::resume).
+    ///
+    /// - **Promised:** what happened since the [cursor](crate::Cursor) was taken is reported, also if no
+    ///   program was running, and what was polled before is not reported again. What the source does not
+    ///   remember any longer is a [`Missed`](crate::EventKind::Missed) at the beginning, for everything or
+    ///   for the part.
+    /// - **Not promised:** that each change in between is reported by itself, and in the order in which they
+    ///   happened: a source may remember what has changed, and not how. Its documentation says so.
+    /// - **Can be declared with** a daemon or service that outlives the program (Watchman's clocks, the
+    ///   sequence numbers of a message broker), FSEvents (event ids), and journals of a file system; not
+    ///   with inotify, fanotify, kqueue or `ReadDirectoryChangesW`, which forget a program when it ends.
+    /// - **Checked:** changes while there is no backend; cursors taken before the first item, between unread
+    ///   ones and after the last; paths that the cursor knows nothing about; a source that has forgotten, if
+    ///   the suite knows how to make it forget (`Suite::forgetting`); and damaged
+    ///   cursors and those of others. Without the capability: that there is no cursor, and that `resume`
+    ///   refuses.
+    Resume,
 }
 
 impl Capability {
@@ -169,6 +188,7 @@ impl Capability {
         Self::WatchRecursively,
         Self::WatchNetworkedFilesystem,
         Self::ChangeWatches,
+        Self::Resume,
     ];
 
     /// Returns the capability that a backend must declare along with this one, if there is one.

@@ -138,6 +138,17 @@ pub enum BackendError {
     #[non_exhaustive]
     Ended,
 
+    /// The cursor is from another backend, or damaged.
+    ///
+    /// Return it from [`resume`](crate::Backend::resume); [`Cursor::position`](crate::Cursor::position)
+    /// does. A cursor whose place the source has forgotten is no error: the stream begins with a
+    /// [`Missed`](crate::EventKind::Missed). A frontend makes a new backend, and rescans.
+    #[error(
+        "this cursor is damaged, or is from another backend; make a new backend, and rescan all watched paths"
+    )]
+    #[non_exhaustive]
+    InvalidCursor,
+
     /// The backend is not written yet. A new project starts with this error.
     ///
     /// A published backend never returns it. A frontend can do nothing about it.
@@ -225,6 +236,12 @@ impl BackendError {
     #[must_use]
     pub const fn ended() -> Self {
         Self::Ended
+    }
+
+    /// Creates the error that a cursor is from another backend, or damaged.
+    #[must_use]
+    pub const fn invalid_cursor() -> Self {
+        Self::InvalidCursor
     }
 
     /// Creates the error that `what` is still to be written.
@@ -352,7 +369,9 @@ impl BackendError {
             | Self::NotWatched { paths }
             | Self::Unavailable { paths, .. }
             | Self::Io { paths, .. } => paths,
-            Self::NoRuntime | Self::Ended | Self::NotImplemented { .. } => const { &Vec::new() },
+            Self::NoRuntime | Self::Ended | Self::InvalidCursor | Self::NotImplemented { .. } => {
+                const { &Vec::new() }
+            }
         }
     }
 

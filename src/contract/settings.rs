@@ -18,7 +18,8 @@ pub use hints::Hints;
 
 use super::{
     backend::{About, Backend, StreamItem, Watch},
-    capability::Capabilities,
+    capability::{Capabilities, Capability},
+    cursor::Cursor,
     error::BackendError,
 };
 
@@ -84,6 +85,24 @@ pub trait Maker: 'static {
     ///
     /// As [`Backend::new`].
     fn make(watches: Vec<Watch>) -> Result<Self::Backend, BackendError>;
+
+    /// Makes the backend, as [`Backend::resume`] does, with the settings that this type stands for. The
+    /// provided method refuses: the backend's own `resume` would not have the settings.
+    ///
+    /// Write it together with [`RESUMES`](Self::RESUMES).
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::resume`].
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self::Backend, BackendError> {
+        let _ = from;
+        let paths = watches.into_iter().map(|watch| watch.path);
+        Err(BackendError::not_supported(Capability::Resume, paths))
+    }
+
+    /// Whether [`resume`](Self::resume) is written. If it is not, [`Made`] does not declare
+    /// [`Capability::Resume`], whatever the backend declares.
+    const RESUMES: bool = false;
 }
 
 /// An [`M::Backend`](Maker::Backend) with the settings that `M` stands for.
@@ -97,8 +116,12 @@ impl<M: Maker> Backend for Made<M> {
         M::make(watches).map(Self)
     }
 
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError> {
+        M::resume(watches, from).map(Self)
+    }
+
     fn capabilities() -> Capabilities {
-        M::Backend::capabilities()
+        able::<M>(M::Backend::capabilities())
     }
 
     fn name() -> &'static str {
@@ -106,7 +129,13 @@ impl<M: Maker> Backend for Made<M> {
     }
 
     fn about(&self) -> About {
-        self.0.about()
+        let mut about = self.0.about();
+        about.capabilities = able::<M>(about.capabilities);
+        about
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        if M::RESUMES { self.0.cursor() } else { None }
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
@@ -120,6 +149,11 @@ impl<M: Maker> Backend for Made<M> {
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
         self.0.unwatch(path)
     }
+}
+
+/// Returns the capabilities of a backend that `M` has made.
+fn able<M: Maker>(capabilities: Capabilities) -> Capabilities {
+    if M::RESUMES { capabilities } else { capabilities.without(Capability::Resume) }
 }
 
 impl<M: Maker> Stream for Made<M> {

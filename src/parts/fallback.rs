@@ -16,7 +16,8 @@ use futures_core::Stream;
 
 use crate::contract::{
     backend::{About, Backend, StreamItem, Watch},
-    capability::Capabilities,
+    capability::{Capabilities, Capability},
+    cursor::Cursor,
     error::BackendError,
     settings::Hints,
 };
@@ -35,6 +36,10 @@ use crate::contract::{
 ///
 /// [Hints](Backend::with_hints) reach the chosen backend. For a backend with settings, use
 /// [`Made`](crate::settings::Made) with a maker: `FirstOf<(Daemon, Made<SlowPolling>)>`.
+///
+/// [`resume`](Backend::resume) chooses in the same way, among those that take the
+/// [cursor](Backend::cursor): the one that made it, as a rule. If that one is unavailable, so is the `FirstOf`,
+/// and a program makes a new one.
 ///
 /// The type promises the [capabilities](Backend::capabilities) that all of them have, since it cannot
 /// know which one will be chosen. [`about`](Backend::about) returns those of the chosen one.
@@ -77,6 +82,35 @@ pub struct FirstOf<C: Candidates> {
 }
 
 impl<C: Candidates> FirstOf<C> {
+    /// Takes the first backend that `make` can make.
+    fn choose(make: impl Fn(&Candidate) -> Taken) -> Result<Self, BackendError> {
+        let (mut reasons, mut unavailable_at) = (vec![], vec![]);
+        let (mut limit, mut of_another) = (None, None);
+        for candidate in C::list() {
+            match make(&candidate) {
+                Ok(backend) => {
+                    let backend = Mutex::new(backend);
+                    return Ok(Self { backend, candidates: PhantomData });
+                }
+                Err(BackendError::Unavailable { reason, paths }) => {
+                    reasons.push(format!("{}: {reason}", candidate.name));
+                    unavailable_at.extend(paths);
+                }
+                Err(error) if error.may_suit_another() => limit = Some(error),
+                Err(error @ BackendError::InvalidCursor) => of_another = Some(error),
+                Err(error @ BackendError::NotSupported { capability: Capability::Resume, .. }) => {
+                    of_another = of_another.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unavailable_at.sort();
+        unavailable_at.dedup();
+        let unavailable = || BackendError::unavailable_at(reasons.join("; "), unavailable_at);
+        let of_another = of_another.filter(|_| reasons.is_empty());
+        Err(limit.or(of_another).unwrap_or_else(unavailable))
+    }
+
     fn inner_mut(&mut self) -> &mut Box<dyn Backend> {
         // A panic of the backend leaves the box intact.
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
@@ -89,25 +123,11 @@ impl<C: Candidates> Backend for FirstOf<C> {
     }
 
     fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
-        let (mut reasons, mut unavailable_at, mut limit) = (vec![], vec![], None);
-        for Candidate { name, new, .. } in C::list() {
-            match new(watches.clone(), hints) {
-                Ok(backend) => {
-                    let backend = Mutex::new(backend);
-                    return Ok(Self { backend, candidates: PhantomData });
-                }
-                Err(BackendError::Unavailable { reason, paths }) => {
-                    reasons.push(format!("{name}: {reason}"));
-                    unavailable_at.extend(paths);
-                }
-                Err(error) if error.may_suit_another() => limit = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        unavailable_at.sort();
-        unavailable_at.dedup();
-        let unavailable = || BackendError::unavailable_at(reasons.join("; "), unavailable_at);
-        Err(limit.unwrap_or_else(unavailable))
+        Self::choose(|candidate| (candidate.new)(watches.clone(), hints))
+    }
+
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError> {
+        Self::choose(|candidate| (candidate.resume)(watches.clone(), from))
     }
 
     fn capabilities() -> Capabilities {
@@ -121,6 +141,10 @@ impl<C: Candidates> Backend for FirstOf<C> {
 
     fn about(&self) -> About {
         self.backend.lock().unwrap_or_else(PoisonError::into_inner).about()
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner).cursor()
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
@@ -164,6 +188,7 @@ pub(crate) struct Candidate {
     name: &'static str,
     capabilities: Capabilities,
     new: fn(Vec<Watch>, &Hints) -> Taken,
+    resume: fn(Vec<Watch>, &Cursor) -> Taken,
 }
 
 impl Candidate {
@@ -172,7 +197,12 @@ impl Candidate {
             Ok(Box::new(B::with_hints(watches, hints)?))
         }
 
-        Self { name: B::name(), capabilities: B::capabilities(), new: new::<B> }
+        fn resume<B: Backend>(watches: Vec<Watch>, from: &Cursor) -> Taken {
+            Ok(Box::new(B::resume(watches, from)?))
+        }
+
+        let (new, resume) = (new::<B>, resume::<B>);
+        Self { name: B::name(), capabilities: B::capabilities(), new, resume }
     }
 }
 

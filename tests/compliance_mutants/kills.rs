@@ -16,7 +16,7 @@ use notify_backend_inotify::InotifyBackend;
 use crate::{
     construction, contents, demands, in_memory, losses,
     mutant::{Mutant, Mutation},
-    places, streaming,
+    places, resuming, streaming,
 };
 
 /// A broken backend and the cases that must catch it.
@@ -51,7 +51,12 @@ fn entry_with<M: Mutation>(
 ) -> Entry {
     // A silent mutant makes the suite wait.
     let suite = Suite::of::<Mutant<M>>().profile(profile.patience(Duration::from_millis(400)));
-    Entry { name, suite: suite.beside::<InotifyBackend>(Profile::default()), kills }
+    entry_of(name, suite.beside::<InotifyBackend>(Profile::default()), kills)
+}
+
+/// A broken backend that is not built on the inotify backend.
+pub(crate) fn entry_of(name: &'static str, suite: Suite, kills: &'static [&'static str]) -> Entry {
+    Entry { name, suite, kills }
 }
 
 /// No mistake.
@@ -138,6 +143,10 @@ const CONTROL: &[&str] = &[
 /// The same for a backend that is judged as a sampling one, where that makes a difference.
 const SAMPLED_CONTROL: &[&str] = &["CONV01", "CONV04", "CONV07"];
 
+/// The cases that a backend which resumes must pass.
+const RESUMING_CONTROL: &[&str] =
+    &["RSM01", "RSM02", "RSM03", "RSM04", "RSM05", "RSM06", "RSM07", "RSM08", "RSM09"];
+
 /// The mutants with a snapshot of their first case's report: one for each kind of report that is the same in every
 /// run.
 const TEXTS: &[&str] = &[
@@ -179,6 +188,7 @@ pub(crate) fn main() -> ExitCode {
         places::mutants(),
         demands::mutants(),
         losses::mutants(),
+        resuming::mutants(),
     ]
     .into_iter()
     .flatten()
@@ -187,8 +197,10 @@ pub(crate) fn main() -> ExitCode {
     let turn_control = Suite::of::<Mutant<GivesUpItsTurn>>();
     let all_control = Suite::of::<Mutant<GivesUpTurnsOfAll>>();
     let parts_control = Suite::of::<Mutant<NamesEachPart>>();
-    let answers =
-        [&control, &turn_control, &all_control, &parts_control].map(Suite::answer).contains(&true);
+    let resuming_control = resuming::control();
+    let answers = [&control, &turn_control, &all_control, &parts_control, &resuming_control]
+        .map(Suite::answer)
+        .contains(&true);
     if answers || entries.iter().any(|entry| entry.suite.answer()) {
         return ExitCode::SUCCESS;
     }
@@ -207,6 +219,7 @@ pub(crate) fn main() -> ExitCode {
         ("gives_up_turns_of_all", all_control, DISTURBED_CONTROL),
         ("names_each_part", parts_control, PARTS_CONTROL),
         ("sampled", sampled_control, SAMPLED_CONTROL),
+        ("resumable", resuming_control, RESUMING_CONTROL),
     ];
     for (name, suite, ids) in controls {
         for &id in ids {

@@ -22,6 +22,8 @@ mod mutant;
 #[cfg(target_os = "linux")]
 mod places;
 #[cfg(target_os = "linux")]
+mod resuming;
+#[cfg(target_os = "linux")]
 mod streaming;
 
 #[cfg(target_os = "linux")]

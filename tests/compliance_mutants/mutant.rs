@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Debug};
 
-use notify_backend::{About, prelude::*};
+use notify_backend::{About, Cursor, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 
 /// One mistake. The default methods are correct.
@@ -63,6 +63,10 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
         inner.unwatch(path)
     }
 
+    fn cursor(&self) -> Option<Cursor> {
+        None
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, None)
     }
@@ -92,6 +96,10 @@ impl<M: Mutation> Backend for Mutant<M> {
 
     fn about(&self) -> About {
         M::about(About::of::<Self>())
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.mutation.cursor()
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {

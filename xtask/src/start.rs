@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::files::read;
 
 /// Every capability in the order of its declaration, with its description in a README.
-const CAPABILITIES: [(&str, &str); 10] = [
+const CAPABILITIES: [(&str, &str); 11] = [
     ("EmitOnAccess", "reports when a file is opened, read or closed, if the watch asks for it"),
     ("FollowSymlinks", "watches the targets of symbolic links, if the watch asks for it"),
     ("TrackRelated", "pairs the two events of one rename"),
@@ -23,6 +23,7 @@ const CAPABILITIES: [(&str, &str); 10] = [
     ("WatchRecursively", "watches everything below a folder"),
     ("WatchNetworkedFilesystem", "sees what other machines change"),
     ("ChangeWatches", "adds and removes watches while it runs"),
+    ("Resume", "goes on from where an earlier program stopped"),
 ];
 
 /// A starting point.

@@ -176,6 +176,8 @@ mod tests {
         Subject {
             type_name: || "Acme",
             new: |_| Err(BackendError::NoRuntime),
+            resume: |_, _| Err(BackendError::NoRuntime),
+            forget: None,
             declared: || unreachable!("a value has said what it is"),
             said: Some(About { name, capabilities }),
             other: None,

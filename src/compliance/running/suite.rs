@@ -1,6 +1,13 @@
 //! A run of the suite for one backend: [`Suite`].
 
-use std::{ffi::OsString, num::NonZero, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    num::NonZero,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use libtest_mimic::Arguments;
 
@@ -79,6 +86,14 @@ impl Suite {
     /// and the same state of the tree has to follow from their events (case CONV06).
     pub fn beside<B: Backend>(mut self, profile: Profile) -> Self {
         self.subject = self.subject.beside::<B>(profile);
+        self
+    }
+
+    /// Adds a way to make the source forget what happened in a watched folder, such as a restart of its daemon,
+    /// for a backend that declares [`Resume`](crate::Capability::Resume) (case RSM07). It is called while
+    /// no backend watches the folder, and must leave other folders alone: other cases run at the same time.
+    pub fn forgetting(mut self, forget: fn(&Path) -> io::Result<()>) -> Self {
+        self.subject.forget = Some(forget);
         self
     }
 

@@ -36,6 +36,7 @@ use crate::{
     },
     contract::{
         backend::{Backend, Watch},
+        cursor::Cursor,
         error::{BackendError, StreamError},
         event::Event,
     },
@@ -179,6 +180,13 @@ impl Driver {
         let ((), taken) = self.meters.stopwatch.time(drop);
         self.timeline.note("call", "dropped the backend");
         taken.own
+    }
+
+    /// Returns where the stream stands.
+    pub(crate) fn cursor(&mut self) -> Step<Option<Cursor>> {
+        let cursor = self.call("cursor", |backend| backend.cursor())?;
+        self.timeline.note("call", format!("cursor(): {cursor:?}"));
+        Ok(cursor)
     }
 
     /// Adds a watch.

@@ -1,16 +1,21 @@
 //! The backend under test, without its type: the cases are compiled once for all backends.
 
-use std::fmt;
+use std::{fmt, io, path::Path};
 
 use crate::{
     compliance::rules::profile::Profile,
     contract::{
         backend::{About, Backend, Watch},
+        cursor::Cursor,
         error::BackendError,
     },
 };
 
+/// What a suite is given to make a source forget.
+pub(crate) type Forget = fn(&Path) -> io::Result<()>;
+
 type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;
+type Resume = fn(Vec<Watch>, &Cursor) -> Result<Box<dyn Backend>, BackendError>;
 
 /// What the suite needs of a backend's type.
 #[derive(Clone)]
@@ -18,6 +23,9 @@ pub(crate) struct Subject {
     /// The type's path, which tells backends apart that share a test program.
     pub(crate) type_name: fn() -> &'static str,
     pub(crate) new: New,
+    pub(crate) resume: Resume,
+    /// Makes the source forget what happened at a path.
+    pub(crate) forget: Option<Forget>,
     /// What its type declares.
     pub(crate) declared: fn() -> About,
     /// What a value of it declares, once one was made.
@@ -41,6 +49,8 @@ impl Subject {
         Self {
             type_name: std::any::type_name::<B>,
             new: |watches| Ok(Box::new(B::new(watches)?)),
+            resume: |watches, from| Ok(Box::new(B::resume(watches, from)?)),
+            forget: None,
             declared: About::of::<B>,
             said: None,
             other: None,

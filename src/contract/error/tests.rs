@@ -24,6 +24,7 @@ fn backend_errors(path: &Path) -> Vec<BackendError> {
         BackendError::not_watched(path()),
         BackendError::NoRuntime,
         BackendError::Ended,
+        BackendError::invalid_cursor(),
         BackendError::not_implemented("the stream"),
         BackendError::unavailable("needs Linux 5.17 or later"),
         BackendError::Io { paths: vec![path()], error: timed_out() },
@@ -42,6 +43,7 @@ fn name(error: &BackendError) -> &'static str {
         BackendError::NotWatched { .. } => "NotWatched",
         BackendError::NoRuntime => "NoRuntime",
         BackendError::Ended => "Ended",
+        BackendError::InvalidCursor => "InvalidCursor",
         BackendError::NotImplemented { .. } => "NotImplemented",
         BackendError::Unavailable { .. } => "Unavailable",
         BackendError::Io { .. } => "Io",
@@ -69,6 +71,7 @@ mod messages {
         NotWatched: not watched: /srv/a; name the path as it was given when it was added
         NoRuntime: no Tokio runtime here; make the backend inside one, e.g. in a #[tokio::main] function or after Runtime::enter()
         Ended: the stream of events has ended; make a new backend
+        InvalidCursor: this cursor is damaged, or is from another backend; make a new backend, and rescan all watched paths
         NotImplemented: not implemented yet: the stream
         Unavailable: not available here: needs Linux 5.17 or later
         Io: failed to watch /srv/a: the server does not answer

@@ -15,6 +15,7 @@ use crate::{
     contract::{
         backend::{About, Backend, StreamItem, Watch},
         capability::{Capabilities, Capability},
+        cursor::Cursor,
         error::BackendError,
         event::{CreateKind, Event},
     },
@@ -47,7 +48,17 @@ impl Backend for Acme {
     }
 
     fn capabilities() -> Capabilities {
-        Capabilities::declare(&[Capability::WatchFolders, Capability::ChangeWatches])
+        let all = [Capability::WatchFolders, Capability::ChangeWatches, Capability::Resume];
+        Capabilities::declare(&all)
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        Some(Cursor::new(Self::name(), b"here"))
+    }
+
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError> {
+        from.position(Self::name())?;
+        Self::new(watches)
     }
 
     fn name() -> &'static str {
@@ -93,6 +104,23 @@ impl Maker for OnPort80 {
     }
 }
 
+/// Passes its settings on when it resumes, too.
+struct Resuming;
+
+impl Maker for Resuming {
+    type Backend = Acme;
+    const RESUMES: bool = true;
+
+    fn make(watches: Vec<Watch>) -> Result<Acme, BackendError> {
+        Ok(Acme::with_port(80, watches))
+    }
+
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Acme, BackendError> {
+        from.position(Acme::name())?;
+        Ok(Acme::with_port(81, watches))
+    }
+}
+
 struct Nowhere;
 
 impl Maker for Nowhere {
@@ -118,7 +146,8 @@ fn calls_reach_the_backend_that_it_makes() {
     let mut made = Made::<OnPort80>::new(watches()).unwrap();
     assert_port(&made, 80);
     assert_eq!(Made::<OnPort80>::name(), Acme::name());
-    assert_eq!(Made::<OnPort80>::capabilities(), Acme::capabilities());
+    let able = Acme::capabilities().without(Capability::Resume);
+    assert_eq!(Made::<OnPort80>::capabilities(), able);
     assert!(made.about().capabilities.contains(Capability::EmitOnAccess));
     made.watch(Watch::recursive("/c")).unwrap();
     made.unwatch(Path::new("/b")).unwrap();
@@ -130,6 +159,27 @@ fn calls_reach_the_backend_that_it_makes() {
         };
         assert_eq!(event.path, Path::new(path));
     }
+}
+
+#[test]
+fn a_maker_that_resumes_does_so_with_its_settings() {
+    let made = Made::<Resuming>::new(watches()).unwrap();
+    assert!(Made::<Resuming>::capabilities().contains(Capability::Resume));
+    assert!(made.about().capabilities.contains(Capability::Resume));
+    let cursor = made.cursor().unwrap();
+    assert_port(&Made::<Resuming>::resume(watches(), &cursor).unwrap(), 81);
+}
+
+/// The backend's own `resume` would not have the settings.
+#[test]
+fn a_maker_that_does_not_resume_hides_that_its_backend_does() {
+    let made = Made::<OnPort80>::new(watches()).unwrap();
+    assert!(!made.about().capabilities.contains(Capability::Resume));
+    assert_eq!(made.cursor(), None);
+    let cursor = Cursor::new(Acme::name(), b"here");
+    let error = Made::<OnPort80>::resume(watches(), &cursor).unwrap_err();
+    let resume = Capability::Resume;
+    assert!(matches!(error, BackendError::NotSupported { capability, .. } if capability == resume));
 }
 
 #[test]

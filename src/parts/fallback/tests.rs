@@ -13,6 +13,7 @@ use super::FirstOf;
 use crate::contract::{
     backend::{Backend, StreamItem, Watch},
     capability::{Capabilities, Capability},
+    cursor::Cursor,
     error::BackendError,
     event::{CreateKind, Event},
 };
@@ -23,6 +24,8 @@ const ABSENT: u8 = 1;
 const REFUSING: u8 = 2;
 const LIMITED: u8 = 3;
 const ELSEWHERE: u8 = 4;
+/// It is available, and can go on from a cursor.
+const RESUMES: u8 = 5;
 
 /// A backend whose `new` has this result, and which then reports the paths that it was given.
 #[derive(Debug)]
@@ -33,12 +36,13 @@ type Absent = Answering<ABSENT>;
 type Refusing = Answering<REFUSING>;
 type Limited = Answering<LIMITED>;
 type Elsewhere = Answering<ELSEWHERE>;
+type Resumes = Answering<RESUMES>;
 
 impl<const ANSWER: u8> Backend for Answering<ANSWER> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         let paths = watches.into_iter().map(|watch| watch.path).collect();
         match ANSWER {
-            HERE => Ok(Self(paths)),
+            HERE | RESUMES => Ok(Self(paths)),
             ABSENT => Err(BackendError::unavailable("no daemon")),
             ELSEWHERE => Err(BackendError::unavailable_at("no such file system", paths)),
             LIMITED => Err(BackendError::from_io("/a", io::ErrorKind::StorageFull.into())),
@@ -48,7 +52,20 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
 
     fn capabilities() -> Capabilities {
         let all = [Capability::WatchFolders, Capability::WatchFiles, Capability::ChangeWatches];
-        Capabilities::declare(&all[..2 + usize::from(ANSWER == HERE)])
+        let all = Capabilities::declare(&all[..2 + usize::from(ANSWER == HERE)]);
+        if ANSWER == RESUMES { all.with(Capability::Resume) } else { all }
+    }
+
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError> {
+        match ANSWER {
+            RESUMES => from.position(Self::name()).and_then(|_| Self::new(watches)),
+            HERE => Err(BackendError::not_supported(Capability::Resume, ["/a"])),
+            _ => Self::new(watches),
+        }
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        (ANSWER == RESUMES).then(|| Cursor::new(Self::name(), b""))
     }
 
     fn name() -> &'static str {
@@ -57,6 +74,7 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
             ABSENT => "tests/absent",
             LIMITED => "tests/limited",
             ELSEWHERE => "tests/elsewhere",
+            RESUMES => "tests/resumes",
             _ => "tests/refusing",
         }
     }
@@ -161,6 +179,39 @@ fn calls_reach_the_chosen_one() {
             panic!("an event of {path}");
         };
         assert_eq!(event.path, Path::new(path));
+    }
+}
+
+mod resuming {
+    use super::*;
+
+    #[test]
+    fn the_one_that_made_the_cursor_is_chosen() {
+        type Best = FirstOf<(Here, Resumes)>;
+        let cursor = FirstOf::<(Absent, Resumes)>::new(watches()).unwrap().cursor().unwrap();
+        assert_eq!(Best::resume(watches(), &cursor).unwrap().about().name, "tests/resumes");
+        assert_eq!(FirstOf::<(Here,)>::new(watches()).unwrap().cursor(), None);
+    }
+
+    #[test]
+    fn a_cursor_of_none_of_them_is_invalid() {
+        let cursor = Cursor::new("tests/another", b"");
+        for error in [
+            FirstOf::<(Here, Resumes)>::resume(watches(), &cursor).unwrap_err(),
+            FirstOf::<(Resumes, Here)>::resume(watches(), &cursor).unwrap_err(),
+        ] {
+            assert!(matches!(error, BackendError::InvalidCursor), "{error}");
+        }
+        let error = FirstOf::<(Here, Here)>::resume(watches(), &cursor).unwrap_err();
+        assert!(matches!(error, BackendError::NotSupported { .. }), "{error}");
+    }
+
+    /// The cursor may be its.
+    #[test]
+    fn one_that_is_unavailable_is_named() {
+        let cursor = Cursor::new("tests/absent", b"");
+        let error = FirstOf::<(Absent, Resumes)>::resume(watches(), &cursor).unwrap_err();
+        assert_eq!(error.to_string(), "not available here: tests/absent: no daemon");
     }
 }
 
