@@ -83,7 +83,9 @@ use crate::contract::{
 ///
 /// # Events
 ///
-/// They are those of notify's inotify watcher, except that there are no accesses. A rename is an event with
+/// They are those of notify's inotify watcher, except that no file is reported as opened. That a written file is
+/// closed, `Access(Close(Write))`, is reported if the backend follows the
+/// [hint](crate::settings::Hints::report_closes); for some programs, only this is a write. A rename is an event with
 /// the old name, one with the new name, and, if the backend relates the two
 /// ([`Capability::TrackRelated`]), a third one with both names, [`Both`](crate::event::RenameMode::Both).
 /// Each instance relates its own events only. [`EventKind::Missed`](crate::EventKind::Missed) becomes a
@@ -134,8 +136,7 @@ use crate::contract::{
 ///
 /// Symbolic links are followed if the configuration says so, which is the default, and the backend declares
 /// [`Capability::FollowSymlinks`]. Accesses are never requested, since notify 8 has no setting for
-/// them: a program that waits for the `Access(Close(Write))` of notify's inotify watcher does not get it.
-/// The poll interval and whether to compare contents are [hints](Backend::with_hints) for the backend.
+/// them. The poll interval and whether to compare contents are [hints](Backend::with_hints) for the backend.
 /// Notify's default interval of 30 seconds counts as none: the backend chooses. There is no polling by
 /// hand. For settings that notify does not know, use a [`Maker`](crate::settings::Maker):
 /// `NotifyWatcher<Made<Fast>>`.

@@ -74,6 +74,14 @@ impl<W: FolderWatcher> Folders<W> {
         Self(Engine::new(OnDisk(watcher)))
     }
 
+    /// Reports that a file which was open for writing is closed, even for watches that do not ask for accesses;
+    /// by default, not. The platform has to report it for every folder.
+    #[must_use]
+    pub fn reporting_closes(mut self, report: bool) -> Self {
+        self.0.reports_closes = report;
+        self
+    }
+
     /// Returns the platform's part.
     #[must_use]
     pub fn watcher(&self) -> &W {

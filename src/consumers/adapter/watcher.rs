@@ -61,5 +61,7 @@ fn hints(config: &Config) -> Hints {
     let interval = interval.filter(|_| interval != Config::default().poll_interval());
     let mut hints = Hints::default().with_compare_contents(config.compare_contents());
     hints.poll_interval = interval;
+    // Programs wait for it that were tested with notify's inotify watcher.
+    hints.report_closes = true;
     hints
 }

@@ -25,6 +25,11 @@ pub struct Hints {
     pub poll_interval: Option<Duration>,
     /// Whether to read files and compare their contents, for a backend that would otherwise miss changes.
     pub compare_contents: bool,
+    /// Whether to report that a file which was open for writing is closed
+    /// ([`Access(Close(Write))`](crate::event::AccessKind::Close)), even for a watch that does not ask for
+    /// accesses. Notify's inotify watcher reports it, and some programs wait for it: it is the last event of
+    /// a write. No other access is reported because of this hint.
+    pub report_closes: bool,
 }
 
 impl Hints {
@@ -38,5 +43,11 @@ impl Hints {
     #[must_use]
     pub fn with_compare_contents(self, compare_contents: bool) -> Self {
         Self { compare_contents, ..self }
+    }
+
+    /// Asks for the closing of written files to be reported, or not.
+    #[must_use]
+    pub fn with_report_closes(self, report_closes: bool) -> Self {
+        Self { report_closes, ..self }
     }
 }

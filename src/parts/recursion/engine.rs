@@ -27,7 +27,9 @@ use super::{
 use crate::contract::{
     backend::StreamItem,
     error::{BackendError, StreamError},
-    event::{Event, EventKind, ModifyKind, RemoveKind, RenameMode, Tracker},
+    event::{
+        AccessKind, AccessMode, Event, EventKind, ModifyKind, RemoveKind, RenameMode, Tracker,
+    },
 };
 
 /// The watched folders and files.
@@ -70,6 +72,8 @@ pub(super) struct Engine<W: World> {
     /// How often a folder has left a place or got one.
     pub(super) moves: u64,
     pub(super) ready: VecDeque<StreamItem>,
+    /// Whether the closing of written files is reported to all roots.
+    pub(super) reports_closes: bool,
 }
 
 /// A folder without a place in the tree, and all below it: a look has found it, or an event has taken it
@@ -152,6 +156,7 @@ impl<W: World> Engine<W> {
             new_watches: HashMap::new(),
             moves: 0,
             ready: VecDeque::new(),
+            reports_closes: false,
         }
     }
 
@@ -343,6 +348,7 @@ impl<W: World> Engine<W> {
         if kind == TO && !self.branches.is_empty() && self.unpair_rename(id, tracker) {
             tracker = None;
         }
+        let is_access = self.is_access(kind);
         let Self { tree, roots, spelled, within, new_watches, branches, ready, .. } = self;
         let is_skipped = |node: &Node| reported.contains(node) || within.contains_key(node);
         let is_new_watch =
@@ -352,9 +358,7 @@ impl<W: World> Engine<W> {
             let branch = branches.get_mut(&top);
             let root = branch.as_ref().map_or(top, |branch| branch.root);
             // Another root of the same folder may be watched for accesses.
-            if matches!(kind, EventKind::Access(_))
-                && !roots.get(&root).is_some_and(|options| options.access)
-            {
+            if is_access && !roots.get(&root).is_some_and(|options| options.access) {
                 continue;
             }
             match branch {
@@ -368,6 +372,14 @@ impl<W: World> Engine<W> {
                     && !Self::covers(roots, spelled, &path, |it| !is_new_watch(it)) => {}
                 None => ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker))),
             }
+        }
+    }
+
+    /// Returns whether only watches that ask for accesses get events of this kind.
+    pub(super) fn is_access(&self, kind: EventKind) -> bool {
+        match kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => !self.reports_closes,
+            kind => matches!(kind, EventKind::Access(_)),
         }
     }
 

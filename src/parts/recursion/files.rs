@@ -208,7 +208,7 @@ impl<W: World> Engine<W> {
                     EventKind::Remove(RemoveKind::File)
                 };
             }
-            let is_wanted = file.options.access || !matches!(kind, EventKind::Access(_));
+            let is_wanted = file.options.access || !self.is_access(kind);
             if is_wanted && !self.new_watches.contains_key(&file.path) {
                 self.ready.push_back(Ok(reported));
             }

@@ -27,7 +27,7 @@ use rustix::{
     io::ioctl_fionread,
 };
 
-/// The events that are requested for every folder. An open file that no longer has a name is left out: its
+/// The changes that are requested for every folder. An open file that no longer has a name is left out: its
 /// events would carry a name that may be another file's by now (`IN_EXCL_UNLINK`).
 const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
@@ -82,6 +82,8 @@ fn folder_kind(flags: ReadFlags) -> Option<EventKind> {
 #[derive(Debug)]
 pub(crate) struct Kernel {
     descriptor: Descriptor,
+    // The events that are requested for every folder.
+    changes: WatchFlags,
     // A private in-memory file; watching and unwatching it puts an `IN_IGNORED` into the queue.
     fence: OwnedFd,
     last_fence: Mutex<Option<LastFence>>,
@@ -96,11 +98,13 @@ struct LastFence {
 }
 
 impl Kernel {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Creates an instance that reports, if `closes`, the closing of written files in every folder.
+    pub(crate) fn new(closes: bool) -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let descriptor = Descriptor::new(descriptor)?;
         let fence = memfd_create("fence", MemfdFlags::CLOEXEC)?;
-        Ok(Self { descriptor, fence, last_fence: Mutex::new(None) })
+        let changes = if closes { CHANGES | WatchFlags::CLOSE_WRITE } else { CHANGES };
+        Ok(Self { descriptor, changes, fence, last_fence: Mutex::new(None) })
     }
 
     /// Reads what is queued, and waits for it: see [`Descriptor::poll_read`].
@@ -129,14 +133,14 @@ impl FolderWatcher for Kernel {
     type Id = i32;
 
     fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<i32> {
-        let flags = if access { CHANGES | ACCESSES } else { CHANGES };
+        let flags = if access { self.changes | ACCESSES } else { self.changes };
         // Replacing the flags of a watch clears them for an instant, in which events are lost; so add to
         // them.
         self.add_watch(folder, flags | WatchFlags::MASK_ADD)
     }
 
     fn mute(&self, folder: BorrowedFd<'_>) {
-        _ = self.add_watch(folder, CHANGES);
+        _ = self.add_watch(folder, self.changes);
     }
 
     fn release(&self, wd: i32) {

@@ -15,7 +15,8 @@
 //!   compared with the disk; then a `Missed` is reported.
 //! - If a watch asks for links to be followed, links to folders are followed, unless the same tree already
 //!   has the folder.
-//! - Accesses are requested from the kernel only if a watch asks for them. Opening or reading a folder, by
+//! - Accesses are requested from the kernel only if a watch asks for them, and the closing of written files also
+//!   if [`Settings::report_closes`] or a hint does. Opening or reading a folder, by
 //!   listing it, is not reported.
 //! - While new folders are listed, and all of them after a loss, accesses to files in them are not reported:
 //!   listing opens and reads folders, and events for that would fill the kernel's queue.
@@ -28,7 +29,7 @@ mod settings;
 
 use std::{ops::Range, slice, task::ready};
 
-use notify_backend::{prelude::*, recursion::Folders};
+use notify_backend::{prelude::*, recursion::Folders, settings::Hints};
 use rustix::fs::inotify::ReadFlags;
 
 use crate::kernel::{Kernel, RawEvent, explain};
@@ -73,9 +74,10 @@ impl InotifyBackend {
             return Err(BackendError::unavailable(reason));
         }
         settings.check(&watches)?;
-        let kernel = Kernel::new().map_err(|error| explain(PathBuf::new(), error))?;
+        let kernel = Kernel::new(settings.reports_closes())
+            .map_err(|error| explain(PathBuf::new(), error))?;
         let mut backend = Self {
-            folders: Folders::new(kernel),
+            folders: Folders::new(kernel).reporting_closes(settings.reports_closes()),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             unread: 0..0,
             has_ended: false,
@@ -91,6 +93,10 @@ impl InotifyBackend {
 impl Backend for InotifyBackend {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         Self::with_settings(Settings::default(), watches)
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        Self::with_settings(hints.into(), watches)
     }
 
     fn capabilities() -> Capabilities {

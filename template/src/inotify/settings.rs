@@ -1,8 +1,8 @@
 //! The settings: [`Settings`]. {%- capture source %}
 
-use notify_backend::{check_local, prelude::*};
+use notify_backend::{check_local, prelude::*, settings::Hints};
 
-/// Whether the backend watches where it cannot see all changes.
+/// What the backend watches and reports beyond the default.
 ///
 /// ```no_run
 /// use notify_backend::prelude::*;
@@ -15,6 +15,14 @@ use notify_backend::{check_local, prelude::*};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     watch_networked: bool,
+    report_closes: bool,
+}
+
+impl From<&Hints> for Settings {
+    /// Takes the hints of a program that does not know this backend.
+    fn from(hints: &Hints) -> Self {
+        Self::default().report_closes(hints.report_closes)
+    }
 }
 
 impl Settings {
@@ -25,6 +33,18 @@ impl Settings {
     pub fn watch_networked(mut self, watch: bool) -> Self {
         self.watch_networked = watch;
         self
+    }
+
+    /// Sets whether the closing of a file that was open for writing is reported for watches that do not ask for
+    /// accesses; by default it is not.
+    #[must_use]
+    pub fn report_closes(mut self, report: bool) -> Self {
+        self.report_closes = report;
+        self
+    }
+
+    pub(crate) fn reports_closes(self) -> bool {
+        self.report_closes
     }
 
     /// Refuses watches on paths where the kernel does not report changes by other machines.

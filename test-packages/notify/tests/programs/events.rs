@@ -7,9 +7,10 @@ use std::{
 };
 
 use notify::{
-    Config, Event,
+    Config, Event, EventKind,
     RecursiveMode::{self, NonRecursive, Recursive},
     Watcher,
+    event::AccessKind,
 };
 
 use super::{Folder, Notify, Ours, OursForEach, folder::DEADLINE};
@@ -52,8 +53,8 @@ impl<W: Watcher> Log<W> {
     }
 
     fn log(&mut self, event: &Event) {
-        // Notify always reports some accesses; the adapter asks for none.
-        if event.kind.is_access() {
+        // Notify always reports that a file is opened; the adapter does not ask for it.
+        if matches!(event.kind, EventKind::Access(AccessKind::Open(_))) {
             return;
         }
         let is_mark = |path: &Path| path.to_str().unwrap().contains("mark");

@@ -1,6 +1,6 @@
 //! The inotify backend without `ChangeWatches`: [`Fixed`].
 
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Hints};
 use notify_backend_inotify::InotifyBackend;
 
 #[derive(Debug)]
@@ -12,8 +12,12 @@ pub(crate) struct Fixed {
 
 impl Backend for Fixed {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
+        Self::with_hints(watches, &Hints::default())
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         let left = watches.iter().map(|watch| watch.path.clone()).collect();
-        Ok(Self { inotify: InotifyBackend::new(watches)?, left })
+        Ok(Self { inotify: InotifyBackend::with_hints(watches, hints)?, left })
     }
 
     fn capabilities() -> Capabilities {
