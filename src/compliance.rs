@@ -62,6 +62,7 @@ pub use report::{
 };
 pub use rules::profile::Profile;
 pub use running::suite::Suite;
+pub use scene::view::View;
 
 /// Runs the compliance suite for a backend; expands to the `main` function of a test file.
 ///

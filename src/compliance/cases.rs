@@ -10,6 +10,7 @@ mod hardlinks;
 mod metadata;
 mod moving;
 mod names;
+mod networked;
 mod ordering;
 pub(super) mod overflow;
 mod permissions;
@@ -42,6 +43,7 @@ pub(super) const GROUPS: &[Group] = &[
     access::GROUP,
     names::GROUP,
     permissions::GROUP,
+    networked::GROUP,
     overflow::GROUP,
     ordering::GROUP,
     resources::GROUP,

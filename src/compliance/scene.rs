@@ -14,6 +14,7 @@ pub(super) mod stopwatch;
 pub(super) mod subject;
 pub(super) mod sync;
 pub(super) mod tree;
+pub(super) mod view;
 pub(super) mod wake_flag;
 pub(super) mod workload;
 
@@ -31,6 +32,7 @@ use self::{
     stopwatch::Stopwatch,
     subject::{Other, Subject},
     tree::Tree,
+    view::{Spelling, View},
 };
 use super::{
     record::{history::History, measurements::Measurements, mode::Mode, timeline::Timeline},
@@ -60,6 +62,8 @@ pub(super) struct Scene {
     pub(super) profile: Profile,
     pub(super) timeline: Timeline,
     subject: Subject,
+    /// Dropped with the scene, after its drivers.
+    _view: Option<View>,
     history: History,
     measurements: Measurements,
     runtime: Rc<Runtime>,
@@ -80,14 +84,23 @@ impl Scene {
         let tree = |name| Tree::new(folder.join(name), timeline.clone(), history.clone());
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
+        let (tree, outside, sentinel_folder) =
+            (tree("tree")?, tree("outside")?, tree("sentinels")?);
+        let view = subject.view.map(|view| view(folder)).transpose();
+        let view = view.map_err(|error| {
+            Stop::Broken(format!("there is no view of {}: {error}", folder.display()))
+        })?;
+        let mut subject = subject.clone();
+        subject.spelling = view.as_ref().and_then(|view| Spelling::new(folder, view));
         Ok(Self {
-            tree: tree("tree")?,
-            outside: tree("outside")?,
-            sentinel_folder: tree("sentinels")?,
+            tree,
+            outside,
+            sentinel_folder,
             mode,
             profile: profile.clone(),
             timeline: timeline.clone(),
-            subject: subject.clone(),
+            subject,
+            _view: view,
             history: history.clone(),
             measurements: measurements.clone(),
             runtime: Rc::new(runtime),
@@ -146,6 +159,16 @@ impl Scene {
         }
         let reason = format!("the profile says that two changes within {granularity:?} may be one");
         Err(Stop::Ignored(reason))
+    }
+
+    /// Ignores the case unless the backend sees the folder in another place than the one where it is changed.
+    pub(super) fn is_seen_elsewhere(&self) -> Step {
+        if self.subject.spelling.is_none() {
+            let reason =
+                "the files are changed where the backend watches: see `Suite::seen_through`";
+            return Err(Stop::Ignored(reason.into()));
+        }
+        Ok(())
     }
 
     /// Returns a watch of the case's folder, without recursion.
@@ -261,7 +284,7 @@ impl Scene {
 
     /// Makes the backend itself, inside the runtime.
     pub(super) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
-        self.made("new", watches, |watches| (self.subject.new)(watches))
+        self.made("new", watches, |watches| self.subject.make(watches))
     }
 
     /// Makes the backend itself, which goes on from a cursor, inside the runtime.
@@ -270,7 +293,7 @@ impl Scene {
         watches: Vec<Watch>,
         from: &Cursor,
     ) -> Result<Box<dyn Backend>, BackendError> {
-        self.made("resume", watches, |watches| (self.subject.resume)(watches, from))
+        self.made("resume", watches, |watches| self.subject.resume(watches, from))
     }
 
     fn made(

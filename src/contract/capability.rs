@@ -140,7 +140,9 @@ pub enum Capability {
     /// - **Can be declared with** polling, a service's own interface, and `ReadDirectoryChangesW` on
     ///   SMB shares; not with inotify, fanotify, kqueue or FSEvents, which see only what passes
     ///   through their own system.
-    /// - **Checked:** nothing, because that needs a second machine.
+    /// - **Checked:** changes of files that are made behind the mount, if the suite knows how to mount
+    ///   ([`Suite::seen_through`](crate::compliance::Suite::seen_through)). Otherwise nothing, because that
+    ///   needs a second machine.
     WatchNetworkedFilesystem,
 
     /// Adds and removes watches while it runs, through

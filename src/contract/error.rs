@@ -359,6 +359,29 @@ impl BackendError {
         self.list()
     }
 
+    /// Replaces each path.
+    #[cfg(feature = "compliance")]
+    pub(crate) fn with_paths(mut self, new: impl Fn(&Path) -> PathBuf) -> Self {
+        if let Self::PermissionDenied { folder: Some(folder), .. } = &mut self {
+            *folder = new(folder);
+        }
+        let (Self::NotFound { paths, .. }
+        | Self::NotSupported { paths, .. }
+        | Self::PermissionDenied { paths, .. }
+        | Self::WatchLimit { paths, .. }
+        | Self::InstanceLimit { paths, .. }
+        | Self::NotWatched { paths, .. }
+        | Self::Unavailable { paths, .. }
+        | Self::Io { paths, .. }) = &mut self
+        else {
+            return self;
+        };
+        for path in paths {
+            *path = new(path);
+        }
+        self
+    }
+
     fn list(&self) -> &Vec<PathBuf> {
         match self {
             Self::NotFound { paths }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io,
     process::ExitCode,
     time::Duration,
 };
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use notify_backend::{
-    compliance::{Profile, Suite, Verdict, catalogue},
+    compliance::{Profile, Suite, Verdict, View, catalogue},
     prelude::*,
 };
 use notify_backend_inotify::InotifyBackend;
@@ -16,7 +17,7 @@ use notify_backend_inotify::InotifyBackend;
 use crate::{
     construction, contents, demands, in_memory, losses,
     mutant::{Mutant, Mutation},
-    places, resuming, streaming,
+    networked, places, resuming, streaming,
 };
 
 /// A broken backend and the cases that must catch it.
@@ -24,6 +25,13 @@ pub(crate) struct Entry {
     name: &'static str,
     suite: Suite,
     kills: &'static [&'static str],
+}
+
+impl Entry {
+    /// Lets the mutant watch what `view` makes of a case's folder.
+    pub(crate) fn seen_through(self, view: fn(&Path) -> io::Result<View>) -> Self {
+        Self { suite: self.suite.seen_through(view), ..self }
+    }
 }
 
 /// A mutation by name, and the cases that must catch it.
@@ -189,6 +197,7 @@ pub(crate) fn main() -> ExitCode {
         demands::mutants(),
         losses::mutants(),
         resuming::mutants(),
+        networked::mutants(),
     ]
     .into_iter()
     .flatten()
@@ -198,9 +207,10 @@ pub(crate) fn main() -> ExitCode {
     let all_control = Suite::of::<Mutant<GivesUpTurnsOfAll>>();
     let parts_control = Suite::of::<Mutant<NamesEachPart>>();
     let resuming_control = resuming::control();
-    let answers = [&control, &turn_control, &all_control, &parts_control, &resuming_control]
-        .map(Suite::answer)
-        .contains(&true);
+    let view_control = networked::control();
+    let controls =
+        [&control, &turn_control, &all_control, &parts_control, &resuming_control, &view_control];
+    let answers = controls.map(Suite::answer).contains(&true);
     if answers || entries.iter().any(|entry| entry.suite.answer()) {
         return ExitCode::SUCCESS;
     }
@@ -220,6 +230,7 @@ pub(crate) fn main() -> ExitCode {
         ("names_each_part", parts_control, PARTS_CONTROL),
         ("sampled", sampled_control, SAMPLED_CONTROL),
         ("resumable", resuming_control, RESUMING_CONTROL),
+        ("sees_the_view", view_control, networked::CONTROL),
     ];
     for (name, suite, ids) in controls {
         for &id in ids {

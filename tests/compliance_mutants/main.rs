@@ -20,6 +20,8 @@ mod losses;
 #[cfg(target_os = "linux")]
 mod mutant;
 #[cfg(target_os = "linux")]
+mod networked;
+#[cfg(target_os = "linux")]
 mod places;
 #[cfg(target_os = "linux")]
 mod resuming;

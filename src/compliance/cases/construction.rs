@@ -477,7 +477,7 @@ const MOVED_BETWEEN_THREADS: Case = Case {
         let outcome = std::thread::scope(|scope| {
             let make = || {
                 let _entered = handle.enter();
-                (subject.new)(vec![watch.clone()])
+                subject.make(vec![watch.clone()])
             };
             let made = scope.spawn(make).join().map_err(panicked)?;
             let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
@@ -520,7 +520,7 @@ const RUNTIMES: Case = Case {
     usual_cause: "`check_watches` is not called first.",
     run: |scene| {
         let watch = scene.anything()?;
-        let mut backend = match (scene.subject().new)(vec![watch.clone()]) {
+        let mut backend = match scene.subject().make(vec![watch.clone()]) {
             Err(BackendError::NoRuntime) => return Ok(()),
             Err(error) => {
                 return fail("`new` returns NoRuntime", format!("it returned {error:?}"));

@@ -201,7 +201,7 @@ const MANY_WRITERS: Case = Case {
                     .collect();
                 for _ in 0..5 {
                     let _entered = handle.enter();
-                    _ = (subject.new)(vec![Watch::recursive(tree.path(""))]);
+                    _ = subject.make(vec![Watch::recursive(tree.path(""))]);
                 }
                 writers.into_iter().try_for_each(|writer| writer.join().unwrap_or(Ok(())))
             })

@@ -351,7 +351,7 @@ fn ends_with_its_runtime(scene: &Scene) -> Step<bool> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
     let watch = scene.flat();
-    let made = runtime.block_on(async { (scene.subject().new)(vec![watch.clone()]) });
+    let made = runtime.block_on(async { scene.subject().make(vec![watch.clone()]) });
     let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
     drop(runtime);
     scene.timeline.did("end the runtime");
@@ -722,7 +722,7 @@ const MANY_AT_ONCE: Case = Case {
                 .map(|_| {
                     scope.spawn(|| {
                         let _entered = handle.enter();
-                        (0..10).all(|_| (subject.new)(vec![watch.clone()]).is_ok())
+                        (0..10).all(|_| subject.make(vec![watch.clone()]).is_ok())
                     })
                 })
                 .collect();
@@ -745,7 +745,7 @@ const DROPPED_OUTSIDE: Case = Case {
         for has_ended in [false, true] {
             let runtime = Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
-            let made = runtime.block_on(async { (scene.subject().new)(vec![watch.clone()]) });
+            let made = runtime.block_on(async { scene.subject().make(vec![watch.clone()]) });
             let Ok(mut backend) = made else { return fail("`new` makes a backend", "it did not") };
             // It has a waker to let go of.
             let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx)));

@@ -178,6 +178,8 @@ mod tests {
             new: |_| Err(BackendError::NoRuntime),
             resume: |_, _| Err(BackendError::NoRuntime),
             forget: None,
+            view: None,
+            spelling: None,
             declared: || unreachable!("a value has said what it is"),
             said: Some(About { name, capabilities }),
             other: None,

@@ -21,7 +21,7 @@ use crate::{
         cases,
         report::{summary, verdict::Verdict},
         rules::profile::{Outlook, Profile},
-        scene::subject::Subject,
+        scene::{subject::Subject, view::View},
     },
     contract::backend::Backend,
 };
@@ -94,6 +94,56 @@ impl Suite {
     /// no backend watches the folder, and must leave other folders alone: other cases run at the same time.
     pub fn forgetting(mut self, forget: fn(&Path) -> io::Result<()>) -> Self {
         self.subject.forget = Some(forget);
+        self
+    }
+
+    /// Lets the backend watch what `view` makes of each case's folder, while the files are changed in the folder
+    /// itself: a mount of it, or the path under which a service shows it. With that,
+    /// [`WatchNetworkedFilesystem`](crate::Capability::WatchNetworkedFilesystem) is tested.
+    ///
+    /// `view` is called before the backend is made, with a folder that exists. A new view belongs to
+    /// each folder, and cases run at the same time.
+    ///
+    /// ```no_run
+    /// # use notify_backend::prelude::*;
+    /// # #[derive(Debug)]
+    /// # struct Acme;
+    /// # impl Backend for Acme {
+    /// #     fn new(_: Vec<Watch>) -> Result<Self, BackendError> { Ok(Self) }
+    /// #     fn capabilities() -> Capabilities { Capabilities::NONE }
+    /// #     fn name() -> &'static str { "acme/acme" }
+    /// # }
+    /// # impl Stream for Acme {
+    /// #     type Item = StreamItem;
+    /// #     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+    /// #         Poll::Pending
+    /// #     }
+    /// # }
+    /// use std::{io, path::Path, process::{Child, Command, ExitCode}};
+    /// use notify_backend::compliance::{Suite, View};
+    ///
+    /// /// Ends the server when it is dropped.
+    /// struct Server(Child);
+    ///
+    /// impl Drop for Server {
+    ///     fn drop(&mut self) {
+    ///         // It may have ended by itself.
+    ///         _ = self.0.kill();
+    ///         _ = self.0.wait();
+    ///     }
+    /// }
+    ///
+    /// fn view(folder: &Path) -> io::Result<View> {
+    ///     let server = Command::new("acme-server").arg(folder).spawn()?;
+    ///     Ok(View::new(folder).keeping(Server(server)))
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     Suite::of::<Acme>().seen_through(view).main()
+    /// }
+    /// ```
+    pub fn seen_through(mut self, view: fn(&Path) -> io::Result<View>) -> Self {
+        self.subject.view = Some(view);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::Path};
 
+use super::view::{Spelling, View, Viewing};
 use crate::{
     compliance::rules::profile::Profile,
     contract::{
@@ -26,6 +27,10 @@ pub(crate) struct Subject {
     pub(crate) resume: Resume,
     /// Makes the source forget what happened at a path.
     pub(crate) forget: Option<Forget>,
+    /// Makes the view of a folder that the backend is given, instead of the folder itself.
+    pub(crate) view: Option<fn(&Path) -> io::Result<View>>,
+    /// How paths are spelled in that view, once it was made.
+    pub(crate) spelling: Option<Spelling>,
     /// What its type declares.
     pub(crate) declared: fn() -> About,
     /// What a value of it declares, once one was made.
@@ -51,6 +56,8 @@ impl Subject {
             new: |watches| Ok(Box::new(B::new(watches)?)),
             resume: |watches, from| Ok(Box::new(B::resume(watches, from)?)),
             forget: None,
+            view: None,
+            spelling: None,
             declared: About::of::<B>,
             said: None,
             other: None,
@@ -63,6 +70,31 @@ impl Subject {
         let Self { new, declared, .. } = Self::of::<B>();
         self.other = Some(Other { new, declared, profile });
         self
+    }
+
+    /// Makes the backend. It watches the view, if there is one.
+    pub(crate) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
+        self.made(watches, self.new)
+    }
+
+    /// Makes the backend, which goes on from a cursor.
+    pub(crate) fn resume(
+        &self,
+        watches: Vec<Watch>,
+        from: &Cursor,
+    ) -> Result<Box<dyn Backend>, BackendError> {
+        self.made(watches, |watches| (self.resume)(watches, from))
+    }
+
+    fn made(
+        &self,
+        watches: Vec<Watch>,
+        new: impl FnOnce(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>,
+    ) -> Result<Box<dyn Backend>, BackendError> {
+        match &self.spelling {
+            None => new(watches),
+            Some(spelling) => Ok(Box::new(Viewing::make(spelling, watches, new)?)),
+        }
     }
 
     /// Returns what it is judged by.

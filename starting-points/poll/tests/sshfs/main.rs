@@ -12,6 +12,8 @@ mod mount;
 #[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]
+mod suite;
+#[cfg(target_os = "linux")]
 mod trials;
 
 #[cfg(target_os = "linux")]

@@ -21,22 +21,35 @@ const SERVERS: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct Mount {
     folder: TempDir,
+    behind: PathBuf,
     server: &'static str,
 }
 
 impl Mount {
     /// Mounts an empty folder, or returns why that is not possible on this machine.
     pub(crate) fn new() -> Result<Self, String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let behind = folder.path().join("behind");
+        fs::create_dir(&behind).expect("a folder can be made");
+        Self::at(folder, behind)
+    }
+
+    /// Mounts an existing folder.
+    pub(crate) fn of(behind: &Path) -> Result<Self, String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        Self::at(folder, behind.into())
+    }
+
+    fn at(folder: TempDir, behind: PathBuf) -> Result<Self, String> {
         let server = SERVERS.iter().find(|server| Path::new(server).exists());
         let server = server.ok_or("sftp-server is not installed")?;
         if let Err(error) = File::options().read(true).write(true).open("/dev/fuse") {
             return Err(format!("/dev/fuse cannot be opened: {error}"));
         }
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        for name in ["behind", "elsewhere", "mount"] {
+        for name in ["elsewhere", "mount"] {
             fs::create_dir(folder.path().join(name)).expect("a folder can be made");
         }
-        let mount = Self { folder, server };
+        let mount = Self { folder, behind, server };
         mount.mount()?;
         Ok(mount)
     }
@@ -54,7 +67,7 @@ impl Mount {
         let options = format!("{options},ssh_command={}", command.display());
         let mounted = Command::new("timeout")
             .args(["20", "sshfs", "-o", &options])
-            .arg(format!(":{}", self.folder.path().join("behind").display()))
+            .arg(format!(":{}", self.behind.display()))
             .arg(self.folder.path().join("mount"))
             .output();
         match mounted {
@@ -101,7 +114,7 @@ impl Mount {
 
     /// Returns the same path behind the mount.
     pub(crate) fn behind(&self, name: &str) -> PathBuf {
-        self.folder.path().join("behind").join(name)
+        self.behind.join(name)
     }
 
     /// Returns a path behind the mount, but outside of it, from which a file can be moved in atomically.

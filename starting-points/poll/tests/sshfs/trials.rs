@@ -4,7 +4,8 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::ExitCode, time::Durati
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use notify_backend::{
-    Backend as _, BackendError, EventKind, Watch, fallback::FirstOf, is_networked,
+    Backend as _, BackendError, EventKind, Watch, compliance::Verdict, fallback::FirstOf,
+    is_networked,
 };
 use notify_backend_fanotify::{self as fanotify, FanotifyBackend};
 use notify_backend_inotify::{self as inotify, InotifyBackend};
@@ -13,10 +14,14 @@ use notify_backend_poll::PollBackend;
 use crate::{
     mount::Mount,
     scene::{INTERVAL, Scene},
+    suite,
 };
 
 pub(crate) fn run() -> ExitCode {
-    let trials = vec![
+    if suite::behind_mounts().answer() {
+        return ExitCode::SUCCESS;
+    }
+    let mut trials = vec![
         trial("changes_behind_the_mount_are_reported", changes_behind_the_mount_are_reported),
         trial("the_mount_is_networked", the_mount_is_networked),
         trial("inotify_refuses_the_mount", inotify_refuses_the_mount),
@@ -28,6 +33,17 @@ pub(crate) fn run() -> ExitCode {
             a_drop_waits_a_second_for_a_silent_server,
         ),
     ];
+    trials.extend(suite::CASES.iter().map(|id| {
+        Trial::ignorable_test(format!("the_suite_sees_the_changes::{id}"), || {
+            if let Err(reason) = Mount::new() {
+                return Ok(Completion::ignored_with(reason));
+            }
+            match suite::behind_mounts().judge(id) {
+                Verdict::Passed => Ok(Completion::Completed),
+                Verdict::Ignored(reason) | Verdict::Failed(reason) => Err(reason.into()),
+            }
+        })
+    }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
