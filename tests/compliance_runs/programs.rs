@@ -34,6 +34,9 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "drops in the runtime" => Suite::of::<Like<DropsInRuntime>>().main(),
         "privileged" => Suite::of::<Like<Privileged>>().main(),
         "privileged, and says so" => Suite::of::<Like<Privileged>>().needs_root().main(),
+        "absent" => Suite::of::<Like<Absent>>().runs_on(&["linux", "windows"]).main(),
+        "absent, and says so" => Suite::of::<Like<Absent>>().runs_on(&["macos", "windows"]).main(),
+        "right elsewhere" => Suite::of::<InotifyBackend>().runs_on(&["windows"]).main(),
         "tidy, or so it says" => Suite::of::<Like<Untidy>>().main(),
         "untidy" => {
             Suite::of::<Like<Untidy>>().profile(Profile::default().leaves_traces(true)).main()
@@ -160,6 +163,17 @@ impl Likeness for Privileged {
             return InotifyBackend::new(watches);
         }
         Err(BackendError::unavailable("it needs CAP_SYS_ADMIN"))
+    }
+}
+
+/// Works on another system.
+#[derive(Debug)]
+struct Absent;
+impl Likeness for Absent {
+    const CAPABILITIES: Capabilities = Mute::CAPABILITIES;
+
+    fn make(_: Vec<Watch>) -> Result<InotifyBackend, BackendError> {
+        Err(BackendError::unavailable("it needs another kernel"))
     }
 }
 

@@ -85,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
         Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
         Trial::test("unavailable_to_some_users", unavailable_to_some_users),
+        Trial::test("unavailable_on_other_systems", unavailable_on_other_systems),
         Trial::test("traces_are_excused_by_the_profile", traces_are_excused_by_the_profile),
         Trial::test("more_than_the_type_promises", more_than_the_type_promises),
         Trial::test("what_works_but_is_not_declared", what_works_but_is_not_declared),
@@ -258,6 +259,17 @@ fn unavailable_to_some_users() -> Result<(), Failed> {
         run.says(&format!("the backend is unavailable to {role}: it needs CAP_SYS_ADMIN"))?;
     }
     Ok(())
+}
+
+/// A backend has to work on the systems that it is said to run on; elsewhere, it may say that it does not.
+fn unavailable_on_other_systems() -> Result<(), Failed> {
+    run("absent", &[])?.fails()?;
+    let run_elsewhere = run("absent, and says so", &[])?;
+    run_elsewhere.says("0 passed; 0 failed; 1 ignored")?;
+    run_elsewhere.says("it needs another kernel")?;
+    run_elsewhere.says("nothing is proven: run this on macos or windows")?;
+    run_elsewhere.succeeds()?;
+    run("right elsewhere", &[EASY])?.says("1 passed; 0 failed; 0 ignored")
 }
 
 fn traces_are_excused_by_the_profile() -> Result<(), Failed> {

@@ -49,13 +49,13 @@ impl Obstacle {
         Self { test: NOT_WRITTEN, text: said(backend, error, advice), excuse }
     }
 
-    /// Creates the one for a backend that returns `error` because this machine lacks something. `lacks_root`
-    /// says whether that is only another user.
-    pub(crate) fn unavailable(backend: &str, error: &str, lacks_root: bool) -> Self {
+    /// Creates the one for a backend that returns `error` because this machine lacks something. `remedy` is
+    /// what to do, if that was to be expected.
+    pub(crate) fn unavailable(backend: &str, error: &str, remedy: Option<String>) -> Self {
         let text = said(backend, error, "No case can be run on this machine.");
-        let excuse = lacks_root.then(|| Excuse {
+        let excuse = remedy.map(|remedy| Excuse {
             reason: text.replace('\n', " "),
-            remark: "nothing is proven: run this as root".into(),
+            remark: format!("nothing is proven: {remedy}"),
         });
         Self { test: "facility_is_unavailable", text, excuse }
     }

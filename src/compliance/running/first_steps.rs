@@ -11,17 +11,18 @@ use crate::{
             failure::{Step, Stop},
             profile::Profile,
         },
-        scene::{Scene, environment, subject::Subject},
+        scene::{Scene, subject::Subject},
     },
     contract::{backend::About, error::BackendError},
 };
 
 /// Returns what a backend declares of itself, if one could be made, or what keeps every case from being run.
+/// `lacking` returns what to do if the backend says itself that it is unavailable here.
 pub(crate) fn take(
     subject: &Subject,
     profile: &Profile,
     deviations: &[(&str, &str)],
-    needs_root: bool,
+    lacking: impl Fn() -> Option<String>,
 ) -> Result<Option<About>, Obstacle> {
     let unknown =
         deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
@@ -36,8 +37,7 @@ pub(crate) fn take(
             Err(Obstacle::not_written(backend, &error.to_string(), is_allowed))
         }
         Ok(Err(error @ BackendError::Unavailable { .. })) => {
-            let lacks_root = needs_root && !environment::is_root();
-            Err(Obstacle::unavailable(backend, &error.to_string(), lacks_root))
+            Err(Obstacle::unavailable(backend, &error.to_string(), lacking()))
         }
         // The cases report whatever else is wrong.
         Ok(Err(_)) | Err(Stop::Passed) => Ok(None),

@@ -21,7 +21,7 @@ use crate::{
         cases,
         report::{summary, verdict::Verdict},
         rules::profile::{Outlook, Profile},
-        scene::{subject::Subject, view::View},
+        scene::{environment, subject::Subject, view::View},
     },
     contract::backend::Backend,
 };
@@ -59,6 +59,7 @@ pub struct Suite {
     profile: Profile,
     deviations: Vec<(&'static str, &'static str)>,
     needs_root: bool,
+    systems: &'static [&'static str],
 }
 
 /// The environment variable that does what `--report` does.
@@ -73,6 +74,7 @@ impl Suite {
             profile: Profile::default(),
             deviations: Vec::new(),
             needs_root: false,
+            systems: &[],
         }
     }
 
@@ -154,6 +156,14 @@ impl Suite {
         self
     }
 
+    /// Declares that the backend is available on these systems only, by their names in [`std::env::consts::OS`].
+    /// A run on another one proves nothing: it is one ignored test, with the backend's reason, and does not
+    /// fail.
+    pub fn runs_on(mut self, systems: &'static [&'static str]) -> Self {
+        self.systems = systems;
+        self
+    }
+
     /// Declares that the backend is known to fail the case with this number, e.g. `REN05`, and why.
     ///
     /// The case runs anyway. If it passes, that is an error, so that the list stays true.
@@ -189,7 +199,7 @@ impl Suite {
         let at_a_time = *arguments.test_threads.get_or_insert_with(cases_at_a_time);
         self.subject.is_beside_others = at_a_time > 1;
         let obstacle =
-            first_steps::take(&self.subject, &self.profile, &self.deviations, self.needs_root)
+            first_steps::take(&self.subject, &self.profile, &self.deviations, || self.lacking())
                 .map(|said| self.subject.said = said)
                 .err();
         let run = Run::new(self.subject.clone(), self.deviations.clone(), self.limit());
@@ -245,6 +255,14 @@ impl Suite {
     #[must_use]
     pub fn answer(&self) -> bool {
         child::answer(self.subject.clone(), self.profile.clone(), self.limit())
+    }
+
+    /// Returns what to do if the backend is known to be unavailable here.
+    fn lacking(&self) -> Option<String> {
+        if !self.systems.is_empty() && !self.systems.contains(&std::env::consts::OS) {
+            return Some(format!("run this on {}", self.systems.join(" or ")));
+        }
+        (self.needs_root && !environment::is_root()).then(|| "run this as root".into())
     }
 
     /// Returns how long a case may take on a machine that has nothing else to do before its process is
