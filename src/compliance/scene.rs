@@ -144,7 +144,7 @@ impl Scene {
     /// Ignores the case for a backend that compares states: it sees no single changes, and has no queue and
     /// no watches whose number is limited.
     pub(super) fn sees_changes(&self) -> Step {
-        if self.profile.sampled {
+        if self.profile.coalesced {
             return Err(Stop::Ignored("the profile says that states are compared".into()));
         }
         Ok(())

@@ -48,6 +48,14 @@ pub(crate) fn sampled_entry<M: Mutation>(
     entry_with::<M>(name, sampled(), kills)
 }
 
+/// The same for a backend whose profile says that its platform merges changes.
+pub(crate) fn coalesced_entry<M: Mutation>(
+    name: &'static str,
+    kills: &'static [&'static str],
+) -> Entry {
+    entry_with::<M>(name, Profile::default().coalesced(), kills)
+}
+
 fn sampled() -> Profile {
     Profile::default().sampled(Duration::ZERO).pairs_renames(false)
 }

@@ -18,7 +18,7 @@ use notify_backend_inotify::InotifyBackend;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::{
-    kills::{Entry, entry},
+    kills::{Entry, coalesced_entry, entry},
     mutant::Mutation,
 };
 
@@ -37,6 +37,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<KeepsFirstWaker>("keeps_first_waker", &["STR03"]),
         entry::<LosesRestOfRead>("loses_rest_of_read", &["STR04", "STR05"]),
         entry::<BusyWakes>("busy_wakes", &["STR06", "STR07"]),
+        // Merging is no reason to wake up when nothing happens.
+        coalesced_entry::<BusyWakes>("busy_wakes_of_coalesced", &["STR06", "STR07"]),
         entry::<RestlessAfterLoss>("restless_after_loss", &["OVF02"]),
         entry::<RestlessAfterError>("restless_after_error", &["REC11"]),
         entry::<RestlessAfterUnmount>("restless_after_unmount", &["ROOT07"]),

@@ -69,7 +69,7 @@ const CREATED: Case = Case {
             tree.write("full", "content")
         })?;
         driver.saw(created_file("empty"))?;
-        if scene.profile.sampled {
+        if scene.profile.coalesced {
             driver.saw(created_file("full"))?;
         } else {
             driver.saw_in_order([created_file("full"), written("full")])?;
@@ -266,7 +266,7 @@ const TRANSIENT: Case = Case {
                 driver.saw_in_order([created_file(&file), removed_file(&file)])?;
             }
             let seen = driver.count(&touched(&file)) > 0;
-            ensure(seen || scene.profile.sampled, format!("{file} is reported"), || {
+            ensure(seen || scene.profile.coalesced, format!("{file} is reported"), || {
                 "it is not".into()
             })?;
         }
@@ -295,7 +295,7 @@ const FILE_BECOMES_FOLDER: Case = Case {
             tree.rmdir("folder")?;
             tree.create("folder")
         })?;
-        if scene.profile.sampled && scene.mode != Mode::Stepped {
+        if scene.profile.coalesced && scene.mode != Mode::Stepped {
             driver.saw(touched("file"))?;
             return driver.saw(touched("folder"));
         }

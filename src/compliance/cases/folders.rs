@@ -95,7 +95,7 @@ const REMOVED_TREE: Case = Case {
         driver.perform(scene.mode, |tree| tree.remove_all("top"))?;
         driver.saw(removed_folder("top"))?;
         driver.settle()?;
-        if scene.profile.sampled {
+        if scene.profile.coalesced {
             return Ok(());
         }
         let top = scene.path("top");

@@ -155,7 +155,7 @@ const EXTENDED: Case = Case {
             return Err(Stop::Ignored("the file system has no extended attributes".into()));
         }
         // A backend that compares states sees a time of the folder that its entries change as well.
-        let paths: &[_] = if scene.profile.sampled { &["file"] } else { &["file", ""] };
+        let paths: &[_] = if scene.profile.coalesced { &["file"] } else { &["file", ""] };
         places::of(scene).filled(|tree| tree.write("file", "content")).each(|driver, place| {
             for path in paths {
                 driver.perform_in(scene.mode, place, |tree| {
@@ -315,7 +315,7 @@ const WRITE_IS_DATA: Case = Case {
         })?;
         driver.saw(written("older"))?;
         // Without a time of the last change of any kind, nothing that can be compared has changed.
-        if scene.profile.sampled && !cfg!(unix) {
+        if scene.profile.coalesced && !cfg!(unix) {
             return Ok(());
         }
         driver.saw(written("same"))

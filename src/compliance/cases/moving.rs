@@ -121,8 +121,8 @@ fn change_in_motion(scene: &Scene, inside: &str) -> Step {
     driver.guard.is_raced = true;
     // Two looks show the state at each look and nothing in between. A folder that was away meanwhile seems to
     // have stayed: a consumer that looked at that time was wrong, and no event says so.
-    let is_sampled = scene.profile.sampled;
-    if is_sampled {
+    let is_coalesced = scene.profile.coalesced;
+    if is_coalesced {
         driver.keep_by(Consumer::of(&scene.path(""), true), Reading::WhenSettled);
     }
     let mode = scene.mode;
@@ -133,7 +133,7 @@ fn change_in_motion(scene: &Scene, inside: &str) -> Step {
             Mode::Batched | Mode::Concurrent => change_at_once(tree, &names[0], &folder, files),
         })?;
     }
-    if is_sampled {
+    if is_coalesced {
         driver.consumer_matches_disk()
     } else {
         all_is_reported(scene, &driver, &names, rounds * files)

@@ -75,7 +75,7 @@ const LOSS_IS_SAID: Case = Case {
                 return can_be_true(&driver, renames, reported.len());
             }
         }
-        if scene.profile.sampled { Ok(()) } else { Err(not_lost()) }
+        if scene.profile.coalesced { Ok(()) } else { Err(not_lost()) }
     },
     ..Case::MUST
 };
@@ -137,7 +137,7 @@ fn queue_limit() -> usize {
 /// The numbers of renames that are tried, one after the other, until events are lost: a backend with a thread
 /// of its own has read ahead the events of the first ones.
 fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
-    let times: &[usize] = if scene.profile.sampled { &[] } else { &[1, 2, 4, 8] };
+    let times: &[usize] = if scene.profile.coalesced { &[] } else { &[1, 2, 4, 8] };
     times.iter().map(|times| times * queue_limit())
 }
 

@@ -542,7 +542,7 @@ const EXCHANGED_FOLDERS: Case = Case {
 /// Returns whether a folder that takes another one's place is seen. A backend that compares states, and cannot
 /// tell one folder from another, finds the same as before.
 fn distinguishes_folders(scene: &Scene) -> bool {
-    !scene.profile.sampled || scene.profile.pairs_renames
+    !scene.profile.coalesced || scene.profile.pairs_renames
 }
 
 const CHANGED_AFTER_MOVE: Case = Case {

@@ -235,7 +235,7 @@ const CHAIN: Case = Case {
         driver.perform(scene.mode, |tree| {
             steps.iter().try_for_each(|(from, to)| tree.rename(from, to))
         })?;
-        if scene.profile.sampled && scene.mode != Mode::Stepped {
+        if scene.profile.coalesced && scene.mode != Mode::Stepped {
             driver.saw(gone("a"))?;
             return driver.saw(appeared("c"));
         }
@@ -356,7 +356,7 @@ const MANY_AT_ONCE: Case = Case {
             .flat_map(|thread| (0..RENAMES).map(move |i| (name(thread, i), name(thread, i + 1))));
         let renames: Vec<_> =
             renames.map(|(from, to)| (scene.path(from), scene.path(to))).collect();
-        if scene.profile.sampled { Ok(()) } else { are_pairs(scene, &driver, &renames) }
+        if scene.profile.coalesced { Ok(()) } else { are_pairs(scene, &driver, &renames) }
     },
     ..Case::MUST
 };
@@ -382,7 +382,7 @@ const ACROSS_READS: Case = Case {
         driver.saw(appeared(name(RENAMES)))?;
         let renames: Vec<_> =
             (0..RENAMES).map(|i| (scene.path(name(i)), scene.path(name(i + 1)))).collect();
-        if scene.profile.sampled { Ok(()) } else { are_pairs(scene, &driver, &renames) }
+        if scene.profile.coalesced { Ok(()) } else { are_pairs(scene, &driver, &renames) }
     },
     ..Case::MUST
 };

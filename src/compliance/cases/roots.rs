@@ -56,7 +56,7 @@ const REMOVED: Case = Case {
         scene.tree.remove_all("root")?;
         driver.forget(&root);
         driver.settle()?;
-        if scene.profile.sampled {
+        if scene.profile.coalesced {
             driver.saw(removed_folder("root"))?;
         } else {
             driver.saw_in_order([gone("root/file"), removed_folder("root")])?;
@@ -230,7 +230,7 @@ const UNMOUNTED: Case = Case {
             driver.saw(gone("mount"))?;
         }
         // A backend that compares states sees another folder there.
-        if !scene.profile.sampled {
+        if !scene.profile.coalesced {
             is_reported_as_unmounted(&driver, &mount)?;
         }
         driver.drain()?;

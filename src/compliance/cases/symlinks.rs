@@ -123,7 +123,7 @@ const LINK_IN_FOLDER: Case = Case {
                 tree.rename("link", "renamed")?;
                 tree.remove("renamed")
             })?;
-            if scene.profile.sampled && scene.mode != Mode::Stepped {
+            if scene.profile.coalesced && scene.mode != Mode::Stepped {
                 continue;
             }
             driver.saw(created("link"))?;

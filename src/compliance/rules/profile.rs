@@ -22,6 +22,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     pub(crate) latency: Duration,
+    pub(crate) coalesced: bool,
+    /// It also looks from time to time, even if nothing happens.
     pub(crate) sampled: bool,
     pub(crate) distinguishes_metadata: bool,
     pub(crate) pairs_renames: bool,
@@ -46,6 +48,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             latency: Duration::ZERO,
+            coalesced: false,
             sampled: false,
             distinguishes_metadata: true,
             pairs_renames: true,
@@ -66,12 +69,21 @@ impl Profile {
         self
     }
 
-    /// Declares that the backend compares the state of the files every `interval`: a change that is undone
-    /// between two looks is not seen, and the events of one look are not in the order of the changes.
+    /// Declares that the platform merges what happens to a file until the backend looks, as kqueue and some daemons
+    /// do: a change that is undone before is not seen, and the order of changes is lost. The backend is not judged
+    /// by what it cannot know.
+    #[must_use]
+    pub fn coalesced(mut self) -> Self {
+        self.coalesced = true;
+        self
+    }
+
+    /// Declares that the backend compares the state of the files every `interval`. It is also
+    /// [coalesced](Self::coalesced), and may wake up for each look.
     #[must_use]
     pub fn sampled(mut self, interval: Duration) -> Self {
         self.sampled = true;
-        self.latency(interval)
+        self.coalesced().latency(interval)
     }
 
     /// Sets whether changes of metadata are distinguished from changes of data.
@@ -85,7 +97,7 @@ impl Profile {
     /// creation, and the capability [`TrackRelated`](crate::Capability::TrackRelated) is
     /// not checked, as on a file system that cannot distinguish files.
     ///
-    /// A [sampled](Self::sampled) backend that pairs no renames knows files only by their paths. To such a
+    /// A [coalesced](Self::coalesced) backend that pairs no renames knows files only by their paths. To such a
     /// backend, a file that is moved away and back between two looks, or replaced for a while, seems
     /// unchanged. Therefore the suite, which otherwise looks at each path as soon as it is reported, looks
     /// only when nothing changes any more.

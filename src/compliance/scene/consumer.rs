@@ -37,7 +37,7 @@ pub(crate) enum Reading {
 impl Reading {
     /// Returns how a consumer has to use a backend with this profile.
     pub(crate) fn of(profile: &Profile) -> Self {
-        match (profile.sampled, profile.pairs_renames) {
+        match (profile.coalesced, profile.pairs_renames) {
             (false, _) => Self::AtOnce,
             (true, true) => Self::TrustingRemovals,
             (true, false) => Self::WhenSettled,

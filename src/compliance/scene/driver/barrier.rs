@@ -31,7 +31,7 @@ impl Driver {
     pub(crate) fn settle_in<P: AsRef<Path>>(&mut self, folders: &[P]) -> Step {
         // The reports of one look of a sampling backend at one folder prove nothing about the others; once a
         // file that was made after it is reported, the whole look before is over.
-        let rounds = if self.profile.sampled { 3 } else { 1 };
+        let rounds = if self.profile.coalesced { 3 } else { 1 };
         for _ in 0..rounds {
             self.barrier(None)?;
         }
