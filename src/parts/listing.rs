@@ -1,30 +1,39 @@
 //! Finding out what has changed by listing folders and comparing: [`Trees`].
 //!
-//! Some platforms report nothing, as network file systems do. Others report that something changed in a folder,
-//! but not what. Backends for them keep a listing of each folder, list it again, and report the difference.
+//! Some platforms report nothing, as network file systems do; their backends [look](Trees::look) at everything. Others
+//! report that something changed in a folder, but not what; their backends [look there](Trees::look_at). If files have
+//! to be opened to be watched, an [`Observer`] does that.
 
 mod changes;
 mod folder;
 mod listings;
 mod look;
+mod observer;
 mod obstacle;
 mod platform;
 mod root;
 mod roots;
 mod state;
+mod touched;
 
 use std::{
-    collections::VecDeque,
-    path::Path,
+    collections::{HashSet, VecDeque},
+    mem,
+    path::{Path, PathBuf},
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use self::{
-    changes::{Changes, Item},
+    changes::{Changes, Item, Place},
+    folder::Reading,
     listings::Listings,
+    look::Shared,
     root::Root,
     roots::Roots,
 };
+pub use self::{observer::Observer, touched::Touched};
 use crate::contract::{
     backend::{StreamItem, Watch},
     error::BackendError,
@@ -37,6 +46,9 @@ use crate::contract::{
 /// know when a file was created. Without that, the number of a file proves nothing, since a new file soon gets
 /// that of a removed one.
 pub const TRACKS_RENAMES: bool = platform::HAS_IDENTITIES;
+
+/// How long a look waits for the place that a file was moved to. Kernels name both folders one right after the other.
+const ARRIVAL: Duration = Duration::from_millis(20);
 
 /// The watched paths with all that lies below them, as they were when they were last looked at.
 ///
@@ -80,6 +92,7 @@ pub const TRACKS_RENAMES: bool = platform::HAS_IDENTITIES;
 #[derive(Debug)]
 pub struct Trees {
     compare_contents: bool,
+    observer: Option<Arc<dyn Observer>>,
     state: Mutex<State>,
     /// Held during a look, so that no other look knows half of what it finds.
     looks: Mutex<()>,
@@ -90,6 +103,12 @@ struct State {
     roots: Roots,
     /// The items that have not been taken yet.
     ready: VecDeque<Item>,
+    /// Items that are reported once nothing is held any more.
+    delayed: Vec<Item>,
+    /// Files that are gone, and still exist elsewhere.
+    held: Vec<Place>,
+    /// Since when there are any.
+    held_since: Option<Instant>,
     next_tracker: u64,
 }
 
@@ -97,8 +116,20 @@ impl Trees {
     /// Creates it, with nothing watched.
     #[must_use]
     pub fn new() -> Self {
-        let state = State { roots: Roots::default(), ready: VecDeque::new(), next_tracker: 1 };
-        Self { compare_contents: false, state: state.into(), looks: Mutex::default() }
+        let state = State {
+            roots: Roots::default(),
+            ready: VecDeque::new(),
+            delayed: Vec::new(),
+            held: Vec::new(),
+            held_since: None,
+            next_tracker: 1,
+        };
+        Self {
+            compare_contents: false,
+            observer: None,
+            state: state.into(),
+            looks: Mutex::default(),
+        }
     }
 
     /// Sets whether files are read at each look, to compare their contents; by default they are not.
@@ -111,6 +142,13 @@ impl Trees {
         self
     }
 
+    /// Sets what has to happen before a file or folder is looked at, on a platform that observes each of them.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Adds a watch, or changes the one with the same path. When it returns, the path has been looked at, and
     /// there may be items if the watch overlaps others. Call [`Watch::check`] first.
     ///
@@ -118,7 +156,8 @@ impl Trees {
     ///
     /// # Errors
     ///
-    /// If the path does not exist, or is a folder that cannot be listed.
+    /// If the path does not exist, or is a folder that cannot be listed, or if the [observer](Observer) refuses the
+    /// path itself or meets a limit. Then nothing is added.
     pub fn watch(&self, watch: Watch) -> Result<(), BackendError> {
         let root = Root::new(watch)?;
         let state = self.lock();
@@ -129,18 +168,24 @@ impl Trees {
         let _look = overlaps.then(|| self.begin_look());
         let Some(known) = known else {
             // Nothing was known about it, so nothing has changed.
-            let found = self.look_in(vec![root.clone()]);
+            let mut shared = self.share(slice::from_ref(&root));
+            root.look(None, &mut shared);
+            let refusal = shared.refusal.take().or_else(|| shared.changes.take_limit());
+            if let Some(refusal) = refusal {
+                self.forget(root.locations());
+                return Err(refusal);
+            }
             self.lock().roots.insert(root);
-            self.deliver(found);
+            self.end(shared);
             return Ok(());
         };
         // All overlapping roots, since the others would find again what this one finds.
         let roots: Vec<_> = self.lock().roots.family(&known.location).cloned().collect();
         if !known.follows_as(&root) {
-            self.deliver(self.look_in(roots.clone()));
+            self.look_in(roots.clone());
         }
         known.take_demands(&root);
-        self.deliver(self.look_in(roots));
+        self.look_in(roots);
         Ok(())
     }
 
@@ -152,7 +197,13 @@ impl Trees {
     /// [`BackendError::NotWatched`] if there is no such watch.
     pub fn unwatch(&self, path: &Path) -> Result<(), BackendError> {
         let root = self.lock().roots.remove(path.as_os_str());
-        root.ok_or_else(|| BackendError::not_watched(path))?.stop();
+        let root = root.ok_or_else(|| BackendError::not_watched(path))?;
+        root.stop();
+        if self.observer.is_some() {
+            // A running look might still begin to observe something of it.
+            let _look = self.begin_look();
+            self.forget(root.locations());
+        }
         Ok(())
     }
 
@@ -160,7 +211,63 @@ impl Trees {
     pub fn look(&self) {
         let _look = self.begin_look();
         let roots = self.lock().roots.iter().cloned().collect();
-        self.deliver(self.look_in(roots));
+        self.look_in(roots);
+    }
+
+    /// Looks at these places alone: at the state of a file or folder, at the entries of a
+    /// folder, and at everything in new folders. A watched path is also looked at if its parent is named.
+    ///
+    /// `more` is called when these have been looked at. It returns further places for the same look, such as those that
+    /// the platform has named meanwhile, and is called again until it returns none. Both ends of a rename have to be in
+    /// one look.
+    ///
+    /// Returns the places that have to be looked at again, since they were named after this look had read them.
+    ///
+    /// ```
+    /// use notify_backend::{listing::{Touched, Trees}, prelude::*};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let site = folder.path().to_owned();
+    /// let trees = Trees::new();
+    /// trees.watch(Watch::recursive(&site))?;
+    /// std::fs::write(site.join("index"), "")?;
+    ///
+    /// let left = trees.look_at(vec![Touched::somehow(site.clone())], Vec::new);
+    /// assert!(left.is_empty());
+    /// assert_eq!(trees.next().unwrap()?, Event::create(CreateKind::File, site.join("index")));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "these places are not up to date"]
+    pub fn look_at(
+        &self,
+        mut places: Vec<Touched>,
+        mut more: impl FnMut() -> Vec<Touched>,
+    ) -> Vec<Touched> {
+        let _look = self.begin_look();
+        let mut roots: Vec<_> = self.lock().roots.iter().cloned().collect();
+        sort(&mut roots);
+        let mut shared = self.share(&roots);
+        shared.changes.held(mem::take(&mut self.lock().held));
+        let mut left = Vec::new();
+        loop {
+            // Those above come first: they find what is new.
+            places.sort();
+            for root in roots.iter().filter(|root| !root.is_stopped()) {
+                root.look(Some(&places), &mut shared);
+            }
+            shared.goes_on = true;
+            let named = more();
+            if named.is_empty() {
+                break;
+            }
+            let (again, new): (Vec<_>, Vec<_>) =
+                named.into_iter().partition(|place| shared.visited.contains(&place.path));
+            left.extend(again);
+            places = new;
+        }
+        left.extend(mem::take(&mut shared.left).into_iter().map(Touched::somehow));
+        self.end(shared);
+        left
     }
 
     /// Takes the next item to report.
@@ -183,6 +290,13 @@ impl Trees {
         self.lock().ready.iter().any(Item::is_wanted)
     }
 
+    /// Returns whether the last look has found that a file was moved away, and not where to. Nothing is reported until a
+    /// further [`look_at`](Self::look_at) finds it, or begins more than 20 milliseconds later. It may have no places.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.lock().held.is_empty()
+    }
+
     /// Ends a running look early, and all later ones at once, since the backend is being dropped.
     pub fn stop(&self) {
         for root in self.lock().roots.iter() {
@@ -202,23 +316,66 @@ impl Trees {
     }
 
     /// Looks at these roots.
-    fn look_in(&self, mut roots: Vec<Arc<Root>>) -> Changes {
-        // Outer roots come first: an entry that lies in several roots is reported as the outer one finds it.
-        roots.sort_by(|one, other| one.location.cmp(&other.location));
-        let mut listings = Listings::of(&roots);
-        let mut changes = Changes::default();
+    fn look_in(&self, mut roots: Vec<Arc<Root>>) {
+        sort(&mut roots);
+        let mut shared = self.share(&roots);
         for root in roots.iter().filter(|root| !root.is_stopped()) {
-            root.look(self.compare_contents, &mut listings, &mut changes);
+            root.look(None, &mut shared);
         }
-        changes
+        self.end(shared);
     }
 
-    /// Makes the items ready for the stream.
-    fn deliver(&self, changes: Changes) {
-        let mut state = self.lock();
-        let items = changes.into_items(&mut state.next_tracker);
-        state.ready.extend(items);
+    /// Begins a look at these roots.
+    fn share(&self, roots: &[Arc<Root>]) -> Shared<'_> {
+        let observer = self.observer.as_deref();
+        Shared {
+            reading: Reading { compare_contents: self.compare_contents, observer },
+            listings: Listings::of(roots),
+            changes: Changes::default(),
+            visited: HashSet::new(),
+            left: Vec::new(),
+            gone: Vec::new(),
+            goes_on: false,
+            refusal: None,
+        }
     }
+
+    /// Ends a look: makes its items ready for the stream.
+    fn end(&self, Shared { changes, gone, reading, .. }: Shared<'_>) {
+        let mut state = self.lock();
+        let may_hold = state.held_since.is_none_or(|since| since.elapsed() < ARRIVAL);
+        let exists = |place: &Path| reading.observer.is_some_and(|observer| observer.exists(place));
+        let is_held = |place: &Path, was_held| may_hold && (was_held || exists(place));
+        let (items, held) = changes.into_items(&mut state.next_tracker, is_held);
+        state.delayed.extend(items);
+        state.held.extend(held);
+        if state.held.is_empty() {
+            state.held_since = None;
+            let items = mem::take(&mut state.delayed);
+            state.ready.extend(items);
+        } else {
+            state.held_since.get_or_insert_with(Instant::now);
+        }
+        drop(state);
+        self.forget(gone);
+    }
+
+    /// Ends observing these places, unless something there is watched.
+    fn forget(&self, locations: Vec<PathBuf>) {
+        let Some(observer) = &self.observer else { return };
+        let roots: Vec<_> = self.lock().roots.iter().cloned().collect();
+        for location in locations {
+            if !roots.iter().any(|root| root.knows(&location)) {
+                observer.forget(&location);
+            }
+        }
+    }
+}
+
+/// Sorts roots for a look. Outer roots come first: an entry that lies in several roots is reported as the outer one
+/// finds it.
+fn sort(roots: &mut [Arc<Root>]) {
+    roots.sort_by(|one, other| one.location.cmp(&other.location));
 }
 
 impl Default for Trees {

@@ -126,7 +126,8 @@ impl Start {
         rows.join("\n")
     }
 
-    /// Returns the Rust files in `tests/` that a generated crate gets, sorted by name.
+    /// Returns the test programs in `tests/` that a generated crate gets, sorted by name. The folders there are modules
+    /// of them.
     pub(crate) fn own_tests(&self) -> Result<Vec<PathBuf>> {
         let folder = self.folder.join("tests");
         if !folder.exists() {
@@ -134,6 +135,7 @@ impl Start {
         }
         let mut tests =
             fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        tests.retain(|test| test.is_file());
         tests.sort();
         Ok(tests)
     }

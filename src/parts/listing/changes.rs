@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     ffi::OsString,
     hash::Hash,
     io,
@@ -51,7 +51,7 @@ pub(super) struct Changes {
 }
 
 /// A file or folder that is at a path, or was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) root: Arc<Root>,
     /// The path below the root.
@@ -70,6 +70,8 @@ struct Gone {
     is_replaced: bool,
     /// Its new place, as an index of `came`.
     to: Option<usize>,
+    /// Whether an earlier look has found that it was gone, and it has been [held](Changes::into_items) since.
+    was_held: bool,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,13 @@ struct Came {
 
 impl Changes {
     pub(super) fn gone(&mut self, place: Place) {
-        self.gone.push(Gone { place, is_replaced: false, to: None });
+        self.gone.push(Gone { place, is_replaced: false, to: None, was_held: false });
+    }
+
+    /// Adds what an earlier look has held.
+    pub(super) fn held(&mut self, places: Vec<Place>) {
+        let gone = |place| Gone { place, is_replaced: false, to: None, was_held: true };
+        self.gone.extend(places.into_iter().map(gone));
     }
 
     pub(super) fn came(&mut self, place: Place) {
@@ -93,7 +101,7 @@ impl Changes {
     /// Adds that a path has another file of the same kind.
     pub(super) fn replaced(&mut self, old: Place, new: Place) {
         self.came.push(Came { place: new, replaces: Some(self.gone.len()), from: None });
-        self.gone.push(Gone { place: old, is_replaced: true, to: None });
+        self.gone.push(Gone { place: old, is_replaced: true, to: None, was_held: false });
     }
 
     pub(super) fn modified(&mut self, root: &Arc<Root>, below: &Path, kind: ModifyKind) {
@@ -112,6 +120,24 @@ impl Changes {
         self.tell(root, Err(error));
     }
 
+    /// Adds that something could not be observed.
+    pub(super) fn unobserved(&mut self, root: &Arc<Root>, below: &Path, error: BackendError) {
+        self.tell(root, Err(StreamError::unwatched(root.spell(below), error)));
+    }
+
+    /// Takes the first limit that kept something from being observed.
+    pub(super) fn take_limit(&mut self) -> Option<BackendError> {
+        let is_limit = |item: &mut Item| {
+            let Err(StreamError::Unwatched { cause, .. }) = &item.tells else { return false };
+            cause.may_suit_another()
+        };
+        let item = self.others.extract_if(.., is_limit).next()?;
+        match item.tells {
+            Err(StreamError::Unwatched { cause, .. }) => Some(*cause),
+            _ => None,
+        }
+    }
+
     fn tell(&mut self, root: &Arc<Root>, item: StreamItem) {
         self.others.push(Item { tells: item, root: root.clone(), also: Vec::new() });
     }
@@ -120,7 +146,14 @@ impl Changes {
     ///
     /// Removals come first, entries before their folders; then new entries, folders before their entries;
     /// then changes. So a removal is never the last event of a path that exists.
-    pub(super) fn into_items(mut self, next_tracker: &mut u64) -> Vec<Item> {
+    ///
+    /// Also returns the places of files that are gone, and for which `is_held` returns true: they may still be found
+    /// elsewhere. It is called with a place, and whether that was held before.
+    pub(super) fn into_items(
+        mut self,
+        next_tracker: &mut u64,
+        is_held: impl Fn(&Path, bool) -> bool,
+    ) -> (Vec<Item>, Vec<Place>) {
         let is_shared = self.is_of_several_roots();
         if is_shared {
             merge(self.gone.iter_mut().map(|gone| &mut gone.place));
@@ -136,14 +169,24 @@ impl Changes {
             })
             .collect();
         let mut items = Vec::new();
+        let mut held = Vec::new();
+        // What has come to the path has to be reported after the removal.
+        let came: HashSet<_> = self.came.iter().map(|came| came.place.key()).collect();
+        let is_held = |gone: &Gone| {
+            let is_open =
+                gone.to.is_none() && !gone.is_replaced && !came.contains(&gone.place.key());
+            is_open && is_held(&gone.place.location(), gone.was_held)
+        };
         let mut gone: Vec<_> = self.gone.iter().filter(|gone| !gone.place.is_double).collect();
         gone.sort_by_cached_key(|gone| Reverse(gone.place.path()));
-        for Gone { place, is_replaced, to } in gone {
+        for gone in gone {
+            let Gone { place, is_replaced, to, .. } = gone;
             match to {
                 Some(to) => items.extend(trackers.get(to).map(|&tracker| {
                     place.tell(EventKind::Modify(ModifyKind::Name(RenameMode::From)), tracker)
                 })),
                 None if *is_replaced => {}
+                None if is_held(gone) => held.push(place.clone()),
                 None => items.push(place.tell(EventKind::Remove(place.state.kind.into()), None)),
             }
         }
@@ -169,7 +212,7 @@ impl Changes {
             others.extend(changes.map(|kind| place.tell(EventKind::Modify(kind), None)));
         }
         items.append(&mut if is_shared { without_doubles(others) } else { others });
-        items
+        (items, held)
     }
 
     fn is_of_several_roots(&self) -> bool {
@@ -234,6 +277,10 @@ impl Place {
     /// Returns the path as events spell it.
     fn path(&self) -> PathBuf {
         self.root.spell(&self.below)
+    }
+
+    fn location(&self) -> PathBuf {
+        self.root.location.join(&self.below)
     }
 
     fn key(&self) -> (*const Root, &Path) {

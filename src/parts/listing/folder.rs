@@ -4,12 +4,12 @@ use std::{
     borrow::Cow,
     ffi::{OsStr, OsString},
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
 
-use super::{obstacle::Obstacle, platform, state::State};
+use super::{observer::Observer, obstacle::Obstacle, platform, state::State};
 
 /// The entries of a folder at a look, sorted by name. A tree has many of them, so the names are kept in one
 /// piece.
@@ -19,8 +19,10 @@ pub(super) struct Folder {
     entries: Vec<Entry>,
     /// The error that kept the last look from listing it. The entries are older then.
     pub(super) obstacle: Obstacle,
-    /// Whether the last look has reported something that makes a consumer list it, such as its creation.
-    pub(super) is_fresh: bool,
+    /// The look that has reported something that makes a consumer list it, such as its creation.
+    pub(super) fresh_since: Option<u64>,
+    /// Whether it was reported that not all of it can be observed.
+    pub(super) is_unobserved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,15 @@ struct Entry {
 pub(super) struct Listed {
     pub(super) folder: Folder,
     pub(super) errors: Vec<(OsString, io::Error)>,
+    /// The first error with which an entry could not be observed.
+    pub(super) unobserved: Option<io::Error>,
+}
+
+/// How entries are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) compare_contents: bool,
+    pub(super) observer: Option<&'a dyn Observer>,
 }
 
 /// The state of a name in two folders.
@@ -49,7 +60,7 @@ impl Folder {
     pub(super) fn list(
         path: &Path,
         before: &Self,
-        compare_contents: bool,
+        reading: Reading<'_>,
         stop: &AtomicBool,
     ) -> io::Result<Listed> {
         let mut folder = Self {
@@ -58,13 +69,14 @@ impl Folder {
             ..Self::default()
         };
         let mut errors = Vec::new();
+        let mut unobserved = None;
         let start = SystemTime::now();
         for entry in fs::read_dir(path)? {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             let entry = entry?;
-            let (state, error) = look_at(&entry, start, compare_contents, stop);
+            let (state, error) = look_at(&entry, start, reading, &mut unobserved, stop);
             let name = entry.file_name();
             if let Some(state) = state {
                 folder.add(&name, state)?;
@@ -77,7 +89,7 @@ impl Folder {
         entries.sort_unstable_by(|one, other| one.name(names).cmp(other.name(names)));
         names.shrink_to_fit();
         entries.shrink_to_fit();
-        Ok(Listed { folder, errors })
+        Ok(Listed { folder, errors, unobserved })
     }
 
     fn add(&mut self, name: &OsStr, state: State) -> io::Result<()> {
@@ -98,10 +110,20 @@ impl Folder {
     }
 
     pub(super) fn find(&self, name: &OsStr) -> Option<State> {
+        self.index(name).map(|at| self.entries[at].state)
+    }
+
+    /// Changes the state of an entry, if there is one with this name.
+    pub(super) fn set(&mut self, name: &OsStr, state: State) {
+        if let Some(at) = self.index(name) {
+            self.entries[at].state = state;
+        }
+    }
+
+    fn index(&self, name: &OsStr) -> Option<usize> {
         let mut bytes = Vec::new();
         platform::push_name(&mut bytes, name);
-        let found = self.entries.binary_search_by(|entry| entry.name(&self.names).cmp(&bytes));
-        found.ok().map(|at| self.entries[at].state)
+        self.entries.binary_search_by(|entry| entry.name(&self.names).cmp(&bytes)).ok()
     }
 
     /// Returns the names of both folders in order, with the states that they have in each.
@@ -137,19 +159,59 @@ impl Entry {
 fn look_at(
     entry: &fs::DirEntry,
     start: SystemTime,
-    compare_contents: bool,
+    reading: Reading<'_>,
+    unobserved: &mut Option<io::Error>,
     stop: &AtomicBool,
 ) -> (Option<State>, Option<io::Error>) {
-    let metadata = match entry.metadata() {
+    let location = || entry.path();
+    let metadata = match reading.read(location, || entry.metadata(), unobserved) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
         Err(error) => return (Some(State::unknown(entry.file_type())), Some(error)),
     };
     let mut state = State::of(&metadata, start);
-    let read = if compare_contents { state.read_content(&entry.path(), stop) } else { Ok(()) };
+    let read =
+        if reading.compare_contents { state.read_content(&location(), stop) } else { Ok(()) };
     match read {
         // It was removed since.
         Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
         read => (Some(state), read.err()),
+    }
+}
+
+/// How often an entry is read again because it was another one when it was observed. Then it changes so often that
+/// the folder above is looked at again anyway.
+const AGAIN: usize = 8;
+
+impl Reading<'_> {
+    /// Reads metadata, after it has made sure that what is there is observed.
+    pub(super) fn read(
+        self,
+        location: impl Fn() -> PathBuf,
+        read: impl Fn() -> io::Result<fs::Metadata>,
+        unobserved: &mut Option<io::Error>,
+    ) -> io::Result<fs::Metadata> {
+        let mut metadata = read()?;
+        let Some(observer) = self.observer else { return Ok(metadata) };
+        for _ in 0..AGAIN {
+            if !metadata.is_file() && !metadata.is_dir() {
+                break;
+            }
+            match observer.observe(&location(), &metadata) {
+                Ok(true) => match read() {
+                    Ok(again) => metadata = again,
+                    Err(error) => {
+                        observer.forget(&location());
+                        return Err(error);
+                    }
+                },
+                Ok(false) => break,
+                Err(error) => {
+                    unobserved.get_or_insert(error);
+                    break;
+                }
+            }
+        }
+        Ok(metadata)
     }
 }

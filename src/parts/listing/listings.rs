@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    folder::{Folder, Listed},
+    folder::{Folder, Listed, Reading},
     root::Root,
     state::State,
 };
@@ -28,6 +28,8 @@ pub(super) struct Listings {
     /// The folders of which these are entries.
     above: HashSet<PathBuf>,
     listed: HashMap<PathBuf, io::Result<Listed>>,
+    /// The files that were read by themselves.
+    read: HashMap<PathBuf, Option<State>>,
 }
 
 impl Listings {
@@ -48,7 +50,7 @@ impl Listings {
         let inner: HashSet<_> =
             roots.iter().filter(is_inner).map(|root| root.location.clone()).collect();
         let above = inner.iter().filter_map(|location| location.parent()).map(Path::to_owned);
-        Self { above: above.collect(), inner, listed: HashMap::new() }
+        Self { above: above.collect(), inner, listed: HashMap::new(), read: HashMap::new() }
     }
 
     /// Lists a folder as [`Folder::list`] does, with the same result for each root within one look.
@@ -56,21 +58,40 @@ impl Listings {
         &mut self,
         location: &Path,
         before: &Folder,
-        compare_contents: bool,
+        reading: Reading<'_>,
         stop: &AtomicBool,
     ) -> io::Result<Listed> {
         if let Some(listed) = self.listed.get(location) {
             return copy(listed);
         }
-        let listed = Folder::list(location, before, compare_contents, stop);
-        let is_shared = !self.inner.is_empty()
-            && (self.above.contains(location)
-                || location.ancestors().any(|folder| self.inner.contains(folder)));
+        let listed = Folder::list(location, before, reading, stop);
         // A listing that was stopped is incomplete.
-        if is_shared && !stop.load(Ordering::Relaxed) {
+        if self.is_shared(location) && !stop.load(Ordering::Relaxed) {
             self.listed.insert(location.into(), copy(&listed));
         }
         listed
+    }
+
+    /// Returns what `read` returns, with the same result for each root within one look.
+    pub(super) fn state(
+        &mut self,
+        location: &Path,
+        read: impl FnOnce() -> Option<State>,
+    ) -> Option<State> {
+        if let Some(state) = self.read.get(location) {
+            return *state;
+        }
+        let state = read();
+        if self.is_shared(location) {
+            self.read.insert(location.into(), state);
+        }
+        state
+    }
+
+    fn is_shared(&self, location: &Path) -> bool {
+        !self.inner.is_empty()
+            && (self.above.contains(location)
+                || location.ancestors().any(|folder| self.inner.contains(folder)))
     }
 
     /// Returns what the listing of the folder above a root says about it, if there is one.
@@ -95,9 +116,10 @@ pub(super) enum Found {
 
 fn copy(listed: &io::Result<Listed>) -> io::Result<Listed> {
     match listed {
-        Ok(Listed { folder, errors }) => {
+        Ok(Listed { folder, errors, unobserved }) => {
             let errors = errors.iter().map(|(name, error)| (name.clone(), copy_of(error)));
-            Ok(Listed { folder: folder.clone(), errors: errors.collect() })
+            let unobserved = unobserved.as_ref().map(copy_of);
+            Ok(Listed { folder: folder.clone(), errors: errors.collect(), unobserved })
         }
         Err(error) => Err(copy_of(error)),
     }

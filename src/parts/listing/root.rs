@@ -30,6 +30,8 @@ pub(super) struct Root {
 /// The state that one look leaves to the next.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
+    /// How many looks there were.
+    pub(super) number: u64,
     /// Whether there was a look yet.
     pub(super) is_known: bool,
     /// The state of the root itself; none if it does not exist.
@@ -38,6 +40,8 @@ pub(super) struct Tree {
     pub(super) device: Option<u64>,
     /// The error that kept the last look from the root itself.
     pub(super) obstacle: Obstacle,
+    /// Whether it was reported that the root itself cannot be observed.
+    pub(super) is_unobserved: bool,
     /// The listed folders, by their paths below the root.
     pub(super) folders: HashMap<PathBuf, Folder>,
 }
@@ -88,6 +92,31 @@ impl Root {
 
     pub(super) fn is_recursive(&self) -> bool {
         self.recursive.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the last look has found something at this location.
+    pub(super) fn knows(&self, location: &Path) -> bool {
+        let Ok(below) = location.strip_prefix(&self.location) else { return false };
+        let tree = self.lock();
+        let is_entry = match (below.parent(), below.file_name()) {
+            (Some(above), Some(name)) => {
+                tree.folders.get(above).is_some_and(|folder| folder.find(name).is_some())
+            }
+            _ => tree.state.is_some(),
+        };
+        is_entry || tree.folders.contains_key(below)
+    }
+
+    /// Returns the locations of everything that the last look has found.
+    pub(super) fn locations(&self) -> Vec<PathBuf> {
+        let tree = self.lock();
+        let entries = |(below, folder): (&PathBuf, &Folder)| {
+            let names: Vec<_> = folder.entries().map(|(name, _)| below.join(name)).collect();
+            names
+        };
+        let below = tree.folders.iter().flat_map(entries);
+        let root = tree.state.map(|_| self.location.clone());
+        root.into_iter().chain(below.map(|below| self.location.join(below))).collect()
     }
 
     pub(super) fn stop(&self) {

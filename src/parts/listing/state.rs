@@ -92,6 +92,12 @@ impl State {
         self.details.map(|details| details.numbers[0])
     }
 
+    /// Returns whether it is the same file as `other`, as far as its numbers show.
+    pub(super) fn has_numbers_of(&self, other: &Self) -> bool {
+        let numbers = |state: &Self| state.details.map(|details| details.numbers);
+        (self.kind, numbers(self)) == (other.kind, numbers(other))
+    }
+
     /// Returns its identity, if the system has one: its numbers and its birth. The numbers alone are not
     /// enough, since those of a removed file are soon given to a new one.
     pub(super) fn identity(&self) -> Option<([u64; 2], i64)> {
