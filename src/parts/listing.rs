@@ -109,6 +109,9 @@ struct State {
     held: Vec<Place>,
     /// Since when there are any.
     held_since: Option<Instant>,
+    /// Places that need not be observed any more. As long as a file may still be found elsewhere, it goes on being
+    /// observed by them.
+    gone: Vec<PathBuf>,
     next_tracker: u64,
 }
 
@@ -122,6 +125,7 @@ impl Trees {
             delayed: Vec::new(),
             held: Vec::new(),
             held_since: None,
+            gone: Vec::new(),
             next_tracker: 1,
         };
         Self {
@@ -349,13 +353,15 @@ impl Trees {
         let (items, held) = changes.into_items(&mut state.next_tracker, is_held);
         state.delayed.extend(items);
         state.held.extend(held);
-        if state.held.is_empty() {
-            state.held_since = None;
-            let items = mem::take(&mut state.delayed);
-            state.ready.extend(items);
-        } else {
+        state.gone.extend(gone);
+        if !state.held.is_empty() {
             state.held_since.get_or_insert_with(Instant::now);
+            return;
         }
+        state.held_since = None;
+        let items = mem::take(&mut state.delayed);
+        state.ready.extend(items);
+        let gone = mem::take(&mut state.gone);
         drop(state);
         self.forget(gone);
     }
