@@ -695,6 +695,8 @@ const WATCHED_BESIDE: Case = Case {
         }
         // These renames of the folder are older than the watch as well.
         for added in [FILE, "folder"] {
+            // A daemon may give up a folder that was away for a moment, with what happened in it.
+            driver.guard.may_miss |= scene.profile.in_another_process;
             scene.tree.rename("folder", "away")?;
             scene.tree.rename("away", "folder")?;
             add(&mut driver, Watch::non_recursive(scene.path(added)))?;

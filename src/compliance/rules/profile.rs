@@ -28,6 +28,9 @@ pub struct Profile {
     pub(crate) distinguishes_metadata: bool,
     pub(crate) pairs_renames: bool,
     pub(crate) leaves_traces: bool,
+    pub(crate) reports_own_metadata: bool,
+    pub(crate) in_another_process: bool,
+    pub(crate) most_paths: usize,
     pub(crate) mtime_granularity: Duration,
     pub(crate) patience: Duration,
     pub(crate) outlook: Outlook,
@@ -53,6 +56,9 @@ impl Default for Profile {
             distinguishes_metadata: true,
             pairs_renames: true,
             leaves_traces: false,
+            reports_own_metadata: true,
+            in_another_process: false,
+            most_paths: usize::MAX,
             mtime_granularity: Duration::ZERO,
             patience: Duration::from_secs(10),
             outlook: Outlook::Good,
@@ -113,6 +119,30 @@ impl Profile {
     #[must_use]
     pub fn leaves_traces(mut self, leaves: bool) -> Self {
         self.leaves_traces = leaves;
+        self
+    }
+
+    /// Sets whether a change of the metadata of a watched folder itself is reported, and not only those of its
+    /// entries.
+    #[must_use]
+    pub fn reports_own_metadata(mut self, reports: bool) -> Self {
+        self.reports_own_metadata = reports;
+        self
+    }
+
+    /// Declares that another process does the watching, such as a daemon. It has limits of its own, and sees
+    /// nothing that is mounted for the process of one case: cases that need either are ignored.
+    #[must_use]
+    pub fn in_another_process(mut self) -> Self {
+        self.in_another_process = true;
+        self
+    }
+
+    /// Sets how many paths can be watched at the same time on an ordinary machine, if that is a small number.
+    /// The backend's documentation has to say so.
+    #[must_use]
+    pub fn most_paths(mut self, most: usize) -> Self {
+        self.most_paths = most;
         self
     }
 

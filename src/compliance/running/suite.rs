@@ -60,6 +60,7 @@ pub struct Suite {
     deviations: Vec<(&'static str, &'static str)>,
     needs_root: bool,
     systems: &'static [&'static str],
+    needs_program: Option<&'static str>,
 }
 
 /// The environment variable that does what `--report` does.
@@ -75,6 +76,7 @@ impl Suite {
             deviations: Vec::new(),
             needs_root: false,
             systems: &[],
+            needs_program: None,
         }
     }
 
@@ -161,6 +163,13 @@ impl Suite {
     /// fail.
     pub fn runs_on(mut self, systems: &'static [&'static str]) -> Self {
         self.systems = systems;
+        self
+    }
+
+    /// Declares that the backend needs this program, such as a daemon that the tests start. A run without it in
+    /// the `PATH` proves nothing: it is one ignored test, with the backend's reason, and does not fail.
+    pub fn needs_program(mut self, name: &'static str) -> Self {
+        self.needs_program = Some(name);
         self
     }
 
@@ -259,10 +268,18 @@ impl Suite {
 
     /// Returns what to do if the backend is known to be unavailable here.
     fn lacking(&self) -> Option<String> {
+        let is_there = |name: &str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+        };
         if !self.systems.is_empty() && !self.systems.contains(&std::env::consts::OS) {
             return Some(format!("run this on {}", self.systems.join(" or ")));
         }
-        (self.needs_root && !environment::is_root()).then(|| "run this as root".into())
+        if self.needs_root && !environment::is_root() {
+            return Some("run this as root".into());
+        }
+        let missing = self.needs_program.filter(|name| !is_there(name));
+        missing.map(|name| format!("install `{name}`"))
     }
 
     /// Returns how long a case may take on a machine that has nothing else to do before its process is

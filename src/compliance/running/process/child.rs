@@ -76,7 +76,7 @@ fn run_here(
         }
         let watchdog = Watchdog::set(listed, mode, &timeline, &folder, limit);
         let scene = || Scene::new(&folder, subject, profile, mode, &timeline, measurements);
-        let stop = run_mode(listed, &scene, &panics, profile.deadline());
+        let stop = run_mode(listed, &scene, &panics, profile);
         drop(watchdog);
         match stop {
             Ok(()) | Err(Stop::Passed) => {}
@@ -100,8 +100,17 @@ fn run_mode(
     listed: Listed,
     scene: &dyn Fn() -> Step<Scene>,
     panics: &Panics,
-    patience: Duration,
+    profile: &Profile,
 ) -> Step {
+    let patience = profile.deadline();
+    let is_of_process =
+        |needed: &&Environment| matches!(needed, Environment::Namespaces | Environment::Mounts);
+    if profile.in_another_process
+        && let Some(needed) = listed.case.environment.iter().find(is_of_process)
+    {
+        let reason = format!("needs {needed}, and the profile says that another process watches");
+        return Err(Stop::Ignored(reason));
+    }
     // A first runtime sets up what Tokio keeps for the whole process.
     let first = scene()?;
     let mut role = listed.case.environment.iter().find_map(|environment| environment.role());
