@@ -141,11 +141,11 @@ impl Scene {
         }
     }
 
-    /// Ignores the case for a backend that compares states: it sees no single changes, and has no queue and
-    /// no watches whose number is limited.
+    /// Ignores the case for a backend whose platform merges changes: it sees no single ones, and has no queue that
+    /// could overflow.
     pub(super) fn sees_changes(&self) -> Step {
         if self.profile.coalesced {
-            return Err(Stop::Ignored("the profile says that states are compared".into()));
+            return Err(Stop::Ignored("the profile says that changes are merged".into()));
         }
         Ok(())
     }

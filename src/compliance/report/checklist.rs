@@ -236,7 +236,7 @@ mod tests {
             loss_untested(&entries)
         };
         assert!(ignored_for(overflow::NOT_LOST).unwrap().starts_with("loss is not tested: "));
-        assert_eq!(ignored_for("the profile says that states are compared"), None);
+        assert_eq!(ignored_for("the profile says that changes are merged"), None);
         assert_eq!(loss_untested(&run(&[])), None);
     }
 

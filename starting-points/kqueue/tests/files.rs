@@ -16,10 +16,10 @@ use std::{
 };
 
 use notify_backend::prelude::*;
-use notify_backend_kqueue::VnodeBackend;
+use notify_backend_kqueue as backend;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-type Tested = VnodeBackend<model::Model>;
+type Tested = backend::VnodeBackend<model::Model>;
 
 /// The deadline after which a missing item counts as lost.
 const DEADLINE: Duration = Duration::from_secs(20);

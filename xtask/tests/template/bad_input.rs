@@ -56,7 +56,7 @@ fn crate_is_a_dangling_link() {
 fn unknown_start() {
     let parent = folder("start");
     let choices = format!("choose one of {}", STARTS.join(", "));
-    for arguments in [["--start", "kqueue"], ["-d", "start=kqueue"], ["--start", ""]] {
+    for arguments in [["--start", "dnotify"], ["-d", "start=dnotify"], ["--start", ""]] {
         let mut command = new(NAME, &parent);
         command.args(arguments);
         refuses(command, &parent, &["is not valid for start (from ", &choices]);

@@ -109,7 +109,7 @@ fn into_a_repository() {
 fn bad_answer_is_refused() {
     let parent = folder("same-answer");
     let template = clone("same-answer-template");
-    for answer in ["repository=a b", "license=mit", "ci=maybe", "start=kqueue"] {
+    for answer in ["repository=a b", "license=mit", "ci=maybe", "start=dnotify"] {
         fails(cargo_generate("--path", &template, NAME, &parent).args(["-d", answer]));
         // By then it has created the folder, which stays empty, as the documentation says.
         fs::remove_dir(parent.join(NAME)).unwrap();

@@ -8,7 +8,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    support::{clone, entries, files, folder, manifest, new, passes, read, xtask_of},
+    support::{STARTS, clone, entries, files, folder, manifest, new, passes, read, xtask_of},
     terminal::Terminal,
     upgrade::{made_in, replace, upgrade},
 };
@@ -30,9 +30,11 @@ const SHOW_CURSOR: &str = "\u{1b}[?25h";
 fn answers() {
     let parent = folder("asked");
     let mut terminal = Terminal::start(new(NAME, &parent));
+    // Down from the default.
+    let place = |start| STARTS.iter().position(|name| *name == start).unwrap();
+    let skeleton = "\u{1b}[B".repeat(place("skeleton") - place("inotify")) + "\r";
     for (question, keys) in [
-        // The third choice from here.
-        (QUESTIONS[0], "\u{1b}[B\u{1b}[B\r"),
+        (QUESTIONS[0], skeleton.as_str()),
         (QUESTIONS[1], "Watches Acme\r"),
         (QUESTIONS[2], "a/b\r"),
         // The first answer is not valid.

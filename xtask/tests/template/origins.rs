@@ -106,11 +106,11 @@ fn invalid_options() {
     command.arg("--values-file").arg(&file);
     refuses(command, &parent, &[&format!("(from {}): choose one of ", file.display())]);
     let mut command = new(NAME, &parent);
-    command.args(["--start", "kqueue"]);
+    command.args(["--start", "dnotify"]);
     refuses(
         command,
         &parent,
-        &["\"kqueue\" is not valid for start (from --start): choose one of "],
+        &["\"dnotify\" is not valid for start (from --start): choose one of "],
     );
 }
 

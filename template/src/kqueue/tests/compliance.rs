@@ -8,10 +8,13 @@ use std::process::ExitCode;
 
 use notify_backend::compliance::{Profile, Suite};
 
+#[cfg(target_os = "linux")]
+use notify_backend_kqueue as backend;
 #[cfg(not(target_os = "linux"))]
 use notify_backend_kqueue::KqueueBackend as Tested;
+
 #[cfg(target_os = "linux")]
-type Tested = notify_backend_kqueue::VnodeBackend<model::Model>;
+type Tested = backend::VnodeBackend<model::Model>;
 
 fn main() -> ExitCode {
     let mut suite = Suite::of::<Tested>().profile(Profile::default().coalesced());

@@ -32,7 +32,6 @@ use std::{
     time::Duration,
 };
 
-use notify_backend_kqueue::{Note, Vnodes};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     fs::{
@@ -42,6 +41,8 @@ use rustix::{
     },
     io::Errno,
 };
+
+use crate::backend::{Note, Vnodes};
 
 /// How many notes are taken at once.
 const AT_ONCE: usize = 64;
