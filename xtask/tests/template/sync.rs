@@ -11,7 +11,7 @@ use crate::support::{cargo, copy_files, fails, files, folder, passes, read, repo
 const ABOUT: &str = r#"title = "a backend that \"ticks\""
 runs-on = "a clock"
 take-it-if = "yours ticks too"
-platform-notes = "kqueue"
+platform-notes = "FSEvents"
 systems = ["ubuntu-latest", "freebsd"]
 targets = ["x86_64-unknown-freebsd"]
 readme = """
@@ -42,7 +42,10 @@ const PARTS: [(&str, &str); 6] = [
         "src/guide/1_getting_started.md",
         "\n| `clockwork` | a backend that \"ticks\" | yours ticks too |\n",
     ),
-    ("src/guide/6_platform_notes.md", "\n**Start from** `--start clockwork`.\n\n## FSEvents\n"),
+    (
+        "src/guide/6_platform_notes.md",
+        "\n**Start from** `--start clockwork`.\n\n## ReadDirectoryChangesW\n",
+    ),
     (
         "starting-points/clockwork/Cargo.toml",
         "\nrustix = { version = \"1.1.3\", features = [\"fs\"] }\n",
