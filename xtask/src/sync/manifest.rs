@@ -21,6 +21,12 @@ pub(super) fn package(start: &Start, checkout: &Path) -> Result<Vec<(String, Str
     let mut files = vec![];
 
     let features = features_of_library(&about.dependencies);
+    let program = start.folder.join("main.rs").exists().then(|| {
+        format!(
+            "\n[[bin]]\nname = \"notify-backend-{name}\"\npath = \"../../template/src/{name}/main.rs\"\n"
+        )
+    });
+    let program = program.unwrap_or_default();
     let mut manifest = format!(
         "# Written by `cargo xtask sync`: compiles the starting point `{name}` in place.
 [package]
@@ -33,7 +39,7 @@ license.workspace = true
 
 [lib]
 path = \"../../template/src/{name}/lib.rs\"
-
+{program}
 [dependencies]
 {LIBRARY} = {{ path = \"../..\"{features} }}
 "

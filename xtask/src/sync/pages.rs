@@ -82,6 +82,8 @@ fn template(text: &str, starts: &[Start]) -> Result<String> {
 /// Ends the section of each facility with its starting point, if there is one.
 fn platform_notes(text: &str, starts: &[Start]) -> Result<String> {
     const START: &str = "**Start from** `--start ";
+    // The last section ends where the page goes on to the next one.
+    let (text, end) = text.split_at(text.find("\nNext: ").unwrap_or(text.len()));
     let mut sections = text.split("\n## ");
     let mut page = sections.next().unwrap_or_default().to_owned();
     let mut named: Vec<_> = starts.iter().filter(|it| it.about.platform_notes.is_some()).collect();
@@ -108,7 +110,7 @@ fn platform_notes(text: &str, starts: &[Start]) -> Result<String> {
         }
     }
     match named.first() {
-        None => Ok(page),
+        None => Ok(page + end),
         Some(start) => bail!(
             "there is no heading {:?}, which the starting point {} has as `platform-notes`",
             start.about.platform_notes,

@@ -1,0 +1,38 @@
+//! Runs the compliance suite with daemons that watch by inotify, which report each change at once.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+#[path = "../../../template/src/remote/tests/compliance.rs"]
+#[allow(dead_code, reason = "its `main` is for daemons with another backend")]
+mod scene;
+
+/// The daemon watches before the case mounts something.
+#[cfg(target_os = "linux")]
+const MOUNTED_LATER: &str = "inotify does not see what is mounted into a tree after it was watched";
+
+/// The cases that fail, and why.
+#[cfg(target_os = "linux")]
+const DEVIATIONS: &[(&str, &str)] = &[
+    (
+        "REC11",
+        "the daemon watches where the folder comes from, and has reported there what is locked",
+    ),
+    ("REC22", MOUNTED_LATER),
+    ("REC23", MOUNTED_LATER),
+    ("ROOT07", MOUNTED_LATER),
+];
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    // Between a change and its report are two processes and a server.
+    let profile = notify_backend::compliance::Profile::default()
+        .latency(std::time::Duration::from_millis(100));
+    scene::run::<notify_backend_inotify::InotifyBackend>(profile, DEVIATIONS)
+}
+
+/// Does nothing: there is no inotify.
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,86 @@
+//! One daemon and many clients: what each side costs.
+
+use std::{env, fs, future::poll_fn, thread, time::Instant};
+
+use notify_backend::prelude::*;
+
+use crate::scene::{DEADLINE, Scene};
+
+/// Runs as many clients as `CLIENTS` says (200), with as many events as `EVENTS` says (100 000), and prints what
+/// that took. Each client is a thread with its own runtime, and counts what arrives.
+pub(crate) fn run(scene: &mut Scene) {
+    let number = |name: &str, default: usize| {
+        env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let (clients, events) = (number("CLIENTS", 200), number("EVENTS", 100_000));
+    let made: Vec<_> = (0..clients).map(|_| scene.client(scene.settings())).collect();
+    // Renames along new names: two events for each.
+    let folder = scene.folder.path().to_owned();
+    let (start, before) = (Instant::now(), cpu("self"));
+    let changing = thread::spawn(move || {
+        let mut at = folder.join("name-0");
+        fs::write(&at, "").unwrap();
+        for i in 1..=events / 2 {
+            let next = folder.join(format!("name-{i}"));
+            fs::rename(&at, &next).unwrap();
+            at = next;
+            if i % 1000 == 0 {
+                // The kernel's queue holds 16 384 events; the daemon keeps up.
+                thread::yield_now();
+            }
+        }
+        fs::write(folder.join("end"), "").unwrap();
+    });
+    let end = scene.folder.path().join("end");
+    let counting: Vec<_> = made
+        .into_iter()
+        .map(|mut client| {
+            let end = end.clone();
+            thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let (mut count, mut missed) = (0_usize, 0_usize);
+                    loop {
+                        let next = poll_fn(|cx| Pin::new(&mut client).poll_next(cx));
+                        match tokio::time::timeout(DEADLINE * 4, next).await {
+                            Ok(Some(Ok(event))) => {
+                                count += 1;
+                                missed += usize::from(matches!(event.kind, EventKind::Missed(_)));
+                                if event.path == end {
+                                    return (count, missed);
+                                }
+                            }
+                            Ok(Some(Err(_))) => {}
+                            _ => panic!("nothing comes after {count}"),
+                        }
+                    }
+                })
+            })
+        })
+        .collect();
+    changing.join().unwrap();
+    let changed = start.elapsed();
+    let counted: Vec<_> = counting.into_iter().map(|client| client.join().unwrap()).collect();
+    let took = start.elapsed();
+    let least = counted.iter().map(|(count, _)| count).min();
+    let missed: usize = counted.iter().map(|(_, missed)| missed).sum();
+    let total: usize = counted.iter().map(|(count, _)| count).sum();
+    println!("{clients} clients, {events} events: changes {changed:.1?}, all read {took:.1?}");
+    println!("read in all: {total}; the least by one client: {least:?}; losses: {missed}");
+    println!("processor time of daemon and clients: {:.1} s", cpu("self") - before);
+    println!("processor time of the server: {:.1} s", cpu(&scene.server.pid().to_string()));
+    for (name, pid) in [("this process", "self".into()), ("server", scene.server.pid().to_string())]
+    {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+        println!("memory of {name}: {peak}");
+    }
+}
+
+/// Returns the processor time of a process in seconds, by `/proc/PID/stat` (proc(5)).
+fn cpu(pid: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11..=12].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    ticks / 100.0
+}

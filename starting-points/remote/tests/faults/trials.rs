@@ -1,0 +1,175 @@
+//! The tests.
+
+use std::{process::ExitCode, time::Instant};
+
+use async_nats::jetstream;
+use libtest_mimic::{Arguments, Completion, Trial};
+use notify_backend::prelude::*;
+use notify_backend_remote::RemoteBackend;
+
+use crate::{
+    load,
+    proxy::Proxy,
+    scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
+};
+
+/// What the stream keeps where nothing is to be dropped.
+const ENOUGH: u32 = 64 * 1024 * 1024;
+
+pub(crate) fn run() -> ExitCode {
+    let trials = vec![
+        trial("a_killed_server_loses_nothing", ENOUGH, |scene| killed(scene, 2)),
+        trial("a_killed_server_loses_nothing_50_times", ENOUGH, |scene| killed(scene, 50))
+            .with_ignored_flag(true),
+        trial("a_cut_network_is_an_error_and_loses_nothing", ENOUGH, cut),
+        trial("what_a_full_stream_drops_is_missed", 64 * 1024, full),
+        trial("a_slow_client_loses_nothing_that_is_kept", ENOUGH, slow),
+        trial("a_daemon_that_was_started_again_is_a_loss", ENOUGH, started_again),
+        trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
+        trial("forged_and_damaged_messages_are_losses", ENOUGH, forged),
+        trial("a_client_goes_on_where_it_stopped", ENOUGH, resumed),
+        trial("load", 1024 * 1024 * 1024, load::run).with_ignored_flag(true),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Creates a test with its own server, which is ignored if there is none.
+fn trial(name: &str, keep: u32, test: fn(&mut Scene)) -> Trial {
+    Trial::ignorable_test(name, move || match Scene::new(keep) {
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+        Ok(mut scene) => {
+            test(&mut scene);
+            Ok(Completion::Completed)
+        }
+    })
+}
+
+fn killed(scene: &mut Scene, times: usize) {
+    let mut client = scene.client(scene.settings());
+    for _ in 0..times {
+        let mut files = scene.make(20);
+        scene.server.kill();
+        files.extend(scene.make(20));
+        scene.server.restart().unwrap();
+        files.extend(scene.make(20));
+        let items = scene.until_made(&mut client, &files[59]);
+        assert!(items.iter().any(is_read_error), "no error: {items:?}");
+        if !items.iter().any(is_missed) {
+            assert_eq!(made(&items, &files), 60, "{items:?}");
+        }
+    }
+}
+
+fn cut(scene: &mut Scene) {
+    let proxy = Proxy::start(&scene.server.address);
+    let mut client = scene.client(scene.settings().server(&proxy.address));
+    let first = scene.make(1);
+    scene.until_made(&mut client, &first[0]);
+    proxy.cut();
+    let files = scene.make(100);
+    // Without a connection that ends: the heartbeats are missing.
+    scene.until(&mut client, is_read_error);
+    proxy.mend();
+    let items = scene.until_made(&mut client, &files[99]);
+    assert_eq!(made(&items, &files), 100);
+    assert!(!items.iter().any(is_missed), "{items:?}");
+}
+
+fn full(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings().capacity(10));
+    scene.make(5000);
+    let last = scene.make(1);
+    // It has received no more than fits, and the stream has dropped the rest.
+    let items = scene.until_made(&mut client, &last[0]);
+    assert!(items.iter().any(is_missed), "{} items without a loss", items.len());
+    assert!(items.len() < 5000, "nothing was dropped");
+    let next = scene.make(1);
+    let items = scene.until_made(&mut client, &next[0]);
+    assert!(!items.iter().any(is_missed), "{items:?}");
+}
+
+fn slow(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings().capacity(10));
+    let files = scene.make(3000);
+    let items = scene.until_made(&mut client, &files[2999]);
+    assert_eq!(made(&items, &files[..100]), 100);
+    assert!(!items.iter().any(is_missed), "{} items", items.len());
+}
+
+fn started_again(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings());
+    scene.end_daemon();
+    // No daemon sees this.
+    scene.make(1);
+    scene.start_daemon();
+    scene.until(&mut client, is_missed);
+    let file = scene.make(1);
+    scene.until_made(&mut client, &file[0]);
+}
+
+fn gone(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings());
+    scene.end_daemon();
+    let items = scene.until(&mut client, is_read_error);
+    let error = items.last().unwrap().as_ref().unwrap_err().to_string();
+    assert!(error.contains("the daemon of files.host.root has been silent"), "{error}");
+}
+
+fn forged(scene: &mut Scene) {
+    let outside = r#"{"event":{"kind":"create/file","path":"/etc/passwd"}}"#;
+    let batch = |run: u64, number: u64, item: &str| {
+        format!(r#"{{"version":1,"run":{run},"number":{number},"items":[{item}]}}"#)
+    };
+    let forged = [
+        String::new(),
+        "not JSON".into(),
+        // Cut in half.
+        batch(1, 1, outside)[..30].into(),
+        r#"{"version":2,"run":1,"number":1,"items":[]}"#.into(),
+        batch(1, u64::MAX, outside),
+        // Out of order, and twice.
+        batch(1, 7, outside),
+        batch(1, 3, outside),
+        batch(1, 3, outside),
+        batch(1, 4, r#"{"event":{"kind":"create/file","path":"/"}}"#),
+        batch(1, 5, r#"{"event":{"kind":"no/kind"}}"#),
+        batch(1, 6, &vec![outside; 2000].join(",")),
+        "[".repeat(100_000),
+        format!("\"{}\"", "x".repeat(600_000)),
+    ];
+    let mut client = scene.client(scene.settings());
+    for message in forged {
+        let shown: String = message.chars().take(80).collect();
+        scene.runtime.block_on(async {
+            let nats = async_nats::connect(&scene.server.address).await.unwrap();
+            let context = jetstream::new(nats);
+            let subject = format!("{SUBJECT}.events");
+            context.publish(subject, message.into()).await.unwrap().await.unwrap();
+        });
+        let file = scene.make(1);
+        let items = scene.until_made(&mut client, &file[0]);
+        assert!(items.iter().any(is_missed), "no loss for {shown}: {items:?}");
+        let is_outside = |item: &&StreamItem| {
+            !is_missed(item)
+                && item.as_ref().is_ok_and(|event| !event.path.starts_with(scene.folder.path()))
+        };
+        assert!(!items.iter().any(|item| is_outside(&item)), "{shown}: {items:?}");
+    }
+}
+
+fn resumed(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings());
+    let files = scene.make(3);
+    scene.until_made(&mut client, &files[1]);
+    let cursor = client.cursor().unwrap();
+    drop(client);
+    let later = scene.make(3);
+    let watches = vec![Watch::recursive(scene.folder.path())];
+    let start = Instant::now();
+    let mut client =
+        RemoteBackend::resume_with_settings(scene.settings(), watches, &cursor).unwrap();
+    let items = scene.until_made(&mut client, &later[2]);
+    assert!(start.elapsed() < DEADLINE);
+    assert!(!items.iter().any(|item| is_made(item, &files[1])), "twice: {items:?}");
+    assert_eq!(made(&items, &files[2..]) + made(&items, &later), 4, "{items:?}");
+}

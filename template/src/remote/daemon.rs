@@ -1,0 +1,337 @@
+//! The other side: publishes what a backend reports.
+//!
+//! A message is published, and stored by the server, before the next one is made. If that takes long, because the
+//! server is away or its store is full, the daemon tries again and does not read its backend meanwhile, which
+//! reports the loss itself when its queue is full.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    future::poll_fn,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake},
+    time::{Duration, SystemTime},
+};
+
+use async_nats::{Client, HeaderMap, jetstream};
+use futures_util::StreamExt as _;
+use notify_backend::{StreamError, Watch, prelude::*};
+use tokio::{
+    task::yield_now,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use crate::{
+    message::{
+        Batch, Beat, Cause, Item, LARGEST, MOST_PARTS, Message as _, Number, Place, Question,
+        Reply, Unwatched, WirePath,
+    },
+    settings::Publishing,
+};
+
+/// The number of folders of which the daemon remembers that they cannot be watched.
+const MOST_UNWATCHED: usize = MOST_PARTS / 4;
+
+/// How long to wait before something that has failed is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the server may take to store a message.
+const STORING: Duration = Duration::from_secs(2);
+
+/// Watches `roots` with all that is below by a backend of the type `B`, and publishes what it reports. Calls
+/// `ready` when clients can come. Goes on until the backend's stream ends, or until it is dropped.
+///
+/// It makes the stream in which the server stores the events, unless there is one with their subject.
+///
+/// # Errors
+///
+/// The error of the backend when it is made. [`BackendError::Unavailable`] if the server cannot be reached, if the
+/// stream cannot be made, if `B` does not watch folders that come later, or when the backend's stream has ended.
+pub async fn publish<B: Backend>(
+    settings: Publishing,
+    roots: Vec<PathBuf>,
+    ready: impl FnOnce(),
+) -> Result<(), BackendError> {
+    if !B::capabilities().contains(Capability::WatchNewFolders) {
+        return Err(BackendError::not_supported(Capability::WatchNewFolders, roots));
+    }
+    let mut daemon = Daemon::<B>::start(settings, roots).await?;
+    ready();
+    daemon.run().await
+}
+
+struct Daemon<B> {
+    backend: B,
+    settings: Publishing,
+    roots: Vec<PathBuf>,
+    client: Client,
+    context: jetstream::Context,
+    questions: async_nats::Subscriber,
+    /// The last message.
+    beat: Beat,
+    unwatched: BTreeMap<PathBuf, Cause>,
+    has_ended: bool,
+}
+
+impl<B: Backend> Daemon<B> {
+    async fn start(settings: Publishing, roots: Vec<PathBuf>) -> Result<Self, BackendError> {
+        let Publishing { address, .. } = &settings;
+        address.check()?;
+        let unavailable = |what: &str, error: &dyn Display| {
+            let reason = format!("{what} at {}: {error}", address.server);
+            BackendError::unavailable(reason)
+        };
+        // The paths of the events, whatever links lead to the folders.
+        let real = |root: &PathBuf| {
+            root.canonicalize().map_err(|error| BackendError::from_io(root, error))
+        };
+        let roots = roots.iter().map(real).collect::<Result<Vec<_>, _>>()?;
+        let client = address.options.clone().connect(address.server.as_str()).await;
+        let client = client.map_err(|error| unavailable("there is no server", &error))?;
+        let context = jetstream::ContextBuilder::new().ack_timeout(STORING).build(client.clone());
+        let subject = address.events();
+        // Without JetStream, there is no reply.
+        if context.stream_by_subject(subject.clone()).await.is_err() {
+            let stream = jetstream::stream::Config {
+                name: address.subject.replace('.', "-"),
+                subjects: vec![subject],
+                max_bytes: settings.bytes,
+                max_age: settings.age,
+                num_replicas: settings.replicas,
+                ..jetstream::stream::Config::default()
+            };
+            let made = context.create_stream(stream).await;
+            made.map_err(|error| unavailable("the stream cannot be made", &error))?;
+        }
+        let questions = client.subscribe(address.questions()).await;
+        let questions = questions.map_err(|error| unavailable("no subscription", &error))?;
+        let backend = B::new(roots.iter().map(Watch::recursive).collect())?;
+        // Differs from that of all earlier runs, and is no secret.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let run = u64::try_from(since.as_nanos()).unwrap_or_default();
+        let beat = Beat { last: Number { run, number: 0 }, sequence: 0 };
+        let mut daemon = Self {
+            backend,
+            settings,
+            roots,
+            client,
+            context,
+            questions,
+            beat,
+            unwatched: BTreeMap::new(),
+            has_ended: false,
+        };
+        // Clients that know an earlier run learn of this one. It also has a place in the stream.
+        daemon.store(vec![]).await;
+        Ok(daemon)
+    }
+
+    async fn run(&mut self) -> Result<(), BackendError> {
+        let mut beats = interval(self.settings.beat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.has_ended {
+            let Self { backend, questions, .. } = self;
+            let mut first = None;
+            tokio::select! {
+                biased;
+                Some(question) = questions.next() => self.reply(&question).await,
+                _ = beats.tick() => self.beat().await,
+                item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
+            }
+            if let Some(item) = first {
+                let items = self.batch(item).await;
+                self.store(items).await;
+            }
+        }
+        Err(BackendError::unavailable("the stream of the daemon's backend has ended"))
+    }
+
+    /// Tells clients that the daemon lives. If they do not hear it, they say so.
+    async fn beat(&self) {
+        let beat = self.beat.encoded();
+        _ = self.client.publish(self.settings.address.beats(), beat.into()).await;
+    }
+
+    /// Takes this item, and those that are ready, up to what one message holds.
+    async fn batch(&mut self, first: Option<StreamItem>) -> Vec<Item> {
+        let most = (LARGEST / 2).min(self.client.max_payload().saturating_sub(1024));
+        let (mut items, mut bytes) = (vec![], 0);
+        let mut next = Poll::Ready(first);
+        while let Poll::Ready(item) = next {
+            let Some(item) = item else {
+                self.has_ended = true;
+                items.push(Item::Failed("the stream of the daemon's backend has ended".into()));
+                break;
+            };
+            let item = self.wire(item);
+            bytes += size(&item);
+            items.push(item);
+            // The largest item is less than a twentieth of a message.
+            if items.len() == MOST_PARTS || bytes > most - most / 10 {
+                break;
+            }
+            let Self { backend, .. } = self;
+            next = poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx))).await;
+        }
+        items
+    }
+
+    /// Turns an item of the backend into one of a message, and remembers what it says about folders.
+    fn wire(&mut self, item: StreamItem) -> Item {
+        match item {
+            Ok(event) => {
+                if is_removal(event.kind) && !self.unwatched.is_empty() {
+                    self.unwatched.retain(|path, _| !path.starts_with(&event.path));
+                }
+                Item::Event(event)
+            }
+            Err(StreamError::Unwatched { path, cause, .. }) => {
+                let cause = Cause::of(&cause);
+                if self.unwatched.len() < MOST_UNWATCHED {
+                    self.unwatched.insert(path.clone(), cause.clone());
+                }
+                Item::Unwatched(Unwatched { path: WirePath::new(path), cause })
+            }
+            Err(error) => Item::Failed(error.to_string()),
+        }
+    }
+
+    /// Publishes items as the next message, as often as it takes until the server has stored it.
+    async fn store(&mut self, items: Vec<Item>) {
+        let number = self.beat.last.next();
+        let batch = Batch { number, items }.encoded();
+        loop {
+            // By this, the server recognises a message that it already has.
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Msg-Id", format!("{:x}-{:x}", number.run, number.number));
+            let subject = self.settings.address.events();
+            let published =
+                self.context.publish_with_headers(subject, headers, batch.clone().into()).await;
+            if let Ok(stored) = published
+                && let Ok(stored) = stored.await
+            {
+                self.beat = Beat { last: number, sequence: stored.sequence };
+                return;
+            }
+            self.beat().await;
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Publishes what has happened so far, and replies to a client.
+    async fn reply(&mut self, question: &async_nats::Message) {
+        let Some(to) = question.reply.clone() else { return };
+        let Ok(Question { paths }) = Question::decoded(&question.payload) else { return };
+        self.drain().await;
+        let places = paths.iter().map(|path| self.place(path.path())).collect();
+        let unwatched = self
+            .unwatched
+            .iter()
+            .map(|(path, cause)| Unwatched { path: WirePath::new(path), cause: cause.clone() });
+        let reply = Reply {
+            beat: self.beat,
+            tracks_renames: self.backend.about().capabilities.contains(Capability::TrackRelated),
+            places,
+            unwatched: unwatched.collect(),
+        };
+        // A client that gets no reply says so.
+        _ = self.client.publish(to, reply.encoded().into()).await;
+    }
+
+    /// Publishes everything that the backend has to report at this moment.
+    async fn drain(&mut self) {
+        let mut quiet = 0;
+        while quiet < 2 && !self.has_ended {
+            let woken = Arc::new(Woken::default());
+            let waker = woken.clone().into();
+            match Pin::new(&mut self.backend).poll_next(&mut Context::from_waker(&waker)) {
+                Poll::Ready(item) => {
+                    quiet = 0;
+                    let items = self.batch(item).await;
+                    self.store(items).await;
+                }
+                Poll::Pending => {
+                    // The runtime looks for new events of the system.
+                    yield_now().await;
+                    quiet = if woken.0.load(Ordering::Relaxed) { 0 } else { quiet + 1 };
+                }
+            }
+        }
+    }
+
+    /// Returns where a path of a client is, if it is below a root.
+    fn place(&self, path: &Path) -> Place {
+        let is_inside = |path: &Path| self.roots.iter().any(|root| path.starts_with(root));
+        let real = match real(path) {
+            Ok(real) => real,
+            Err(error) => {
+                // The client learns nothing about what is outside.
+                let above = path.ancestors().skip(1).find_map(|above| above.canonicalize().ok());
+                return match error.kind() {
+                    _ if !above.is_some_and(|above| is_inside(&above)) => Place::Outside,
+                    io::ErrorKind::NotFound => Place::Missing,
+                    io::ErrorKind::PermissionDenied => Place::Denied,
+                    _ => Place::Failed(error.to_string()),
+                };
+            }
+        };
+        if !is_inside(&real) {
+            return Place::Outside;
+        }
+        match self.unwatched.get(&real) {
+            Some(Cause::Denied) => return Place::Denied,
+            Some(Cause::Missing) => return Place::Missing,
+            Some(Cause::Limit(reason) | Cause::Other(reason)) => {
+                return Place::Failed(reason.clone());
+            }
+            None => {}
+        }
+        Place::Here(WirePath::new(real))
+    }
+}
+
+/// Returns the path without links on the way, but not where it leads itself.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    let metadata = path.symlink_metadata()?;
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if metadata.is_symlink() => {
+            Ok(parent.canonicalize()?.join(name))
+        }
+        _ => path.canonicalize(),
+    }
+}
+
+/// Returns how long an item is as JSON, at most.
+fn size(item: &Item) -> usize {
+    // An odd byte takes six characters as text, and five more as a number.
+    let path = |path: &Path| path.as_os_str().len() * 11;
+    128 + match item {
+        Item::Event(event) => {
+            let texts = [event.attrs.info(), event.attrs.source()];
+            path(&event.path)
+                + texts.into_iter().flatten().map(|text| text.len() * 6).sum::<usize>()
+        }
+        Item::Unwatched(Unwatched { path: at, cause }) => path(at.path()) + cause.len() * 6,
+        Item::Failed(reason) => reason.len() * 6,
+    }
+}
+
+fn is_removal(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
+}
+
+/// Notes that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

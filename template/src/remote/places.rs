@@ -1,0 +1,188 @@
+//! What the client watches, and which of the daemon's events are about it: [`Places`].
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+};
+
+use notify_backend::{Event, EventKind, StreamError, StreamItem, prelude::*};
+
+use crate::message::{Item, Number, Unwatched, tracker_of};
+
+/// How paths here are spelled there: the longest beginning that fits is replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefixes(Vec<(PathBuf, PathBuf)>);
+
+impl Prefixes {
+    pub(crate) fn new(pairs: Vec<(PathBuf, PathBuf)>) -> Self {
+        Self(pairs)
+    }
+
+    /// Returns the path there of a path here, if there is one.
+    pub(crate) fn there(&self, here: &Path) -> io::Result<Option<PathBuf>> {
+        let here = std::path::absolute(here)?;
+        let fitting = self.0.iter().filter(|(local, _)| here.starts_with(local));
+        let longest = fitting.max_by_key(|(local, _)| local.components().count());
+        Ok(longest.map(|(local, remote)| {
+            let below = here.strip_prefix(local).unwrap_or(Path::new(""));
+            if below.as_os_str().is_empty() { remote.clone() } else { remote.join(below) }
+        }))
+    }
+}
+
+/// A watched path.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// As the program spells it.
+    pub(crate) here: PathBuf,
+    /// As the daemon's events spell it.
+    pub(crate) there: PathBuf,
+    pub(crate) recursive: bool,
+    /// The last message that says nothing about it, because it was not watched yet.
+    pub(crate) since: Option<Number>,
+    /// Whether a look after a loss has found that it is gone.
+    pub(crate) is_gone: bool,
+}
+
+impl Watched {
+    /// Returns the path here of a path there, if it is watched.
+    fn here(&self, there: &Path) -> Option<PathBuf> {
+        let below = below(&self.there, there)?;
+        let is_deeper = below.as_encoded_bytes().contains(&b'/');
+        if is_deeper && !self.recursive {
+            return None;
+        }
+        if below.is_empty() {
+            return Some(self.here.clone());
+        }
+        let mut path: OsString = self.here.clone().into();
+        if !path.as_encoded_bytes().ends_with(b"/") {
+            path.push("/");
+        }
+        path.push(below);
+        Some(path.into())
+    }
+
+    /// Returns whether a message with this number is about it.
+    fn is_in(&self, number: Number) -> bool {
+        self.since.is_none_or(|since| number.run != since.run || number.number > since.number)
+    }
+}
+
+/// Returns what follows a folder in a path, without the separator; empty for the folder itself.
+fn below<'a>(folder: &Path, path: &'a Path) -> Option<&'a OsStr> {
+    path.strip_prefix(folder).ok().map(Path::as_os_str)
+}
+
+/// Returns what follows a watched path in a path that is spelled like it: `a/./b` is not below `a`.
+pub(crate) fn spelled_below<'a>(watched: &Path, path: &'a Path) -> Option<&'a [u8]> {
+    let watched = watched.as_os_str().as_encoded_bytes();
+    let rest = path.as_os_str().as_encoded_bytes().strip_prefix(watched)?;
+    match rest {
+        [] => Some(rest),
+        _ if watched.ends_with(b"/") => Some(rest),
+        [b'/', below @ ..] if !below.starts_with(b"./") => Some(below),
+        _ => None,
+    }
+}
+
+/// The watched paths.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Vec<Watched>);
+
+impl Places {
+    /// Adds a watch, instead of the one with the same path.
+    pub(crate) fn add(&mut self, watched: Watched) {
+        self.remove(&watched.here);
+        self.0.push(watched);
+    }
+
+    /// Removes the watch of a path. Returns whether there was one.
+    pub(crate) fn remove(&mut self, here: &Path) -> bool {
+        let count = self.0.len();
+        self.0.retain(|watched| watched.here.as_os_str() != here.as_os_str());
+        self.0.len() < count
+    }
+
+    /// Returns whether a path here is watched.
+    pub(crate) fn covers(&self, here: &Path) -> bool {
+        let covers = |watched: &Watched| {
+            spelled_below(&watched.here, here)
+                .is_some_and(|below| watched.recursive || !below.contains(&b'/'))
+        };
+        self.0.iter().any(covers)
+    }
+
+    /// Returns the watched paths that are not known to be gone, here and there.
+    pub(crate) fn present(&self) -> Vec<(PathBuf, PathBuf)> {
+        let present = self.0.iter().filter(|watched| !watched.is_gone);
+        present.map(|watched| (watched.here.clone(), watched.there.clone())).collect()
+    }
+
+    /// Notes that a watched path is gone. Returns whether it was watched.
+    pub(crate) fn lose(&mut self, here: &Path) -> bool {
+        let is_it = |watched: &&mut Watched| watched.here.as_os_str() == here.as_os_str();
+        let found = self.0.iter_mut().find(is_it);
+        found.map(|watched| watched.is_gone = true).is_some()
+    }
+
+    /// Returns what the program gets for an item of the message with this number.
+    pub(crate) fn reports(&self, number: Number, item: Item) -> Vec<StreamItem> {
+        let watched = self.0.iter().filter(|watched| watched.is_in(number));
+        match item {
+            Item::Event(event) => events(watched, number.run, &event),
+            Item::Unwatched(unwatched) => self.unwatched(&unwatched),
+            Item::Failed(reason) => vec![Err(StreamError::read(io::Error::other(reason)))],
+        }
+    }
+
+    /// Returns the errors for a path that the daemon cannot watch.
+    pub(crate) fn unwatched(&self, unwatched: &Unwatched) -> Vec<StreamItem> {
+        let there = unwatched.path.path();
+        let here = self.0.iter().filter(|watched| watched.recursive || watched.there == there);
+        let here = here.filter_map(|watched| watched.here(there));
+        let error = |here: PathBuf| {
+            let cause = unwatched.cause.error(&here);
+            StreamError::unwatched(here, cause)
+        };
+        here.map(|here| Err(error(here))).collect()
+    }
+}
+
+/// Returns an event as each of the watched paths reports it; once for each path.
+fn events<'a>(
+    watched: impl Iterator<Item = &'a Watched>,
+    run: u64,
+    event: &Event,
+) -> Vec<StreamItem> {
+    let is_loss = matches!(event.kind, EventKind::Missed(_));
+    if is_loss && event.path.as_os_str().is_empty() {
+        return vec![Ok(event.clone())];
+    }
+    let mut told: Vec<Event> = vec![];
+    for watched in watched {
+        let is_around = watched.there != event.path && watched.there.starts_with(&event.path);
+        let mut report = event.clone();
+        if let Some(here) = watched.here(&event.path) {
+            report.path = here;
+            let tracker = event.attrs.tracker().and_then(|tracker| tracker_of(run, tracker));
+            report.attrs.set_tracker(tracker);
+        } else if is_around && is_loss {
+            report.path.clone_from(&watched.here);
+        } else if is_around && is_removal(event.kind) {
+            report = Event::remove(RemoveKind::Any, watched.here.clone());
+        } else {
+            continue;
+        }
+        if told.iter().all(|told| told.path.as_os_str() != report.path.as_os_str()) {
+            told.push(report);
+        }
+    }
+    told.into_iter().map(Ok).collect()
+}
+
+/// Returns whether nothing has the name any more.
+fn is_removal(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
+}

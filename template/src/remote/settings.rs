@@ -1,0 +1,213 @@
+//! What a program can choose: [`Settings`] for the client, [`Publishing`] for the daemon.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_nats::ConnectOptions;
+use notify_backend::BackendError;
+
+use crate::places::Prefixes;
+
+/// The server and the subject, on both sides.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) server: String,
+    pub(crate) subject: String,
+    pub(crate) options: ConnectOptions,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self {
+            server: "nats://127.0.0.1:4222".into(),
+            subject: "files".into(),
+            options: ConnectOptions::new(),
+        }
+    }
+}
+
+impl Address {
+    /// Checks that the subject is one, and no pattern.
+    pub(crate) fn check(&self) -> Result<(), BackendError> {
+        let is_name = |token: &str| {
+            let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>';
+            !token.is_empty() && !token.contains(is_odd)
+        };
+        if self.subject.split('.').all(is_name) {
+            return Ok(());
+        }
+        let reason = format!(
+            "{:?} is not a subject: write words between single dots, without spaces, `*` and `>`",
+            self.subject
+        );
+        Err(BackendError::unavailable(reason))
+    }
+
+    /// The subject of events, which the stream stores.
+    pub(crate) fn events(&self) -> String {
+        format!("{}.events", self.subject)
+    }
+
+    /// The subject of heartbeats.
+    pub(crate) fn beats(&self) -> String {
+        format!("{}.alive", self.subject)
+    }
+
+    /// The subject of questions.
+    pub(crate) fn questions(&self) -> String {
+        format!("{}.questions", self.subject)
+    }
+}
+
+/// The settings of a client.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(crate) address: Address,
+    pub(crate) prefixes: Vec<(PathBuf, PathBuf)>,
+    pub(crate) patience: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) capacity: usize,
+}
+
+/// A server on this machine, the subject `files`, and paths that are the same here and there.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            address: Address::default(),
+            prefixes: vec![],
+            patience: Duration::from_secs(5),
+            silence: Duration::from_secs(5),
+            capacity: 10_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Sets the address of the server, or several with commas between them, such as
+    /// `nats://broker-1,nats://broker-2`. With `tls://`, the connection is encrypted.
+    #[must_use]
+    pub fn server(mut self, server: impl Into<String>) -> Self {
+        self.address.server = server.into();
+        self
+    }
+
+    /// Sets the subject of the daemon, such as `files.HOST.ROOT`.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.address.subject = subject.into();
+        self
+    }
+
+    /// Sets how to connect: user, password or token, certificates, and what else the client library offers.
+    #[must_use]
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.address.options = options;
+        self
+    }
+
+    /// Watches paths below `here` where they are on the daemon's machine, which is below `there`. Call it for
+    /// each such folder; the longest one that fits counts. Without any, paths are the same on both sides.
+    #[must_use]
+    pub fn root(mut self, here: impl Into<PathBuf>, there: impl Into<PathBuf>) -> Self {
+        self.prefixes.push((here.into(), there.into()));
+        self
+    }
+
+    /// Sets how long `new` and `watch` wait for the server and the daemon. The default is 5 seconds.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets after how long without a heartbeat the daemon counts as gone, which is reported as an error.
+    /// The default is 5 seconds; the daemon's heart beats once per second.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    /// Sets how many items wait in memory for the program to take them. The default is 10 000. More stay
+    /// on the server.
+    #[must_use]
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity.max(1);
+        self
+    }
+
+    pub(crate) fn prefixes(&self) -> Prefixes {
+        let same = || vec![(PathBuf::from("/"), PathBuf::from("/"))];
+        let pairs = &self.prefixes;
+        Prefixes::new(if pairs.is_empty() { same() } else { pairs.clone() })
+    }
+}
+
+/// The settings of a daemon.
+#[derive(Clone, Debug)]
+pub struct Publishing {
+    pub(crate) address: Address,
+    pub(crate) beat: Duration,
+    pub(crate) bytes: i64,
+    pub(crate) age: Duration,
+    pub(crate) replicas: usize,
+}
+
+/// A server on this machine, the subject `files`, and a stream that keeps 256 MiB, for a day at most.
+impl Default for Publishing {
+    fn default() -> Self {
+        Self {
+            address: Address::default(),
+            beat: Duration::from_secs(1),
+            bytes: 256 * 1024 * 1024,
+            age: Duration::from_secs(24 * 60 * 60),
+            replicas: 1,
+        }
+    }
+}
+
+impl Publishing {
+    /// As [`Settings::server`].
+    #[must_use]
+    pub fn server(mut self, server: impl Into<String>) -> Self {
+        self.address.server = server.into();
+        self
+    }
+
+    /// Sets the subject, such as `files.HOST.ROOT`. Two daemons must not have the same one.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.address.subject = subject.into();
+        self
+    }
+
+    /// As [`Settings::options`].
+    #[must_use]
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.address.options = options;
+        self
+    }
+
+    /// Sets how often the daemon says that it lives. The default is one second.
+    #[must_use]
+    pub fn beat(mut self, beat: Duration) -> Self {
+        self.beat = beat.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Sets how much the stream keeps for clients that are late or away: so many bytes, and nothing that is older
+    /// than `age`. What it drops, a client that has not read it reports as missed. This applies if the
+    /// daemon makes the stream; a stream that exists and has the subject is used as it is.
+    #[must_use]
+    pub fn keep(mut self, bytes: u32, age: Duration) -> Self {
+        self.bytes = bytes.into();
+        self.age = age;
+        self
+    }
+
+    /// Sets on how many servers of a cluster the stream is stored. The default is one.
+    #[must_use]
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
+    }
+}
