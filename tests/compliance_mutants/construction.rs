@@ -105,7 +105,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
     ]
 }
 
-type Made<M> = Result<(InotifyBackend, M), BackendError>;
+pub(crate) type Made<M> = Result<(InotifyBackend, M), BackendError>;
 
 macro_rules! mutations {
     ($($name:ident)*) => {

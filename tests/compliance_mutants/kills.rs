@@ -15,7 +15,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    construction, contents, demands, in_memory, losses,
+    clients, construction, contents, demands, in_memory, losses,
     mutant::{Mutant, Mutation},
     networked, places, resuming, streaming,
 };
@@ -54,6 +54,15 @@ pub(crate) fn coalesced_entry<M: Mutation>(
     kills: &'static [&'static str],
 ) -> Entry {
     entry_with::<M>(name, Profile::default().coalesced(), kills)
+}
+
+/// The same for a backend whose profile is that of a client of a daemon.
+pub(crate) fn client_entry<M: Mutation>(
+    name: &'static str,
+    kills: &'static [&'static str],
+) -> Entry {
+    let profile = Profile::default().in_another_process();
+    entry_with::<M>(name, profile.reports_own_metadata(false).most_paths(80), kills)
 }
 
 fn sampled() -> Profile {
@@ -205,6 +214,7 @@ pub(crate) fn main() -> ExitCode {
         demands::mutants(),
         losses::mutants(),
         resuming::mutants(),
+        clients::mutants(),
         networked::mutants(),
     ]
     .into_iter()

@@ -5,6 +5,8 @@
 //! in one of the files of mutations and name it in that file's table.
 
 #[cfg(target_os = "linux")]
+mod clients;
+#[cfg(target_os = "linux")]
 mod construction;
 #[cfg(target_os = "linux")]
 mod contents;

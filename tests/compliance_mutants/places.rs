@@ -396,7 +396,7 @@ impl Mutation for OneHop {
 
 /// Watches only a limited number of paths, and skips the others.
 #[derive(Debug, Default)]
-struct SixtyFour {
+pub(crate) struct SixtyFour {
     watches: usize,
 }
 impl SixtyFour {
