@@ -1,6 +1,9 @@
 //! From the daemon's lists of changed files to events: [`Changes`]. {%- capture source %}
 
-use std::{collections::VecDeque, mem};
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+};
 
 use notify_backend::prelude::*;
 
@@ -15,6 +18,8 @@ use crate::{
 pub(crate) struct Changes {
     position: Position,
     batches: VecDeque<Batch>,
+    /// What the latest list has beyond its own clock, with the tick: the next list has it again.
+    ahead: HashMap<Vec<u8>, u64>,
 }
 
 /// Changes that came together.
@@ -53,7 +58,7 @@ pub(crate) struct Extra {
 impl Changes {
     /// Begins at a position.
     pub(crate) fn at(position: Position) -> Self {
-        Self { position, batches: VecDeque::new() }
+        Self { position, batches: VecDeque::new(), ahead: HashMap::new() }
     }
 
     pub(crate) fn position(&self) -> &Position {
@@ -77,7 +82,7 @@ impl Changes {
         };
         // Of what came before a moment, a part was read by an earlier program.
         let read = self.position.part.as_ref().filter(|_| !extra.is_fresh);
-        let (mut rest, mut new) = (vec![], vec![]);
+        let (mut rest, mut new, mut ahead) = (vec![], vec![], HashMap::new());
         for file in files {
             let name = file.bytes("name").ok_or(Malformed::new("a file without a name"))?;
             let path = match target.place(prefix, name) {
@@ -86,6 +91,15 @@ impl Changes {
                 Place::Itself => target.path().to_owned(),
                 Place::Below(path) => path,
             };
+            let tick = file.bytes("oclock").and_then(|clock| Clock::from(clock).tick());
+            if let Some(tick) = tick {
+                if until.tick().is_some_and(|until| tick > until) {
+                    ahead.insert(name.to_vec(), tick);
+                }
+                if self.ahead.get(name) == Some(&tick) {
+                    continue;
+                }
+            }
             let key = Key { is_there: file.is_true("exists"), name: name.to_vec() };
             let is_gone_itself = !key.is_there && path.as_os_str() == target.path().as_os_str();
             if is_gone_itself && target.is_folder() {
@@ -98,7 +112,6 @@ impl Changes {
             if is_new && !key.is_there && !target.is_parent_there(prefix, name) {
                 continue;
             }
-            let tick = file.bytes("oclock").and_then(|clock| Clock::from(clock).tick());
             let change =
                 |is_new| Change { key: key.clone(), event: event(file, is_new, path), tick };
             let Some(read) = read else {
@@ -118,6 +131,7 @@ impl Changes {
         }
         let rest = read.map(|read| Batch::new(rest, read.until.clone()));
         self.batches = rest.into_iter().chain([Batch::new(new, until)]).collect();
+        self.ahead = ahead;
         self.advance();
         Ok(extra)
     }
