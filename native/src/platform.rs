@@ -7,10 +7,19 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Candidates;
 #[cfg(all(target_os = "linux", feature = "notify"))]
-pub(crate) use linux::FollowingLinks;
+pub(crate) use linux::ForNotify;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+pub(crate) type Candidates =
+    (notify_backend_windows::WindowsBackend, notify_backend_poll::PollBackend);
+
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) type Candidates =
+    (notify_backend_kqueue::KqueueBackend, notify_backend_poll::PollBackend);
+
+#[cfg(not(any(unix, windows)))]
 pub(crate) type Candidates = (notify_backend_poll::PollBackend,);
-/// Those that follow links.
+
+/// Those for programs that are written for notify.
 #[cfg(all(not(target_os = "linux"), feature = "notify"))]
-pub(crate) type FollowingLinks = Candidates;
+pub(crate) type ForNotify = Candidates;

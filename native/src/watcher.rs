@@ -5,12 +5,13 @@ use notify_backend::{adapter::NotifyWatcher, fallback::FirstOf};
 
 use crate::platform;
 
-/// The best backend that follows links, as a [`notify::Watcher`].
+/// The best backend for programs that are written for notify, as a [`notify::Watcher`].
 ///
 /// It replaces [`notify::RecommendedWatcher`]. Which type it stands for depends on the platform, and may change
-/// in minor versions. Notify's watchers follow links by default, so backends that cannot are not among its
-/// candidates; for a program that needs no links, `NotifyWatcher<NativeBackend>` has them all.
-pub type RecommendedWatcher = NotifyWatcher<FirstOf<platform::FollowingLinks>>;
+/// in minor versions. Notify's watchers follow links by default, so on Linux its candidates are inotify and
+/// polling; for a program that needs no links, `NotifyWatcher<NativeBackend>` has fanotify too. On Windows,
+/// links are not followed.
+pub type RecommendedWatcher = NotifyWatcher<FirstOf<platform::ForNotify>>;
 
 /// Creates a watcher with the default configuration. It replaces [`notify::recommended_watcher`].
 ///

@@ -19,11 +19,12 @@ fn backends(target: &str) -> BTreeSet<String> {
 
 #[test]
 fn only_those_of_the_platform() {
-    let rows: [(&str, &[&str]); 4] = [
+    let rows: [(&str, &[&str]); 5] = [
         ("x86_64-unknown-linux-gnu", &["fanotify", "inotify", "poll"]),
-        ("x86_64-pc-windows-msvc", &["poll"]),
-        ("aarch64-apple-darwin", &["poll"]),
-        ("x86_64-unknown-freebsd", &["poll"]),
+        ("x86_64-pc-windows-msvc", &["poll", "windows"]),
+        ("aarch64-apple-darwin", &["kqueue", "poll"]),
+        ("x86_64-unknown-freebsd", &["kqueue", "poll"]),
+        ("wasm32-wasip1", &["poll"]),
     ];
     for (target, expected) in rows {
         let expected = expected.iter().map(|name| (*name).to_owned()).collect();

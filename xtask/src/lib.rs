@@ -1,6 +1,7 @@
 //! Tasks for working in this repository, run as `cargo xtask COMMAND`.
 
 mod answers;
+mod backends;
 mod environment;
 mod files;
 mod git;
@@ -10,6 +11,7 @@ mod merge;
 mod new;
 mod next;
 mod questions;
+mod release;
 mod start;
 mod sync;
 mod template;
@@ -27,7 +29,9 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
+    Backends(backends::Backends),
     New(new::New),
+    Release(release::Release),
     Sync(sync::Sync),
     Upgrade(upgrade::Upgrade),
 }
@@ -62,7 +66,9 @@ fn run(command: &Command) -> Result<ExitCode> {
         return Ok(if again.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     match command {
+        Command::Backends(backends) => backends.run(),
         Command::New(new) => new.run(),
+        Command::Release(release) => release.run(),
         Command::Sync(sync) => sync.run(),
         Command::Upgrade(upgrade) => upgrade.run(),
     }

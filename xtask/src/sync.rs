@@ -5,6 +5,7 @@ mod hook;
 mod links;
 mod manifest;
 mod pages;
+mod plot;
 
 use std::{
     fs,
@@ -14,7 +15,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{files::read, start::Start, template::repository};
+use crate::{
+    backends,
+    files::read,
+    start::Start,
+    template::{address, repository},
+};
 
 /// Write everything that is derived from other files.
 ///
@@ -72,10 +78,13 @@ impl Sync {
 /// that it should have.
 fn derived(checkout: &Path, starts: &[Start]) -> Result<Vec<(String, String)>> {
     let mut files = vec![("template/starts.rhai".into(), hook::text(starts))];
+    files.push(("BACKENDS.md".into(), backends::page(checkout)?));
+    let figures = read(&checkout.join("benches/README.md"))?;
+    files.push(("benches/ratios.svg".into(), plot::svg(&figures)?));
     for start in starts {
         files.extend(manifest::package(start, checkout)?);
     }
-    let address = pages::address(checkout)?;
+    let address = address(checkout)?;
     let mut guide = links::read_pages(checkout)?;
     for (path, rewrite) in pages::PAGES {
         let text = match guide.get(path) {

@@ -8,15 +8,33 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use tempfile::{TempDir, tempdir};
+use toml::Table;
 use walkdir::WalkDir;
 
-use crate::{answers::Answers, files::utf8};
+use crate::{
+    answers::Answers,
+    files::{read, utf8},
+};
 
 /// Returns the checkout in which cargo runs this program; without cargo, the one in which it was built.
 pub(crate) fn repository() -> Result<PathBuf> {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let repository = Path::new(&xtask).parent().context("the xtask folder has no parent")?;
     Ok(repository.into())
+}
+
+/// Returns the repository's address, if its manifest has one.
+pub(crate) fn address(checkout: &Path) -> Result<Option<String>> {
+    let manifest: Table = toml::from_str(&read(&checkout.join("Cargo.toml"))?)?;
+    let address = manifest["package"].get("repository").and_then(|it| it.as_str());
+    Ok(address.map(String::from))
+}
+
+/// Returns the version in a manifest.
+pub(crate) fn version(manifest: &Path) -> Result<String> {
+    let table: Table = toml::from_str(&read(manifest)?)?;
+    let version = table.get("package").and_then(|package| package.get("version")?.as_str());
+    Ok(version.with_context(|| format!("{} has no version", manifest.display()))?.into())
 }
 
 /// Creates the crate `name` in the folder `parent`, from the template of a checkout. If that fails, nothing

@@ -14,9 +14,9 @@ use notify_backend_poll::PollBackend;
 pub(crate) type Candidates =
     (Made<WholeFileSystems>, InotifyBackend, Made<BeyondLimits>, PollBackend);
 
-/// Those that follow links.
+/// Those for programs that are written for notify, whose watchers follow links.
 #[cfg(feature = "notify")]
-pub(crate) type FollowingLinks = (InotifyBackend, PollBackend);
+pub(crate) type ForNotify = (InotifyBackend, PollBackend);
 
 /// Makes a fanotify backend for whole file systems, on which it gets no event that is not wanted.
 pub(crate) struct WholeFileSystems;

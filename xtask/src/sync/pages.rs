@@ -1,11 +1,10 @@
 //! Pages and questions that list the starting points.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
-use toml::Table;
 
-use crate::{files::read, start::Start};
+use crate::start::Start;
 
 /// The mark above a derived block, which ends at the next empty line.
 const MARK: &str = "Written by `cargo xtask sync`.";
@@ -21,13 +20,6 @@ pub(super) const PAGES: [(&str, Rewrite); 5] = [
     ("src/guide/1_getting_started.md", getting_started),
     ("src/guide/6_platform_notes.md", platform_notes),
 ];
-
-/// Returns the repository's address, if its manifest has one.
-pub(super) fn address(checkout: &Path) -> Result<Option<String>> {
-    let manifest: Table = toml::from_str(&read(&checkout.join("Cargo.toml"))?)?;
-    let address = manifest["package"].get("repository").and_then(|it| it.as_str());
-    Ok(address.map(String::from))
-}
 
 /// Returns `text` with this address, or else `REPOSITORY`, in the commands that name the repository.
 pub(super) fn with_address(text: &str, address: Option<&str>) -> String {

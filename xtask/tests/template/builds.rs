@@ -4,6 +4,7 @@
 #[cfg(target_os = "linux")]
 pub(crate) mod inotify;
 mod publish;
+mod release;
 #[cfg(target_os = "linux")]
 mod walk_through;
 mod working;

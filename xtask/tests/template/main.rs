@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod backends;
 mod bad_input;
 mod bare_machine;
 mod builds;

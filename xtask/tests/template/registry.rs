@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Registry {
     address: String,
     log: Arc<Mutex<Vec<String>>>,
+    published: Arc<Mutex<Published>>,
 }
 
 /// The published packages by name and version, and the lines of the index.
@@ -25,6 +26,8 @@ pub(crate) struct Registry {
 struct Published {
     packages: BTreeMap<(String, String), Vec<u8>>,
     index: BTreeMap<String, String>,
+    /// The package whose next upload fails.
+    refused: Option<String>,
 }
 
 struct Request {
@@ -39,7 +42,11 @@ impl Registry {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let published = Arc::new(Mutex::new(Published::default()));
         let log = Arc::default();
-        let registry = Self { address: address.clone(), log: Arc::clone(&log) };
+        let registry = Self {
+            address: address.clone(),
+            log: Arc::clone(&log),
+            published: Arc::clone(&published),
+        };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (address, published) = (address.clone(), Arc::clone(&published));
@@ -63,6 +70,11 @@ impl Registry {
         format!(
             "[registry]\ndefault = \"here\"\n\n[registries.here]\nindex = {index:?}\ntoken = \"none\"\n\n[source.crates-io]\nreplace-with = \"here\"\n"
         )
+    }
+
+    /// Makes the next upload of this package fail.
+    pub(crate) fn refuse_once(&self, package: &str) {
+        self.published.lock().unwrap().refused = Some(package.into());
     }
 
     /// Returns the requests so far, with the status of each response.
@@ -140,6 +152,7 @@ impl Published {
         let description: Value = serde_json::from_slice(&description).ok()?;
         let name = description["name"].as_str()?.to_owned();
         let version = description["vers"].as_str()?.to_owned();
+        self.refused.take_if(|refused| *refused == name).map_or(Some(()), |_| None)?;
         let dependencies = description["deps"].as_array()?.iter().map(|dependency| {
             // The index has a different name for this.
             let mut dependency = dependency.clone();

@@ -100,7 +100,7 @@ tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
 
 /// Returns a build folder for the registry's crates. The artifacts of our own crates are removed: cargo
 /// assumes that a published version never changes.
-fn target() -> PathBuf {
+pub(super) fn target() -> PathBuf {
     let target = scratch("target-of-registry");
     if let Ok(known) = fs::read_dir(target.join("debug/.fingerprint")) {
         let known = known.map(|entry| entry.unwrap().path());
