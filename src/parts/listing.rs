@@ -260,6 +260,7 @@ impl Trees {
                 root.look(Some(&places), &mut shared);
             }
             shared.goes_on = true;
+            shared.earlier.clone_from(&shared.visited);
             let named = more();
             if named.is_empty() {
                 break;
@@ -337,6 +338,7 @@ impl Trees {
             listings: Listings::of(roots),
             changes: Changes::default(),
             visited: HashSet::new(),
+            earlier: HashSet::new(),
             left: Vec::new(),
             gone: Vec::new(),
             goes_on: false,

@@ -31,6 +31,8 @@ pub(super) struct Shared<'a> {
     pub(super) changes: Changes,
     /// The places that were read, if there is an observer.
     pub(super) visited: HashSet<PathBuf>,
+    /// Those that were read by an earlier part of the look.
+    pub(super) earlier: HashSet<PathBuf>,
     /// The places that have to be read again by another look: they had been read when the need was found.
     pub(super) left: Vec<PathBuf>,
     /// The places that are gone, or not watched any more, if there is an observer.
@@ -312,8 +314,11 @@ impl Look<'_, '_> {
 
     /// Opens a folder to be listed, or leaves it to the next look if this one has listed it.
     fn open(&mut self, below: PathBuf, told: Announced) {
-        if self.new.contains_key(&below) {
-            self.shared.left.push(self.root.location.join(below));
+        let location = self.root.location.join(&below);
+        // Also in an earlier part of it: read twice, an entry could be reported as changed after its removal. Other
+        // roots list it in the same part.
+        if self.new.contains_key(&below) || self.shared.earlier.contains(&location) {
+            self.shared.left.push(location);
         } else {
             self.open.push((below, told));
         }
@@ -346,7 +351,7 @@ impl Look<'_, '_> {
         let stop = &self.root.stopped;
         let Shared { reading, listings, visited, .. } = &mut *self.shared;
         let listed = listings.list(&location, &before, *reading, stop);
-        if reading.observer.is_some() {
+        if reading.observer.is_some() || !self.is_whole {
             visited.insert(location);
         }
         let Listed { mut folder, errors, unobserved } = match listed {
