@@ -49,6 +49,9 @@ pub(crate) fn main(program: &str) -> ExitCode {
         "right, known" => {
             Suite::of::<InotifyBackend>().deviation(EASY, "it never says a word").main()
         }
+        "right, left out" => {
+            Suite::of::<InotifyBackend>().leave_out(EASY, "it is lost now and then").main()
+        }
         "first of two" => Suite::of::<FirstOf<(InotifyBackend, Like<Silent>)>>().main(),
         "unknown case" => Suite::of::<InotifyBackend>().deviation("FIL99", "a slip").main(),
         _ => panic!("no program {program}"),

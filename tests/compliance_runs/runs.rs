@@ -85,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("not_written_and_allowed_to_be", not_written_and_allowed_to_be),
         Trial::test("written_and_nothing_is_allowed", written_and_nothing_is_allowed),
         Trial::test("unavailable_to_some_users", unavailable_to_some_users),
+        Trial::test("left_out_on_this_machine", left_out_on_this_machine),
         Trial::test("unavailable_on_other_systems", unavailable_on_other_systems),
         Trial::test("traces_are_excused_by_the_profile", traces_are_excused_by_the_profile),
         Trial::test("more_than_the_type_promises", more_than_the_type_promises),
@@ -195,7 +196,7 @@ fn a_deviation_that_is_gone() -> Result<(), Failed> {
 
 fn a_deviation_from_no_case() -> Result<(), Failed> {
     let run = run("unknown case", &[])?;
-    run.says("a deviation is listed for FIL99, and there is no such case")?;
+    run.says("FIL99 is named, and there is no such case")?;
     run.fails()
 }
 
@@ -270,6 +271,14 @@ fn unavailable_on_other_systems() -> Result<(), Failed> {
     run_elsewhere.says("nothing is proven: run this on macos or windows")?;
     run_elsewhere.succeeds()?;
     run("right elsewhere", &[EASY])?.says("1 passed; 0 failed; 0 ignored")
+}
+
+/// A case that proves nothing is not run, and the reason is given.
+fn left_out_on_this_machine() -> Result<(), Failed> {
+    let run = run("right, left out", &[EASY])?;
+    run.says("0 passed; 0 failed; 1 ignored")?;
+    run.says("it is lost now and then")?;
+    run.succeeds()
 }
 
 fn traces_are_excused_by_the_profile() -> Result<(), Failed> {

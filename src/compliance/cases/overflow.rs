@@ -137,7 +137,15 @@ fn queue_limit() -> usize {
 /// The numbers of renames that are tried, one after the other, until events are lost: a backend with a thread
 /// of its own has read ahead the events of the first ones.
 fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
-    let times: &[usize] = if scene.profile.coalesced { &[] } else { &[1, 2, 4, 8] };
+    let times: &[usize] = if scene.profile.coalesced {
+        &[]
+    } else if cfg!(windows) {
+        // The queue of a backend's thread holds more than the system's. Under Wine, each rename takes
+        // milliseconds.
+        &[4, 8]
+    } else {
+        &[1, 2, 4, 8]
+    };
     times.iter().map(|times| times * queue_limit())
 }
 

@@ -33,6 +33,7 @@ pub(super) const GROUP: Group = Group {
 const NOTHING_LEFT: Case = Case {
     id: "RES01",
     name: "nothing_left",
+    environment: &[Environment::Counts],
     checks: "After 100 backends were made, polled and dropped, no thread, descriptor or runtime task \
              is left.",
     why: "fsnotify#3, fsnotify#732, watchdog#249, listen#353, rb-inotify#26, watchman#27.",
@@ -53,6 +54,7 @@ const NOTHING_LEFT: Case = Case {
 const NOTHING_LEFT_AFTER_ERRORS: Case = Case {
     id: "RES02",
     name: "nothing_left_after_errors",
+    environment: &[Environment::Counts],
     checks: "Backends that could not be made, because a path is missing, leave nothing behind.",
     why: "A frontend may try again every second until the path is there.",
     usual_cause: "The descriptor is opened before the paths are checked, and no owner closes it.",

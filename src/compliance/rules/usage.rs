@@ -1,5 +1,8 @@
 //! The resources that a process holds, where the system tells them: [`ResourceUsage`].
 
+#[cfg(windows)]
+mod windows;
+
 use std::{
     fs, thread,
     time::{Duration, Instant},
@@ -10,15 +13,19 @@ use super::{
     invariants,
 };
 
-/// The descriptors and threads of this process, where the system tells them.
+/// The descriptors or handles of this process, and its threads.
 #[derive(Debug)]
 pub(crate) struct ResourceUsage {
-    /// What each descriptor leads to, sorted.
-    pub(crate) descriptors: Vec<String>,
-    pub(crate) threads: usize,
+    /// What each descriptor leads to, sorted. For a handle, that is not known.
+    descriptors: Vec<String>,
+    threads: usize,
 }
 
 impl ResourceUsage {
+    /// Whether this system counts them.
+    pub(crate) const IS_COUNTED: bool = cfg!(any(target_os = "linux", windows));
+
+    #[cfg(not(windows))]
     pub(crate) fn count() -> Self {
         let list = |folder| fs::read_dir(folder).into_iter().flatten().flatten();
         let target = |entry: &fs::DirEntry| fs::read_link(entry.path()).ok();
@@ -29,6 +36,14 @@ impl ResourceUsage {
         descriptors.retain(|target| !target.ends_with("/fd"));
         descriptors.sort();
         Self { descriptors, threads: list("/proc/self/task").count() }
+    }
+
+    #[cfg(windows)]
+    pub(crate) fn count() -> Self {
+        // Both fail only if the system is out of memory.
+        let handles = windows::handles().unwrap_or_default();
+        let threads = windows::threads().unwrap_or_default();
+        Self { descriptors: vec!["a handle".into(); handles], threads }
     }
 
     /// Returns how many watches of inotify, and marks of fanotify, this process has; zero where the system

@@ -21,13 +21,12 @@ use crate::{
 pub(crate) fn take(
     subject: &Subject,
     profile: &Profile,
-    deviations: &[(&str, &str)],
+    named: &[(&str, &str)],
     lacking: impl Fn() -> Option<String>,
 ) -> Result<Option<About>, Obstacle> {
-    let unknown =
-        deviations.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
+    let unknown = named.iter().find(|(id, _)| cases::all().all(|listed| listed.case.id != *id));
     if let Some((id, _)) = unknown {
-        let text = format!("a deviation is listed for {id}, and there is no such case");
+        let text = format!("{id} is named, and there is no such case");
         return Err(Obstacle::other("deviations", text));
     }
     let backend = (subject.type_name)();

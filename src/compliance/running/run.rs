@@ -36,6 +36,8 @@ use crate::{
 pub(crate) struct Run {
     subject: Subject,
     deviations: Vec<(&'static str, &'static str)>,
+    /// The cases that are not run, and why.
+    left_out: Vec<(&'static str, &'static str)>,
     /// How long a case may take on a machine that has nothing else to do.
     limit: Duration,
     card: ScoreCard,
@@ -47,10 +49,11 @@ impl Run {
     pub(crate) fn new(
         subject: Subject,
         deviations: Vec<(&'static str, &'static str)>,
+        left_out: Vec<(&'static str, &'static str)>,
         limit: Duration,
     ) -> Arc<Self> {
         let (card, hearing, turns) = (ScoreCard::default(), Hearing::default(), Turns::default());
-        Arc::new(Self { subject, deviations, limit, card, hearing, turns })
+        Arc::new(Self { subject, deviations, left_out, limit, card, hearing, turns })
     }
 
     /// Returns a test for each case, or the one that says why there is none.
@@ -68,6 +71,8 @@ impl Run {
     fn trial(self: &Arc<Self>, listed: Listed) -> Trial {
         let capabilities = self.subject.about().capabilities;
         let gate = listed.case.gate(capabilities).or_else(|| listed.case.environment_gate());
+        let left_out = self.left_out.iter().find(|(id, _)| *id == listed.case.id);
+        let gate = gate.or_else(|| left_out.map(|(_, reason)| (*reason).to_owned()));
         // nextest knows a test to be ignored only from the list; it shows no reason.
         let is_ignored = gate.is_some() && env::var_os("NEXTEST").is_some();
         let deviation = self.deviations.iter().find(|(id, _)| *id == listed.case.id);

@@ -61,6 +61,7 @@ pub struct Suite {
     needs_root: bool,
     systems: &'static [&'static str],
     needs_program: Option<&'static str>,
+    left_out: Vec<(&'static str, &'static str)>,
 }
 
 /// The environment variable that does what `--report` does.
@@ -77,6 +78,7 @@ impl Suite {
             needs_root: false,
             systems: &[],
             needs_program: None,
+            left_out: Vec::new(),
         }
     }
 
@@ -181,6 +183,16 @@ impl Suite {
         self
     }
 
+    /// Declares that the case with this number proves nothing about the backend on this machine, and why: for
+    /// example because an emulation of the platform loses events now and then.
+    ///
+    /// The case is ignored with this reason, and not run. If it always fails, use
+    /// [`deviation`](Self::deviation).
+    pub fn leave_out(mut self, id: &'static str, reason: &'static str) -> Self {
+        self.left_out.push((id, reason));
+        self
+    }
+
     /// Runs the cases that the program's arguments select, as a test program does.
     ///
     /// The backend is made once first, and judged by what it declares then ([`Backend::about`]).
@@ -208,10 +220,11 @@ impl Suite {
         let at_a_time = *arguments.test_threads.get_or_insert_with(cases_at_a_time);
         self.subject.is_beside_others = at_a_time > 1;
         let obstacle =
-            first_steps::take(&self.subject, &self.profile, &self.deviations, || self.lacking())
+            first_steps::take(&self.subject, &self.profile, &self.named(), || self.lacking())
                 .map(|said| self.subject.said = said)
                 .err();
-        let run = Run::new(self.subject.clone(), self.deviations.clone(), self.limit());
+        let (deviations, left_out) = (self.deviations.clone(), self.left_out.clone());
+        let run = Run::new(self.subject.clone(), deviations, left_out, self.limit());
         let trials = run.trials(obstacle.as_ref());
         if !arguments.list {
             println!("{}", summary::head(&self.subject));
@@ -264,6 +277,11 @@ impl Suite {
     #[must_use]
     pub fn answer(&self) -> bool {
         child::answer(self.subject.clone(), self.profile.clone(), self.limit())
+    }
+
+    /// Returns the numbers of the cases that it names, with the reasons.
+    fn named(&self) -> Vec<(&'static str, &'static str)> {
+        [self.deviations.as_slice(), &self.left_out].concat()
     }
 
     /// Returns what to do if the backend is known to be unavailable here.

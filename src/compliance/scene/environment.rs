@@ -2,6 +2,8 @@
 
 use std::{fmt, fs, process::Command, sync::OnceLock};
 
+use crate::compliance::rules::usage::ResourceUsage;
+
 /// Something that a case may need and that not every machine offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Environment {
@@ -18,6 +20,8 @@ pub(crate) enum Environment {
     /// User and mount namespaces to run the case in, where limits can be set and file systems be
     /// mounted.
     Namespaces,
+    /// A system that counts the descriptors or handles of a process, and its threads.
+    Counts,
     /// A mount namespace to run the case in. Root stays what it is; anybody else needs
     /// [`Namespaces`](Self::Namespaces).
     Mounts,
@@ -31,7 +35,12 @@ impl Environment {
             Self::OrdinaryUser => Some("an ordinary user"),
             Self::Namespaces => Some("root of a user namespace"),
             Self::Mounts if !is_root() => Self::Namespaces.role(),
-            Self::Linux | Self::Unix | Self::Root | Self::CaseInsensitive | Self::Mounts => None,
+            Self::Linux
+            | Self::Unix
+            | Self::Root
+            | Self::CaseInsensitive
+            | Self::Counts
+            | Self::Mounts => None,
         }
     }
 
@@ -43,6 +52,7 @@ impl Environment {
             Self::OrdinaryUser => cfg!(unix) && (!is_root() || becomes_another()),
             Self::Root => is_root() && becomes_another(),
             Self::CaseInsensitive => ignores_case(),
+            Self::Counts => ResourceUsage::IS_COUNTED,
             Self::Namespaces => has_namespaces(),
             Self::Mounts => unshare_mounts().is_some(),
         };
@@ -59,6 +69,7 @@ impl fmt::Display for Environment {
             Self::OrdinaryUser => "an ordinary user of a Unix system",
             Self::Root => "root, beside other users",
             Self::CaseInsensitive => "a file system that ignores upper and lower case",
+            Self::Counts => "a system that counts the resources of a process",
             Self::Namespaces => "user and mount namespaces by `unshare`",
             Self::Mounts => "a mount namespace by `unshare`",
         })

@@ -1,0 +1,23 @@
+//! The translation of records into reports, on a model of `ReadDirectoryChangesW` and `…ExW`.
+//!
+//! It runs on any system, and checks what Wine does wrong or lacks: the numbers of files, moves between
+//! folders, the end of a watched folder, and overflows at every moment.
+
+#[path = "../../../../template/src/windows/cover.rs"]
+mod cover;
+mod explore;
+#[path = "../../../../template/src/windows/folder.rs"]
+mod folder;
+mod kernel;
+mod mirror;
+#[path = "../../../../template/src/windows/moves.rs"]
+mod moves;
+#[path = "../../../../template/src/windows/name.rs"]
+mod name;
+#[path = "../../../../template/src/windows/record.rs"]
+mod record;
+mod records;
+#[path = "../../../../template/src/windows/root.rs"]
+mod root;
+#[path = "../../../../template/src/windows/watches.rs"]
+mod watches;

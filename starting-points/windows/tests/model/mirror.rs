@@ -1,0 +1,124 @@
+//! A consumer that keeps a picture of the files by looking at each path that is reported: [`Mirror`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use notify_backend::{
+    Event, EventKind, StreamItem,
+    event::{ModifyKind, RenameMode, Tracker},
+};
+
+use crate::{
+    cover::Cover,
+    kernel::{File, System},
+};
+
+use RenameMode::{From, To};
+
+type Files = BTreeMap<String, File>;
+
+/// The picture, and what was reported.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    system: System,
+    known: Files,
+    /// Every path that existed.
+    existed: BTreeSet<String>,
+    trackers: HashMap<Tracker, Vec<RenameMode>>,
+    pub(crate) reports: Vec<String>,
+    pub(crate) has_missed: bool,
+    /// The names to which something was renamed without a tracker.
+    pub(crate) unrelated: usize,
+    /// How often each path was reported as created.
+    pub(crate) created: BTreeMap<String, usize>,
+    faults: Vec<String>,
+}
+
+impl Mirror {
+    pub(crate) fn of(system: &System) -> Self {
+        let mut mirror = Self {
+            system: system.clone(),
+            known: disk(system),
+            existed: BTreeSet::new(),
+            trackers: HashMap::new(),
+            reports: vec![],
+            has_missed: false,
+            unrelated: 0,
+            created: BTreeMap::new(),
+            faults: vec![],
+        };
+        mirror.notice();
+        mirror
+    }
+
+    /// Notes the paths that exist now.
+    pub(crate) fn notice(&mut self) {
+        self.existed.extend(disk(&self.system).into_keys());
+    }
+
+    pub(crate) fn take(&mut self, item: StreamItem) {
+        match item {
+            Ok(event) => {
+                self.reports.push(event.to_string());
+                self.apply(&event);
+            }
+            Err(error) => {
+                self.reports.push(error.to_string());
+                self.faults.push(format!("an error is reported: {error}"));
+            }
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let path = event.path.to_string_lossy().into_owned();
+        match event.kind {
+            EventKind::Missed(_) => self.has_missed = true,
+            EventKind::Create(_) => *self.created.entry(path.clone()).or_default() += 1,
+            EventKind::Modify(ModifyKind::Name(mode)) => self.relate(mode, event.attrs.tracker()),
+            _ => {}
+        }
+        let claims = matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Any) | EventKind::Any
+        );
+        if claims && !self.existed.contains(&path) {
+            self.faults.push(format!("{event}, which never existed"));
+        }
+        self.known.retain(|known, _| !is_within(known, &path));
+        let there = disk(&self.system).into_iter().filter(|(there, _)| is_within(there, &path));
+        self.known.extend(there);
+    }
+
+    fn relate(&mut self, mode: RenameMode, tracker: Option<Tracker>) {
+        let Some(tracker) = tracker else {
+            self.unrelated += usize::from(mode == To);
+            return;
+        };
+        let modes = self.trackers.entry(tracker).or_default();
+        modes.push(mode);
+        if !matches!(modes.as_slice(), [From | To] | [From, To]) {
+            self.faults.push(format!("tracker {tracker} is on {modes:?}"));
+        }
+    }
+
+    /// Returns what is wrong, where everything has been read that is covered.
+    pub(crate) fn faults(&self, covers: &[Cover]) -> Vec<String> {
+        let is_covered = |path: &&String| covers.iter().any(|cover| cover.has(path.as_ref()));
+        let disk = disk(&self.system);
+        let paths: BTreeSet<_> = disk.keys().chain(self.known.keys()).filter(is_covered).collect();
+        let wrong = paths.into_iter().filter(|path| disk.get(*path) != self.known.get(*path));
+        let wrong = wrong.map(|path| {
+            format!("{path} is {:?}, and known as {:?}", disk.get(path), self.known.get(path))
+        });
+        self.faults.iter().cloned().chain(wrong).collect()
+    }
+}
+
+/// Returns the files with the paths that reports have.
+fn disk(system: &System) -> Files {
+    let files = system.files().into_iter();
+    files.map(|(path, file)| (path.replace('\\', "/"), file)).collect()
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
