@@ -61,6 +61,10 @@ impl Release {
         }
         for start in starts.iter().filter(|start| !start.about.is_frame) {
             let name = format!("{LIBRARY}-{}", start.name);
+            if let Some(reason) = &start.about.unofficial {
+                println!("{name}: not published: {reason}");
+                continue;
+            }
             let project = official(checkout, start, &name, &version, &folder)?;
             let package = Package::new(&name, &version, &project, checkout);
             if start.about.systems.iter().any(|system| system.starts_with(SYSTEM)) {
@@ -73,6 +77,7 @@ impl Release {
             }
         }
         let project = choice::staged(checkout, CHOICE, &version, &folder)?;
+        lock(checkout, &project)?;
         self.publish(&Package::new(CHOICE, &version, &project, checkout))?;
         Ok(ExitCode::SUCCESS)
     }

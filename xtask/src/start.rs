@@ -51,6 +51,8 @@ pub(crate) struct About {
     /// Whether it is only a frame without an implementation, so that there is nothing to test.
     #[serde(default)]
     pub(crate) is_frame: bool,
+    /// Why `cargo xtask release` does not publish a crate made from it, if so.
+    pub(crate) unofficial: Option<String>,
     /// The GitHub runners that test a crate made from it.
     pub(crate) systems: Vec<String>,
     /// Whether the runners test it as root.

@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use toml::{Table, Value};
 use walkdir::WalkDir;
 
-use super::lock;
 use crate::{files::read, template::address};
 
 /// The tables of a manifest that hold dependencies.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "dev-dependencies"];
 
-/// Copies the package of the choice out of this workspace. The copy depends on the published crates.
+/// Copies the package of the choice out of this workspace. The copy depends on the published crates, and its
+/// dependencies are not locked yet.
 pub(super) fn staged(checkout: &Path, name: &str, version: &str, folder: &Path) -> Result<PathBuf> {
     let source = checkout.join("native");
     let project = folder.join(name);
@@ -43,7 +43,6 @@ pub(super) fn staged(checkout: &Path, name: &str, version: &str, folder: &Path) 
     let text: Vec<_> = read(&readme)?.lines().map(|line| with_version(line, version)).collect();
     fs::write(&readme, text.join("\n") + "\n")?;
     fs::copy(checkout.join("CHANGELOG.md"), project.join("CHANGELOG.md"))?;
-    lock(checkout, &project)?;
     Ok(project)
 }
 
