@@ -482,8 +482,13 @@ impl Model {
         if losses.is_empty() {
             return run[0];
         }
-        let covers_all = |outer: Option<u32>| losses.iter().all(|(part, _)| covers(outer, *part));
-        let part = losses.iter().map(|(part, _)| *part).find(|&part| covers_all(part));
+        // Once for everything, always for everything, even if a later part contains all the earlier ones.
+        let joined = |one, other| match (covers(one, other), covers(other, one)) {
+            (true, _) => one,
+            (_, true) => other,
+            _ => None,
+        };
+        let part = losses.iter().map(|(part, _)| *part).reduce(joined);
         let sum = losses.iter().map(|(_, count)| count.map(u64::from)).sum::<Option<u64>>();
         let sum = sum.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
         Item::missed(part.flatten(), sum)
