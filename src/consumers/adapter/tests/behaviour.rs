@@ -335,13 +335,14 @@ fn each_instance_gets_the_configuration_as_hints() {
     for (number, path) in ["a", "b"].into_iter().enumerate() {
         watcher.watch(&stage.path(path), NonRecursive).unwrap();
         let expected = Hints::default().with_poll_interval(interval).with_compare_contents(true);
-        assert_eq!(stage.hints(number), expected);
+        assert_eq!(stage.hints(number), expected.with_report_closes(true));
     }
 }
 
-/// Notify's default interval is not a wish of the program, and there is no polling by hand.
+/// Notify's default interval is not a wish of the program, and there is no polling by hand. Programs expect the
+/// event of notify's inotify watcher when a written file is closed.
 #[test]
-fn the_default_configuration_gives_no_hints() {
+fn by_default_only_closes_are_requested() {
     for (test, config) in [
         ("not_configured", Config::default()),
         ("by_hand", Config::default().with_manual_polling()),
@@ -349,7 +350,7 @@ fn the_default_configuration_gives_no_hints() {
         let stage = Stage::new(test);
         let mut watcher = NotifyWatcher::<Able>::new(|_| {}, config).unwrap();
         watcher.watch(&stage.path("a"), NonRecursive).unwrap();
-        assert_eq!(stage.hints(0), Hints::default(), "{test}");
+        assert_eq!(stage.hints(0), Hints::default().with_report_closes(true), "{test}");
     }
 }
 
