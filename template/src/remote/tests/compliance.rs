@@ -128,10 +128,9 @@ impl Server {
         // The system chooses a port that is free.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = port.map_err(explain)?.port();
-        let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 1TB }}\n",
-            folder.display().to_string()
-        );
+        // Doubled braces would be a variable of the template.
+        let store = format!("store_dir: {:?}, max_file_store: 1TB", folder.display().to_string());
+        let settings = format!("listen: \"127.0.0.1:{port}\"\njetstream ") + "{" + &store + "}\n";
         fs::write(folder.join("settings"), settings).map_err(explain)?;
         let process = Self::process(&folder, port)?;
         Ok(Self { address: format!("nats://127.0.0.1:{port}"), port, process, folder })
