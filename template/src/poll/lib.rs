@@ -3,7 +3,7 @@
 //! It only reads folders, so it works wherever there is a file system, even on network mounts, where
 //! kernels do not report changes that other machines make.
 //!
-//! [`listing`](notify_backend::listing) lists folders and finds the differences. This file is the backend's
+//! [`listing`] lists folders and finds the differences. This file is the backend's
 //! outside; `scanner.rs` has the thread that looks, and `settings.rs` the settings.
 //!
 //! # Limits and details
