@@ -18,8 +18,9 @@ const DEVIATIONS: &[(&str, &str)] = &[
         "REC11",
         "the daemon watches where the folder comes from, and has reported there what is locked",
     ),
-    ("REC22", MOUNTED_LATER),
+    ("CON25", "the daemon watches the tree, and may not list the folder that the file is in"),
     ("REC23", MOUNTED_LATER),
+    ("REC24", MOUNTED_LATER),
     ("ROOT07", MOUNTED_LATER),
 ];
 
