@@ -1,7 +1,8 @@
 //! The translation of records into reports, on a model of `ReadDirectoryChangesW` and `…ExW`.
 //!
-//! It runs on any system, and checks what Wine does wrong or lacks: the numbers of files, moves between
-//! folders, the end of a watched folder, and overflows at every moment.
+//! It checks what Wine does wrong or lacks: the numbers of files, moves between folders, the end of a watched folder,
+//! and overflows at every moment. Its expectations are written with the separator of Unix.
+#![cfg(unix)]
 
 #[path = "../../../../template/src/windows/cover.rs"]
 mod cover;
