@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
-use notify_backend_remote::{LookingBackend, Publishing, publish};
+use notify_backend_remote as remote;
 
 const HELP: &str = "\
 Publishes what happens in the given folders, for clients on other machines.
@@ -17,8 +17,8 @@ Usage: [OPTIONS] FOLDER...
 /// Reads the arguments: the settings and the folders, or nothing if help is wanted.
 fn arguments(
     mut given: impl Iterator<Item = OsString>,
-) -> Result<Option<(Publishing, Vec<PathBuf>)>, String> {
-    let (mut settings, mut folders) = (Publishing::default(), vec![]);
+) -> Result<Option<(remote::Publishing, Vec<PathBuf>)>, String> {
+    let (mut settings, mut folders) = (remote::Publishing::default(), vec![]);
     while let Some(argument) = given.next() {
         let option = argument.to_str().unwrap_or_default().to_owned();
         let mut value = || {
@@ -53,7 +53,8 @@ async fn main() -> ExitCode {
         }
     };
     // Another backend is another type here: `publish::<AcmeBackend>`.
-    let published = publish::<LookingBackend>(settings, folders, || println!("ready"));
+    let published =
+        remote::publish::<remote::LookingBackend>(settings, folders, || println!("ready"));
     tokio::select! {
         ended = published => match ended {
             Ok(()) => ExitCode::SUCCESS,

@@ -23,8 +23,8 @@ use notify_backend::{
     prelude::*,
     settings::{Made, Maker},
 };
+use notify_backend_remote as remote;
 use notify_backend_remote::RemoteBackend as Tested;
-use notify_backend_remote::{LookingBackend, Publishing, Settings, publish};
 
 /// The address of the server, in the environment of the processes that need it.
 const SERVER: &str = "NOTIFY_BACKEND_TEST_SERVER";
@@ -56,10 +56,10 @@ fn main() -> ExitCode {
 struct Fast;
 
 impl Maker for Fast {
-    type Backend = LookingBackend;
+    type Backend = remote::LookingBackend;
 
-    fn make(watches: Vec<Watch>) -> Result<LookingBackend, BackendError> {
-        LookingBackend::with_interval(INTERVAL, watches)
+    fn make(watches: Vec<Watch>) -> Result<remote::LookingBackend, BackendError> {
+        remote::LookingBackend::with_interval(INTERVAL, watches)
     }
 }
 
@@ -188,9 +188,9 @@ impl Drop for Server {
 struct ThisClient;
 
 impl ThisClient {
-    fn settings() -> Settings {
+    fn settings() -> remote::Settings {
         let subject = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settings::default()
+        remote::Settings::default()
             .server(env::var(SERVER).unwrap_or_default())
             .subject(subject)
             .root(THERE, "/")
@@ -262,13 +262,13 @@ impl Drop for Daemon {
 
 /// Is a daemon with the backend `B`.
 fn serve<B: Backend>(server: String, subject: String, folder: PathBuf) -> ExitCode {
-    let settings = Publishing::default()
+    let settings = remote::Publishing::default()
         .server(server)
         .subject(subject)
         .keep(64 * 1024 * 1024, Duration::from_secs(3600));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let published = runtime.map(|runtime| {
-        runtime.block_on(publish::<B>(settings, vec![folder], || println!("ready")))
+        runtime.block_on(remote::publish::<B>(settings, vec![folder], || println!("ready")))
     });
     println!("{published:?}");
     ExitCode::FAILURE

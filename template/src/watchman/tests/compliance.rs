@@ -91,10 +91,8 @@ fn main() -> ExitCode {
         .distinguishes_metadata(false)
         .pairs_renames(false)
         .leaves_traces(true);
-    let suite = Suite::of::<WatchmanBackend>()
-        .profile(profile)
-        .needs_program("watchman")
-        .forgetting(forget);
+    let suite = Suite::of::<WatchmanBackend>();
+    let suite = suite.profile(profile).needs_program("watchman").forgetting(forget);
     if suite.answer() {
         return ExitCode::SUCCESS;
     }
