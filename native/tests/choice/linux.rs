@@ -1,7 +1,7 @@
 //! Choices on Linux.
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
     process::{Command, ExitCode},
 };
@@ -11,16 +11,9 @@ use notify_backend::{fallback::FirstOf, prelude::*};
 use notify_backend_fanotify::FanotifyBackend;
 use notify_backend_native::NativeBackend;
 
-/// Set in the processes that run the tests.
-const INSIDE: &str = "NATIVE_CHOICE_INSIDE";
+use crate::users;
 
-/// The users that run the tests, with the arguments of `unshare`. Only in a user namespace can a test lower the
-/// limits of inotify for itself alone.
-const ROOT: (&str, &[&str]) = ("root", &["--mount"]);
-const NAMESPACE: (&str, &[&str]) =
-    ("root of a user namespace", &["--user", "--map-root-user", "--mount"]);
-
-/// The limit on watches of the user namespace.
+/// The limit on watches of the user namespace. Only there can a test lower it for itself alone.
 const WATCHES: &str = "/proc/sys/user/max_inotify_watches";
 
 type Test = fn(&Scene);
@@ -43,15 +36,13 @@ pub(crate) fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The tests share the limits.
     arguments.test_threads = Some(1);
-    if !arguments.list && env::var_os(INSIDE).is_none() {
-        let is_root = rustix::process::geteuid().is_root();
-        let users = if is_root { &[ROOT, NAMESPACE][..] } else { &[NAMESPACE] };
-        let has_failed = users.iter().filter(|user| !is_passed_by(user)).count() > 0;
-        return if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    if !arguments.list
+        && let Some(result) = users::run_as_each()
+    {
+        return result;
     }
     let obstacle = if arguments.list { None } else { Scene::new().obstacle() };
-    let is_root = env::var_os(INSIDE).is_some_and(|user| user == ROOT.0);
-    let at_the_limit = if is_root { &[] } else { TESTS_AT_THE_LIMIT };
+    let at_the_limit = if users::is_inside(users::ROOT) { &[] } else { TESTS_AT_THE_LIMIT };
     let trials = TESTS.iter().chain(at_the_limit).map(|&(name, test)| {
         let obstacle = obstacle.clone();
         Trial::ignorable_test(name, move || {
@@ -63,24 +54,6 @@ pub(crate) fn main() -> ExitCode {
         })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
-}
-
-/// Runs the tests as a user; returns whether they pass.
-fn is_passed_by(&(user, namespaces): &(&str, &[&str])) -> bool {
-    let unshare = || {
-        let mut command = Command::new("unshare");
-        command.args(namespaces);
-        command
-    };
-    println!("as {user}");
-    if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
-        println!("ignored: `unshare` cannot make the namespaces here");
-        return true;
-    }
-    let program = env::current_exe().expect("a running program has a path");
-    let mut tests = unshare();
-    tests.arg(program).args(env::args_os().skip(1)).env(INSIDE, user);
-    tests.status().expect("`unshare` can be run").success()
 }
 
 /// A tmpfs with some folders, and a runtime.

@@ -8,6 +8,9 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+#[path = "../../../tests/shared/users.rs"]
+mod users;
 
 fn main() -> std::process::ExitCode {
     #[cfg(target_os = "linux")]
