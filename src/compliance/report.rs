@@ -1,6 +1,7 @@
 //! The output of a run, for people and for programs: the failures, the score card, the progress, the list of
 //! cases.
 
+mod badge;
 pub(crate) mod catalogue;
 pub(crate) mod checklist;
 pub(crate) mod entry;

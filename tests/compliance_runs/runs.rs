@@ -310,6 +310,15 @@ fn what_works_but_is_not_declared() -> Result<(), Failed> {
     let markdown = fs::read_to_string(card.with_extension("md"))?;
     assert!(markdown.contains(advice), "{markdown}");
     assert!(markdown.contains(&format!("\nProgress: {progress}\n")), "{markdown}");
+    let badge = fs::read_to_string(card.with_extension("svg"))?;
+    let must = |verdict: &str| {
+        let cases = json["cases"].as_array().into_iter().flatten();
+        cases.filter(|case| case["level"] == "MUST" && case["verdict"] == verdict).count()
+    };
+    let (passed, failed) = (must("passed"), must("failed"));
+    let share = format!("{passed} of {} MUST", passed + failed);
+    assert!(passed > 0 && failed > 0, "the picture has one colour for all passed");
+    assert!(badge.contains(&share) && badge.contains("#bc4c00"), "{share}: {badge}");
     Ok(())
 }
 

@@ -32,6 +32,10 @@ pub(crate) struct Release {
     /// because the next ones depend on it
     #[arg(long)]
     check: bool,
+    /// Generate the official crates in `target/official`, where they use the library of this checkout, and do
+    /// nothing else
+    #[arg(long, conflicts_with = "check")]
+    stage: bool,
     /// Arguments for the compliance tests, such as a filter for a rehearsal
     #[arg(last = true)]
     tests: Vec<String>,
@@ -48,24 +52,31 @@ impl Release {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let checkout = &repository()?;
         let version = template::version(&checkout.join("Cargo.toml"))?;
+        let starts = Start::all(checkout)?;
+        let folder = folder(checkout);
+        let starts = starts.iter().filter(|start| is_official(start));
+        if self.stage {
+            for start in starts {
+                let project = official(checkout, start, &version, &folder)?;
+                use_checkout(checkout, &project)?;
+                lock(checkout, &project)?;
+                println!("{}", project.display());
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let changelog = checkout.join("CHANGELOG.md");
         ensure!(
             read(&changelog)?.lines().any(|line| heading(line) == Some(&*version)),
             "CHANGELOG.md has no heading \"## {version}\"; name the section of this release so"
         );
-        let starts = Start::all(checkout)?;
-        let folder = folder(checkout);
         let library = Package::new(LIBRARY, &version, checkout, checkout);
         if !self.publish(&library)? {
             return Ok(ExitCode::SUCCESS);
         }
-        for start in starts.iter().filter(|start| !start.about.is_frame) {
-            let name = format!("{LIBRARY}-{}", start.name);
-            if let Some(reason) = &start.about.unofficial {
-                println!("{name}: not published: {reason}");
-                continue;
-            }
-            let project = official(checkout, start, &name, &version, &folder)?;
+        for start in starts {
+            let name = crate_name(start);
+            let project = official(checkout, start, &version, &folder)?;
+            lock(checkout, &project)?;
             let package = Package::new(&name, &version, &project, checkout);
             if start.about.systems.iter().any(|system| system.starts_with(SYSTEM)) {
                 self.test(&package)?;
@@ -167,15 +178,24 @@ fn heading(line: &str) -> Option<&str> {
     line.strip_prefix("## ")?.split(' ').next()
 }
 
+/// Returns whether a starting point becomes an official crate, and prints why not.
+fn is_official(start: &Start) -> bool {
+    if let Some(reason) = &start.about.unofficial {
+        println!("{}: not published: {reason}", crate_name(start));
+        return false;
+    }
+    !start.about.is_frame
+}
+
+/// Returns the name of the official crate of a starting point.
+fn crate_name(start: &Start) -> String {
+    format!("{LIBRARY}-{}", start.name)
+}
+
 /// Generates the official crate of a starting point. It depends on the published library, and has the library's
-/// version, changelog and locked dependencies.
-fn official(
-    checkout: &Path,
-    start: &Start,
-    name: &str,
-    version: &str,
-    folder: &Path,
-) -> Result<PathBuf> {
+/// version and changelog.
+fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Result<PathBuf> {
+    let name = &crate_name(start);
     let project = folder.join(name);
     if project.exists() {
         fs::remove_dir_all(&project)?;
@@ -204,8 +224,16 @@ fn official(
         Ok(text.replace(&format!("{name} = \"0.1.0\""), &format!("{name} = \"{version}\"")))
     })?;
     fs::copy(checkout.join("CHANGELOG.md"), project.join("CHANGELOG.md"))?;
-    lock(checkout, &project)?;
     Ok(project)
+}
+
+/// Makes cargo take the library from a checkout when it is called in the folder of a crate, whose manifest stays
+/// as it will be published.
+fn use_checkout(checkout: &Path, project: &Path) -> Result<()> {
+    let path = toml::Value::from(checkout.to_str().context("the checkout's path is not UTF-8")?);
+    fs::create_dir_all(project.join(".cargo"))?;
+    let text = format!("[patch.crates-io]\n{LIBRARY}.path = {path}\n");
+    Ok(fs::write(project.join(".cargo/config.toml"), text)?)
 }
 
 /// Locks the dependencies of a crate as in this repository.

@@ -1,4 +1,4 @@
-//! The score card: the results by group and level, as a table, as Markdown and as JSON.
+//! The score card: the results by group and level, as a table, as Markdown, as JSON and as a badge.
 
 use std::{
     fmt::{self, Write as _},
@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{entry::Entry, progress::Progress, verdict::Verdict};
+use super::{badge, entry::Entry, progress::Progress, verdict::Verdict};
 use crate::compliance::{
     case::{Level, Listed},
     cases::{self, GROUPS},
@@ -131,7 +131,8 @@ impl ScoreCard {
         text
     }
 
-    /// Writes the score card as Markdown and as JSON, to `file` with the extensions `md` and `json`.
+    /// Writes the score card as Markdown, as JSON and as a badge, to `file` with the extensions `md`, `json` and
+    /// `svg`.
     pub(crate) fn write(
         &self,
         file: &Path,
@@ -140,7 +141,14 @@ impl ScoreCard {
     ) -> io::Result<()> {
         fs::write(file.with_extension("md"), self.markdown(subject, remarks))?;
         let json = serde_json::to_string_pretty(&self.json(subject, remarks))?;
-        fs::write(file.with_extension("json"), json + "\n")
+        fs::write(file.with_extension("json"), json + "\n")?;
+        fs::write(file.with_extension("svg"), self.badge())
+    }
+
+    fn badge(&self) -> String {
+        let entries = self.entries();
+        let must = Count::of(entries.iter().filter(|entry| entry.listed.case.level == Level::Must));
+        badge::svg(must.passed, must.passed + must.failed + must.deviating)
     }
 
     fn markdown(&self, subject: &Subject, remarks: &Remarks) -> String {

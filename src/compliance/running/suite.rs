@@ -203,7 +203,7 @@ impl Suite {
     /// crate is older than the other.
     ///
     /// In addition to the arguments of a test program, there is `--report FILE`: it writes the score card as
-    /// `FILE.md` and `FILE.json`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
+    /// `FILE.md`, `FILE.json` and, as a badge, `FILE.svg`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
     /// the same.
     ///
     /// A backend whose [`Backend::new`] returns [`NotImplemented`](crate::BackendError::NotImplemented) fails one test, which
