@@ -1,9 +1,6 @@
 //! The chosen backend, on file systems and with limits that a test can set up: in namespaces, as root, if root
-//! starts the tests, and as root of a user namespace, which an ordinary user can be.
-#![cfg_attr(
-    not(target_os = "linux"),
-    expect(missing_docs, reason = "there is one candidate elsewhere")
-)]
+//! starts the tests, and as root of a user namespace, which an ordinary user can be. Other systems have no such
+//! namespaces.
 #![allow(clippy::unwrap_used, reason = "a scene that cannot be set has to fail")]
 
 #[cfg(target_os = "linux")]
