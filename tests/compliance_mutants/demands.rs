@@ -6,6 +6,7 @@ use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
+    construction::Made,
     kills::{Entry, entry},
     mutant::Mutation,
 };
@@ -22,6 +23,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<EndsEarlierOnError>("ends_earlier_on_error", &["CHG21"]),
         entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
         entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
+        entry::<InnerIsQuiet>("inner_is_quiet", &["ACC11"]),
+        entry::<InnerDecides>("inner_decides", &["ACC11"]),
+        entry::<InnerFollowsNothing>("inner_follows_nothing", &["SYM15"]),
     ]
 }
 
@@ -111,6 +115,60 @@ macro_rules! keeps {
 keeps! {
     KeepsAccessDemand = access;
     KeepsLinkDemand = follow_links;
+}
+
+/// Takes a tree inside another one for watched already.
+fn new_with_inner(
+    mut watches: Vec<Watch>,
+    forgets: fn(Watch) -> Watch,
+) -> Result<InotifyBackend, BackendError> {
+    let all = watches.clone();
+    for watch in &mut watches {
+        let is_inner = |outer: &Watch| {
+            outer.recursive && outer.path != watch.path && watch.path.starts_with(&outer.path)
+        };
+        if all.iter().any(is_inner) {
+            *watch = forgets(watch.clone());
+        }
+    }
+    InotifyBackend::new(watches)
+}
+
+#[derive(Debug, Default)]
+struct InnerIsQuiet;
+impl Mutation for InnerIsQuiet {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((new_with_inner(watches, quiet)?, Self))
+    }
+}
+
+#[derive(Debug, Default)]
+struct InnerFollowsNothing;
+impl Mutation for InnerFollowsNothing {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((new_with_inner(watches, of_link)?, Self))
+    }
+}
+
+/// Reports accesses if the innermost watch asks for them.
+#[derive(Debug, Default)]
+struct InnerDecides {
+    watches: Vec<Watch>,
+}
+impl Mutation for InnerDecides {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches.clone())?, Self { watches }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_dropped = item.as_ref().is_ok_and(|event| {
+            let covering = self.watches.iter().filter(|watch| event.path.starts_with(&watch.path));
+            let innermost = covering.max_by_key(|watch| watch.path.components().count());
+            matches!(event.kind, EventKind::Access(_)) && innermost.is_some_and(|it| !it.access)
+        });
+        if !is_dropped {
+            reported.push_back(item);
+        }
+    }
 }
 
 /// Removes the earlier watch of a path before it knows whether the new one succeeds.

@@ -17,7 +17,7 @@ use notify_backend_inotify::InotifyBackend;
 use crate::{
     clients, construction, contents, demands, in_memory, losses,
     mutant::{Mutant, Mutation},
-    networked, places, resuming, streaming,
+    networked, places, resuming, streaming, unread,
 };
 
 /// A broken backend and the cases that must catch it.
@@ -212,6 +212,7 @@ pub(crate) fn main() -> ExitCode {
         contents::mutants_of_names(),
         places::mutants(),
         demands::mutants(),
+        unread::mutants(),
         losses::mutants(),
         resuming::mutants(),
         clients::mutants(),

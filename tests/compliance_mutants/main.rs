@@ -29,6 +29,8 @@ mod places;
 mod resuming;
 #[cfg(target_os = "linux")]
 mod streaming;
+#[cfg(target_os = "linux")]
+mod unread;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

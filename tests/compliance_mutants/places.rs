@@ -172,7 +172,7 @@ impl<M: Mutation> Mutation for InNew<M> {
     }
 }
 
-fn path_of(item: &StreamItem) -> &Path {
+pub(crate) fn path_of(item: &StreamItem) -> &Path {
     match item {
         Ok(event) => &event.path,
         Err(error) => error.path().unwrap_or(Path::new("")),

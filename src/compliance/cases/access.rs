@@ -37,6 +37,7 @@ pub(super) const GROUP: Group = Group {
         ONLY_WHERE_ASKED,
         ASKED_IN_VAIN,
         OF_THE_OTHER,
+        TREE_IN_TREE,
     ],
 };
 
@@ -340,6 +341,68 @@ const OF_THE_OTHER: Case = Case {
     },
     ..Case::MUST
 };
+
+const TREE_IN_TREE: Case = Case {
+    id: "ACC11",
+    name: "tree_in_tree",
+    needs: &[EmitOnAccess, WatchRecursively],
+    checks: "If only one of two watched trees asks for accesses, and one is inside the other, they are reported \
+             for all files that the one which asks covers, in whichever order the two are watched.",
+    why: "The counterpart of ACC08: one folder has one watch of the platform, which serves both.",
+    usual_cause: "The inner tree counts as watched already, or the watch that was added last decides what is \
+                  reported.",
+    // An invariant checks that there are none elsewhere.
+    run: |scene| {
+        let files = ["outer/file", "outer/inner/file", "outer/inner/old/file"];
+        scene.tree.mkdir_all("outer/inner/old")?;
+        files.iter().try_for_each(|file| scene.tree.write(file, "content"))?;
+        let trees = ["outer", "outer/inner"].map(|tree| Watch::recursive(scene.path(tree)));
+        for asks in 0..trees.len() {
+            let mut watches = trees.clone();
+            watches[asks] = watches[asks].clone().with_access();
+            let asking = watches[asks].path.clone();
+            nested(scene, &watches, |driver| {
+                for file in files {
+                    driver.next_step();
+                    scene.tree.make("read", file, |path| fs::read(path).map(drop))?;
+                    driver.settle()?;
+                    let path = scene.path(file);
+                    let kinds = accesses(driver, &path);
+                    let expected = format!("access/open of tree/{file}");
+                    let is_covered = path.starts_with(&asking);
+                    ensure(!is_covered || kinds.iter().copied().any(is_open), expected, || {
+                        format!("{kinds:?}")
+                    })?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Watches an outer and an inner tree in each order, both at once and, where that is possible, one after the
+/// other, and checks something each time.
+pub(super) fn nested(
+    scene: &Scene,
+    [outer, inner]: &[Watch; 2],
+    check: impl Fn(&mut Driver) -> Step,
+) -> Step {
+    for (first, second) in [(outer, inner), (inner, outer)] {
+        let both = [first.clone(), second.clone()];
+        check(&mut scene.watch(both)?)?;
+        if !scene.has(ChangeWatches) {
+            continue;
+        }
+        let mut driver = scene.watch([first.clone()])?;
+        if let Err(error) = driver.watch(second.clone())? {
+            return fail("`watch` adds a tree", format!("it returned: {error}"));
+        }
+        check(&mut driver)?;
+    }
+    Ok(())
+}
 
 /// Checks that a watch is refused if what it asks for needs the `missing` capability.
 pub(super) fn refuses_demand(scene: &Scene, watch: Watch, missing: Capability) -> Step {

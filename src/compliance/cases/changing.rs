@@ -1,5 +1,7 @@
 //! Adding and removing watches while the backend runs (CHG).
 
+mod unread;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -7,6 +9,11 @@ use std::{
     time::Duration,
 };
 
+use self::unread::{
+    Arrangement,
+    Depth::{self, Deep, Flat},
+    Then, lose_nothing,
+};
 use super::construction::{WATCHES, set_limit};
 use crate::{
     compliance::{
@@ -55,6 +62,9 @@ pub(super) const GROUP: Group = Group {
         ALL_DEMANDS,
         WOKEN_AFTER_CHANGING,
         REFUSED_AGAIN,
+        UNWATCHED_AMID_READING,
+        WATCHED_AMID_READING,
+        WIDENED,
     ],
 };
 
@@ -1013,3 +1023,123 @@ const REFUSED_AGAIN: Case = Case {
     },
     ..Case::MUST
 };
+
+const UNWATCHED_AMID_READING: Case = Case {
+    id: "CHG22",
+    name: "unwatched_amid_reading",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "If a watch is removed when some of the reports have been read, each of the others that another \
+             watch covers too is still reported, once, even if that is inside the removed one, around it, or \
+             has a name that begins alike.",
+    why: "The counterpart of CHG12 and CHG13: a change that two watches cover belongs to the one that stays.",
+    usual_cause: "`unwatch` drops all that waits below the path, or whose path begins with the same text.",
+    run: |scene| {
+        const NESTED: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Deep)];
+        const IN_FLAT: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Flat)];
+
+        let unwatch = |watched, changed, folder| {
+            let then = Then::Unwatch(folder);
+            Arrangement { watched, changed, then }
+        };
+        lose_nothing(
+            scene,
+            &[
+                unwatch(NESTED, "nested/outer/inner", "nested/outer/inner"),
+                unwatch(NESTED, "nested/outer/inner", "nested/outer"),
+                unwatch(NESTED, "nested/outer", "nested/outer/inner"),
+                unwatch(IN_FLAT, "nested/outer/inner", "nested/outer/inner"),
+                unwatch(IN_FLAT, "nested/outer/inner", "nested/outer"),
+                unwatch(&[("alike/in", Flat), ("alike/inner", Flat)], "alike/inner", "alike/in"),
+                unwatch(&[("alike/in", Deep), ("alike/inner", Deep)], "alike/inner", "alike/in"),
+            ],
+        )
+    },
+    ..Case::MUST
+};
+
+const WATCHED_AMID_READING: Case = Case {
+    id: "CHG23",
+    name: "watched_amid_reading",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "If a path is watched, for the first time or again, when some of the reports have been read, each of \
+             the others that an earlier watch covers is still reported, once, even if it is the same path.",
+    why: "The counterpart of CHG15: without `unwatch`, there is no gap.",
+    usual_cause: "Events that are older than the new watch are dropped, although they belong to the earlier one \
+                  as well.",
+    run: |scene| {
+        const OUTER: &[(&str, Depth)] = &[("nested/outer", Deep)];
+        const NESTED: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Deep)];
+
+        let watch = |watched, changed, (folder, depth)| {
+            let then = Then::Watch(folder, depth);
+            Arrangement { watched, changed, then }
+        };
+        lose_nothing(
+            scene,
+            &[
+                watch(&[("one", Flat)], "one", ("one", Flat)),
+                watch(&[("one", Flat)], "one", ("one", Deep)),
+                watch(&[("one", Deep)], "one", ("one", Flat)),
+                watch(OUTER, "nested/outer", ("nested/outer", Deep)),
+                watch(OUTER, "nested/outer/inner", ("nested/outer", Deep)),
+                watch(OUTER, "nested/outer/inner", ("nested/outer/inner", Deep)),
+                watch(OUTER, "nested/outer/inner", ("nested/outer/inner", Flat)),
+                watch(NESTED, "nested/outer/inner", ("nested/outer", Deep)),
+                watch(NESTED, "nested/outer/inner", ("nested/outer/inner", Deep)),
+                watch(
+                    &[("alike/in", Flat), ("alike/inner", Flat)],
+                    "alike/inner",
+                    ("alike/in", Flat),
+                ),
+            ],
+        )
+    },
+    ..Case::MUST
+};
+
+const WIDENED: Case = Case {
+    id: "CHG24",
+    name: "widened",
+    needs: &[ChangeWatches, WatchRecursively],
+    checks: "If a folder that is watched alone is watched again with all below it, earlier changes below are not \
+             reported, even if their events have not been read yet. Earlier changes in the folder itself are.",
+    why: "The counterpart of CHG23: what the earlier watch did not cover is as new as with CHG16.",
+    usual_cause: "The new watch takes over the age of the earlier one. A facility with one queue for the file \
+                  system has events of all folders in it, watched or not.",
+    run: |scene| {
+        let top = created_file("root/at-the-top");
+        for reads_one in [false, true] {
+            scene.tree.mkdir_all("root/sub/deep")?;
+            let root = Watch::non_recursive(scene.path("root"));
+            let mut driver = scene.watch([root.clone()])?;
+            scene.tree.create("root/first")?;
+            scene.tree.create(&top.path)?;
+            for folder in ["root/sub", "root/sub/deep"] {
+                scene.tree.create(format!("{folder}/before"))?;
+            }
+            if reads_one {
+                driver.read_until_reported(|driver| driver.events().count() > 0)?;
+            }
+            add(&mut driver, root.recursive_if(true))?;
+            is_widened(scene, &mut driver)?;
+            driver.saw(top.clone())?;
+            drop(driver);
+            scene.tree.remove_all("root")?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+/// Fails unless later changes below the root are reported, and earlier ones are not.
+fn is_widened(scene: &Scene, driver: &mut Driver) -> Step {
+    for folder in ["root/sub", "root/sub/deep"] {
+        scene.tree.create(format!("{folder}/after"))?;
+    }
+    driver.settle()?;
+    for folder in ["root/sub", "root/sub/deep"] {
+        driver.saw(created_file(format!("{folder}/after")))?;
+        driver.never_saw(&touched(format!("{folder}/before")))?;
+    }
+    Ok(())
+}

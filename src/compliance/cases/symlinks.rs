@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::access::refuses_demand;
+use super::access::{nested, refuses_demand};
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -43,6 +43,7 @@ pub(super) const GROUP: Group = Group {
         LINKS_IN_TREE,
         LINK_REPLACED,
         LINK_TO_FILE_IN_TREE,
+        TREE_IN_TREE,
     ],
 };
 
@@ -453,6 +454,46 @@ const LINK_TO_FILE_IN_TREE: Case = Case {
             driver.never_saw(&touched(link))?;
         }
         driver.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const TREE_IN_TREE: Case = Case {
+    id: "SYM15",
+    name: "tree_in_tree",
+    needs: &[WatchRecursively, FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "If only one of two watched trees asks for links to be followed, and one is inside the other, the \
+             folders that links in the one which asks lead to are watched, in whichever order the two are \
+             watched.",
+    why: "The counterpart of ACC11.",
+    usual_cause: "The inner tree counts as watched already.",
+    run: |scene| {
+        scene.tree.mkdir_all("outer/inner/old")?;
+        let links = ["outer/link", "outer/inner/link", "outer/inner/old/link"];
+        let links = links.map(|link| (link, link.replace('/', "-")));
+        for (link, target) in &links {
+            scene.outside.mkdir(target)?;
+            scene.tree.symlink(scene.outside.path(target), link)?;
+        }
+        let trees = ["outer", "outer/inner"].map(|tree| Watch::recursive(scene.path(tree)));
+        for asks in 0..trees.len() {
+            let mut watches = trees.clone();
+            watches[asks] = watches[asks].clone().following_links();
+            let asking = watches[asks].path.clone();
+            nested(scene, &watches, |driver| {
+                let file = |target: &String| format!("{target}/file");
+                links.iter().try_for_each(|(_, target)| scene.outside.create(file(target)))?;
+                driver.settle()?;
+                for (link, _) in
+                    links.iter().filter(|(link, _)| scene.path(link).starts_with(&asking))
+                {
+                    driver.saw(created_file(format!("{link}/file")))?;
+                }
+                links.iter().try_for_each(|(_, target)| scene.outside.remove(file(target)))
+            })?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

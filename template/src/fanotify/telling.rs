@@ -201,12 +201,17 @@ impl Filesystems {
     /// Returns the paths under which an entry is to be reported, as of now.
     fn covering(&mut self, number: u64, at: &Entry, child: Option<&Handle>) -> Vec<Said> {
         let mut paths: Vec<Said> = vec![];
-        let mut add = |number, path: PathBuf| {
-            if paths.iter().all(|(_, other)| other.as_os_str() != path.as_os_str()) {
-                paths.push((number, path));
+        let covered = self.covered(&at.folder);
+        let asks = |root| self.roots.get(root).is_some_and(|root| root.watch.access);
+        let mut add = |root, path: PathBuf| {
+            let same = paths.iter_mut().find(|(_, other)| other.as_os_str() == path.as_os_str());
+            match same {
+                None => paths.push((root, path)),
+                // Of several roots with this path, one that asks for accesses decides.
+                Some((other, _)) if asks(root) => *other = root,
+                Some(_) => {}
             }
         };
-        let covered = self.covered(&at.folder);
         if covered.has_roots_in_it {
             for (root, found) in self.roots.at(&at.folder, &at.name) {
                 let is_it = found.folder.is_none() || found.folder.as_ref() == child;

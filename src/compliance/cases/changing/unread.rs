@@ -1,0 +1,97 @@
+//! Arrangements of watches that overlap or lie side by side, and that change while reports are not read yet.
+
+use super::{add, remove};
+use crate::{
+    compliance::{
+        rules::{
+            expect::created_file,
+            failure::{Step, ensure},
+        },
+        scene::Scene,
+    },
+    contract::{backend::Watch, capability::Capability::WatchRecursively},
+};
+
+/// How much of a folder is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    Flat,
+    Deep,
+}
+
+/// What is done while reports wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Then {
+    Unwatch(&'static str),
+    Watch(&'static str, Depth),
+}
+
+/// Watches, a folder in which files are made, and what is done before the reports of these are read. Each of them
+/// is covered by a watch that goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrangement {
+    pub(super) watched: &'static [(&'static str, Depth)],
+    pub(super) changed: &'static str,
+    pub(super) then: Then,
+}
+
+impl Arrangement {
+    /// Fails unless each report is read once, and nothing else is, where one of them is read before the
+    /// watches change if `reads_one`.
+    fn loses_nothing(self, scene: &Scene, reads_one: bool) -> Step {
+        const FILES: usize = 5;
+
+        let Self { watched, changed, then } = self;
+        let needs_depth = watched.iter().any(|(_, depth)| *depth == Depth::Deep)
+            || matches!(then, Then::Watch(_, Depth::Deep));
+        if needs_depth && !scene.has(WatchRecursively) {
+            return Ok(());
+        }
+        let shown = if reads_one { "once one report is read" } else { "before any is read" };
+        scene.timeline.did(format!("begin with {watched:?}, then {then:?} {shown}"));
+        for (folder, _) in watched {
+            scene.tree.mkdir_all(folder)?;
+        }
+        scene.tree.mkdir_all(changed)?;
+        let watch = |(folder, depth)| {
+            Watch::non_recursive(scene.path(folder)).recursive_if(depth == Depth::Deep)
+        };
+        let mut driver = scene.watch(watched.iter().copied().map(watch).collect::<Vec<_>>())?;
+        // A daemon's client may not be able to find out what the removed watch had to report for another one.
+        let is_client = scene.profile.in_another_process;
+        driver.guard.may_miss = is_client && matches!(then, Then::Unwatch(_));
+        let files: [_; FILES] =
+            std::array::from_fn(|i| created_file(format!("{changed}/file-{i}")));
+        files.iter().try_for_each(|file| scene.tree.create(&file.path))?;
+        if reads_one {
+            driver.read_until_reported(|driver| driver.events().count() > 0)?;
+        }
+        match then {
+            Then::Unwatch(folder) => remove(&mut driver, &scene.path(folder))?,
+            Then::Watch(folder, depth) => add(&mut driver, watch((folder, depth)))?,
+        }
+        driver.settle()?;
+        let is_said = driver.has_missed_in(&scene.path(changed));
+        for file in files.into_iter().filter(|_| !is_said) {
+            let times = driver.count(&file);
+            driver.saw(file)?;
+            ensure(times <= 1, "each creation is reported once", || {
+                format!("one was reported {times} times")
+            })?;
+        }
+        driver.nothing_else()?;
+        drop(driver);
+        let (top, _) = changed.split_once('/').unwrap_or((changed, ""));
+        scene.tree.remove_all(top)
+    }
+}
+
+/// Tries all arrangements, with all reports unread and with one read.
+pub(super) fn lose_nothing(scene: &Scene, arrangements: &[Arrangement]) -> Step {
+    for arrangement in arrangements {
+        for reads_one in [false, true] {
+            arrangement.loses_nothing(scene, reads_one)?;
+        }
+    }
+    Ok(())
+}
