@@ -1,9 +1,6 @@
 //! From the daemon's lists of changed files to events: [`Changes`]. {%- capture source %}
 
-use std::{
-    collections::{HashMap, VecDeque},
-    mem,
-};
+use std::{collections::VecDeque, mem};
 
 use notify_backend::prelude::*;
 
@@ -18,8 +15,6 @@ use crate::{
 pub(crate) struct Changes {
     position: Position,
     batches: VecDeque<Batch>,
-    /// What the latest list has beyond its own clock, with the tick: the next list has it again.
-    ahead: HashMap<Vec<u8>, u64>,
 }
 
 /// Changes that came together.
@@ -58,7 +53,7 @@ pub(crate) struct Extra {
 impl Changes {
     /// Begins at a position.
     pub(crate) fn at(position: Position) -> Self {
-        Self { position, batches: VecDeque::new(), ahead: HashMap::new() }
+        Self { position, batches: VecDeque::new() }
     }
 
     pub(crate) fn position(&self) -> &Position {
@@ -66,7 +61,8 @@ impl Changes {
     }
 
     /// Takes in what the daemon says about `target`, whose folder is below the daemon's root by `prefix`. All
-    /// that came before has been taken.
+    /// that came before has been taken. What has been taken does not come again, although a subscription and a query
+    /// each have their own place.
     pub(crate) fn take_in(
         &mut self,
         target: &Target,
@@ -74,15 +70,17 @@ impl Changes {
         list: &Value<'_>,
     ) -> Result<Extra, Malformed> {
         let clock = list.bytes("clock").ok_or(Malformed::new("a list without a clock"))?;
-        let until = Clock::from(clock);
+        let mut until = Clock::from(clock);
         let mut extra = Extra { is_fresh: list.is_true("is_fresh_instance"), is_gone: false };
         let files = match list.get("files") {
             Some(Value::List(files)) if !extra.is_fresh => files.as_slice(),
-            _ => &[],
+            Some(_) => &[],
+            // It says what time it is, and not what has changed until then.
+            None => return Ok(Extra::default()),
         };
         // Of what came before a moment, a part was read by an earlier program.
         let read = self.position.part.as_ref().filter(|_| !extra.is_fresh);
-        let (mut rest, mut new, mut ahead) = (vec![], vec![], HashMap::new());
+        let (mut rest, mut new) = (vec![], vec![]);
         for file in files {
             let name = file.bytes("name").ok_or(Malformed::new("a file without a name"))?;
             let path = match target.place(prefix, name) {
@@ -91,22 +89,27 @@ impl Changes {
                 Place::Itself => target.path().to_owned(),
                 Place::Below(path) => path,
             };
-            let tick = file.bytes("oclock").and_then(|clock| Clock::from(clock).tick());
-            if let Some(tick) = tick {
-                if until.tick().is_some_and(|until| tick > until) {
-                    ahead.insert(name.to_vec(), tick);
-                }
-                if self.ahead.get(name) == Some(&tick) {
-                    continue;
-                }
+            let oclock = file.bytes("oclock").map(Clock::from);
+            let tick = oclock.as_ref().and_then(Clock::tick);
+            // The daemon reads its clock before it makes the list, but each moment is in it as a whole.
+            if let Some(clock) = &oclock
+                && until.is_by(clock)
+            {
+                until.clone_from(clock);
             }
+            let seen = &self.position.since;
+            if oclock.as_ref().is_some_and(|clock| clock.is_by(seen)) {
+                continue;
+            }
+            let created = file.bytes("cclock").map(Clock::from);
+            let is_new_since = |moment| created.as_ref().is_some_and(|clock| !clock.is_by(moment));
             let key = Key { is_there: file.is_true("exists"), name: name.to_vec() };
             let is_gone_itself = !key.is_there && path.as_os_str() == target.path().as_os_str();
             if is_gone_itself && target.is_folder() {
                 extra.is_gone = true;
                 continue;
             }
-            let is_new = file.is_true("new");
+            let is_new = file.is_true("new") && is_new_since(seen);
             // It came and went, or came back and went. In a folder that is gone, the daemon may have seen it where
             // the folder is now.
             if is_new && !key.is_there && !target.is_parent_there(prefix, name) {
@@ -118,12 +121,9 @@ impl Changes {
                 new.push(change(is_new));
                 continue;
             };
-            let is_by = |field| {
-                file.bytes(field).is_some_and(|clock| Clock::from(clock).is_by(&read.until))
-            };
             let was_read = key <= read.last;
-            if !is_by("oclock") {
-                let is_new = if was_read { !is_by("cclock") } else { is_new };
+            if !oclock.as_ref().is_some_and(|clock| clock.is_by(&read.until)) {
+                let is_new = is_new && (!was_read || is_new_since(&read.until));
                 new.push(change(is_new));
             } else if !was_read {
                 rest.push(change(is_new));
@@ -131,7 +131,6 @@ impl Changes {
         }
         let rest = read.map(|read| Batch::new(rest, read.until.clone()));
         self.batches = rest.into_iter().chain([Batch::new(new, until)]).collect();
-        self.ahead = ahead;
         self.advance();
         Ok(extra)
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::UnixStream,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     bser::{Frames, Malformed, Value, decode},
     handshake::{Handshake, Next, Opened, Refusal},
     position::Position,
+    pulse::Pulse,
     settings::Settings,
     target::Target,
 };
@@ -29,6 +30,9 @@ use crate::{
 pub(crate) struct Connection {
     stream: UnixStream,
     frames: Frames,
+    /// What is to be sent.
+    outgoing: Vec<u8>,
+    pulse: Pulse,
 }
 
 /// Why there is no connection.
@@ -84,6 +88,11 @@ fn answered(frames: &mut Frames, handshake: &mut Handshake<'_>) -> Result<Option
 }
 
 impl Connection {
+    fn new(stream: UnixStream, frames: Frames, settings: &Settings) -> Self {
+        let pulse = Pulse::new(settings.patience);
+        Self { stream, frames, outgoing: vec![], pulse }
+    }
+
     /// Connects and subscribes, and waits for that, but not for ever. `sync` is how long the daemon may take to
     /// synchronise.
     pub(crate) fn open(
@@ -119,7 +128,7 @@ impl Connection {
                 Next::Done(opened) => {
                     stream.set_nonblocking(true)?;
                     let stream = UnixStream::from_std(stream)?;
-                    return Ok((Self { stream, frames }, opened));
+                    return Ok((Self::new(stream, frames, settings), opened));
                 }
             }
         }
@@ -152,7 +161,9 @@ impl Connection {
                 };
                 match next {
                     Next::Send(next) => message = next,
-                    Next::Done(opened) => return Ok((Self { stream, frames }, opened)),
+                    Next::Done(opened) => {
+                        return Ok((Self::new(stream, frames, settings), opened));
+                    }
                 }
             }
         };
@@ -160,24 +171,56 @@ impl Connection {
         tokio::time::timeout(settings.patience, open).await.map_err(late)?
     }
 
-    /// Waits for the next message, and calls `take` with it.
+    /// Waits for the next message, and calls `take` with it. Meanwhile, sends a `beat` from time to time; it is an
+    /// error if the daemon does not answer.
     pub(crate) fn poll_message<T>(
         &mut self,
         cx: &mut Context<'_>,
+        beat: impl Fn() -> Vec<u8>,
         take: impl Fn(&Value<'_>) -> T,
     ) -> Poll<io::Result<T>> {
         loop {
-            let taken = self.frames.next(|body| decode(body).map(|value| take(&value)));
-            if let Some(taken) = taken.map_err(invalid)? {
+            let taken = self.frames.next(|body| {
+                let message = decode(body)?;
+                Ok((!message.is_true("unilateral"), take(&message)))
+            });
+            if let Some((is_answer, taken)) = taken.map_err(invalid)? {
+                if is_answer {
+                    self.pulse.rest();
+                }
                 return Poll::Ready(Ok(taken));
             }
             let mut chunk = [0; CHUNK];
             let mut buffer = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if Pin::new(&mut self.stream).poll_read(cx, &mut buffer)?.is_pending() {
+                return self.poll_beat(cx, beat).map(Err);
+            }
             if buffer.filled().is_empty() {
                 return Poll::Ready(Err(closed()));
             }
+            self.pulse.heard();
             self.frames.push(buffer.filled());
+        }
+    }
+
+    /// Sends a `beat` when it is time, and waits for the error that there is no answer.
+    fn poll_beat(&mut self, cx: &mut Context<'_>, beat: impl Fn() -> Vec<u8>) -> Poll<io::Error> {
+        loop {
+            while !self.outgoing.is_empty()
+                && let Poll::Ready(written) =
+                    Pin::new(&mut self.stream).poll_write(cx, &self.outgoing)
+            {
+                match written {
+                    Ok(written) => drop(self.outgoing.drain(..written)),
+                    Err(error) => return Poll::Ready(error),
+                }
+            }
+            ready!(self.pulse.poll(cx));
+            if self.pulse.is_awaited() {
+                return Poll::Ready(timed_out());
+            }
+            self.outgoing = beat();
+            self.pulse.sent();
         }
     }
 }

@@ -3,12 +3,11 @@
 //! 1. `watch-project`: the daemon watches the folder, or a folder above it does already.
 //! 2. `clock` or, to go on from a position, `query`, both synchronised: the daemon makes a *cookie* (a file) and
 //!    waits until it sees it. So everything that happened before is in the past of the answer.
-//! 3. After `clock`, a `query` since then. `clock` may name a tick at which the daemon has just begun to look, and which
-//!    it fills with what happens next; a subscription from then on would not report that (seen with 4.9). A
-//!    query waits for the look.
-//! 4. `subscribe` from the answer's moment.
+//! 3. `subscribe` from the answer's moment.
+//!
+//! Later, a [`beat`] asks again from time to time.
 
-use std::{os::unix::ffi::OsStrExt, time::Duration};
+use std::{mem, os::unix::ffi::OsStrExt, time::Duration};
 
 use crate::{
     bser::{Malformed, Term, Value, encode},
@@ -21,6 +20,9 @@ use crate::{
 /// The name of our only subscription of a connection.
 const NAME: &str = "notify-backend";
 
+/// How many milliseconds a cookie may take; none is made if it is 0.
+const TIMEOUT: &str = "sync_timeout";
+
 /// A conversation that is going on.
 #[derive(Debug)]
 pub(crate) struct Handshake<'a> {
@@ -28,7 +30,6 @@ pub(crate) struct Handshake<'a> {
     settings: &'a Settings,
     sync: Duration,
     from: Option<Position>,
-    start: Option<Clock>,
     root: Vec<u8>,
     prefix: Vec<u8>,
     opened: Option<(Changes, Extra)>,
@@ -39,6 +40,8 @@ pub(crate) struct Handshake<'a> {
 pub(crate) struct Opened {
     pub(crate) changes: Changes,
     pub(crate) extra: Extra,
+    /// What the daemon watches.
+    pub(crate) root: Vec<u8>,
     /// What the watched folder is below the root that the daemon watches.
     pub(crate) prefix: Vec<u8>,
 }
@@ -76,7 +79,7 @@ impl<'a> Handshake<'a> {
         let folder = Term::Text(target.folder.as_os_str().as_bytes().into());
         let first = encode(&Term::List(vec!["watch-project".into(), folder]));
         let (root, prefix, opened) = (vec![], vec![], None);
-        (Self { target, settings, sync, from, start: None, root, prefix, opened }, first)
+        (Self { target, settings, sync, from, root, prefix, opened }, first)
     }
 
     /// Takes an answer.
@@ -92,22 +95,13 @@ impl<'a> Handshake<'a> {
         }
         if let Some((changes, extra)) = self.opened.take() {
             answer.bytes("subscribe").ok_or(Malformed::new("no subscription"))?;
-            let prefix = std::mem::take(&mut self.prefix);
-            return Ok(Next::Done(Opened { changes, extra, prefix }));
+            let (root, prefix) = (mem::take(&mut self.root), mem::take(&mut self.prefix));
+            return Ok(Next::Done(Opened { changes, extra, root, prefix }));
         }
         let clock = Clock::from(answer.bytes("clock").ok_or(Malformed::new("no clock"))?);
-        if self.from.is_none() && self.start.is_none() {
-            let query = Term::Map(self.query(clock.before().as_bytes()));
-            self.start = Some(clock);
-            return Ok(Next::Send(encode(&Term::List(vec!["query".into(), self.root(), query]))));
-        }
-        // If it has noticed nothing at its last tick, it may be about to.
-        let since = if is_noticed(answer, &clock) { clock } else { clock.before() };
+        let subscribe = encode(&self.subscribe(clock.as_bytes()));
         let (changes, extra) = match self.from.take() {
-            None => {
-                let since = since.clone();
-                (Changes::at(Position { since, part: None }), Extra::default())
-            }
+            None => (Changes::at(Position { since: clock, part: None }), Extra::default()),
             Some(from) => {
                 let mut changes = Changes::at(from);
                 let extra = changes.take_in(self.target, &self.prefix, answer)?;
@@ -115,7 +109,7 @@ impl<'a> Handshake<'a> {
             }
         };
         self.opened = Some((changes, extra));
-        Ok(Next::Send(encode(&self.subscribe(since.as_bytes()))))
+        Ok(Next::Send(subscribe))
     }
 
     fn root(&self) -> Term {
@@ -125,11 +119,11 @@ impl<'a> Handshake<'a> {
     /// Asks for the present moment, or for what has happened since the position.
     fn synchronise(&self) -> Term {
         let patience = i64::try_from(self.sync.as_millis()).unwrap_or(i64::MAX);
-        let timeout = ("sync_timeout", Term::Number(patience));
+        let timeout = (TIMEOUT, Term::Number(patience));
         match &self.from {
             None => Term::List(vec!["clock".into(), self.root(), Term::Map(vec![timeout])]),
             Some(Position { since, .. }) => {
-                let mut query = self.query(since.as_bytes());
+                let mut query = query(self.target, self.settings, &self.prefix, since.as_bytes());
                 query.push(timeout);
                 Term::List(vec!["query".into(), self.root(), Term::Map(query)])
             }
@@ -137,30 +131,46 @@ impl<'a> Handshake<'a> {
     }
 
     fn subscribe(&self, clock: &[u8]) -> Term {
-        let mut query = self.query(clock);
+        let mut query = query(self.target, self.settings, &self.prefix, clock);
         query.push(("defer_vcs", Term::Flag(self.settings.defer_vcs)));
         Term::List(vec!["subscribe".into(), self.root(), NAME.into(), Term::Map(query)])
     }
-
-    fn query(&self, since: &[u8]) -> Vec<(&'static str, Term)> {
-        let fields = ["name", "exists", "new", "type", "oclock", "cclock"].map(Term::from);
-        let expression = self.target.expression(&self.prefix, self.settings.expression.as_ref());
-        vec![
-            ("since", Term::Text(since.to_vec())),
-            ("expression", expression),
-            ("fields", Term::List(fields.into())),
-            // A loss is reported as such.
-            ("empty_on_fresh_instance", Term::Flag(true)),
-        ]
-    }
 }
 
-/// Returns whether a list has a file that was noticed at this moment.
-fn is_noticed(list: &Value<'_>, clock: &Clock) -> bool {
-    let Some(Value::List(files)) = list.get("files") else { return false };
-    let is_of_it = |file: &Value<'_>| {
-        file.bytes("oclock").is_some_and(|noticed| Clock::from(noticed) == *clock)
-    };
-    files.iter().any(is_of_it)
+/// Returns what to ask from time to time: what has happened since the clock. An answer shows that the daemon is there.
+///
+/// With `defer_vcs`, only that is asked for, since changes have to wait.
+pub(crate) fn beat(
+    target: &Target,
+    settings: &Settings,
+    root: &[u8],
+    prefix: &[u8],
+    since: &Clock,
+) -> Vec<u8> {
+    let root = Term::Text(root.to_vec());
+    if settings.defer_vcs {
+        return encode(&Term::List(vec!["clock".into(), root]));
+    }
+    let mut query = query(target, settings, prefix, since.as_bytes());
+    // Without a cookie, which would be a change of the tree.
+    query.push((TIMEOUT, Term::Number(0)));
+    encode(&Term::List(vec!["query".into(), root, Term::Map(query)]))
+}
+
+/// Returns the members of a query for the changes of `target` since a clock.
+fn query(
+    target: &Target,
+    settings: &Settings,
+    prefix: &[u8],
+    since: &[u8],
+) -> Vec<(&'static str, Term)> {
+    let fields = ["name", "exists", "new", "type", "oclock", "cclock"].map(Term::from);
+    vec![
+        ("since", Term::Text(since.to_vec())),
+        ("expression", target.expression(prefix, settings.expression.as_ref())),
+        ("fields", Term::List(fields.into())),
+        // A loss is reported as such.
+        ("empty_on_fresh_instance", Term::Flag(true)),
+    ]
 }
 //~{% endcapture %}{{ source | remove: "//~" -}}

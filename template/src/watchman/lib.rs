@@ -6,7 +6,7 @@
 //! this one stopped.
 //!
 //! This file is the backend's outside. `subscription.rs` is one watch; `handshake.rs` says what it asks the daemon,
-//! `connection.rs` carries that, and `bser.rs` is the format. `target.rs` makes paths of names, `changes.rs`
+//! `connection.rs` carries that, `pulse.rs` says when to ask again, and `bser.rs` is the format. `target.rs` makes paths of names, `changes.rs`
 //! events of lists, and `position.rs` cursors of clocks. `explain.rs` makes errors of refusals, `socket.rs` finds the
 //! daemon.
 //!
@@ -25,6 +25,7 @@
 //!   `.watchmanconfig`), also for a watch of one file or one folder. It goes on when the backend is dropped.
 //! - It leaves **traces**: to know that it is up to date, it makes a file in the root, or in its `.git` or `.hg`, for
 //!   a moment, whenever a watch begins. A folder in which it cannot do that is unavailable.
+//! - **Unreadable** folders in a watched tree are not watched, and the daemon does not say which they are.
 //! - Changes of the metadata of a **watched folder itself** are not reported, unless it is in a project. If it is removed or
 //!   renamed, its removal is the last event, without those of its entries.
 //! - **Links** are not followed. A watched link is an entry of its folder.
@@ -34,8 +35,10 @@
 //! - If the daemon's own queue overflows, it reads the tree again (*recrawl*) and reports what has changed. That is
 //!   no loss, since it compares states.
 //! - The path is **not** checked for networked file systems: what the daemon sees there depends on its own watcher.
-//! - Now and then, Watchman 4.9 **keeps back a change** that happens just when a watch begins, until something else
-//!   changes there. So the compliance tests do not always pass, and run only if `NOTIFY_BACKEND_TEST_ALL` is set.
+//! - A daemon that **hangs** is an error, too: it is asked whether it is there, first after 100 ms, at last every 30 s, and
+//!   has [`Settings::patience`] for its answer.
+//! - Now and then, Watchman 4.9 keeps back a change that happens just when a watch begins. The first of these
+//!   questions finds it, but not with [`Settings::defer_vcs`]: then it comes with the next change.
 //! - It needs Watchman 4.9 or later, and Unix.
 
 mod bser;
@@ -44,6 +47,7 @@ mod connection;
 mod explain;
 mod handshake;
 mod position;
+mod pulse;
 mod settings;
 mod socket;
 mod subscription;

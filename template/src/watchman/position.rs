@@ -32,16 +32,6 @@ impl Clock {
         matches!(roots, (Some(root), Some(other)) if root == other)
     }
 
-    /// Returns the moment one tick before this one.
-    pub(crate) fn before(&self) -> Self {
-        match self.parts() {
-            Some((root, tick)) => {
-                Self([root, format!(":{}", tick.saturating_sub(1)).as_bytes()].concat().into())
-            }
-            None => self.clone(),
-        }
-    }
-
     pub(crate) fn tick(&self) -> Option<u64> {
         self.parts().map(|(_, tick)| tick)
     }

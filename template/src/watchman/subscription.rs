@@ -21,7 +21,7 @@ use crate::{
     changes::{Change, Changes, Extra},
     connection::{Connection, Failure, invalid},
     explain::not_watched,
-    handshake::Opened,
+    handshake::{Opened, beat},
     position::{Clock, Position},
     settings::Settings,
     target::Target,
@@ -39,6 +39,8 @@ pub(crate) struct Daemon {
 pub(crate) struct Subscription {
     daemon: Arc<Daemon>,
     target: Target,
+    /// What the daemon watches, and where the target's folder is in it.
+    root: Vec<u8>,
     prefix: Vec<u8>,
     /// All changes after this moment are reported.
     start: Clock,
@@ -101,7 +103,6 @@ enum Said {
     Changes(Result<Extra, Malformed>),
     /// The daemon does not watch the root any more.
     Canceled,
-    Else,
 }
 
 impl Subscription {
@@ -128,6 +129,7 @@ impl Subscription {
         let mut subscription = Self {
             daemon: daemon.clone(),
             target,
+            root: opened.root,
             prefix: opened.prefix,
             start: opened.changes.position().since.clone(),
             changes: opened.changes,
@@ -215,19 +217,18 @@ impl Subscription {
             match &mut self.state {
                 State::Live(connection) => {
                     let (changes, target, prefix) = (&mut self.changes, &self.target, &self.prefix);
+                    let since = changes.position().since.clone();
+                    let beat = || beat(target, &self.daemon.settings, &self.root, prefix, &since);
                     let changes = std::cell::RefCell::new(changes);
-                    let said = ready!(connection.poll_message(cx, |message| {
-                        if message.get("subscription").is_none() {
-                            return Said::Else;
-                        }
-                        if message.is_true("canceled") {
+                    let said = ready!(connection.poll_message(cx, beat, |message| {
+                        // An answer that is an error: there is no such root.
+                        if message.is_true("canceled") || message.get("error").is_some() {
                             return Said::Canceled;
                         }
                         let taken = changes.borrow_mut().take_in(target, prefix, message);
                         Said::Changes(taken)
                     }));
                     match said {
-                        Ok(Said::Else) => {}
                         Ok(Said::Canceled) => self.canceled(),
                         Ok(Said::Changes(Ok(extra))) => self.note(extra),
                         Ok(Said::Changes(Err(malformed))) => {
@@ -282,7 +283,7 @@ impl Subscription {
                 self.state = State::Live(connection);
                 self.pause = SHORTEST_PAUSE;
                 self.sync = SHORTEST_SYNC;
-                self.prefix = opened.prefix;
+                (self.root, self.prefix) = (opened.root, opened.prefix);
                 self.start.clone_from(&opened.changes.position().since);
                 self.changes = opened.changes;
                 self.note(opened.extra);

@@ -39,6 +39,8 @@ impl Target {
             (folder, Some(name.as_bytes().to_vec()))
         };
         let identity = Identity::of(&folder)?;
+        // The daemon says nothing about a folder that it cannot read.
+        fs::read_dir(&folder)?;
         Ok(Self { watch, folder, name, identity })
     }
 

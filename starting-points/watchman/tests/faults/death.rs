@@ -18,7 +18,9 @@ pub(crate) const ALL: &[Test] = &[
     ("connection::that_breaks_loses_nothing", breaks),
     ("connection::of_several_watches_breaks_with_one_error", several),
     ("connection::that_stands_still_does_not_block", stands_still),
+    ("connection::that_stands_still_is_an_error", hangs),
     ("connection::that_stands_still_ends_new", new_stands_still),
+    ("subscription::that_keeps_back_a_change_is_asked", kept_back),
     ("connection::can_be_dropped_in_any_state", dropped),
     ("root::that_another_client_gives_up_is_taken_again", given_up),
     ("resuming::after_the_daemon_has_died_begins_with_a_loss", resumed_after_death),
@@ -103,6 +105,33 @@ fn stands_still() {
     scene.proxy.treat(Treatment::Forward);
     scene.proxy.cut();
     scene.until(&mut backend, is_about(&scene.path("meanwhile")));
+}
+
+/// A daemon that hangs is not a quiet one.
+fn hangs() {
+    let scene = Scene::new();
+    let patience = Duration::from_millis(200);
+    let mut backend = scene.try_watch(scene.settings().patience(patience)).unwrap();
+    scene.sees(&mut backend, "before");
+    scene.proxy.treat(Treatment::Hold);
+    let items = scene.until(&mut backend, is_broken);
+    assert!(items.last().unwrap().as_ref().unwrap_err().to_string().contains("does not answer"));
+    scene.create("meanwhile");
+    scene.proxy.treat(Treatment::Forward);
+    let items = scene.until(&mut backend, is_about(&scene.path("meanwhile")));
+    assert!(!items.iter().any(is_missed), "{items:?}");
+}
+
+/// As Watchman 4.9 does now and then.
+fn kept_back() {
+    let scene = Scene::new();
+    let mut backend = scene.watch();
+    scene.proxy.treat(Treatment::OnlyAnswers);
+    let mut items = scene.sees(&mut backend, "file");
+    scene.proxy.treat(Treatment::Forward);
+    items.extend(scene.sees(&mut backend, "other"));
+    let is_file = |item: &&StreamItem| is_about(&scene.path("file"))(item);
+    assert_eq!(items.iter().filter(is_file).count(), 1, "{items:?}");
 }
 
 fn new_stands_still() {

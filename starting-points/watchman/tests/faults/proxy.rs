@@ -19,6 +19,8 @@ pub(crate) enum Treatment {
     Crumble,
     /// These bytes come instead of what the daemon sends next, and the connection stays.
     Instead(Vec<u8>),
+    /// What the daemon sends by itself does not get through, and its answers do.
+    OnlyAnswers,
     /// The first so many bytes come, and then the end.
     CutAfter(usize),
 }
@@ -74,8 +76,9 @@ fn forward(mut from: UnixStream, mut to: UnixStream, treatment: &Mutex<Treatment
         let treatment = treatment.lock().unwrap().clone();
         let bytes = &chunk[..read];
         let written = match treatment {
-            Treatment::Forward => to.write_all(bytes),
             Treatment::Hold => Ok(()),
+            Treatment::OnlyAnswers if bytes.windows(10).any(|text| text == b"unilateral") => Ok(()),
+            Treatment::Forward | Treatment::OnlyAnswers => to.write_all(bytes),
             Treatment::Crumble => bytes.chunks(1).try_for_each(|byte| to.write_all(byte)),
             Treatment::Instead(other) => to.write_all(&other),
             Treatment::CutAfter(count) => {
