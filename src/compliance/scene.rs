@@ -47,6 +47,7 @@ use crate::contract::{
     capability::{Capabilities, Capability},
     cursor::Cursor,
     error::BackendError,
+    settings::Hints,
 };
 
 /// Everything that a case works with.
@@ -217,6 +218,27 @@ impl Scene {
         match self.make(watches.clone()) {
             Err(error) => Ok(Err(error)),
             Ok(made) => self.driver(made, self.capabilities(), &self.profile, &watches).map(Ok),
+        }
+    }
+
+    /// Makes the backend, and gives it hints; fails if that returns an error.
+    pub(super) fn watch_with_hints(
+        &self,
+        watches: impl Into<Vec<Watch>>,
+        hints: &Hints,
+    ) -> Step<Driver> {
+        let watches = watches.into();
+        let call = |watches| self.subject.make_with_hints(watches, hints);
+        match self.made("with_hints", watches.clone(), call) {
+            Err(error) => fail(
+                "`with_hints` makes a backend: a hint never causes an error",
+                format!("it returned, for {hints:?}: {error}"),
+            ),
+            Ok(made) => {
+                let mut driver = self.driver(made, self.capabilities(), &self.profile, &watches)?;
+                driver.guard.may_report_closes = hints.report_closes;
+                Ok(driver)
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use notify_backend::{About, prelude::*};
+use notify_backend::{About, Limit, prelude::*};
 use notify_backend_inotify::InotifyBackend;
 use rustix::{
     fs::inotify,
@@ -43,6 +43,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<OneAtATime>("one_at_a_time", &["CON18", "STR17"]),
         entry::<HidesErrors>("hides_errors", &["CON21", "CON26", "REC11"]),
         entry::<WatchesWhatFits>("watches_what_fits", &["CON20"]),
+        entry::<NamesOtherLimit>("names_other_limit", &["CON20", "CON21"]),
         entry::<NeverDone>("never_done", &["CON22"]),
         entry::<FollowsLoops>("follows_loops", &["SYM04", "REC13"]),
         entry::<ClaimsNoFiles>("claims_nofiles", &["CON03"]),
@@ -1250,5 +1251,32 @@ impl Mutation for OwnFoldersOnly {
             }
             None => made(watches),
         }
+    }
+}
+
+/// Names the limit of instances where that of watches is met.
+#[derive(Debug, Default)]
+struct NamesOtherLimit;
+impl NamesOtherLimit {
+    fn name(error: BackendError) -> BackendError {
+        match error {
+            BackendError::WatchLimit { .. } => {
+                error.with_limit(Limit::sysctl("fs.inotify.max_user_instances"))
+            }
+            error => error,
+        }
+    }
+}
+impl Mutation for NamesOtherLimit {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        Ok((InotifyBackend::new(watches).map_err(Self::name)?, Self))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        reported.push_back(item.map_err(|error| match error {
+            StreamError::Unwatched { path, cause, .. } => {
+                StreamError::unwatched(path, Self::name(*cause))
+            }
+            error => error,
+        }));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Hints};
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
@@ -23,6 +23,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<EndsEarlierOnError>("ends_earlier_on_error", &["CHG21"]),
         entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
         entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
+        entry::<HintReportsReads>("hint_reports_reads", &["CON29"]),
+        entry::<HintEndsReads>("hint_ends_reads", &["CON29"]),
+        entry::<RefusesHints>("refuses_hints", &["CON29"]),
         entry::<InnerIsQuiet>("inner_is_quiet", &["ACC11"]),
         entry::<InnerDecides>("inner_decides", &["ACC11"]),
         entry::<InnerFollowsNothing>("inner_follows_nothing", &["SYM15"]),
@@ -115,6 +118,63 @@ macro_rules! keeps {
 keeps! {
     KeepsAccessDemand = access;
     KeepsLinkDemand = follow_links;
+}
+
+/// Does not distinguish closing after writing from closing after reading.
+#[derive(Debug, Default)]
+struct HintReportsReads {
+    is_hinted: bool,
+}
+impl Mutation for HintReportsReads {
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Made<Self> {
+        let is_hinted = hints.report_closes && watches.iter().all(|watch| !watch.access);
+        let watches =
+            if is_hinted { watches.into_iter().map(Watch::with_access).collect() } else { watches };
+        Ok((InotifyBackend::new(watches)?, Self { is_hinted }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_other = |event: &Event| match event.kind {
+            EventKind::Access(kind) => !matches!(kind, AccessKind::Close(_)),
+            _ => false,
+        };
+        if !(self.is_hinted && item.as_ref().is_ok_and(is_other)) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Asks for closing only, if there is a hint, and for nothing that a watch asks for.
+#[derive(Debug, Default)]
+struct HintEndsReads {
+    is_hinted: bool,
+}
+impl Mutation for HintEndsReads {
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Made<Self> {
+        let is_hinted = hints.report_closes;
+        Ok((InotifyBackend::with_hints(watches, hints)?, Self { is_hinted }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_hinted = |kind| kind == AccessKind::Close(AccessMode::Write);
+        let is_other = |event: &Event| match event.kind {
+            EventKind::Access(kind) => !is_hinted(kind),
+            _ => false,
+        };
+        if !(self.is_hinted && item.as_ref().is_ok_and(is_other)) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Refuses an interval that it finds too short.
+#[derive(Debug, Default)]
+struct RefusesHints;
+impl Mutation for RefusesHints {
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Made<Self> {
+        if hints.poll_interval.is_some_and(|interval| interval.is_zero()) {
+            return Err(BackendError::unavailable("the interval is zero"));
+        }
+        Self::new(watches)
+    }
 }
 
 /// Takes a tree inside another one for watched already.

@@ -15,7 +15,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    clients, construction, contents, demands, in_memory, losses,
+    clients, construction, contents, demands, gone, in_memory, losses,
     mutant::{Mutant, Mutation},
     networked, places, resuming, streaming, unread,
 };
@@ -213,6 +213,7 @@ pub(crate) fn main() -> ExitCode {
         places::mutants(),
         demands::mutants(),
         unread::mutants(),
+        gone::mutants(),
         losses::mutants(),
         resuming::mutants(),
         clients::mutants(),

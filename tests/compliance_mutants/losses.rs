@@ -3,17 +3,22 @@
 use std::collections::{HashSet, VecDeque};
 
 use notify_backend::prelude::*;
+use notify_backend_inotify::InotifyBackend;
 
 use crate::{
+    construction::Made,
     contents::is_metadata,
     kills::{Entry, entry},
     mutant::Mutation,
+    places::path_of,
 };
 
 pub(crate) fn mutants() -> Vec<Entry> {
     vec![
         entry::<TellsOneLoss>("tells_one_loss", &["OVF15"]),
         entry::<RescansOnce>("rescans_once", &["OVF15"]),
+        entry::<TellsBeforeRepair>("tells_before_repair", &["OVF12"]),
+        entry::<SilentAfterWatch>("silent_after_watch", &["OVF16"]),
         entry::<AfterLoss<NoFileLinks>>("no_file_links_after_loss", &["OVF13"]),
         entry::<AfterLoss<NoMetadata>>("no_metadata_after_loss", &["OVF15"]),
         entry::<AfterLoss<NoAccesses>>("no_accesses_after_loss", &["OVF15"]),
@@ -135,5 +140,58 @@ impl Mutation for RescansOnce {
             }
         }
         reported.push_back(item);
+    }
+}
+
+/// Reports a loss, and then looks for folders that it does not know yet: what happens there until it has read
+/// everything is missing.
+#[derive(Debug, Default)]
+struct TellsBeforeRepair {
+    known: HashSet<PathBuf>,
+    is_repairing: bool,
+    /// Whether it has read anything since the loss.
+    has_read: bool,
+}
+impl Mutation for TellsBeforeRepair {
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        let polled = Pin::new(inner).poll_next(cx);
+        self.is_repairing &= polled.is_ready() || !self.has_read;
+        polled
+    }
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let known = watches.iter().map(|watch| watch.path.clone()).collect();
+        Ok((InotifyBackend::new(watches)?, Self { known, is_repairing: false, has_read: false }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_known = |folder: &Path| self.known.contains(folder);
+        if self.is_repairing && path_of(&item).parent().is_some_and(|folder| !is_known(folder)) {
+            self.has_read = true;
+            return;
+        }
+        self.is_repairing |= is_loss(&item);
+        self.has_read = !is_loss(&item);
+        self.known.extend(path_of(&item).parent().map(Path::to_owned));
+        reported.push_back(item);
+    }
+}
+
+/// Reports no loss once it has read ahead for a new watch.
+#[derive(Debug, Default)]
+struct SilentAfterWatch {
+    has_read_ahead: bool,
+}
+impl Mutation for SilentAfterWatch {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        self.has_read_ahead = true;
+        inner.watch(watch)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if !(self.has_read_ahead && is_loss(&item)) {
+            reported.push_back(item);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Debug};
 
-use notify_backend::{About, Cursor, prelude::*};
+use notify_backend::{About, Cursor, prelude::*, settings::Hints};
 use notify_backend_inotify::InotifyBackend;
 
 /// One mistake. The default methods are correct.
@@ -22,6 +22,14 @@ pub(crate) trait Mutation: Default + Debug + Send + Unpin + 'static {
     /// Changes the watches, or the result.
     fn new(watches: Vec<Watch>) -> Result<(InotifyBackend, Self), BackendError> {
         Ok((InotifyBackend::new(watches)?, Self::default()))
+    }
+
+    /// Changes what is made of hints.
+    fn with_hints(
+        watches: Vec<Watch>,
+        _hints: &Hints,
+    ) -> Result<(InotifyBackend, Self), BackendError> {
+        Self::new(watches)
     }
 
     /// Changes the reported items.
@@ -83,6 +91,11 @@ pub(crate) struct Mutant<M: Mutation> {
 impl<M: Mutation> Backend for Mutant<M> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         let (inner, mutation) = M::new(watches)?;
+        Ok(Self { inner, mutation, reported: VecDeque::new() })
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        let (inner, mutation) = M::with_hints(watches, hints)?;
         Ok(Self { inner, mutation, reported: VecDeque::new() })
     }
 

@@ -22,7 +22,8 @@ use crate::{
         backend::{Backend, StreamItem, Watch},
         capability::{Capabilities, Capability},
         error::{BackendError, StreamError},
-        event::Event,
+        event::{AccessKind, AccessMode, Event, EventKind},
+        settings::Hints,
     },
 };
 
@@ -59,6 +60,7 @@ pub(super) const GROUP: Group = Group {
         DESCRIPTOR_LIMIT_LATER,
         CURRENT_FOLDER_REMOVED,
         MANY_PATHS,
+        HINTS,
     ],
 };
 
@@ -661,7 +663,8 @@ const WATCH_LIMIT: Case = Case {
     needs: &[Capability::WatchRecursively],
     environment: &[Environment::Namespaces],
     checks: "If a tree needs more watches than the limit allows, this is reported with the path: `new` \
-             returns `WatchLimit`, or error items name the folders beyond the limit. A backend that can do \
+             returns `WatchLimit`, or error items name the folders beyond the limit. If the error names a setting \
+             of the kernel, it is the one for watches. A backend that can do \
              with fewer watches reports what happens in every folder.",
     why: "notify#69, nodejs/node#1666, gatsby#11406: No space left on device, with a disk half empty.",
     usual_cause: "`ENOSPC` is passed on as it is, or the scan ends silently.",
@@ -674,7 +677,7 @@ const WATCH_LIMIT: Case = Case {
             scene.tree.mkdir(format!("{i}"))?;
         }
         match scene.try_watch([scene.deep()])? {
-            Err(BackendError::WatchLimit { .. }) => Ok(()),
+            Err(BackendError::WatchLimit { limit, .. }) => is_of_watches(&limit.setting),
             Err(error) => fail("`new` returns WatchLimit", format!("it returned {error:?}")),
             Ok(mut driver) => {
                 driver.allow_errors();
@@ -699,15 +702,30 @@ const WATCH_LIMIT: Case = Case {
 
 /// Fails unless an error item says that something below `root` is not watched because of the limit.
 fn is_watch_limit(driver: &Driver, root: &Path) -> Step {
-    let said = driver.errors().iter().any(|error| match error {
-        StreamError::Unwatched { path, cause } => {
-            path.starts_with(root) && matches!(**cause, BackendError::WatchLimit { .. })
-        }
-        StreamError::Read { .. } => false,
+    let said = driver.errors().iter().find_map(|error| match error {
+        StreamError::Unwatched { path, cause } if path.starts_with(root) => match &**cause {
+            BackendError::WatchLimit { limit, .. } => Some(limit),
+            _ => None,
+        },
+        StreamError::Unwatched { .. } | StreamError::Read { .. } => None,
     });
-    ensure(said, "an error item Unwatched with the cause WatchLimit, naming the folder", || {
-        format!("the stream yielded the errors {:?}", driver.errors())
-    })
+    let Some(limit) = said else {
+        let expected = "an error item Unwatched with the cause WatchLimit, naming the folder";
+        return fail(expected, format!("the stream yielded the errors {:?}", driver.errors()));
+    };
+    is_of_watches(&limit.setting)
+}
+
+/// Fails if a setting of the kernel's facilities is not one that allows more watches.
+fn is_of_watches(setting: &str) -> Step {
+    const SETTINGS: [&str; 2] = ["fs.inotify.max_user_watches", "fs.fanotify.max_user_marks"];
+
+    let is_foreign = !["fs.inotify.", "fs.fanotify."].iter().any(|it| setting.starts_with(it));
+    ensure(
+        is_foreign || SETTINGS.contains(&setting),
+        format!("the setting to raise is {} or {}", SETTINGS[0], SETTINGS[1]),
+        || format!("WatchLimit names {setting}"),
+    )
 }
 
 const WATCH_LIMIT_LATER: Case = Case {
@@ -944,6 +962,62 @@ const MANY_PATHS: Case = Case {
             driver.saw(created_file(format!("{folder}/file")))?;
         }
         driver.settle()
+    },
+    ..Case::MUST
+};
+
+const HINTS: Case = Case {
+    id: "CON29",
+    name: "hints",
+    needs: &[Capability::WatchFolders],
+    checks: "Hints are no demands: whatever they are, `with_hints` makes a backend that reports changes from the \
+             first moment on. `report_closes` causes no other reports than the closing of written files, and \
+             takes no access from a watch that asks for them.",
+    why: "The adapter for notify hints at `report_closes` for every program.",
+    usual_cause: "Closing after reading is not distinguished from closing after writing, or the hint replaces the \
+                  mask of a watch instead of adding to it.",
+    // An invariant checks that no other accesses are reported.
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let closes = Hints::default().with_report_closes(true);
+        let all = [
+            Hints::default().with_poll_interval(Duration::ZERO),
+            Hints::default()
+                .with_poll_interval(Duration::from_millis(1))
+                .with_compare_contents(true),
+            closes.clone(),
+        ];
+        for (i, hints) in all.iter().enumerate() {
+            let mut driver = scene.watch_with_hints([scene.flat()], hints)?;
+            let file = format!("file-{i}");
+            scene.tree.write(&file, "content")?;
+            scene.tree.make("read", "file", |path| std::fs::read(path).map(drop))?;
+            driver.settle()?;
+            driver.saw(created_file(&file))?;
+            driver.never_saw(&touched("file"))?;
+            driver.nothing_else()?;
+        }
+        if !scene.has(Capability::EmitOnAccess) {
+            return Ok(());
+        }
+        let mut driver = scene.watch_with_hints([scene.flat().with_access()], &closes)?;
+        scene.tree.make("read", "file", |path| std::fs::read(path).map(drop))?;
+        scene.tree.append("file", "more")?;
+        driver.settle()?;
+        let path = scene.path("file");
+        let kinds = driver.events().filter(|event| event.path == path).map(|event| event.kind);
+        let kinds: Vec<_> = kinds.collect();
+        for (expected, mode) in
+            [("close/read", AccessMode::Read), ("close/write", AccessMode::Write)]
+        {
+            let is_it = |kind: &EventKind| match kind {
+                EventKind::Access(AccessKind::Close(of)) => [mode, AccessMode::Any].contains(of),
+                kind => *kind == EventKind::Access(AccessKind::Any),
+            };
+            let expected = format!("access/{expected} of tree/file");
+            ensure(kinds.iter().any(is_it), expected, || format!("{kinds:?}"))?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -50,6 +50,8 @@ pub(super) const GROUP: Group = Group {
         WATCHED_FILE_REMOVED,
         WATCHED_FILE_RENAMED,
         SEVERAL_WATCHED_FILES,
+        FOLDER_OF_WATCHED_FILE_RENAMED,
+        WRITTEN_AFTER_REMOVAL,
     ],
 };
 
@@ -543,6 +545,59 @@ const SEVERAL_WATCHED_FILES: Case = Case {
             driver.nothing_else()?;
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const FOLDER_OF_WATCHED_FILE_RENAMED: Case = Case {
+    id: "FIL20",
+    name: "folder_of_watched_file_renamed",
+    needs: &[WatchFiles],
+    checks: "A watched file whose folder is renamed is reported as gone; what happens to it there is not reported \
+             under the old path.",
+    why: "The counterpart of FIL18 and ROOT03: the path is gone, whichever part of it was renamed.",
+    usual_cause: "The file is watched through its folder, and only events with the file's name are looked at.",
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        scene.tree.write("folder/file", "content")?;
+        let watches = [Watch::non_recursive(scene.path("folder/file")), scene.barrier_watch()?];
+        let mut driver = scene.watch(watches)?;
+        scene.tree.rename("folder", "renamed")?;
+        driver.settle()?;
+        driver.saw(gone("folder/file"))?;
+        driver.next_step();
+        scene.tree.append("renamed/file", "more")?;
+        scene.tree.remove("renamed/file")?;
+        driver.settle()?;
+        driver.never_saw(&touched("folder/file"))?;
+        driver.nothing_else()
+    },
+    ..Case::MUST
+};
+
+const WRITTEN_AFTER_REMOVAL: Case = Case {
+    id: "FIL21",
+    name: "written_after_removal",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "What is written to a file that was removed while it was open is not reported.",
+    why: "The counterpart of FIL11 and ORD06: there is nothing at that path any more.",
+    usual_cause: "The platform goes on sending events for an open file under its last name.",
+    run: |scene| {
+        scene.tree.write("file", "content")?;
+        let mut held =
+            scene.tree.make("open", "file", |path| OpenOptions::new().append(true).open(path))?;
+        let mut driver = scene.watch([scene.flat()])?;
+        scene.tree.remove("file")?;
+        driver.settle()?;
+        driver.saw(removed_file("file"))?;
+        driver.next_step();
+        scene.tree.make("write to the removed", "file", |_| held.write_all(b"more"))?;
+        driver.settle()?;
+        driver.never_saw(&touched("file"))?;
+        drop(held);
+        driver.settle()?;
+        driver.never_saw(&touched("file"))
     },
     ..Case::MUST
 };

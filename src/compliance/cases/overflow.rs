@@ -8,7 +8,7 @@ use crate::{
         case::{Case, Group},
         rules::{
             expect::{created_file, gone, metadata_changed, written},
-            failure::{Step, Stop, ensure},
+            failure::{Step, Stop, ensure, fail},
             usage::ResourceUsage,
         },
         scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment, tree::Tree},
@@ -16,7 +16,7 @@ use crate::{
     contract::{
         backend::Watch,
         capability::Capability::{
-            EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
+            ChangeWatches, EmitOnAccess, FollowSymlinks, WatchFiles, WatchFolders, WatchNewFolders,
             WatchRecursively,
         },
         event::EventKind,
@@ -41,6 +41,7 @@ pub(super) const GROUP: Group = Group {
         CHANGED_MEANWHILE,
         WOKEN_AFTER_LOSS,
         LOSS_AFTER_LOSS,
+        READ_AHEAD,
     ],
 };
 
@@ -437,7 +438,7 @@ const ACTS_AT_ONCE: Case = Case {
     name: "acts_at_once",
     needs: &[WatchFolders],
     checks: "A consumer that rescans everything at the moment of a reported loss gets all events after \
-             that moment.",
+             that moment, also those in folders that were made while events were lost.",
     why: "The counterpart of OVF04, where the consumer reads everything before it rescans.",
     usual_cause: "Events that were read behind the loss are thrown away, or `Missed` is reported \
                   before the backend's own rescan is over.",
@@ -451,7 +452,10 @@ const ACTS_AT_ONCE: Case = Case {
             scene.tree.create("before")?;
             storm(scene, renames)?;
             scene.tree.remove("before")?;
+            let lost = format!("lost-{renames}/sub");
+            scene.tree.mkdir_all(&lost)?;
             if driver.read_to_loss()? {
+                scene.tree.create(format!("{lost}/file"))?;
                 for i in 0..100 {
                     scene.tree.mkdir_all(format!("folder-{i}/sub"))?;
                     scene.tree.create(format!("folder-{i}/sub/file"))?;
@@ -699,3 +703,48 @@ fn everything_is_reported(scene: &Scene, driver: &mut Driver, place: &Tree, roun
     }
     Ok(())
 }
+
+const READ_AHEAD: Case = Case {
+    id: "OVF16",
+    name: "read_ahead",
+    needs: &[ChangeWatches, WatchFolders],
+    checks: "If more changes than any queue holds are made while watches are added and nothing is read, each is \
+             reported, or there is a `Missed` for their folder or for everything.",
+    why: "The counterpart of OVF01: a backend may empty the platform's queue whenever a watch is added, to know \
+          which events are older.",
+    usual_cause: "What `watch` reads goes to a queue of the backend's own, and is dropped silently if that is \
+                  full.",
+    run: |scene| {
+        const ROUNDS: usize = 3;
+
+        needs_queue(scene)?;
+        let files = queue_limit() / 4 * 3;
+        for round in 0..ROUNDS {
+            scene.tree.mkdir(round.to_string())?;
+        }
+        let folders = (0..ROUNDS).map(|round| scene.path(round.to_string()));
+        let watches: Vec<_> = folders.clone().map(Watch::non_recursive).collect();
+        let mut driver = scene.watch(watches)?;
+        driver.guard.may_miss = true;
+        for round in 0..ROUNDS {
+            scene.tree.within(round.to_string()).create_many(files)?;
+            let added = format!("added-{round}");
+            scene.outside.mkdir(&added)?;
+            let added = scene.outside.path(&added);
+            if let Err(error) = driver.watch(Watch::non_recursive(&added))? {
+                return fail("`watch` adds a folder", format!("it returned: {error}"));
+            }
+            driver.forget(&added);
+        }
+        let is_told = |driver: &Driver| {
+            driver.created_paths().len() == ROUNDS * files
+                || folders.clone().all(|folder| driver.has_missed_in(&folder))
+        };
+        driver.read_until_reported(is_told)?;
+        let created = driver.created_paths().len();
+        ensure(is_told(&driver), format!("{} names, or Missed", ROUNDS * files), || {
+            format!("{created} names were reported, and no Missed for all of the folders")
+        })
+    },
+    ..Case::MUST
+};

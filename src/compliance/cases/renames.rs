@@ -10,7 +10,7 @@ use crate::{
         case::{Case, Group},
         record::mode::Mode,
         rules::{
-            expect::{appeared, gone, moved_from, moved_to, touched},
+            expect::{Expected, appeared, gone, moved_from, moved_to, touched},
             failure::{Step, Stop, ensure, fail},
             usage::ResourceUsage,
         },
@@ -19,7 +19,7 @@ use crate::{
     contract::{
         backend::Watch,
         capability::Capability::{TrackRelated, WatchFolders, WatchRecursively},
-        event::{EventKind, ModifyKind, RenameMode, Tracker},
+        event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
     },
 };
 
@@ -42,6 +42,7 @@ pub(super) const GROUP: Group = Group {
         CASE_ONLY,
         SPECIAL_FILES,
         FOLDER,
+        TO_AND_FRO_UNREAD,
     ],
 };
 
@@ -499,6 +500,56 @@ const FOLDER: Case = Case {
         for half in [moved_from("old"), moved_to("new")] {
             let count = driver.count(&half);
             ensure(count == 1, "each half once", || format!("one of them came {count} times"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const TO_AND_FRO_UNREAD: Case = Case {
+    id: "REN15",
+    name: "to_and_fro_unread",
+    needs: &[WatchFolders],
+    checks: "However often a file was renamed to and fro before that is read, the last report about each of the two \
+             names says whether it is there.",
+    why: "The counterpart of FIL08. fanotify merges equal renames, and the one that it reports last is not \
+          the one that happened last.",
+    usual_cause: "Equal events are merged, and the first of them keeps its place.",
+    run: |scene| {
+        for times in 1..=6 {
+            let [one, other] = ["one", "other"].map(|name| format!("{name}-{times}"));
+            scene.tree.write(&one, "content")?;
+            let mut driver = scene.watch([scene.flat()])?;
+            for i in 0..times {
+                let (from, to) = if i % 2 == 0 { (&one, &other) } else { (&other, &one) };
+                scene.tree.rename(from, to)?;
+            }
+            driver.settle()?;
+            for name in [&one, &other] {
+                let path = scene.path(name);
+                let says = |event: &Event| {
+                    let states = |it: Expected| it.is_stated_by(event, &scene.profile);
+                    match (states(appeared(name)), states(gone(name))) {
+                        (there, away) if there == away => None,
+                        (there, _) => Some(there),
+                    }
+                };
+                let last =
+                    driver.events().filter(|event| event.path == path).filter_map(says).last();
+                let is_there = path.exists();
+                let expected =
+                    format!("the last report about tree/{name} says whether it is there");
+                ensure(last.is_none_or(|last| last == is_there), expected, || {
+                    format!(
+                        "after {times} renames it is {}",
+                        if is_there { "there" } else { "gone" }
+                    )
+                })?;
+            }
+            if times % 2 == 1 {
+                driver.saw(moved_from(&one))?;
+                driver.saw(moved_to(&other))?;
+            }
         }
         Ok(())
     },

@@ -37,6 +37,7 @@ pub(super) const GROUP: Group = Group {
         PARENT_RENAMED,
         BECOMES_FILE,
         REACHED_THROUGH_LINK,
+        DISPLACED,
     ],
 };
 
@@ -325,6 +326,46 @@ const REACHED_THROUGH_LINK: Case = Case {
         let mut spelled = driver.events().filter(is_spelled);
         let strange = spelled.find(|event| !event.path.starts_with(&link));
         ensure(strange.is_none(), "every path begins with tree/link", || format!("{strange:?}"))
+    },
+    ..Case::MUST
+};
+
+const DISPLACED: Case = Case {
+    id: "ROOT11",
+    name: "displaced",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "A watched empty folder that another folder is renamed over is reported as gone, after which the other \
+             one is watched, or there is silence, without errors. Where the platform merges changes, it may be \
+             watched without such a report.",
+    why: "The counterpart of ROOT04 and REC25: `rename` replaces an empty folder, which is then nowhere.",
+    usual_cause: "The platform sends no removal for a folder that is replaced.",
+    run: |scene| {
+        for recursive in [false, true] {
+            if recursive && !scene.has(WatchRecursively) {
+                continue;
+            }
+            scene.tree.mkdir("root")?;
+            scene.tree.mkdir_all("other/sub")?;
+            let root = scene.path("root");
+            let watch = Watch::non_recursive(&root).recursive_if(recursive);
+            let mut driver = scene.watch([watch, scene.barrier_watch()?])?;
+            driver.forget(&root);
+            scene.tree.rename("other", "root")?;
+            driver.settle()?;
+            if !scene.profile.coalesced {
+                driver.saw(gone("root"))?;
+            }
+            scene.tree.create("root/file")?;
+            driver.settle()?;
+            // Where changes are merged, there was always a folder. Silence about this one would be a loss.
+            if driver.count(&gone("root")) == 0 {
+                driver.saw(created_file("root/file"))?;
+            }
+            drop(driver);
+            scene.tree.remove_all("root")?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

@@ -44,6 +44,8 @@ pub(super) const GROUP: Group = Group {
         LINK_REPLACED,
         LINK_TO_FILE_IN_TREE,
         TREE_IN_TREE,
+        MIDDLE_LINK_REPLACED,
+        TARGET_MOVED,
     ],
 };
 
@@ -54,7 +56,7 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
     environment: &[Environment::Unix],
     modes: Mode::ALL,
     checks: "Changes of a watched link's target are reported under the path of the link, even if it leads \
-             there through another link, or through a linked folder.",
+             there through one or two other links, or through a linked folder.",
     why: "fsnotify's scripts to-file and to-dir.",
     usual_cause: "The link is resolved, and the target's path is reported; or only the first of several \
                   links is resolved.",
@@ -62,7 +64,13 @@ const TARGET_OF_WATCHED_LINK: Case = Case {
         scene.tree.mkdir("real")?;
         scene.tree.write("real/file", "content")?;
         scene.tree.mkdir("links")?;
-        let links = [("link", "real/file"), ("chain", "links/next"), ("way", "links/real/file")];
+        let links = [
+            ("link", "real/file"),
+            ("chain", "links/next"),
+            ("long", "links/first"),
+            ("way", "links/real/file"),
+        ];
+        scene.tree.symlink("next", "links/first")?;
         scene.tree.symlink("../real/file", "links/next")?;
         scene.tree.symlink("../real", "links/real")?;
         let watches = links.map(|(link, target)| {
@@ -492,6 +500,71 @@ const TREE_IN_TREE: Case = Case {
                 }
                 links.iter().try_for_each(|(_, target)| scene.outside.remove(file(target)))
             })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const MIDDLE_LINK_REPLACED: Case = Case {
+    id: "SYM16",
+    name: "middle_link_replaced",
+    needs: &[FollowSymlinks, WatchFiles],
+    environment: &[Environment::Unix],
+    checks: "If a watched link leads to a file through other links, and one of these is replaced to lead to another \
+             file, that is reported, and so are changes of that file.",
+    why: "Debian's alternatives and Kubernetes' volumes are chains of links, of which the middle one changes. A \
+          SHOULD: with a platform that observes single files, such as kqueue, each link of the chain would have \
+          to be opened.",
+    usual_cause: "Only the link itself and the file at the end are watched.",
+    run: |scene| {
+        for folder in ["links", "real"] {
+            scene.tree.mkdir(folder)?;
+        }
+        for file in ["real/one", "real/other"] {
+            scene.tree.write(file, file)?;
+        }
+        scene.tree.symlink("../real/one", "links/second")?;
+        scene.tree.symlink("second", "links/first")?;
+        scene.tree.symlink("links/first", "link")?;
+        let link = Watch::non_recursive(scene.path("link")).following_links();
+        let mut driver = scene.watch([link, scene.barrier_watch()?])?;
+        scene.tree.symlink("../real/other", "links/new")?;
+        scene.tree.rename("links/new", "links/second")?;
+        driver.settle()?;
+        driver.saw(touched("link"))?;
+        driver.next_step();
+        scene.tree.append("real/other", "more")?;
+        driver.settle()?;
+        driver.saw(written("link"))
+    },
+    ..Case::SHOULD
+};
+
+const TARGET_MOVED: Case = Case {
+    id: "SYM17",
+    name: "target_moved",
+    needs: &[WatchNewFolders, FollowSymlinks],
+    environment: &[Environment::Unix],
+    checks: "If links are followed, and the folder that a link in a tree leads to is renamed away, what happens in \
+             it is not reported under the link any more. The rest of the tree is watched as before.",
+    why: "The counterpart of ROOT03 and SYM13: the link leads nowhere now.",
+    usual_cause: "The platform's watch moves along with the folder, and the backend keeps its old path.",
+    run: |scene| {
+        scene.outside.mkdir_all("target/sub")?;
+        scene.tree.symlink(scene.outside.path("target"), "link")?;
+        let mut driver = scene.watch([scene.deep().following_links()])?;
+        scene.outside.rename("target", "renamed")?;
+        driver.settle()?;
+        driver.next_step();
+        for folder in ["renamed", "renamed/sub"] {
+            scene.outside.create(format!("{folder}/file"))?;
+        }
+        scene.tree.create("file")?;
+        driver.settle()?;
+        driver.saw(created_file("file"))?;
+        for file in ["link/file", "link/sub/file"] {
+            driver.never_saw(&touched(file))?;
         }
         Ok(())
     },

@@ -176,6 +176,7 @@ mod tests {
         Subject {
             type_name: || "Acme",
             new: |_| Err(BackendError::NoRuntime),
+            with_hints: |_, _| Err(BackendError::NoRuntime),
             resume: |_, _| Err(BackendError::NoRuntime),
             forget: None,
             view: None,

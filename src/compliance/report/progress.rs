@@ -111,10 +111,10 @@ mod tests {
     /// The contract comes before what users expect.
     #[test]
     fn must_is_before_should() {
-        let (next, _) = run(&["REC12", "REN01"], &[], &[]).next.unwrap();
-        assert_eq!(next, "renames::within_folder");
-        let (next, _) = run(&["REC12"], &[], &[]).next.unwrap();
-        assert_eq!(next, "recursion::folder_becomes_readable");
+        let (next, _) = run(&["SYM16", "CHG01"], &[], &[]).next.unwrap();
+        assert_eq!(next, "changing::added");
+        let (next, _) = run(&["SYM16"], &[], &[]).next.unwrap();
+        assert_eq!(next, "symlinks::middle_link_replaced");
     }
 
     #[test]

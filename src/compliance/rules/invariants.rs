@@ -14,7 +14,7 @@ use crate::{
     contract::{
         backend::Watch,
         capability::{Capabilities, Capability},
-        event::{Event, EventKind, ModifyKind, RenameMode, Tracker},
+        event::{AccessKind, AccessMode, Event, EventKind, ModifyKind, RenameMode, Tracker},
     },
 };
 
@@ -89,6 +89,8 @@ pub(crate) struct Guard {
     trackers: HashMap<Tracker, Vec<(EventKind, PathBuf)>>,
     /// Losses are expected in this case.
     pub(crate) may_miss: bool,
+    /// The closing of written files may be reported to all watches: a hint has asked for it.
+    pub(crate) may_report_closes: bool,
     /// Several threads rename in this case, so that the suite cannot know every path that existed.
     pub(crate) is_raced: bool,
 }
@@ -116,6 +118,7 @@ impl Guard {
             watches,
             trackers,
             may_miss: false,
+            may_report_closes: false,
             is_raced: false,
         }
     }
@@ -188,7 +191,9 @@ impl Guard {
         if !scopes.iter().any(in_scope) {
             return Err(violates(SCOPE, shown()));
         }
-        let is_access = matches!(event.kind, EventKind::Access(_));
+        let is_hinted = self.may_report_closes
+            && event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let is_access = matches!(event.kind, EventKind::Access(_)) && !is_hinted;
         if is_access && !scopes.iter().any(|scope| in_scope(scope) && scope.0.watch.access) {
             return Err(violates(ACCESS, shown()));
         }

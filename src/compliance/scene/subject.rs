@@ -9,6 +9,7 @@ use crate::{
         backend::{About, Backend, Watch},
         cursor::Cursor,
         error::BackendError,
+        settings::Hints,
     },
 };
 
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) type Forget = fn(&Path) -> io::Result<()>;
 
 type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;
+type WithHints = fn(Vec<Watch>, &Hints) -> Result<Box<dyn Backend>, BackendError>;
 type Resume = fn(Vec<Watch>, &Cursor) -> Result<Box<dyn Backend>, BackendError>;
 
 /// What the suite needs of a backend's type.
@@ -24,6 +26,7 @@ pub(crate) struct Subject {
     /// The type's path, which tells backends apart that share a test program.
     pub(crate) type_name: fn() -> &'static str,
     pub(crate) new: New,
+    pub(crate) with_hints: WithHints,
     pub(crate) resume: Resume,
     /// Makes the source forget what happened at a path.
     pub(crate) forget: Option<Forget>,
@@ -54,6 +57,7 @@ impl Subject {
         Self {
             type_name: std::any::type_name::<B>,
             new: |watches| Ok(Box::new(B::new(watches)?)),
+            with_hints: |watches, hints| Ok(Box::new(B::with_hints(watches, hints)?)),
             resume: |watches, from| Ok(Box::new(B::resume(watches, from)?)),
             forget: None,
             view: None,
@@ -75,6 +79,15 @@ impl Subject {
     /// Makes the backend. It watches the view, if there is one.
     pub(crate) fn make(&self, watches: Vec<Watch>) -> Result<Box<dyn Backend>, BackendError> {
         self.made(watches, self.new)
+    }
+
+    /// Makes the backend, and gives it hints.
+    pub(crate) fn make_with_hints(
+        &self,
+        watches: Vec<Watch>,
+        hints: &Hints,
+    ) -> Result<Box<dyn Backend>, BackendError> {
+        self.made(watches, |watches| (self.with_hints)(watches, hints))
     }
 
     /// Makes the backend, which goes on from a cursor.
