@@ -37,6 +37,7 @@ pub use self::{observer::Observer, touched::Touched};
 use crate::contract::{
     backend::{StreamItem, Watch},
     error::BackendError,
+    event::CreateKind,
 };
 
 /// Whether this system shows which file is which, so that a rename is not taken for a removal and a creation.
@@ -273,6 +274,31 @@ impl Trees {
         left.extend(mem::take(&mut shared.left).into_iter().map(Touched::somehow));
         self.end(shared);
         left
+    }
+
+    /// Returns what the last look has found at `below`, a path relative to the watched path `watched`, and in it: the
+    /// paths as events spell them, folders before their entries. Nothing, if there is nothing, or no such watch.
+    ///
+    /// A platform that says what happened before the first look needs it: a path that is not there any more is gone.
+    ///
+    /// ```
+    /// use notify_backend::{listing::Trees, prelude::*};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let site = folder.path().to_owned();
+    /// std::fs::write(site.join("index"), "")?;
+    /// let trees = Trees::new();
+    /// trees.watch(Watch::recursive(&site))?;
+    ///
+    /// let known = trees.known(&site, Path::new("index"));
+    /// assert_eq!(known, [(site.join("index"), CreateKind::File)]);
+    /// assert_eq!(trees.known(&site, Path::new("missing")), []);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn known(&self, watched: &Path, below: &Path) -> Vec<(PathBuf, CreateKind)> {
+        let root = self.lock().roots.get(watched.as_os_str()).cloned();
+        root.map(|root| root.known(below)).unwrap_or_default()
     }
 
     /// Takes the next item to report.

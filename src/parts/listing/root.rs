@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{folder::Folder, obstacle::Obstacle, state::State};
-use crate::contract::{backend::Watch, error::BackendError};
+use crate::contract::{backend::Watch, error::BackendError, event::CreateKind};
 
 /// A watched path, and its state at the last look.
 #[derive(Debug)]
@@ -117,6 +117,25 @@ impl Root {
         let below = tree.folders.iter().flat_map(entries);
         let root = tree.state.map(|_| self.location.clone());
         root.into_iter().chain(below.map(|below| self.location.join(below))).collect()
+    }
+
+    /// Returns what the last look has found at a path below the root, and in it, folders before their entries.
+    pub(super) fn known(&self, below: &Path) -> Vec<(PathBuf, CreateKind)> {
+        let tree = self.lock();
+        let state = match (below.parent(), below.file_name()) {
+            (Some(above), Some(name)) => {
+                tree.folders.get(above).and_then(|folder| folder.find(name))
+            }
+            _ => tree.state,
+        };
+        let mut open: Vec<_> = state.map(|state| (below.to_owned(), state)).into_iter().collect();
+        let mut known = Vec::new();
+        while let Some((below, state)) = open.pop() {
+            let entries = tree.folders.get(&below).into_iter().flat_map(Folder::entries);
+            open.extend(entries.map(|(name, state)| (below.join(name), state)));
+            known.push((self.spell(&below), state.kind.into()));
+        }
+        known
     }
 
     pub(super) fn stop(&self) {

@@ -1,0 +1,107 @@
+//! A model of FSEvents, on Linux's real files: [`Model`].
+//!
+//! What happens to files comes from inotify; what the service says about it follows the rules below. It is one service
+//! for all streams of the process, and goes on when they end, as that of macOS does.
+//!
+//! | rule | source |
+//! |---|---|
+//! | events have the path of the file, at that moment and without links | `kFSEventStreamCreateFlagFileEvents` in Apple's `FSEvents.h` |
+//! | the events of a path within the latency are one, with all flags, and the id of the last | *Using the File System Events API*, "latency"; fsevents/fsevents#31 |
+//! | flags stay with a path for half a minute, also for later streams | notify-rs/notify#147, parcel-bundler/watcher#116 |
+//! | a rename is the same flag at both paths; what is in a renamed folder has no events | `ItemRenamed` in `FSEvents.h`; notify-rs/notify's translation of it |
+//! | a write is reported when the file is closed | notify-rs/notify#240 |
+//! | a stream begins with the events since an id, one for each path, and `HistoryDone` | `FSEventStreamCreate` and `HistoryDone` in `FSEvents.h` |
+//! | too many events become `MustScanSubDirs` for a folder above them | `MustScanSubDirs` in `FSEvents.h`: "coalesced hierarchically" |
+//! | if a requested path, or a folder above it, is renamed, removed or created, that is `RootChanged`, with the requested path and the id 0 | `kFSEventStreamCreateFlagWatchRoot` in `FSEvents.h` |
+//! | ids begin again with `EventIdsWrapped`; the volume's history is then another one | `EventIdsWrapped` and `FSEventsCopyUUIDForDevice` in `FSEvents.h` |
+//! | `UserDropped` and `KernelDropped`: anything may have been lost | their comment in `FSEvents.h` |
+//!
+//! # Where it is no FSEvents
+//!
+//! - It knows of changes of a path from the moment on when that is asked about, and of each change at once, whereas
+//!   macOS knows of all, a moment later (libuv/libuv#986).
+//! - Of a requested path itself, there is no event when it comes or goes, only `RootChanged`. macOS may have both.
+//! - All metadata are `ItemInodeMetaMod`. Mounts, clones and links to files have no flags.
+//! - If inotify's own queue overflows, that is `KernelDropped`.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+mod paths;
+mod service;
+
+use std::{io, path::Path, time::Duration};
+
+use crate::backend::{Deliver, EventId, Flags, History, Request, Streams};
+
+use self::service::Service;
+
+/// The service as the backend knows it.
+#[derive(Debug)]
+pub(crate) struct Model(());
+
+/// A running stream.
+#[derive(Debug)]
+pub(crate) struct Running(u64);
+
+impl Streams for Model {
+    type Stream = Running;
+
+    fn new() -> io::Result<Self> {
+        Service::get()?;
+        Ok(Self(()))
+    }
+
+    fn current(&self) -> EventId {
+        running().current()
+    }
+
+    fn history(&self, path: &Path) -> Option<History> {
+        Some(running().history(path))
+    }
+
+    fn start(&self, request: &Request, deliver: Deliver) -> io::Result<Running> {
+        Ok(Running(running().start(request.clone(), deliver)))
+    }
+
+    fn flush(&self, stream: &Running) {
+        running().flush(stream.0);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        running().stop(self.0);
+    }
+}
+
+/// Starts the service of the process, which goes on until that ends.
+pub(crate) fn start() -> io::Result<()> {
+    Service::get()?;
+    Ok(())
+}
+
+/// Has the service forget its history, as when a volume is erased.
+pub(crate) fn forget(_: &Path) -> io::Result<()> {
+    Service::get()?.forget();
+    Ok(())
+}
+
+/// Has the service begin its ids again.
+pub(crate) fn wrap_ids() {
+    running().wrap_ids();
+}
+
+/// Has the service lose the events that wait in all streams, and say so with these flags.
+pub(crate) fn lose(path: &Path, flags: Flags) {
+    running().lose(path, flags);
+}
+
+fn running() -> &'static Service {
+    Service::get().expect("it was started when the backend was made")
+}
+
+/// How long flags stay with a path.
+const STICKY: Duration = Duration::from_secs(30);
+
+/// How many events wait in a stream before they become one.
+const LIMIT: usize = 4096;
