@@ -14,6 +14,8 @@ mod platform;
 mod root;
 mod roots;
 mod state;
+#[cfg(test)]
+mod tests;
 mod touched;
 
 use std::{
@@ -21,7 +23,7 @@ use std::{
     mem,
     path::{Path, PathBuf},
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -94,6 +96,8 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 pub struct Trees {
     compare_contents: bool,
     observer: Option<Arc<dyn Observer>>,
+    /// The tracker of the next rename.
+    next_tracker: AtomicU64,
     state: Mutex<State>,
     /// Held during a look, so that no other look knows half of what it finds.
     looks: Mutex<()>,
@@ -113,7 +117,6 @@ struct State {
     /// Places that need not be observed any more. As long as a file may still be found elsewhere, it goes on being
     /// observed by them.
     gone: Vec<PathBuf>,
-    next_tracker: u64,
 }
 
 impl Trees {
@@ -127,11 +130,11 @@ impl Trees {
             held: Vec::new(),
             held_since: None,
             gone: Vec::new(),
-            next_tracker: 1,
         };
         Self {
             compare_contents: false,
             observer: None,
+            next_tracker: 1.into(),
             state: state.into(),
             looks: Mutex::default(),
         }
@@ -374,11 +377,13 @@ impl Trees {
 
     /// Ends a look: makes its items ready for the stream.
     fn end(&self, Shared { changes, gone, reading, .. }: Shared<'_>) {
-        let mut state = self.lock();
-        let may_hold = state.held_since.is_none_or(|since| since.elapsed() < ARRIVAL);
+        let held_since = self.lock().held_since;
+        let may_hold = held_since.is_none_or(|since| since.elapsed() < ARRIVAL);
         let exists = |place: &Path| reading.observer.is_some_and(|observer| observer.exists(place));
         let is_held = |place: &Path, was_held| may_hold && (was_held || exists(place));
-        let (items, held) = changes.into_items(&mut state.next_tracker, is_held);
+        // Without the lock, on which a poll or a drop would wait.
+        let (items, held) = changes.into_items(&self.next_tracker, is_held);
+        let mut state = self.lock();
         state.delayed.extend(items);
         state.held.extend(held);
         state.gone.extend(gone);

@@ -7,7 +7,10 @@ use std::{
     hash::Hash,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -142,7 +145,8 @@ impl Changes {
         self.others.push(Item { tells: item, root: root.clone(), also: Vec::new() });
     }
 
-    /// Converts the differences into items. `next_tracker` is the tracker of the next rename.
+    /// Converts the differences into items. `next_tracker` is the tracker of the next rename. There are none if all
+    /// roots are stopped, also amid the conversion: the one who has stopped them may be waiting.
     ///
     /// Removals come first, entries before their folders; then new entries, folders before their entries;
     /// then changes. So a removal is never the last event of a path that exists.
@@ -151,23 +155,21 @@ impl Changes {
     /// elsewhere. It is called with a place, and whether that was held before.
     pub(super) fn into_items(
         mut self,
-        next_tracker: &mut u64,
+        next_tracker: &AtomicU64,
         is_held: impl Fn(&Path, bool) -> bool,
     ) -> (Vec<Item>, Vec<Place>) {
+        if self.is_unwanted() {
+            return Default::default();
+        }
         let is_shared = self.is_of_several_roots();
         if is_shared {
             merge(self.gone.iter_mut().map(|gone| &mut gone.place));
             merge(self.came.iter_mut().map(|came| &mut came.place));
         }
         self.find_renames();
-        let trackers: HashMap<_, _> = self
-            .renames()
-            .map(|to| {
-                let tracker = Tracker::new(*next_tracker);
-                *next_tracker = next_tracker.wrapping_add(1).max(1);
-                (to, tracker)
-            })
-            .collect();
+        // Zero would be no tracker; the numbers last for ever.
+        let tracker = || Tracker::new(next_tracker.fetch_add(1, Ordering::Relaxed));
+        let trackers: HashMap<_, _> = self.renames().map(|to| (to, tracker())).collect();
         let mut items = Vec::new();
         let mut held = Vec::new();
         // What has come to the path has to be reported after the removal.
@@ -179,6 +181,9 @@ impl Changes {
         };
         let mut gone: Vec<_> = self.gone.iter().filter(|gone| !gone.place.is_double).collect();
         gone.sort_by_cached_key(|gone| Reverse(gone.place.path()));
+        if self.is_unwanted() {
+            return Default::default();
+        }
         for gone in gone {
             let Gone { place, is_replaced, to, .. } = gone;
             match to {
@@ -215,11 +220,20 @@ impl Changes {
         (items, held)
     }
 
-    fn is_of_several_roots(&self) -> bool {
+    /// Returns whether no watch exists any more that something belongs to.
+    fn is_unwanted(&self) -> bool {
+        self.roots().all(|root| root.is_stopped())
+    }
+
+    /// Returns the root of each difference.
+    fn roots(&self) -> impl Iterator<Item = &Arc<Root>> {
         let places = self.gone.iter().map(|gone| &gone.place);
         let places = places.chain(self.came.iter().map(|came| &came.place));
-        let mut roots =
-            places.map(|place| &place.root).chain(self.others.iter().map(|it| &it.root));
+        places.map(|place| &place.root).chain(self.others.iter().map(|item| &item.root))
+    }
+
+    fn is_of_several_roots(&self) -> bool {
+        let mut roots = self.roots();
         let first = roots.next();
         roots.any(|root| first.is_some_and(|first| !Arc::ptr_eq(first, root)))
     }

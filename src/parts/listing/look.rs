@@ -1,6 +1,7 @@
 //! One look at a watched path: compares it with the last look.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     io, mem,
     path::{Path, PathBuf},
@@ -115,9 +116,15 @@ impl Root {
             }
             look.list_all();
         }
-        look.report_what_is_left();
-        tree.folders = look.new;
-        tree.folders.extend(look.rest);
+        // What a look that was stopped has not visited is not gone.
+        if !self.is_stopped() {
+            look.report_what_is_left();
+        }
+        let mut parts = [look.new, look.rest, look.old];
+        parts.sort_by_key(|part| Reverse(part.len()));
+        let [mut folders, others @ ..] = parts;
+        folders.extend(others.into_iter().flatten());
+        tree.folders = folders;
     }
 
     /// Returns which of these places are in the tree, as paths below its root. What happens in the folder above may
@@ -358,6 +365,14 @@ impl Look<'_, '_> {
             Ok(listed) => listed,
             Err(error) => return self.keep(below, before, error),
         };
+        if self.root.is_stopped() {
+            // The list may be incomplete. What is new in it is not known, and has to be forgotten by itself.
+            for (name, _) in folder.entries().filter(|(name, _)| before.find(name).is_none()) {
+                self.forget(&below.join(name));
+            }
+            self.new.insert(below, before);
+            return;
+        }
         folder.is_unobserved = before.is_unobserved && unobserved.is_some();
         self.root.note_unobserved(&below, &mut folder.is_unobserved, unobserved, self.shared);
         for (name, error) in errors {

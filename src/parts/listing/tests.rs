@@ -1,0 +1,63 @@
+//! A look that is stopped amid its work.
+
+use std::{
+    fs::{self, Metadata},
+    io, mem,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, Weak},
+};
+
+use super::{Observer, Trees};
+use crate::contract::backend::Watch;
+
+/// Stops the trees when a look comes to the folder `stop`.
+#[derive(Debug, Default)]
+struct Stopper {
+    trees: OnceLock<Weak<Trees>>,
+    observed: Mutex<Vec<PathBuf>>,
+    forgotten: Mutex<Vec<PathBuf>>,
+}
+
+impl Observer for Stopper {
+    fn observe(&self, location: &Path, _: &Metadata) -> io::Result<bool> {
+        self.observed.lock().unwrap().push(location.to_owned());
+        if location.ends_with("stop") {
+            self.trees.get().and_then(Weak::upgrade).unwrap().stop();
+        }
+        Ok(false)
+    }
+
+    fn forget(&self, location: &Path) {
+        self.forgotten.lock().unwrap().push(location.to_owned());
+    }
+}
+
+#[test]
+fn what_a_stopped_look_has_not_visited_is_not_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..10 {
+        fs::create_dir_all(folder.path().join(format!("{i}/below"))).unwrap();
+    }
+    let stopper = Arc::new(Stopper::default());
+    let trees = Arc::new(Trees::new().observed_by(stopper.clone()));
+    stopper.trees.set(Arc::downgrade(&trees)).unwrap();
+    trees.watch(Watch::recursive(folder.path())).unwrap();
+    let known = mem::take(&mut *stopper.observed.lock().unwrap());
+
+    fs::create_dir(folder.path().join("stop")).unwrap();
+    trees.look();
+
+    let visited = mem::take(&mut *stopper.observed.lock().unwrap());
+    assert!(visited.len() < known.len(), "it was stopped: {visited:?}");
+    // Only what this look has found for the first time.
+    let is_new = |place: &PathBuf| !known.contains(place);
+    assert!(stopper.forgotten.lock().unwrap().iter().all(is_new));
+    assert!(trees.next().is_none());
+
+    // The places are still known, so that they can be forgotten together.
+    trees.unwatch(folder.path()).unwrap();
+    let mut forgotten = mem::take(&mut *stopper.forgotten.lock().unwrap());
+    forgotten.sort();
+    forgotten.dedup();
+    assert!(known.iter().all(|place| forgotten.contains(place)), "{forgotten:?}");
+}
