@@ -182,7 +182,20 @@ impl Backend for WatchmanBackend {
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         self.check_open()?;
         watch.check(CAPABILITIES)?;
-        self.add(watch, None)?;
+        // What an earlier watch of the path has not reported yet is not lost.
+        let earlier = self.find(&watch.path).map(|at| &self.subscriptions[at]);
+        let from = earlier.and_then(Subscription::unread).cloned();
+        let old_below = match earlier {
+            Some(earlier) if from.is_some() && watch.recursive && !earlier.is_recursive() => {
+                Subscription::open(&self.daemon, watch.clone(), None)?.tick()
+            }
+            _ => earlier.and_then(Subscription::old_below),
+        };
+        let path = watch.path.clone();
+        self.add(watch, from.as_ref())?;
+        if let Some(at) = self.find(&path) {
+            self.subscriptions[at].leave_out_below(old_below);
+        }
         // Its connection has to be polled.
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -221,6 +234,8 @@ impl Stream for WatchmanBackend {
                     left -= 1;
                 }
                 Poll::Ready(Yielded::Item(item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(Yielded::Change(Change { event, tick, .. }))
+                    if this.subscriptions[at].is_left_out(&event.path, tick) => {}
                 Poll::Ready(Yielded::Change(Change { event, tick, .. })) => {
                     if !this.is_reported_by_outer(at, &event.path, tick) {
                         return Poll::Ready(Some(Ok(event)));

@@ -49,6 +49,8 @@ pub(crate) struct Subscription {
     first: VecDeque<Event>,
     /// The latest change that was left to an outer watch.
     left: Option<u64>,
+    /// Changes below the folder up to this tick are not reported: only the folder itself was watched then.
+    old_below: Option<u64>,
     state: State,
     pause: Duration,
     sync: Duration,
@@ -135,6 +137,7 @@ impl Subscription {
             changes: opened.changes,
             first: VecDeque::new(),
             left: None,
+            old_below: None,
             state: State::Live(connection),
             pause: SHORTEST_PAUSE,
             sync: SHORTEST_SYNC,
@@ -176,6 +179,35 @@ impl Subscription {
 
     pub(crate) fn position(&self) -> &Position {
         self.changes.position()
+    }
+
+    /// Returns from where a new watch of the same path goes on, if this one may still have something to report.
+    pub(crate) fn unread(&self) -> Option<&Position> {
+        (!matches!(self.state, State::Over)).then(|| self.position())
+    }
+
+    pub(crate) fn is_recursive(&self) -> bool {
+        self.target.is_recursive()
+    }
+
+    /// Returns the moment in which it began.
+    pub(crate) fn tick(&self) -> Option<u64> {
+        self.start.tick()
+    }
+
+    pub(crate) fn old_below(&self) -> Option<u64> {
+        self.old_below
+    }
+
+    /// Leaves out changes below the folder up to this tick.
+    pub(crate) fn leave_out_below(&mut self, tick: Option<u64>) {
+        self.old_below = tick;
+    }
+
+    /// Returns whether a change happened below before that was watched.
+    pub(crate) fn is_left_out(&self, path: &Path, tick: Option<u64>) -> bool {
+        let is_direct = path == self.path() || path.parent() == Some(self.path());
+        !is_direct && tick.zip(self.old_below).is_some_and(|(tick, old)| tick <= old)
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -61,6 +61,10 @@ impl Target {
         parent.is_some_and(|parent| self.folder.join(parent).is_dir())
     }
 
+    pub(crate) fn is_recursive(&self) -> bool {
+        self.watch.recursive
+    }
+
     /// Returns whether the path is that of a folder, and not of a file in one.
     pub(crate) fn is_folder(&self) -> bool {
         self.name.is_none()
