@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, Event as ClientEvent,
+    Client, Event as ClientEvent, Request,
     jetstream::{
         self,
         consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
@@ -80,7 +80,7 @@ impl Shared {
     }
 
     /// Asks the daemon for the paths, and watches them from the message on that `since` returns. On an error,
-    /// watches none.
+    /// watches none. Returns the first of the replies: what happens after it is read.
     async fn ask(
         &self,
         client: &Client,
@@ -94,7 +94,7 @@ impl Shared {
             paths.push(there.ok_or_else(|| self.outside(path))?);
         }
         let mut places = vec![];
-        let mut last = None;
+        let mut first = None;
         // Also for no path: the reply says where the stream stands.
         let mut parts: Vec<_> = paths.chunks(MOST_PARTS / 8).collect();
         if parts.is_empty() {
@@ -109,7 +109,7 @@ impl Shared {
                     .zip(&watches[places.len()..])
                     .map(|(place, watch)| self.place(place, watch, since(&reply))),
             );
-            last = Some(reply);
+            first.get_or_insert(reply);
         }
         let mut missing = vec![];
         let mut found = vec![];
@@ -127,13 +127,14 @@ impl Shared {
         for watched in found {
             places.add(watched);
         }
-        last.ok_or_else(|| self.unavailable("does not reply"))
+        first.ok_or_else(|| self.unavailable("does not reply"))
     }
 
     /// Asks the daemon once.
     async fn question(&self, client: &Client, paths: &[PathBuf]) -> Result<Reply, BackendError> {
         let question = Question { paths: paths.iter().map(WirePath::new).collect() }.encoded();
-        let asked = client.request(self.settings.address.questions(), question.into()).await;
+        let request = Request::new().payload(question.into()).timeout(Some(self.settings.patience));
+        let asked = client.send_request(self.settings.address.questions(), request).await;
         let reply = asked.map_err(|error| {
             self.unavailable(&format!(
                 "has no daemon that replies: {error}; start it, or check the subject"
@@ -160,6 +161,7 @@ impl Shared {
                 there: there.path().to_owned(),
                 recursive: *recursive,
                 since,
+                until: None,
                 is_gone: false,
             }),
             Place::Missing => Err(BackendError::not_found([here])),
@@ -450,15 +452,12 @@ impl<'a> Reader<'a> {
         for (place, item) in items.into_iter().enumerate().skip(skip) {
             let reports = lock(&self.shared.places).reports(number, item);
             for report in reports {
-                self.report(report).await;
+                self.wait_for_room().await;
                 let created = lock(&self.shared.positions).created();
-                let items = Some(place + 1);
-                lock(&self.shared.positions).push(Position {
-                    created,
-                    last: number,
-                    sequence,
-                    items,
-                });
+                let position = Position { created, last: number, sequence, items: Some(place + 1) };
+                lock(&self.shared.positions).coming(position);
+                self.send(report);
+                lock(&self.shared.positions).came(position);
             }
         }
         lock(&self.shared.positions).whole(number, sequence);
@@ -485,11 +484,19 @@ impl<'a> Reader<'a> {
 
     /// Reports something when there is room for it.
     async fn report(&mut self, item: StreamItem) {
+        self.wait_for_room().await;
+        self.send(item);
+    }
+
+    async fn wait_for_room(&mut self) {
         while self.events.len() >= self.events.capacity() {
             // Meanwhile, messages stay on the server.
             sleep(Duration::from_millis(5)).await;
             self.heard = Instant::now();
         }
+    }
+
+    fn send(&self, item: StreamItem) {
         match item {
             Ok(event) => self.events.send(event),
             Err(error) => self.events.send_error(error),

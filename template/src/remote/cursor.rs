@@ -54,9 +54,13 @@ impl Positions {
         self.sent.created
     }
 
-    /// Notes that an item was sent.
-    pub(crate) fn push(&mut self, position: Position) {
+    /// Notes that an item is about to be sent: it may be polled at once.
+    pub(crate) fn coming(&mut self, position: Position) {
         self.waiting.push_back(position);
+    }
+
+    /// Notes that it was sent.
+    pub(crate) fn came(&mut self, position: Position) {
         self.sent = position;
     }
 
@@ -85,11 +89,13 @@ impl Positions {
 
     /// Notes that everything was polled up to there, whatever was merged or removed on the way.
     pub(crate) fn drained(&mut self, sent: Position) {
+        let place = |it: Position| (it.sequence, it.items.unwrap_or(usize::MAX));
+        if place(sent) < place(self.polled) {
+            // Meanwhile, something was sent and polled.
+            return;
+        }
         self.polled = sent;
-        while self.waiting.front().is_some_and(|it| {
-            (it.sequence, it.items.unwrap_or(usize::MAX))
-                <= (sent.sequence, sent.items.unwrap_or(usize::MAX))
-        }) {
+        while self.waiting.front().is_some_and(|it| place(*it) <= place(sent)) {
             self.waiting.pop_front();
         }
     }

@@ -20,14 +20,16 @@ use std::{
 };
 
 use async_nats::{Client, HeaderMap, jetstream};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use notify_backend::{StreamError, Watch, prelude::*};
 use tokio::{
+    sync::oneshot,
     task::yield_now,
     time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
+    looking::LookingBackend,
     message::{
         Batch, Beat, Cause, Item, LARGEST, MOST_PARTS, Message as _, Number, Place, Question,
         Reply, Unwatched, WirePath,
@@ -53,21 +55,59 @@ const STORING: Duration = Duration::from_secs(2);
 ///
 /// The error of the backend when it is made. [`BackendError::Unavailable`] if the server cannot be reached, if the
 /// stream cannot be made, if `B` does not watch folders that come later, or when the backend's stream has ended.
+///
+/// # Backends that look
+///
+/// A client only gets what happens after its watch has begun. Of a backend that looks from time to time, the daemon does
+/// not know when it has seen all that was before, so clients also get changes that were made shortly before.
+/// [`publish_by_looking`] has no such limit.
 pub async fn publish<B: Backend>(
     settings: Publishing,
     roots: Vec<PathBuf>,
     ready: impl FnOnce(),
 ) -> Result<(), BackendError> {
+    // What the system has told so far is in the stream.
+    let told = |_: &mut B| oneshot::channel().1;
+    publish_made(settings, roots, ready, B::new, told).await
+}
+
+/// As [`publish`], but looks at the files as often as `interval` says, by a [`LookingBackend`], and whenever a client
+/// comes.
+///
+/// # Errors
+///
+/// As [`publish`].
+pub async fn publish_by_looking(
+    settings: Publishing,
+    interval: Duration,
+    roots: Vec<PathBuf>,
+    ready: impl FnOnce(),
+) -> Result<(), BackendError> {
+    let make = |watches| LookingBackend::with_interval(interval, watches);
+    publish_made(settings, roots, ready, make, LookingBackend::look).await
+}
+
+async fn publish_made<B: Backend>(
+    settings: Publishing,
+    roots: Vec<PathBuf>,
+    ready: impl FnOnce(),
+    make: impl FnOnce(Vec<Watch>) -> Result<B, BackendError>,
+    catch_up: CatchUp<B>,
+) -> Result<(), BackendError> {
     if !B::capabilities().contains(Capability::WatchNewFolders) {
         return Err(BackendError::not_supported(Capability::WatchNewFolders, roots));
     }
-    let mut daemon = Daemon::<B>::start(settings, roots).await?;
+    let mut daemon = Daemon::start(settings, roots, make, catch_up).await?;
     ready();
     daemon.run().await
 }
 
+/// Makes a backend notice what has happened. The receiver returns something, or an error, when all of it is in the stream.
+type CatchUp<B> = fn(&mut B) -> oneshot::Receiver<()>;
+
 struct Daemon<B> {
     backend: B,
+    catch_up: CatchUp<B>,
     settings: Publishing,
     roots: Vec<PathBuf>,
     client: Client,
@@ -80,7 +120,12 @@ struct Daemon<B> {
 }
 
 impl<B: Backend> Daemon<B> {
-    async fn start(settings: Publishing, roots: Vec<PathBuf>) -> Result<Self, BackendError> {
+    async fn start(
+        settings: Publishing,
+        roots: Vec<PathBuf>,
+        make: impl FnOnce(Vec<Watch>) -> Result<B, BackendError>,
+        catch_up: CatchUp<B>,
+    ) -> Result<Self, BackendError> {
         let Publishing { address, .. } = &settings;
         address.check()?;
         let unavailable = |what: &str, error: &dyn Display| {
@@ -106,18 +151,19 @@ impl<B: Backend> Daemon<B> {
                 num_replicas: settings.replicas,
                 ..jetstream::stream::Config::default()
             };
-            let made = context.create_stream(stream).await;
-            made.map_err(|error| unavailable("the stream cannot be made", &error))?;
+            let created = context.create_stream(stream).await;
+            created.map_err(|error| unavailable("the stream cannot be made", &error))?;
         }
         let questions = client.subscribe(address.questions()).await;
         let questions = questions.map_err(|error| unavailable("no subscription", &error))?;
-        let backend = B::new(roots.iter().map(Watch::recursive).collect())?;
+        let backend = make(roots.iter().map(Watch::recursive).collect())?;
         // Differs from that of all earlier runs, and is no secret.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let run = u64::try_from(since.as_nanos()).unwrap_or_default();
         let beat = Beat { last: Number { run, number: 0 }, sequence: 0 };
         let mut daemon = Self {
             backend,
+            catch_up,
             settings,
             roots,
             client,
@@ -140,7 +186,7 @@ impl<B: Backend> Daemon<B> {
             let mut first = None;
             tokio::select! {
                 biased;
-                Some(question) = questions.next() => self.reply(&question).await,
+                Some(question) = questions.next() => self.reply(question).await,
                 _ = beats.tick() => self.beat().await,
                 item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
             }
@@ -224,11 +270,43 @@ impl<B: Backend> Daemon<B> {
         }
     }
 
-    /// Publishes what has happened so far, and replies to a client.
-    async fn reply(&mut self, question: &async_nats::Message) {
+    /// Publishes what has happened so far, and replies to the clients that have asked.
+    async fn reply(&mut self, first: async_nats::Message) {
+        let mut questions = vec![first];
+        while let Some(Some(question)) = self.questions.next().now_or_never() {
+            questions.push(question);
+        }
+        self.catch_up().await;
+        for question in &questions {
+            self.reply_to(question).await;
+        }
+    }
+
+    /// Lets the backend notice what has happened so far, and publishes it.
+    async fn catch_up(&mut self) {
+        let mut caught_up = (self.catch_up)(&mut self.backend);
+        let mut beats = interval(self.settings.beat);
+        while !self.has_ended {
+            let Self { backend, .. } = self;
+            let mut first = None;
+            tokio::select! {
+                biased;
+                _ = &mut caught_up => break,
+                _ = beats.tick() => self.beat().await,
+                item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
+            }
+            if let Some(item) = first {
+                let items = self.batch(item).await;
+                self.store(items).await;
+            }
+        }
+        self.drain().await;
+    }
+
+    /// Replies to a client. Everything that has happened before the question has been published.
+    async fn reply_to(&self, question: &async_nats::Message) {
         let Some(to) = question.reply.clone() else { return };
         let Ok(Question { paths }) = Question::decoded(&question.payload) else { return };
-        self.drain().await;
         let places = paths.iter().map(|path| self.place(path.path())).collect();
         let unwatched = self
             .unwatched
@@ -284,6 +362,13 @@ impl<B: Backend> Daemon<B> {
         if !is_inside(&real) {
             return Place::Outside;
         }
+        // Some backends do not say that they cannot read a folder, or not at once.
+        let is_folder = real.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+        let folder = if is_folder { Some(real.as_path()) } else { real.parent() };
+        let listed = folder.map(Path::read_dir);
+        if listed.is_some_and(|listed| is_denied(&listed)) {
+            return Place::Denied;
+        }
         match self.unwatched.get(&real) {
             Some(Cause::Denied) => return Place::Denied,
             Some(Cause::Missing) => return Place::Missing,
@@ -305,6 +390,10 @@ fn real(path: &Path) -> io::Result<PathBuf> {
         }
         _ => path.canonicalize(),
     }
+}
+
+fn is_denied<T>(result: &io::Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Returns how long an item is as JSON, at most.

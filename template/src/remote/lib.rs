@@ -13,8 +13,6 @@
 //!
 //! - The daemon watches certain folders with all that is below. A client watches these or parts of them. It
 //!   asks the daemon, which also says where the stream stands, so that only later changes are reported.
-//! - If the daemon's backend looks from time to time ([`LookingBackend`]), a client may also get changes that
-//!   were made shortly before its watch.
 //! - A watch belongs to a path: a folder that is gone, and comes back, is reported again.
 //! - Links are not followed and accesses are not reported, whatever the daemon's backend can do.
 //! - **Loss**: the daemon numbers its messages, so whatever is missing is noticed, and reported as `Missed`:
@@ -48,7 +46,7 @@ use crate::{
     places::spelled_below,
 };
 pub use crate::{
-    daemon::publish,
+    daemon::{publish, publish_by_looking},
     looking::LookingBackend,
     settings::{Publishing, Settings},
 };

@@ -15,7 +15,11 @@ use notify_backend::{
     prelude::*,
     worker::Worker,
 };
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -45,6 +49,8 @@ pub struct LookingBackend {
     // Dropped before the trees are stopped.
     trees: Arc<Trees>,
     worker: Worker,
+    /// Asks for a look now. It has ended when what is sent is dropped.
+    asking: mpsc::UnboundedSender<oneshot::Sender<()>>,
     has_ended: bool,
 }
 
@@ -54,15 +60,22 @@ impl LookingBackend {
         check_paths(&watches, LOOKING)?;
         let trees = Arc::new(Trees::new());
         watches.into_iter().try_for_each(|watch| trees.watch(watch))?;
+        let (asking, mut asked) = mpsc::unbounded_channel();
         let worker = Worker::start("looking", CAPACITY, Duration::from_secs(5), {
             let trees = trees.clone();
             move |events, ready| async move {
                 ready.ok();
+                let mut waiting = vec![];
                 loop {
+                    while let Ok(one) = asked.try_recv() {
+                        waiting.push(one);
+                    }
                     let start = Instant::now();
+                    // What one look finds to be a new folder, the next one may report once more.
+                    let looks = if waiting.is_empty() { 1 } else { 2 };
                     let looked = spawn_blocking({
                         let trees = trees.clone();
-                        move || trees.look()
+                        move || (0..looks).for_each(|_| trees.look())
                     });
                     if looked.await.is_err() {
                         let error = io::Error::other("a look at the files has panicked");
@@ -78,11 +91,23 @@ impl LookingBackend {
                             Err(error) => events.send_error(error),
                         }
                     }
-                    sleep(interval.max(took * REST)).await;
+                    waiting.clear();
+                    tokio::select! {
+                        () = sleep(interval.max(took * REST)) => {}
+                        Some(one) = asked.recv() => waiting.push(one),
+                    }
                 }
             }
         })?;
-        Ok(Self { trees, worker, has_ended: false })
+        Ok(Self { trees, worker, asking, has_ended: false })
+    }
+
+    /// Looks now. Once the receiver returns something, or an error, what has happened until this call is in the stream.
+    pub(crate) fn look(&mut self) -> oneshot::Receiver<()> {
+        let (waiting, looked) = oneshot::channel();
+        // If the worker has ended, nothing more comes.
+        _ = self.asking.send(waiting);
+        looked
     }
 }
 

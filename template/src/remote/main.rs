@@ -1,8 +1,11 @@
 //! The daemon: publishes what happens in the given folders; see `--help`. {%- capture source %}
 
-use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{env, ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use notify_backend_remote as remote;
+
+/// How often it looks at the files.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
 Publishes what happens in the given folders, for clients on other machines.
@@ -52,9 +55,8 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Another backend is another type here: `publish::<AcmeBackend>`.
-    let published =
-        remote::publish::<remote::LookingBackend>(settings, folders, || println!("ready"));
+    // With another backend, this is `publish::<AcmeBackend>`.
+    let published = remote::publish_by_looking(settings, INTERVAL, folders, || println!("ready"));
     tokio::select! {
         ended = published => match ended {
             Ok(()) => ExitCode::SUCCESS,

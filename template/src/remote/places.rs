@@ -41,6 +41,8 @@ pub(crate) struct Watched {
     pub(crate) recursive: bool,
     /// The last message that says nothing about it, because it was not watched yet.
     pub(crate) since: Option<Number>,
+    /// The last message that is about it, if the path was watched again: then another one follows.
+    pub(crate) until: Option<Number>,
     /// Whether a look after a loss has found that it is gone.
     pub(crate) is_gone: bool,
 }
@@ -67,6 +69,12 @@ impl Watched {
     /// Returns whether a message with this number is about it.
     fn is_in(&self, number: Number) -> bool {
         self.since.is_none_or(|since| number.run != since.run || number.number > since.number)
+            && !self.is_past(number)
+    }
+
+    /// Returns whether messages with this number and later ones are not about it any more.
+    fn is_past(&self, number: Number) -> bool {
+        self.until.is_some_and(|until| number.run != until.run || number.number > until.number)
     }
 }
 
@@ -92,9 +100,17 @@ pub(crate) fn spelled_below<'a>(watched: &Path, path: &'a Path) -> Option<&'a [u
 pub(crate) struct Places(Vec<Watched>);
 
 impl Places {
-    /// Adds a watch, instead of the one with the same path.
+    /// Adds a watch, instead of the one with the same path, which goes on for earlier messages.
     pub(crate) fn add(&mut self, watched: Watched) {
-        self.remove(&watched.here);
+        let Some(since) = watched.since else {
+            self.remove(&watched.here);
+            return self.0.push(watched);
+        };
+        for earlier in &mut self.0 {
+            if earlier.here.as_os_str() == watched.here.as_os_str() {
+                earlier.until.get_or_insert(since);
+            }
+        }
         self.0.push(watched);
     }
 
@@ -116,19 +132,21 @@ impl Places {
 
     /// Returns the watched paths that are not known to be gone, here and there.
     pub(crate) fn present(&self) -> Vec<(PathBuf, PathBuf)> {
-        let present = self.0.iter().filter(|watched| !watched.is_gone);
+        let present = self.0.iter().filter(|it| !it.is_gone && it.until.is_none());
         present.map(|watched| (watched.here.clone(), watched.there.clone())).collect()
     }
 
     /// Notes that a watched path is gone. Returns whether it was watched.
     pub(crate) fn lose(&mut self, here: &Path) -> bool {
-        let is_it = |watched: &&mut Watched| watched.here.as_os_str() == here.as_os_str();
+        let is_it =
+            |it: &&mut Watched| it.until.is_none() && it.here.as_os_str() == here.as_os_str();
         let found = self.0.iter_mut().find(is_it);
         found.map(|watched| watched.is_gone = true).is_some()
     }
 
     /// Returns what the program gets for an item of the message with this number.
-    pub(crate) fn reports(&self, number: Number, item: Item) -> Vec<StreamItem> {
+    pub(crate) fn reports(&mut self, number: Number, item: Item) -> Vec<StreamItem> {
+        self.0.retain(|watched| !watched.is_past(number));
         let watched = self.0.iter().filter(|watched| watched.is_in(number));
         match item {
             Item::Event(event) => events(watched, number.run, &event),
@@ -140,7 +158,8 @@ impl Places {
     /// Returns the errors for a path that the daemon cannot watch.
     pub(crate) fn unwatched(&self, unwatched: &Unwatched) -> Vec<StreamItem> {
         let there = unwatched.path.path();
-        let here = self.0.iter().filter(|watched| watched.recursive || watched.there == there);
+        let here = self.0.iter().filter(|watched| watched.until.is_none());
+        let here = here.filter(|watched| watched.recursive || watched.there == there);
         let here = here.filter_map(|watched| watched.here(there));
         let error = |here: PathBuf| {
             let cause = unwatched.cause.error(&here);

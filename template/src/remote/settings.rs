@@ -74,7 +74,7 @@ impl Default for Settings {
         Self {
             address: Address::default(),
             prefixes: vec![],
-            patience: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
             silence: Duration::from_secs(5),
             capacity: 10_000,
         }
@@ -112,7 +112,8 @@ impl Settings {
         self
     }
 
-    /// Sets how long `new` and `watch` wait for the server and the daemon. The default is 5 seconds.
+    /// Sets how long `new` and `watch` wait for a reply of the server or the daemon. The default is 30 seconds: a
+    /// daemon that looks at the files does so twice before it replies.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -49,33 +49,30 @@ fn main() -> ExitCode {
     // By numbers and births of files, as the file system of the cases has them.
     let births = env::temp_dir().metadata().is_ok_and(|folder| folder.created().is_ok());
     let profile = Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix) && births);
-    run::<Made<Fast>>(profile, &[])
+    run(profile, &[], async |settings, folders| {
+        remote::publish_by_looking(settings, INTERVAL, folders, ready).await
+    })
 }
 
-/// Looks more often than by default, or the suite would wait for an hour.
-struct Fast;
-
-impl Maker for Fast {
-    type Backend = remote::LookingBackend;
-
-    fn make(watches: Vec<Watch>) -> Result<remote::LookingBackend, BackendError> {
-        remote::LookingBackend::with_interval(INTERVAL, watches)
-    }
+/// Says that clients can come.
+pub(crate) fn ready() {
+    println!("ready");
 }
 
 /// The cases that are not about a client.
 const DEVIATIONS: &[(&str, &str)] =
     &[("PERM04", "/etc is outside the folder that the case's daemon watches")];
 
-/// Runs the suite, with daemons whose backend is `B`.
-pub(crate) fn run<B: Backend>(
+/// Runs the suite, with daemons that `publish`.
+pub(crate) fn run(
     profile: Profile,
     deviations: &[(&'static str, &'static str)],
+    publish: impl AsyncFnOnce(remote::Publishing, Vec<PathBuf>) -> Result<(), BackendError>,
 ) -> ExitCode {
     if let (Some(server), Some(subject), Some(folder)) =
         (env::var(SERVER).ok(), env::var(SUBJECT).ok(), env::var_os(FOLDER))
     {
-        return serve::<B>(server, subject, folder.into());
+        return serve(server, subject, folder.into(), publish);
     }
     if env::var_os(IS_WANTED).is_none() {
         println!("nothing is proven: it takes minutes, and runs if {IS_WANTED} is set");
@@ -193,6 +190,8 @@ impl ThisClient {
         remote::Settings::default()
             .server(env::var(SERVER).unwrap_or_default())
             .subject(subject)
+            // A busy machine takes long to look at 10 000 folders.
+            .patience(DEADLINE * 3)
             .root(THERE, "/")
             // For paths that are not those of the view.
             .root("/", "/")
@@ -260,16 +259,19 @@ impl Drop for Daemon {
     }
 }
 
-/// Is a daemon with the backend `B`.
-fn serve<B: Backend>(server: String, subject: String, folder: PathBuf) -> ExitCode {
+/// Is a daemon.
+fn serve(
+    server: String,
+    subject: String,
+    folder: PathBuf,
+    publish: impl AsyncFnOnce(remote::Publishing, Vec<PathBuf>) -> Result<(), BackendError>,
+) -> ExitCode {
     let settings = remote::Publishing::default()
         .server(server)
         .subject(subject)
         .keep(64 * 1024 * 1024, Duration::from_secs(3600));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let published = runtime.map(|runtime| {
-        runtime.block_on(remote::publish::<B>(settings, vec![folder], || println!("ready")))
-    });
+    let published = runtime.map(|runtime| runtime.block_on(publish(settings, vec![folder])));
     println!("{published:?}");
     ExitCode::FAILURE
 }
