@@ -1,10 +1,8 @@
 //! The results of a watcher's methods.
 
-use std::{
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+use std::{fs, path::Path};
 
 use notify::{
     Config, ErrorKind,
@@ -49,9 +47,10 @@ fn answers<W: Watcher>() -> Vec<String> {
     log("watch nothing", watcher.watch(&path("missing"), NonRecursive));
     log("watch nothing in nothing", watcher.watch(&path("missing/file"), NonRecursive));
     log("watch below a file", watcher.watch(&path("file/entry"), NonRecursive));
-    // Root can read everything.
+    // Root can read everything, and so can everybody where permissions are no bits.
     folder.make("locked");
-    fs::set_permissions(path("locked"), Permissions::from_mode(0o000)).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(path("locked"), fs::Permissions::from_mode(0o000)).unwrap();
     log("watch a locked folder", watcher.watch(&path("locked"), NonRecursive));
     log("watch a locked folder with all in it", watcher.watch(&path("locked"), Recursive));
     log("unwatch a locked folder", watcher.unwatch(&path("locked")));
@@ -90,6 +89,10 @@ fn answers<W: Watcher>() -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "notify's own watcher has other results there: each `unwatch` succeeds"
+)]
 fn are_those_of_notify() {
     let expected = answers::<Notify>().join("\n");
     for ours in [answers::<Ours>(), answers::<OursForEach>()] {

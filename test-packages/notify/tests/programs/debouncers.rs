@@ -60,6 +60,7 @@ fn full<W: Watcher>() -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "Wine reports nothing from folders that are older than the watch")]
 fn full_follows_a_rename_and_an_atomic_save() {
     let expected = full::<Notify>();
     let both = EventKind::Modify(ModifyKind::Name(RenameMode::Both));

@@ -1,11 +1,12 @@
-//! The inotify backend without `ChangeWatches`: [`Fixed`].
+//! The platform's backend without `ChangeWatches`: [`Fixed`].
 
 use notify_backend::{prelude::*, settings::Hints};
-use notify_backend_inotify::InotifyBackend;
+
+use super::OfPlatform;
 
 #[derive(Debug)]
 pub(crate) struct Fixed {
-    inotify: InotifyBackend,
+    backend: OfPlatform,
     /// The watched paths that still exist.
     left: Vec<PathBuf>,
 }
@@ -17,11 +18,11 @@ impl Backend for Fixed {
 
     fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         let left = watches.iter().map(|watch| watch.path.clone()).collect();
-        Ok(Self { inotify: InotifyBackend::with_hints(watches, hints)?, left })
+        Ok(Self { backend: OfPlatform::with_hints(watches, hints)?, left })
     }
 
     fn capabilities() -> Capabilities {
-        InotifyBackend::capabilities().without(Capability::ChangeWatches)
+        OfPlatform::capabilities().without(Capability::ChangeWatches)
     }
 
     fn name() -> &'static str {
@@ -33,11 +34,11 @@ impl Stream for Fixed {
     type Item = StreamItem;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        let Self { inotify, left } = self.get_mut();
+        let Self { backend, left } = self.get_mut();
         if left.is_empty() {
             return Poll::Ready(None);
         }
-        let polled = Pin::new(inotify).poll_next(cx);
+        let polled = Pin::new(backend).poll_next(cx);
         if let Poll::Ready(Some(Ok(Event { kind: EventKind::Remove(_), path, .. }))) = &polled {
             left.retain(|watched| watched != path);
         }

@@ -10,13 +10,16 @@ mod settings;
 
 use notify::RecommendedWatcher;
 use notify_backend::adapter::NotifyWatcher;
-use notify_backend_inotify::InotifyBackend;
+#[cfg(target_os = "linux")]
+use notify_backend_inotify::InotifyBackend as OfPlatform;
+#[cfg(windows)]
+use notify_backend_windows::WindowsBackend as OfPlatform;
 
 use self::{fixed::Fixed, folder::Folder};
 
-/// Notify's own watcher on inotify.
+/// Notify's own watcher for the platform.
 type Notify = RecommendedWatcher;
 /// The backend, one instance for all paths.
-type Ours = NotifyWatcher<InotifyBackend>;
+type Ours = NotifyWatcher<OfPlatform>;
 /// The backend, one instance per path.
 type OursForEach = NotifyWatcher<Fixed>;
