@@ -3,6 +3,13 @@
 use std::{
     collections::{HashMap, VecDeque},
     marker::PhantomData,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 use notify_backend::prelude::*;
@@ -22,6 +29,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<ReadAhead<DropsAtWatch>>("drops_at_watch", &["CHG23"]),
         entry::<ReadAhead<DoublesAtWatch>>("doubles_at_watch", &["CHG23"]),
         entry::<WidensBackwards>("widens_backwards", &["CHG24"]),
+        entry::<RestlessUntilRead>("restless_until_read", &["RES09"]),
     ]
 }
 
@@ -142,5 +150,32 @@ impl Mutation for WidensBackwards {
         if self.roots.iter().any(is_covered) {
             reported.push_back(item);
         }
+    }
+}
+
+/// Has a thread that looks for more as long as it has something to report.
+#[derive(Debug, Default)]
+struct RestlessUntilRead {
+    is_looking: Arc<AtomicBool>,
+    has_thread: bool,
+}
+impl Mutation for RestlessUntilRead {
+    fn answer(
+        &mut self,
+        answer: Poll<Option<StreamItem>>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        self.is_looking.store(answer.is_ready(), Ordering::Relaxed);
+        if !mem::replace(&mut self.has_thread, true) {
+            let is_looking = Arc::downgrade(&self.is_looking);
+            thread::spawn(move || {
+                while let Some(is_looking) = is_looking.upgrade() {
+                    if !is_looking.load(Ordering::Relaxed) {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+        }
+        answer
     }
 }

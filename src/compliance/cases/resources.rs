@@ -1,9 +1,12 @@
 //! What a backend holds, and gives back (RES).
 
+use std::time::{Duration, Instant};
+
 use crate::{
     compliance::{
         case::{Case, Group},
         rules::{
+            expect::created_file,
             failure::{Stop, ensure, fail},
             usage::ResourceUsage,
         },
@@ -27,6 +30,7 @@ pub(super) const GROUP: Group = Group {
         REMOVED_FOLDER_IS_FREED,
         PROCESS_ENDS,
         TREE_IS_UNTOUCHED,
+        RESTS_UNTIL_READ,
     ],
 };
 
@@ -218,6 +222,43 @@ const TREE_IS_UNTOUCHED: Case = Case {
             let changed = before.iter().zip(&after).find(|(before, after)| before != after);
             format!("the first difference: {changed:?}")
         })
+    },
+    ..Case::MUST
+};
+
+const RESTS_UNTIL_READ: Case = Case {
+    id: "RES09",
+    name: "rests_until_read",
+    needs: &[WatchFolders],
+    environment: &[Environment::Linux],
+    is_disturbed: true,
+    checks: "A consumer that takes one of several reports, and does not come back for a second, costs hardly any \
+             processor time meanwhile, also if it watches 1000 folders.",
+    why: "A program that is stopped in a debugger, or waits for something else, has no use for further looks.",
+    usual_cause: "A thread goes on looking or reading ahead, although nothing of what it has found was taken.",
+    // The case measures a second of rest.
+    run: |scene| {
+        const REST: Duration = Duration::from_secs(1);
+
+        for i in 0..1000 {
+            scene.tree.mkdir_all(format!("{}/{i}", i / 50))?;
+        }
+        let recursive = scene.has(WatchRecursively);
+        let mut driver = scene.watch([scene.flat().recursive_if(recursive)])?;
+        driver.settle()?;
+        driver.next_step();
+        (0..5).try_for_each(|i| scene.tree.create(format!("file-{i}")))?;
+        driver.read_until_reported(|driver| driver.events().count() > 0)?;
+        let (before, start) = (ResourceUsage::cpu_time(), Instant::now());
+        let (flag, _) = WakeFlag::new();
+        // Nothing wakes this one.
+        driver.wait_for_wake(&flag, REST);
+        let (used, passed) = (ResourceUsage::cpu_time().saturating_sub(before), start.elapsed());
+        let limit = passed.mul_f32(0.1);
+        let expected = format!("less than {limit:.1?} of processor time in {passed:.1?}");
+        ensure(used < limit, expected, || format!("it used {used:?}"))?;
+        driver.settle()?;
+        (0..5).try_for_each(|i| driver.saw(created_file(format!("file-{i}"))))
     },
     ..Case::MUST
 };
