@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use async_nats::ConnectOptions;
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 use notify_backend_remote::{Publishing, RemoteBackend, Settings, publish};
@@ -75,17 +76,22 @@ impl Drop for Daemon {
 impl Scene {
     /// Starts a server and a daemon that keeps so many bytes, or says why that is not possible here.
     pub(crate) fn new(keep: u32) -> Result<Self, String> {
-        let server = Server::start()?;
+        Ok(Self::with(Server::start()?, &ConnectOptions::new(), keep))
+    }
+
+    /// Starts a daemon that connects to a server in this way.
+    pub(crate) fn with(server: Server, options: &ConnectOptions, keep: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let publishing = Publishing::default()
             .server(&server.address)
             .subject(SUBJECT)
+            .options(options.clone())
             .beat(Duration::from_millis(50))
             .keep(keep, Duration::from_secs(3600));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let mut scene = Self { folder, runtime, daemon: None, publishing, server, count: 0 };
         scene.start_daemon();
-        Ok(scene)
+        scene
     }
 
     pub(crate) fn start_daemon(&mut self) {

@@ -1,13 +1,17 @@
 //! The tests.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::{Command, ExitCode},
+    time::Instant,
+};
 
-use async_nats::jetstream;
+use async_nats::{ConnectOptions, jetstream};
 use libtest_mimic::{Arguments, Completion, Trial};
 use notify_backend::prelude::*;
 use notify_backend_remote::RemoteBackend;
 
 use crate::{
+    compliance::Server,
     load,
     proxy::Proxy,
     scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
@@ -28,6 +32,15 @@ pub(crate) fn run() -> ExitCode {
         trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
         trial("forged_and_damaged_messages_are_losses", ENOUGH, forged),
         trial("a_client_goes_on_where_it_stopped", ENOUGH, resumed),
+        Trial::ignorable_test("a_password_and_a_certificate_are_settings", || {
+            for program in ["openssl", "nats-server"] {
+                if Command::new(program).arg("-v").output().is_err() {
+                    return Ok(Completion::ignored_with(format!("needs `{program}`")));
+                }
+            }
+            guarded();
+            Ok(Completion::Completed)
+        }),
         trial("load", 1024 * 1024 * 1024, load::run).with_ignored_flag(true),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -42,6 +55,52 @@ fn trial(name: &str, keep: u32, test: fn(&mut Scene)) -> Trial {
             Ok(Completion::Completed)
         }
     })
+}
+
+/// Both sides name the server's certificate, and a user with a password. A client without them gets nowhere.
+fn guarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("certificate"), folder.path().join("key"));
+    let signed = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"])
+        .args(["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-out")
+        .arg(&certificate)
+        .arg("-keyout")
+        .arg(&key)
+        .output()
+        .unwrap();
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    let settings = format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n\
+         authorization {{ user: daemon, password: secret }}\n",
+        certificate.display(),
+        key.display(),
+    );
+    let server = Server::start_with(&settings).unwrap();
+    let encrypted = |options: ConnectOptions| {
+        options.require_tls(true).add_root_certificates(certificate.clone())
+    };
+    let options =
+        encrypted(ConnectOptions::with_user_and_password("daemon".into(), "secret".into()));
+    let mut scene = Scene::with(server, &options, ENOUGH);
+    let mut client = scene.client(scene.settings().options(options.clone()));
+    let files = scene.make(3);
+    let items = scene.until_made(&mut client, &files[2]);
+    assert_eq!(made(&items, &files), 3, "{items:?}");
+    let strangers = [
+        encrypted(ConnectOptions::with_user_and_password("daemon".into(), "guess".into())),
+        encrypted(ConnectOptions::new()),
+        // It does not know the certificate.
+        ConnectOptions::with_user_and_password("daemon".into(), "secret".into()),
+    ];
+    for stranger in strangers {
+        let watches = vec![Watch::recursive(scene.folder.path())];
+        let refused = RemoteBackend::with_settings(scene.settings().options(stranger), watches);
+        let error = refused.unwrap_err();
+        assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
+    }
 }
 
 fn killed(scene: &mut Scene, times: usize) {

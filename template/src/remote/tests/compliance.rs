@@ -81,6 +81,7 @@ pub(crate) fn run(
     if env::var_os(SERVER).is_some() {
         let suite = Suite::of::<Made<ThisClient>>().profile(profile).seen_through(view);
         let all = DEVIATIONS.iter().chain(deviations);
+        let suite = suite.forgetting(forget);
         return all.fold(suite, |suite, (id, reason)| suite.deviation(id, reason)).main();
     }
     let server = match Server::start() {
@@ -116,6 +117,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server, or says why that is not possible.
     pub(crate) fn start() -> Result<Self, String> {
+        Self::start_with("")
+    }
+
+    /// Starts a server with further settings.
+    pub(crate) fn start_with(more: &str) -> Result<Self, String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
 
         let explain = |error: io::Error| format!("nats-server cannot be started: {error}");
@@ -128,7 +134,7 @@ impl Server {
         // Doubled braces would be a variable of the template.
         let store = format!("store_dir: {:?}, max_file_store: 1TB", folder.display().to_string());
         let settings = format!("listen: \"127.0.0.1:{port}\"\njetstream ") + "{" + &store + "}\n";
-        fs::write(folder.join("settings"), settings).map_err(explain)?;
+        fs::write(folder.join("settings"), settings + more).map_err(explain)?;
         let process = Self::process(&folder, port)?;
         Ok(Self { address: format!("nats://127.0.0.1:{port}"), port, process, folder })
     }
@@ -212,6 +218,24 @@ impl Maker for ThisClient {
     fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Tested, BackendError> {
         Tested::resume_with_settings(Self::settings(), watches, from)
     }
+}
+
+/// Drops all that the stream has.
+fn forget(_: &Path) -> io::Result<()> {
+    let purge = async || {
+        // Its question lets the daemon publish what has happened.
+        drop(Tested::with_settings(ThisClient::settings(), vec![]).map_err(io::Error::other)?);
+        let server = env::var(SERVER).unwrap_or_default();
+        let client = async_nats::connect(server).await.map_err(io::Error::other)?;
+        let name = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).replace('.', "-");
+        let stream = async_nats::jetstream::new(client).get_stream(name).await;
+        stream.map_err(io::Error::other)?.purge().await.map_err(io::Error::other).map(drop)
+    };
+    let purged = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(purge())
+    });
+    purged.join().map_err(|_| io::Error::other("the thread that purges has panicked"))?
 }
 
 /// Shows a folder through a daemon.
