@@ -41,7 +41,11 @@ pub(crate) fn run() -> ExitCode {
             guarded();
             Ok(Completion::Completed)
         }),
-        trial("load", 1024 * 1024 * 1024, load::run).with_ignored_flag(true),
+        trial("twenty_clients_lose_nothing_and_need_little_memory", ENOUGH, |scene| {
+            load::run(scene, 20, 20_000);
+        })
+        .with_ignored_flag(true),
+        trial("load", 1024 * 1024 * 1024, load::run_large).with_ignored_flag(true),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
