@@ -44,7 +44,7 @@ const PARTS: [(&str, &str); 6] = [
     ),
     (
         "src/guide/6_platform_notes.md",
-        "\n**Start from** `--start clockwork`.\n\n## ReadDirectoryChangesW\n",
+        "\n**Start from** `--start clockwork` or `--start fsevents`.\n\n## ReadDirectoryChangesW\n",
     ),
     (
         "starting-points/clockwork/Cargo.toml",

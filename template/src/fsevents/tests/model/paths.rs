@@ -78,6 +78,14 @@ impl Folders {
         }
     }
 
+    /// Watches a folder as [`attach`](Self::attach) does, unless it is the one that is known at this path.
+    pub(super) fn attach_other(&mut self, folder: &Path) {
+        let known = self.by_path.get(folder).copied();
+        if self.watch(folder) && self.by_path.get(folder).copied() != known {
+            self.attach(folder, &mut |_, _| {});
+        }
+    }
+
     /// Returns whether it is a folder that can be watched.
     fn watch(&mut self, folder: &Path) -> bool {
         let Ok(watch) = inotify::add_watch(&self.inotify, folder, EVENTS) else { return false };

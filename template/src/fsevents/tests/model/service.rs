@@ -314,9 +314,9 @@ impl State {
                     self.folders.detach(&path);
                 }
                 // The two may have been exchanged.
-                self.folders.attach(&from, &mut |_, _| {});
-            }
-            if is_folder {
+                self.folders.attach_other(&from);
+                self.folders.attach_other(&path);
+            } else if is_folder {
                 self.folders.attach(&path, &mut |_, _| {});
             }
         } else if flags.contains(ReadFlags::MODIFY) {
