@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
+use notify_backend::compliance::{Profile, Suite};
+
+#[cfg(target_os = "linux")]
 #[path = "../../../template/src/remote/tests/compliance.rs"]
 #[allow(dead_code, reason = "its `main` is for daemons with another backend")]
 mod scene;
@@ -26,9 +29,11 @@ const DEVIATIONS: &[(&str, &str)] = &[
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
     // Between a change and its report are two processes and a server.
-    let profile = notify_backend::compliance::Profile::default()
-        .latency(std::time::Duration::from_millis(100));
-    scene::run(profile, DEVIATIONS, async |settings, folders| {
+    let profile = Profile::default().latency(std::time::Duration::from_millis(100));
+    let adapt = |suite: Suite| {
+        DEVIATIONS.iter().fold(suite, |suite, (id, reason)| suite.deviation(id, reason))
+    };
+    scene::run(profile, adapt, async |settings, folders| {
         type Inotify = notify_backend_inotify::InotifyBackend;
         notify_backend_remote::publish::<Inotify>(settings, folders, scene::ready).await
     })

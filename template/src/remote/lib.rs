@@ -13,6 +13,8 @@
 //!
 //! - The daemon watches certain folders with all that is below. A client watches these or parts of them. It
 //!   asks the daemon, which also says where the stream stands, so that only later changes are reported.
+//! - A daemon that looks does not see what comes and goes between two looks, even if a client has seen it by listing
+//!   a folder that was reported as new.
 //! - A watch belongs to a path: a folder that is gone, and comes back, is reported again.
 //! - Links are not followed and accesses are not reported, whatever the daemon's backend can do.
 //! - **Loss**: the daemon numbers its messages, so whatever is missing is noticed, and reported as `Missed`:
