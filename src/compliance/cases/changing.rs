@@ -1,5 +1,6 @@
 //! Adding and removing watches while the backend runs (CHG).
 
+mod calls;
 mod unread;
 
 use std::{
@@ -9,10 +10,13 @@ use std::{
     time::Duration,
 };
 
-use self::unread::{
-    Arrangement,
-    Depth::{self, Deep, Flat},
-    Then, lose_nothing,
+use self::{
+    calls::{add, remove},
+    unread::{
+        Arrangement,
+        Depth::{self, Deep, Flat},
+        Then, lose_nothing,
+    },
 };
 use super::construction::{WATCHES, set_limit};
 use crate::{
@@ -67,20 +71,6 @@ pub(super) const GROUP: Group = Group {
         WIDENED,
     ],
 };
-
-fn add(driver: &mut Driver, watch: Watch) -> Step {
-    match driver.watch(watch)? {
-        Ok(()) => Ok(()),
-        Err(error) => fail("`watch` adds a folder", format!("it returned: {error}")),
-    }
-}
-
-fn remove(driver: &mut Driver, path: &Path) -> Step {
-    match driver.unwatch(path)? {
-        Ok(()) => Ok(()),
-        Err(error) => fail("`unwatch` removes a folder", format!("it returned: {error}")),
-    }
-}
 
 const ADDED: Case = Case {
     id: "CHG01",
