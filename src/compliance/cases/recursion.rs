@@ -931,6 +931,7 @@ const SEEN_FOR_A_WHILE: Case = Case {
     why: "Otherwise, the consumer keeps a file that never was for the backend.",
     usual_cause: "The backend compares two looks, both without the file, and finds no difference.",
     run: |scene| {
+        scene.distinguishes_moments()?;
         let mut driver = scene.watch([scene.deep()])?;
         for round in 0..10 {
             driver.next_step();

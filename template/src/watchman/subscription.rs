@@ -367,6 +367,8 @@ impl Subscription {
 /// all of it yet.
 fn is_passing(failure: &Failure) -> bool {
     let says = |words| matches!(failure, Failure::Refused(reason) if reason.contains(words));
-    ["is not watched", "synchronization failed", "sync_timeout expired"].into_iter().any(says)
+    let passing =
+        ["is not watched", "was cancelled", "synchronization failed", "sync_timeout expired"];
+    passing.into_iter().any(says)
 }
 //~{% endcapture %}{{ source | remove: "//~" -}}

@@ -30,6 +30,7 @@
 //!   events. If the consumer leaves 10 000 reports unread, a `Missed` for everything stands for further ones.
 //! - On a network share, the server reports what other machines change, if it can. Where the file system
 //!   does not support it, the path is refused as unavailable.
+//! - If one of two overlapping watches is **removed**, what waits at that moment may be reported twice.
 //! - While a folder is watched, its drive cannot be ejected.
 //! - The **stream** ends only if reading fails as a whole, or the reading thread has panicked, after an error
 //!   item.

@@ -1,6 +1,15 @@
 //! One daemon and many clients: what each side costs.
 
-use std::{env, fs, future::poll_fn, thread, time::Instant};
+use std::{
+    env, fs,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use notify_backend::prelude::*;
 
@@ -23,6 +32,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
     let made: Vec<_> = (0..clients).map(|_| scene.client(scene.settings())).collect();
     // Renames along new names: two events for each.
     let folder = scene.folder.path().to_owned();
+    // How many one of the clients has read, so that the daemon has read as many.
+    let first_read = Arc::new(AtomicUsize::new(0));
+    let read = first_read.clone();
     let (start, before) = (Instant::now(), cpu("self"));
     let changing = thread::spawn(move || {
         let mut at = folder.join("name-0");
@@ -31,9 +43,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
             let next = folder.join(format!("name-{i}"));
             fs::rename(&at, &next).unwrap();
             at = next;
-            if i % 1000 == 0 {
-                // The kernel's queue holds 16 384 events; the daemon keeps up.
-                thread::yield_now();
+            // The kernel's queue holds 16 384 events.
+            while i * 2 > read.load(Ordering::Relaxed) + 8000 {
+                thread::sleep(Duration::from_millis(1));
             }
         }
         fs::write(folder.join("end"), "").unwrap();
@@ -41,8 +53,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
     let end = scene.folder.path().join("end");
     let counting: Vec<_> = made
         .into_iter()
-        .map(|mut client| {
-            let end = end.clone();
+        .enumerate()
+        .map(|(number, mut client)| {
+            let (end, read) = (end.clone(), (number == 0).then(|| first_read.clone()));
             thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime.unwrap().block_on(async {
@@ -52,6 +65,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
                         match tokio::time::timeout(DEADLINE * 4, next).await {
                             Ok(Some(Ok(event))) => {
                                 count += 1;
+                                if let Some(read) = &read {
+                                    read.store(count, Ordering::Relaxed);
+                                }
                                 missed += usize::from(matches!(event.kind, EventKind::Missed(_)));
                                 if event.path == end {
                                     return (count, missed);

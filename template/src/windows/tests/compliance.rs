@@ -19,13 +19,13 @@ const WINE: &[(&str, &[&str])] = &[
     (
         "Wine reports nothing from folders that were there before the watch",
         &[
-            "CHG06", "CHG13", "CON09", "MOV03", "OVF03", "OVF13", "REC01", "REC09", "REC13",
-            "REC14", "REC18", "REC20", "REN02",
+            "CHG06", "CHG13", "CHG23", "CHG24", "CON09", "MOV03", "OVF03", "OVF13", "REC01",
+            "REC09", "REC13", "REC14", "REC18", "REC20", "REN02",
         ],
     ),
     (
         "Wine reports nothing from a folder that was moved in",
-        &["ACC04", "ACC07", "META03", "META10", "NAME03", "NAME04", "NAME07", "REC05"],
+        &["ACC04", "ACC07", "META03", "META10", "NAME03", "NAME04", "NAME07", "REC05", "REC26"],
     ),
     (
         "Wine reports the old path of entries of a folder that was renamed, even if it was moved out",
@@ -68,6 +68,9 @@ fn main() -> ExitCode {
     let patience = Duration::from_secs(if is_wine() { 40 } else { 10 });
     let profile = Profile::default().distinguishes_metadata(false).pairs_renames(tracks());
     let suite = Suite::of::<Tested>().profile(profile.patience(patience));
+    // Each watch has a buffer of its own, so it is not known what of the other's has been reported.
+    let suite =
+        suite.leave_out("CHG22", "what waits when a nested watch is removed may be reported twice");
     let mut suite = suite.runs_on(&["windows"]);
     for (reason, cases) in WINE.iter().filter(|_| is_wine()) {
         for case in *cases {
