@@ -1,15 +1,6 @@
 //! One daemon and many clients: what each side costs.
 
-use std::{
-    env, fs,
-    future::poll_fn,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs, future::poll_fn, sync::mpsc, thread, time::Instant};
 
 use notify_backend::prelude::*;
 
@@ -17,6 +8,10 @@ use crate::scene::{DEADLINE, Scene};
 
 /// What a process may take altogether, and per client, in KiB. With 20 clients and 20 000 events, it takes a third of that.
 const MEMORY: (u64, u64) = (96 * 1024, 1024);
+
+/// Events are made in parts of this size, a few ahead of what is read: the kernel's queue holds 16 384.
+const PART: usize = 1000;
+const PARTS_AHEAD: usize = 8;
 
 /// As [`run`], with as many clients as `CLIENTS` says (200), and as many events as `EVENTS` says (100 000).
 pub(crate) fn run_large(scene: &mut Scene) {
@@ -32,9 +27,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
     let made: Vec<_> = (0..clients).map(|_| scene.client(scene.settings())).collect();
     // Renames along new names: two events for each.
     let folder = scene.folder.path().to_owned();
-    // How many one of the clients has read, so that the daemon has read as many.
-    let first_read = Arc::new(AtomicUsize::new(0));
-    let read = first_read.clone();
+    // Once a client has read a part, the daemon has read it too, and another one may be made.
+    let (go_on, may_go_on) = mpsc::channel();
+    (0..PARTS_AHEAD).for_each(|_| go_on.send(()).unwrap());
     let (start, before) = (Instant::now(), cpu("self"));
     let changing = thread::spawn(move || {
         let mut at = folder.join("name-0");
@@ -43,9 +38,8 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
             let next = folder.join(format!("name-{i}"));
             fs::rename(&at, &next).unwrap();
             at = next;
-            // The kernel's queue holds 16 384 events.
-            while i * 2 > read.load(Ordering::Relaxed) + 8000 {
-                thread::sleep(Duration::from_millis(1));
+            if i % (PART / 2) == 0 {
+                may_go_on.recv().unwrap();
             }
         }
         fs::write(folder.join("end"), "").unwrap();
@@ -55,7 +49,7 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
         .into_iter()
         .enumerate()
         .map(|(number, mut client)| {
-            let (end, read) = (end.clone(), (number == 0).then(|| first_read.clone()));
+            let (end, go_on) = (end.clone(), (number == 0).then(|| go_on.clone()));
             thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime.unwrap().block_on(async {
@@ -65,8 +59,11 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
                         match tokio::time::timeout(DEADLINE * 4, next).await {
                             Ok(Some(Ok(event))) => {
                                 count += 1;
-                                if let Some(read) = &read {
-                                    read.store(count, Ordering::Relaxed);
+                                if count % PART == 0
+                                    && let Some(go_on) = &go_on
+                                {
+                                    // At the end, nobody waits for it.
+                                    _ = go_on.send(());
                                 }
                                 missed += usize::from(matches!(event.kind, EventKind::Missed(_)));
                                 if event.path == end {
