@@ -154,11 +154,11 @@ macro_rules! reports {
     };
 }
 
-fn is_removal(event: &Event) -> bool {
+pub(crate) fn is_removal(event: &Event) -> bool {
     matches!(event.kind, EventKind::Remove(_))
 }
 
-fn is_half(event: &Event, half: RenameMode) -> bool {
+pub(crate) fn is_half(event: &Event, half: RenameMode) -> bool {
     event.kind == EventKind::Modify(ModifyKind::Name(half))
 }
 

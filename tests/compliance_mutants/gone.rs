@@ -11,7 +11,7 @@ use notify_backend_inotify::InotifyBackend;
 
 use crate::{
     construction::Made,
-    contents::is_metadata,
+    contents::{is_half, is_metadata, is_removal},
     kills::{Entry, entry},
     mutant::Mutation,
     places::path_of,
@@ -30,9 +30,6 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<DeafToBusy>("deaf_to_busy", &["REC26"]),
     ]
 }
-
-const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
-const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
 
 /// Mutations that know the watched paths.
 macro_rules! with_roots {
@@ -62,7 +59,7 @@ macro_rules! with_roots {
 with_roots! {
     /// Takes a watched folder for there if its path has one.
     SilentIfReplaced = |roots, event| {
-        let is_gone = event.kind == FROM || matches!(event.kind, EventKind::Remove(_));
+        let is_gone = is_half(event, RenameMode::From) || is_removal(event);
         is_gone && roots.contains(&event.path) && event.path.is_dir()
     };
     /// Says nothing of a watched file when its folder goes.
@@ -94,7 +91,7 @@ impl Mutation for TellsOfRemoved {
         let written = |path| Ok(Event::modify(ModifyKind::Data(DataChange::Any), path));
         reported.extend(self.written.drain(..).map(written));
         if let Ok(event) = &item
-            && matches!(event.kind, EventKind::Remove(_))
+            && is_removal(event)
         {
             let descriptors = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
             let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
@@ -148,11 +145,11 @@ impl Mutation for FollowsMovedTarget {
             reported.push_back(item);
             return;
         }
-        if event.kind == FROM {
+        if is_half(event, RenameMode::From) {
             let left = self.links.iter().find(|(_, target)| *target == event.path);
             self.leaving = event.attrs.tracker().zip(left.map(|(link, _)| link.clone()));
         }
-        if event.kind == TO
+        if is_half(event, RenameMode::To)
             && let Some((tracker, link)) = self.leaving.take()
             && event.attrs.tracker() == Some(tracker)
         {
@@ -214,6 +211,8 @@ impl Mutation for LooksTooLate {
     }
 }
 
+const HALVES: [RenameMode; 2] = [RenameMode::From, RenameMode::To];
+
 /// Reports each of several equal renames that wait once, at the place of the first.
 #[derive(Debug, Default)]
 struct MergesRenames {
@@ -230,7 +229,10 @@ impl Mutation for MergesRenames {
             let end = loop {
                 match Pin::new(&mut *inner).poll_next(cx) {
                     Poll::Ready(Some(item)) => {
-                        let rename = item.as_ref().ok().filter(|it| [FROM, TO].contains(&it.kind));
+                        let rename = item
+                            .as_ref()
+                            .ok()
+                            .filter(|it| HALVES.iter().any(|half| is_half(it, *half)));
                         let rename = rename.map(|event| (event.kind, event.path.clone()));
                         if rename.is_none_or(|rename| said.insert(rename)) {
                             self.waiting.push_back(item);

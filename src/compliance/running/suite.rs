@@ -203,8 +203,8 @@ impl Suite {
     /// crate is older than the other.
     ///
     /// In addition to the arguments of a test program, there is `--report FILE`: it writes the score card as
-    /// `FILE.md`, `FILE.json` and, as a badge, `FILE.svg`. The environment variable `NOTIFY_BACKEND_COMPLIANCE_REPORT` does
-    /// the same.
+    /// `FILE.md`, `FILE.json` and, as a badge, `FILE.svg`. The environment variable
+    /// `NOTIFY_BACKEND_COMPLIANCE_REPORT` does the same.
     ///
     /// A backend whose [`Backend::new`] returns [`NotImplemented`](crate::BackendError::NotImplemented) fails one test, which
     /// says what to write first. If `NOTIFY_BACKEND_COMPLIANCE_UNWRITTEN` is `allowed`, that test

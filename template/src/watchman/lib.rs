@@ -6,9 +6,9 @@
 //! this one stopped.
 //!
 //! This file is the backend's outside. `subscription.rs` is one watch; `handshake.rs` says what it asks the daemon,
-//! `connection.rs` carries that, `pulse.rs` says when to ask again, and `bser.rs` is the format. `target.rs` makes paths of names, `changes.rs`
-//! events of lists, and `position.rs` cursors of clocks. `explain.rs` makes errors of refusals, `socket.rs` finds the
-//! daemon.
+//! `connection.rs` carries that, `pulse.rs` says when to ask again, and `bser.rs` is the format. `target.rs` makes paths
+//! of names, `changes.rs` events of lists, and `position.rs` cursors of clocks. `explain.rs` makes errors of refusals,
+//! `socket.rs` finds the daemon.
 //!
 //! The crates `watchman_client` and `serde_bser` (0.9 and 0.4) are not used. The client is async throughout and
 //! asks for all of Tokio, so that `new` could not wait for it in the program's runtime; and the
