@@ -10,5 +10,7 @@ pub mod listing;
 pub mod prelude;
 #[cfg(all(unix, feature = "recursion"))]
 pub mod recursion;
+#[cfg(any(all(any(unix, windows), feature = "listing"), feature = "worker"))]
+mod thread;
 #[cfg(feature = "worker")]
 pub mod worker;

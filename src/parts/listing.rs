@@ -2,12 +2,13 @@
 //!
 //! Some platforms report nothing, as network file systems do; their backends [look](Trees::look) at everything. Others
 //! report that something changed in a folder, but not what; their backends [look there](Trees::look_at). If files have
-//! to be opened to be watched, an [`Observer`] does that.
+//! to be opened to be watched, an [`Observer`] does that. A [`Looker`] is the thread for the looks.
 
 mod changes;
 mod folder;
 mod listings;
 mod look;
+mod looker;
 mod observer;
 mod obstacle;
 mod platform;
@@ -35,7 +36,11 @@ use self::{
     root::Root,
     roots::Roots,
 };
-pub use self::{observer::Observer, touched::Touched};
+pub use self::{
+    looker::{Demand, Looker},
+    observer::Observer,
+    touched::Touched,
+};
 use crate::contract::{
     backend::{StreamItem, Watch},
     error::BackendError,
@@ -86,7 +91,8 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 ///   look. The folder is then reported once more, as `any`, if anything happened in it.
 /// - A folder that was replaced by another one as gone with everything in it, and the other one as new, if the
 ///   system knows when a folder was created. Otherwise their entries are compared.
-/// - One error item per folder that cannot be listed, after two looks in a row have failed; then the folder counts
+/// - One error item per folder that cannot be listed, after two looks in a row have failed, or
+///   [at once](Self::reporting_errors_at_once) if a permission is missing; then the folder counts
 ///   as unchanged. So does a file that cannot be read, if contents are compared, at the first look.
 /// - An entry that several watches cover under one spelling once.
 ///
@@ -95,6 +101,7 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Trees {
     compare_contents: bool,
+    tells_at_once: bool,
     observer: Option<Arc<dyn Observer>>,
     /// The tracker of the next rename.
     next_tracker: AtomicU64,
@@ -133,6 +140,7 @@ impl Trees {
         };
         Self {
             compare_contents: false,
+            tells_at_once: false,
             observer: None,
             next_tracker: 1.into(),
             state: state.into(),
@@ -147,6 +155,16 @@ impl Trees {
     #[must_use]
     pub fn comparing_contents(mut self, compare: bool) -> Self {
         self.compare_contents = compare;
+        self
+    }
+
+    /// Sets whether a missing permission is reported by the first look that meets it; by default, by the second.
+    ///
+    /// A backend that [looks at some places alone](Self::look_at) needs it, because there may be no second look at a
+    /// place. An [observer](Self::observed_by) implies it.
+    #[must_use]
+    pub fn reporting_errors_at_once(mut self, at_once: bool) -> Self {
+        self.tells_at_once = at_once;
         self
     }
 
@@ -364,6 +382,7 @@ impl Trees {
         let observer = self.observer.as_deref();
         Shared {
             reading: Reading { compare_contents: self.compare_contents, observer },
+            tells_at_once: self.tells_at_once || observer.is_some(),
             listings: Listings::of(roots),
             changes: Changes::default(),
             visited: HashSet::new(),

@@ -8,12 +8,9 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{self, RecvTimeoutError},
-    },
+    sync::mpsc::{self, RecvTimeoutError},
     task::{Context, Poll},
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -23,11 +20,11 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::channel::{Receiver, Sender, channel};
+use super::{
+    channel::{Receiver, Sender, channel},
+    thread::{LAST_CALL, Thread},
+};
 use crate::contract::{backend::StreamItem, error::BackendError};
-
-/// How long the drop of a worker waits for its thread.
-const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// A thread with a Tokio runtime of its own, and the stream of what it sends.
 ///
@@ -113,7 +110,7 @@ pub struct Worker {
     // Dropped before the thread: a canceled work must not wake the program's task.
     events: Receiver,
     handle: Handle,
-    _thread: Thread,
+    _thread: Canceled,
 }
 
 impl Worker {
@@ -151,7 +148,7 @@ impl Worker {
             runtime.run(canceled, |handle| work(sender, Ready { handle, tell }));
         };
         let unavailable = |reason| Err(BackendError::unavailable(format!("{name} {reason}")));
-        let thread = match Thread::start(name, run) {
+        let thread = match Canceled::start(name, run) {
             Ok(thread) => thread,
             Err(error) => return unavailable(format!("has no thread: {error}")),
         };
@@ -275,44 +272,19 @@ impl Drop for Ready {
 
 /// A thread that is canceled, and waited for, when this is dropped.
 #[derive(Debug)]
-struct Thread {
-    /// Dropped to cancel.
-    cancel: Option<oneshot::Sender<Infallible>>,
-    /// Disconnected when the thread has ended.
-    end: Mutex<mpsc::Receiver<Infallible>>,
-    handle: Option<JoinHandle<()>>,
+struct Canceled {
+    // In this order: dropping the first cancels, dropping the second waits.
+    _cancel: oneshot::Sender<Infallible>,
+    _thread: Thread,
 }
 
-impl Thread {
+impl Canceled {
     fn start(
         name: &str,
         run: impl FnOnce(oneshot::Receiver<Infallible>) + Send + 'static,
     ) -> io::Result<Self> {
         let (cancel, canceled) = oneshot::channel();
-        let (alive, end) = mpsc::channel();
-        // The only character that a thread's name cannot have.
-        let name = name.replace('\0', "");
-        let handle = thread::Builder::new().name(name).spawn(move || {
-            let _alive = alive;
-            run(canceled);
-        })?;
-        Ok(Self { cancel: Some(cancel), end: Mutex::new(end), handle: Some(handle) })
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        self.cancel = None;
-        let Some(handle) = self.handle.take() else { return };
-        // A waker that the thread wakes may drop the worker.
-        if handle.thread().id() == thread::current().id() {
-            return;
-        }
-        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if end.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Disconnected) {
-            // A panic was reported by the stream.
-            _ = handle.join();
-        }
+        Ok(Self { _thread: Thread::start(name, move || run(canceled))?, _cancel: cancel })
     }
 }
 

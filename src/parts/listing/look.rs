@@ -27,6 +27,8 @@ use crate::contract::{
 #[derive(Debug)]
 pub(super) struct Shared<'a> {
     pub(super) reading: Reading<'a>,
+    /// Whether a missing permission is reported at once.
+    pub(super) tells_at_once: bool,
     /// The folders that other roots have listed during this look.
     pub(super) listings: Listings,
     pub(super) changes: Changes,
@@ -64,7 +66,7 @@ impl Root {
         let state = match own_state {
             Ok(state) => state,
             Err(error) => {
-                if tree.obstacle.is_to_be_told(&error, shared.reading.observer.is_some()) {
+                if tree.obstacle.is_to_be_told(&error, shared.tells_at_once) {
                     shared.changes.failed(self, Path::new(""), error);
                 }
                 return;
@@ -478,8 +480,7 @@ impl Look<'_, '_> {
     /// Keeps the last look's result for a folder that cannot be listed now, and for everything below it.
     fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
         // If it is gone by now, the next look at the folder above it will show that.
-        let is_touched = self.shared.reading.observer.is_some();
-        if folder.obstacle.is_to_be_told(&error, is_touched) {
+        if folder.obstacle.is_to_be_told(&error, self.shared.tells_at_once) {
             self.shared.changes.failed(self.root, &below, error);
         }
         let fresh_since = folder.fresh_since;

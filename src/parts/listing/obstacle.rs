@@ -17,9 +17,8 @@ struct Failure {
 impl Obstacle {
     /// Notes that a look has failed. Returns whether to report it: once, and not before it has failed twice
     /// in a row. Systems have many errors for a path that is being removed at this very moment, such as
-    /// `ESTALE` on network mounts. Where places are looked at only if they were `touched`, there may be no second look;
-    /// a missing permission is reported at once.
-    pub(super) fn is_to_be_told(&mut self, error: &io::Error, touched: bool) -> bool {
+    /// `ESTALE` on network mounts. A missing permission may be reported `at_once`.
+    pub(super) fn is_to_be_told(&mut self, error: &io::Error, at_once: bool) -> bool {
         if is_absence(error) || platform::is_in_use(error) {
             return false;
         }
@@ -27,7 +26,7 @@ impl Obstacle {
         match &mut self.0 {
             Some(failure) if failure.kind == kind => !std::mem::replace(&mut failure.is_told, true),
             failure => {
-                let is_told = touched && kind == io::ErrorKind::PermissionDenied;
+                let is_told = at_once && kind == io::ErrorKind::PermissionDenied;
                 *failure = Some(Failure { kind, is_told });
                 is_told
             }

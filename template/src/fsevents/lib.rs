@@ -106,10 +106,6 @@ impl<S: Streams> StreamBackend<S> {
         backend.watcher.begin(watches, stored)?;
         Ok(backend)
     }
-
-    fn check_open(&self) -> Result<(), BackendError> {
-        if self.watcher.has_ended() { Err(BackendError::ended()) } else { Ok(()) }
-    }
 }
 
 impl<S: Streams> Backend for StreamBackend<S> {
@@ -138,7 +134,6 @@ impl<S: Streams> Backend for StreamBackend<S> {
     }
 
     fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
-        self.check_open()?;
         for watch in &watches {
             watch.check(CAPABILITIES)?;
         }
@@ -146,7 +141,6 @@ impl<S: Streams> Backend for StreamBackend<S> {
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        self.check_open()?;
         self.watcher.unwatch(path)
     }
 }

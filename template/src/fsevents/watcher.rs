@@ -2,17 +2,14 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fs::Metadata,
     io, mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::Waker,
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use notify_backend::{
     Cursor,
-    listing::{Observer, Touched, Trees},
+    listing::{Demand, Looker, Touched, Trees},
     prelude::*,
 };
 
@@ -28,15 +25,11 @@ use crate::{
 /// How often a look asks for further events.
 const ROUNDS: usize = 16;
 
-/// How long a dropped backend waits for its thread. A look ends after its current system call.
-const LAST_CALL: Duration = Duration::from_secs(1);
-
 /// A thread that looks where something has happened, as long as a consumer waits for events.
 #[derive(Debug)]
 pub(crate) struct Watcher<S: Streams> {
     shared: Arc<Shared<S>>,
-    /// None once it has been waited for.
-    thread: Option<JoinHandle<()>>,
+    looker: Looker,
 }
 
 #[derive(Debug)]
@@ -48,11 +41,8 @@ struct Shared<S: Streams> {
     /// Held while events are sorted out and looked at, and while watches are added: an event about a path that is being
     /// added has to wait.
     running: Mutex<Running<S>>,
+    /// Locked by each poll, so never while the looker is.
     state: Mutex<State>,
-    /// Signals that a condition has changed that the thread waits for.
-    changed: Condvar,
-    /// Signals that the thread has ended.
-    ended: Condvar,
 }
 
 #[derive(Debug)]
@@ -66,12 +56,6 @@ struct Running<S: Streams> {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The waker of the task that waits for items. As long as there are any, there is none, and no further look.
-    waker: Option<Waker>,
-    is_closed: bool,
-    has_ended: bool,
-    /// Why the thread has ended, until that is reported.
-    end: Option<io::Error>,
     places: Places,
     /// None once the past is complete.
     past: Option<Past>,
@@ -82,19 +66,6 @@ struct State {
     horizon: EventId,
     /// The last event of which everything was reported once the items are taken.
     until: Option<EventId>,
-}
-
-/// The system's service: it observes everything. With an observer, a look also reports at once what it cannot read, since
-/// there may be no other look.
-#[derive(Debug)]
-struct Service;
-
-impl Observer for Service {
-    fn observe(&self, _: &Path, _: &Metadata) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn forget(&self, _: &Path) {}
 }
 
 /// What is to be looked at.
@@ -117,27 +88,21 @@ impl<S: Streams> Watcher<S> {
         let shared = Arc::new(Shared {
             streams,
             settings,
-            trees: Trees::new().observed_by(Arc::new(Service)),
+            trees: Trees::new().reporting_errors_at_once(true),
             inbox: Arc::default(),
             running: Mutex::new(Running { stream: None, number: 0, folders: vec![] }),
             state: Mutex::new(State { position, ..State::default() }),
-            changed: Condvar::new(),
-            ended: Condvar::new(),
         });
-        let thread = thread::Builder::new().name("FSEvents backend".into()).spawn({
-            let shared = shared.clone();
-            move || {
-                let mut end = End(&shared, Some(io::Error::other("the thread has panicked")));
-                shared.run();
-                end.1 = None;
-            }
+        let [looking, stopping] = [shared.clone(), shared.clone()];
+        let stop = move || {
+            stopping.trees.stop();
+            stopping.inbox.close();
+        };
+        let looker = Looker::start("FSEvents backend", stop, move |demand| {
+            looking.run(demand);
+            Ok(())
         })?;
-        Ok(Self { shared, thread: Some(thread) })
-    }
-
-    /// Returns whether the thread has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.shared.lock().has_ended
+        Ok(Self { shared, looker })
     }
 
     /// Adds the first watches, and goes on from a cursor, if there is one.
@@ -149,16 +114,20 @@ impl<S: Streams> Watcher<S> {
         if let Some(stored) = stored {
             self.shared.go_on(&watches, stored);
         }
-        self.shared.add(watches)
+        self.watch(watches)
     }
 
     /// Adds watches, or changes those with the same paths.
     pub(crate) fn watch(&self, watches: Vec<Watch>) -> Result<(), BackendError> {
-        self.shared.add(watches)
+        self.looker.check()?;
+        let result = self.shared.add(watches);
+        self.looker.wake_if(|| self.shared.is_ready());
+        result
     }
 
     /// Removes the watch with this path.
     pub(crate) fn unwatch(&self, path: &Path) -> Result<(), BackendError> {
+        self.looker.check()?;
         self.shared.trees.unwatch(path)?;
         let mut state = self.shared.lock();
         state.places.remove(path);
@@ -175,51 +144,9 @@ impl<S: Streams> Watcher<S> {
         state.position.cursor(backend, &state.places)
     }
 
-    /// Returns the next item, or stores the waker until there is one. After the end of the thread, returns
-    /// one error and then the end of the stream.
+    /// Returns the next item, or stores the waker until there is one.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        let mut state = self.shared.lock();
-        let item = state.items.pop_front().map(|(_, item)| item);
-        if let Some(item) = item.or_else(|| self.shared.trees.next()) {
-            let horizon = state.horizon;
-            state.position.note(&item, horizon);
-            return Poll::Ready(Some(item));
-        }
-        if let Some(until) = state.until.take() {
-            state.position.advance(until);
-        }
-        if state.has_ended {
-            return Poll::Ready(state.end.take().map(|error| Err(StreamError::read(error))));
-        }
-        let earlier = state.waker.replace(cx.waker().clone());
-        drop(state);
-        if earlier.is_none() {
-            self.shared.changed.notify_one();
-        }
-        Poll::Pending
-    }
-}
-
-impl<S: Streams> Drop for Watcher<S> {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.is_closed = true;
-        self.shared.trees.stop();
-        let waker = state.waker.take();
-        self.shared.changed.notify_one();
-        self.shared.inbox.close();
-        // A waker that the thread wakes may drop the backend.
-        let thread = self.thread.take();
-        if let Some(thread) = thread.filter(|it| it.thread().id() != thread::current().id()) {
-            let is_running = |state: &mut State| !state.has_ended;
-            let waited = self.shared.ended.wait_timeout_while(state, LAST_CALL, is_running);
-            let has_ended = waited.is_ok_and(|(state, _)| state.has_ended);
-            if has_ended {
-                // It may still hold the stream. A panic has been reported.
-                _ = thread.join();
-            }
-        }
-        drop(waker);
+        self.looker.poll_next(cx, || self.shared.take())
     }
 }
 
@@ -280,8 +207,6 @@ impl<S: Streams> Shared<S> {
                 _ = self.trees.unwatch(&path);
             }
         }
-        drop(running);
-        self.wake_task(self.lock());
         result
     }
 
@@ -338,45 +263,23 @@ impl<S: Streams> Shared<S> {
     }
 
     /// Takes events and looks, until the backend is dropped.
-    fn run(&self) {
+    fn run(&self, demand: &Demand) {
         let mut due = Due::default();
-        let mut rest = Duration::ZERO;
-        while self.wait_for_consumer(rest) {
-            rest = Duration::ZERO;
+        let mut rested = Instant::now();
+        while demand.wait_until(rested) {
             if due.is_empty() {
                 let Some(batch) = self.inbox.wait() else { return };
                 due.until = batch.until;
                 self.sort_out(&batch, &mut due, &mut self.stand_still());
-                self.wake(&due);
+                self.wake(demand, &due);
                 // The consumer may have gone by now.
                 continue;
             }
             let start = Instant::now();
             due = self.look(due, &mut self.stand_still());
-            self.wake(&due);
+            self.wake(demand, &due);
             // Looking takes half a core at most.
-            rest = start.elapsed();
-        }
-    }
-
-    /// Waits until a consumer waits for the result of a look, and until the thread has rested. Returns whether to go
-    /// on.
-    fn wait_for_consumer(&self, rest: Duration) -> bool {
-        let rested = Instant::now() + rest;
-        let mut state = self.lock();
-        loop {
-            if state.is_closed {
-                return false;
-            }
-            let left = rested.saturating_duration_since(Instant::now());
-            state = if state.waker.is_none() {
-                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-            } else if left.is_zero() {
-                return true;
-            } else {
-                let waited = self.changed.wait_timeout(state, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            };
+            rested = Instant::now() + start.elapsed();
         }
     }
 
@@ -485,19 +388,27 @@ impl<S: Streams> Shared<S> {
 
     /// Wakes the task that waits for items, if there are any. If nothing is left to be looked at, everything is reported
     /// once they are taken.
-    fn wake(&self, due: &Due) {
-        let mut state = self.lock();
-        state.until = due.is_empty().then_some(due.until);
-        self.wake_task(state);
+    fn wake(&self, demand: &Demand, due: &Due) {
+        self.lock().until = due.is_empty().then_some(due.until);
+        demand.wake_if(|| self.is_ready());
     }
 
-    fn wake_task(&self, mut state: MutexGuard<'_, State>) {
-        let is_ready = !state.items.is_empty() || self.trees.is_ready();
-        let waker = if is_ready { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
+    /// Takes the next item, and notes how far everything has been reported.
+    fn take(&self) -> Option<StreamItem> {
+        let mut state = self.lock();
+        let item = state.items.pop_front().map(|(_, item)| item);
+        let item = item.or_else(|| self.trees.next());
+        if let Some(item) = &item {
+            let horizon = state.horizon;
+            state.position.note(item, horizon);
+        } else if let Some(until) = state.until.take() {
+            state.position.advance(until);
         }
+        item
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.lock().items.is_empty() || self.trees.is_ready()
     }
 }
 
@@ -526,21 +437,4 @@ fn merged(mut places: Vec<Touched>) -> Vec<Touched> {
     places.sort();
     places.dedup();
     places
-}
-
-/// Records that the thread has ended, and why, when it is dropped; also in a panic.
-struct End<'a, S: Streams>(&'a Shared<S>, Option<io::Error>);
-
-impl<S: Streams> Drop for End<'_, S> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.has_ended = true;
-        state.end = mem::take(&mut self.1);
-        let waker = state.waker.take();
-        drop(state);
-        self.0.ended.notify_one();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }

@@ -89,17 +89,11 @@ impl<V: Vnodes> Backend for VnodeBackend<V> {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        if self.watcher.has_ended() {
-            return Err(BackendError::ended());
-        }
         watch.check(CAPABILITIES)?;
         self.watcher.watch(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        if self.watcher.has_ended() {
-            return Err(BackendError::ended());
-        }
         self.watcher.unwatch(path)
     }
 }

@@ -1,17 +1,15 @@
-//! The thread that waits for notes and looks, and the state that it shares with the stream: [`Watcher`].
+//! The thread that waits for notes and looks: [`Watcher`].
 
 use std::{
     collections::HashMap,
     ffi::OsString,
-    io, mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::Waker,
-    thread::{self, JoinHandle},
+    io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use notify_backend::{
-    listing::{Touched, Trees},
+    listing::{Demand, Looker, Touched, Trees},
     prelude::*,
 };
 
@@ -27,15 +25,12 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 /// How often files and folders are looked at that may not be opened.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a dropped backend waits for its thread. A look ends after its current system call.
-const LAST_CALL: Duration = Duration::from_secs(1);
-
-/// A thread that looks where something has happened, as long as a consumer waits for events.
+/// A thread that looks where something has happened, as long as a consumer waits for events. The kernel merges what
+/// happens meanwhile.
 #[derive(Debug)]
 pub(crate) struct Watcher<V: Vnodes> {
     shared: Arc<Shared<V>>,
-    /// None once it has been waited for.
-    thread: Option<JoinHandle<()>>,
+    looker: Looker,
     /// The folders above the watched paths, by the watched path as it was given.
     above: HashMap<OsString, PathBuf>,
 }
@@ -44,22 +39,6 @@ pub(crate) struct Watcher<V: Vnodes> {
 struct Shared<V: Vnodes> {
     files: Arc<Files<V>>,
     trees: Trees,
-    state: Mutex<State>,
-    /// Signals that a condition has changed that the thread waits for.
-    changed: Condvar,
-    /// Signals that the thread has ended.
-    ended: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The waker of the task that waits for items. As long as there are any, there is none, and no further
-    /// look: the kernel merges what happens meanwhile.
-    waker: Option<Waker>,
-    is_closed: bool,
-    has_ended: bool,
-    /// Why the thread has ended, until that is reported.
-    end: Option<io::Error>,
 }
 
 impl<V: Vnodes> Watcher<V> {
@@ -67,25 +46,19 @@ impl<V: Vnodes> Watcher<V> {
     pub(crate) fn new() -> io::Result<Self> {
         let files = Arc::new(Files::new()?);
         let trees = Trees::new().observed_by(files.clone());
-        let (state, changed, ended) = Default::default();
-        let shared = Arc::new(Shared { files, trees, state, changed, ended });
-        let thread = thread::Builder::new().name("kqueue backend".into()).spawn({
-            let shared = shared.clone();
-            move || {
-                let mut end = End(&shared, Some(io::Error::other("the thread has panicked")));
-                end.1 = shared.run().err();
-            }
-        })?;
-        Ok(Self { shared, thread: Some(thread), above: HashMap::new() })
-    }
-
-    /// Returns whether the thread has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.shared.lock().has_ended
+        let shared = Arc::new(Shared { files, trees });
+        let [looking, stopping] = [shared.clone(), shared.clone()];
+        let stop = move || {
+            stopping.trees.stop();
+            stopping.files.wake();
+        };
+        let looker = Looker::start("kqueue backend", stop, move |demand| looking.run(demand))?;
+        Ok(Self { shared, looker, above: HashMap::new() })
     }
 
     /// Adds a watch, or changes the one with the same path.
     pub(crate) fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        self.looker.check()?;
         let path = watch.path.clone();
         let above = std::path::absolute(&path).ok();
         let above = above.as_deref().and_then(Path::parent);
@@ -102,12 +75,13 @@ impl<V: Vnodes> Watcher<V> {
                 self.shared.files.unwatch_above(above);
             }
         }
-        self.shared.wake();
+        self.looker.wake_if(|| self.shared.trees.is_ready());
         watched
     }
 
     /// Removes the watch with this path.
     pub(crate) fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.looker.check()?;
         self.shared.trees.unwatch(path)?;
         if let Some(above) = self.above.remove(path.as_os_str()) {
             self.shared.files.unwatch_above(&above);
@@ -115,62 +89,19 @@ impl<V: Vnodes> Watcher<V> {
         Ok(())
     }
 
-    /// Returns the next item, or stores the waker until there is one. After the end of the thread, returns
-    /// one error and then the end of the stream.
+    /// Returns the next item, or stores the waker until there is one.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
-        let mut state = self.shared.lock();
-        if let Some(item) = self.shared.trees.next() {
-            return Poll::Ready(Some(item));
-        }
-        if state.has_ended {
-            return Poll::Ready(state.end.take().map(|error| Err(StreamError::read(error))));
-        }
-        let earlier = state.waker.replace(cx.waker().clone());
-        drop(state);
-        if earlier.is_none() {
-            self.shared.changed.notify_one();
-        }
-        Poll::Pending
-    }
-}
-
-impl<V: Vnodes> Drop for Watcher<V> {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.is_closed = true;
-        self.shared.trees.stop();
-        let waker = state.waker.take();
-        self.shared.changed.notify_one();
-        self.shared.files.wake();
-        // A waker that the thread wakes may drop the backend.
-        let thread = self.thread.take();
-        if let Some(thread) = thread.filter(|it| it.thread().id() != thread::current().id()) {
-            let is_running = |state: &mut State| !state.has_ended;
-            let waited = self.shared.ended.wait_timeout_while(state, LAST_CALL, is_running);
-            let has_ended = waited.is_ok_and(|(state, _)| state.has_ended);
-            if has_ended {
-                // It may still hold the queue and the files. A panic has been reported.
-                _ = thread.join();
-            }
-        }
-        drop(waker);
+        self.looker.poll_next(cx, || self.shared.trees.next())
     }
 }
 
 impl<V: Vnodes> Shared<V> {
-    /// Locks the state. No code under the lock leaves it half changed, so a panic of another thread does no
-    /// harm.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for notes and looks, until the backend is dropped.
-    fn run(&self) -> io::Result<()> {
+    fn run(&self, demand: &Demand) -> io::Result<()> {
         let mut due = Vec::new();
-        let mut rest = Duration::ZERO;
         let mut last = Instant::now();
-        while self.wait_for_consumer(rest) {
-            rest = Duration::ZERO;
+        let mut rested = last;
+        while demand.wait_until(rested) {
             if due.is_empty() && !self.trees.is_waiting() {
                 due = self.wait(&mut last)?;
                 // The consumer may have gone by now.
@@ -180,9 +111,9 @@ impl<V: Vnodes> Shared<V> {
             due.extend(self.files.wait(Some(timeout))?);
             let start = Instant::now();
             due = self.look_at(merged(due))?;
-            self.wake();
+            demand.wake_if(|| self.trees.is_ready());
             // Looking takes half a core at most.
-            rest = start.elapsed();
+            rested = Instant::now() + start.elapsed();
         }
         Ok(())
     }
@@ -200,27 +131,6 @@ impl<V: Vnodes> Shared<V> {
         *last = Instant::now();
         unopened.extend(touched);
         Ok(unopened)
-    }
-
-    /// Waits until a consumer waits for the result of a look, and until the thread has rested. Returns whether to go
-    /// on.
-    fn wait_for_consumer(&self, rest: Duration) -> bool {
-        let rested = Instant::now() + rest;
-        let mut state = self.lock();
-        loop {
-            if state.is_closed {
-                return false;
-            }
-            let left = rested.saturating_duration_since(Instant::now());
-            state = if state.waker.is_none() {
-                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-            } else if left.is_zero() {
-                return true;
-            } else {
-                let waited = self.changed.wait_timeout(state, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            };
-        }
     }
 
     /// Looks at these places, and at those that turn out to belong to the same changes. Returns the places that have to
@@ -242,16 +152,6 @@ impl<V: Vnodes> Shared<V> {
         });
         failure.map_or(Ok(left), Err)
     }
-
-    /// Wakes the task that waits for items, if there are any.
-    fn wake(&self) {
-        let mut state = self.lock();
-        let waker = if self.trees.is_ready() { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }
 
 /// Returns each place once.
@@ -261,21 +161,4 @@ fn merged(mut places: Vec<Touched>) -> Vec<Touched> {
     places.reverse();
     places.dedup_by(|next, kept| next.path == kept.path);
     places
-}
-
-/// Records that the thread has ended, and why, when it is dropped; also in a panic.
-struct End<'a, V: Vnodes>(&'a Shared<V>, Option<io::Error>);
-
-impl<V: Vnodes> Drop for End<'_, V> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.has_ended = true;
-        state.end = mem::take(&mut self.1);
-        let waker = state.waker.take();
-        drop(state);
-        self.0.ended.notify_one();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }

@@ -3,8 +3,8 @@
 //! It only reads folders, so it works wherever there is a file system, even on network mounts, where
 //! kernels do not report changes that other machines make.
 //!
-//! [`listing`] lists folders and finds the differences. This file is the backend's
-//! outside; `scanner.rs` has the thread that looks, and `settings.rs` the settings.
+//! [`listing`] lists folders and finds the differences, in a thread of its own. This file is the backend's
+//! outside; `scanner.rs` says when to look, and `settings.rs` has the settings.
 //!
 //! # Limits and details
 //!
@@ -106,17 +106,11 @@ impl Backend for PollBackend {
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
-        if self.scanner.has_ended() {
-            return Err(BackendError::ended());
-        }
         watch.check(CAPABILITIES)?;
         self.scanner.watch(watch)
     }
 
     fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
-        if self.scanner.has_ended() {
-            return Err(BackendError::ended());
-        }
         self.scanner.unwatch(path)
     }
 }
