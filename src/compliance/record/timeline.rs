@@ -85,8 +85,14 @@ impl Timeline {
 
     /// Returns for how long changes have been made.
     pub(crate) fn time_of_changes(&self) -> Duration {
-        let (making, since, made) = self.lock().changing;
-        if making == 0 { made } else { made + since.elapsed() }
+        let made = self.lock().changing.2;
+        made + self.unfinished_change().unwrap_or_default()
+    }
+
+    /// Returns how long a change has lasted that is being made.
+    pub(crate) fn unfinished_change(&self) -> Option<Duration> {
+        let (making, since, _) = self.lock().changing;
+        (making > 0).then(|| since.elapsed())
     }
 
     /// Notes a call of the backend, or something other than an event that came from it.
@@ -162,5 +168,19 @@ impl fmt::Display for Timeline {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_unfinished_while_it_is_made() {
+        let timeline = Timeline::new(PathBuf::new());
+        assert_eq!(timeline.unfinished_change(), None);
+        timeline.while_changing(|| assert!(timeline.unfinished_change().is_some()));
+        assert_eq!(timeline.unfinished_change(), None);
+        assert!(timeline.time_of_changes() > Duration::ZERO);
     }
 }

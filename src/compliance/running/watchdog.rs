@@ -51,11 +51,15 @@ impl Watchdog {
                     break;
                 }
             }
-            let but = match timeline.unfinished_call() {
-                Some((call, since)) => {
+            let but = match (timeline.unfinished_call(), timeline.unfinished_change()) {
+                (Some((call, since)), _) => {
                     format!("a call of the backend's `{call}` has lasted for {since:.1?}")
                 }
-                None => format!("it was still going on after {:.0?}", start.elapsed()),
+                (None, Some(since)) => format!(
+                    "the system has taken {since:.1?} for a change, which is not the backend's fault: the record \
+                     below names it"
+                ),
+                (None, None) => format!("it was still going on after {:.0?}", start.elapsed()),
             };
             let expected = "the case ends".into();
             let failure = Failure { expected, but, invariant: None, is_early: false };
