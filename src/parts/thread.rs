@@ -15,7 +15,7 @@ use std::{
 /// gone.
 pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// A thread whose end is waited for when this is dropped. It has to be told to end before that.
+/// A thread whose end is waited for when this is dropped. Something else has to end it before that.
 #[derive(Debug)]
 pub(crate) struct Thread {
     /// Disconnected when the thread has ended.

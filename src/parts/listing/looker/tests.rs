@@ -1,4 +1,4 @@
-//! The promises of a looker: when its thread works, how it ends, and that nobody waits for nothing.
+//! The promises of a looker: when its thread works, how it ends, and which task it wakes.
 
 use std::{
     io,
@@ -23,7 +23,7 @@ use crate::{
 /// Much longer than any step here takes on the busiest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A consumer's task, which is told when it is woken.
+/// A consumer's task, with a channel that receives its wake-ups.
 struct Task(mpsc::Receiver<()>, Waker);
 
 struct Tell(Mutex<mpsc::Sender<()>>);
@@ -88,7 +88,7 @@ fn the_thread_works_only_while_a_consumer_waits() {
     });
     let task = Task::new();
     for _ in 0..3 {
-        assert!(worked.try_recv().is_err(), "nobody has asked");
+        assert!(worked.try_recv().is_err(), "no task has polled");
         assert!(task.poll(&looker, None).is_pending());
         worked.recv_timeout(PATIENCE).unwrap();
         task.0.recv_timeout(PATIENCE).unwrap();
