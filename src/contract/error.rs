@@ -291,7 +291,7 @@ impl BackendError {
     /// | not found (`ENOENT`) | [`NotFound`](Self::NotFound) |
     /// | permission denied (`EACCES`, `EPERM`) | [`PermissionDenied`](Self::PermissionDenied) |
     /// | storage full (`ENOSPC`): watching stores nothing else | [`WatchLimit`](Self::WatchLimit) |
-    /// | too many open files (`EMFILE`, `ENFILE`) | [`InstanceLimit`](Self::InstanceLimit) |
+    /// | too many open files (`EMFILE`, `ENFILE`, `ERROR_TOO_MANY_OPEN_FILES`) | [`InstanceLimit`](Self::InstanceLimit) |
     /// | any other | [`Io`](Self::Io) |
     ///
     /// `ENOTDIR` is among the others. It may mean a path that cannot exist, because it goes through a file,
@@ -410,11 +410,15 @@ impl BackendError {
     }
 }
 
-/// Returns whether an error is `EMFILE` or `ENFILE`, for which the standard library has no
-/// [`io::ErrorKind`].
+/// Returns whether an error is `EMFILE` or `ENFILE`, or `ERROR_TOO_MANY_OPEN_FILES` on Windows, for which the
+/// standard library has no [`io::ErrorKind`].
 fn is_descriptor_limit(error: &io::Error) -> bool {
-    // The numbers are the same on Linux, macOS and the BSDs (errno(3)).
-    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+    match error.raw_os_error() {
+        // The numbers are the same on Linux, macOS and the BSDs (errno(3)).
+        Some(23 | 24) => cfg!(unix),
+        Some(4) => cfg!(windows),
+        _ => false,
+    }
 }
 
 /// Something went wrong with a part of the watched paths. The rest is still watched.

@@ -216,7 +216,9 @@ mod from_io {
             ("ERROR_PATH_NOT_FOUND", 3, "NotFound"),
             ("ERROR_ACCESS_DENIED", 5, "PermissionDenied"),
             ("ERROR_INVALID_FUNCTION", 1, "Io"),
+            ("ERROR_TOO_MANY_OPEN_FILES", 4, "InstanceLimit"),
             ("ERROR_CRC", 23, "Io"),
+            ("ERROR_SHARING_VIOLATION", 32, "Io"),
         ];
         for (code, number, expected) in table {
             assert_eq!(variant_of(io::Error::from_raw_os_error(number)), expected, "{code}");
