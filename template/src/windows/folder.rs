@@ -4,6 +4,9 @@ use std::{io, path::Path};
 
 use crate::{name::Name, record::Record};
 
+/// The numbers of a file's volume and of the file in it.
+pub(crate) type Identity = (u32, u64);
+
 /// A folder whose changes are read, one buffer after the other. The system's are in `sys.rs`; the tests have
 /// others.
 pub(crate) trait Folder {
@@ -19,17 +22,20 @@ pub(crate) trait Folder {
     /// Returns whether a packet is still to come.
     fn is_reading(&self) -> bool;
 
+    /// Returns whether the read has ended, so that its packet is under way. If not, no change waits to be read.
+    fn has_read(&self) -> bool;
+
     /// Takes what was read.
     fn take(&mut self, packet: Self::Packet) -> Reading;
 
-    /// Returns whether this folder is still at its place, as far as that can be found out.
-    fn is_in_place(&self) -> bool;
+    /// Returns which file is at a path below this folder's, now. The empty path is the folder's own.
+    fn at(&self, below: &Path) -> io::Result<Identity>;
 
     /// Returns whether the file with this number exists.
     fn has_file(&self, id: u64) -> bool;
 
     /// Returns the long form of the last name of a path below it.
-    fn long_name(&self, path: &Path) -> Option<Name>;
+    fn long_name(&self, below: &Path) -> Option<Name>;
 }
 
 /// The result of a read.

@@ -1,13 +1,15 @@
 //! A file-system notification backend on Windows' `ReadDirectoryChangesW`. {%- capture source %}
 //!
 //! It reads the changes of each watched folder, with everything below it, through one handle, and those of
-//! the folder itself through another one of the folder above. On other systems, it compiles and is
+//! the folder itself through another one of the folder above. Paths that lie in each other, and files of one
+//! folder, share these handles, so that each change is read once. On other systems, it compiles and is
 //! unavailable: put another backend behind it in a [`FirstOf`](notify_backend::fallback::FirstOf).
 //!
 //! This file is the backend's outside. `reader.rs` has the thread that reads, `place.rs` and `open.rs` open
-//! folders, and `sys.rs` holds the system calls. The other files need no Windows: `record.rs` parses what was read,
-//! `root.rs` makes reports of records, `watches.rs` says what follows from each read, `moves.rs` relates
-//! renames, and `cover.rs`, `name.rs` and `folder.rs` are what these work with.
+//! folders, `explain.rs` names their errors, and `sys.rs` holds the system calls. The other files need no Windows:
+//! `record.rs` parses what was read, `source.rs` is a folder that is read, `root.rs` makes reports of records,
+//! `watches.rs` says what follows from each read, `begin.rs` and `adding.rs` begin a watch without a gap in
+//! others, `moves.rs` relates renames, and `cover.rs`, `name.rs` and `folder.rs` are what these work with.
 //!
 //! # Limits and details
 //!
@@ -28,9 +30,18 @@
 //!   they are written to the disk.
 //! - If the system's buffer for a folder overflows (64 KiB), a `Missed` for its path stands for the lost
 //!   events. If the consumer leaves 10 000 reports unread, a `Missed` for everything stands for further ones.
-//! - On a network share, the server reports what other machines change, if it can. Where the file system
-//!   does not support it, the path is refused as unavailable.
-//! - If one of two overlapping watches is **removed**, what waits at that moment may be reported twice.
+//! - Where the file system does not support such reads, the path is refused as unavailable.
+//! - A watched path inside a recursively watched one is read through the handle of that, and goes on to be once
+//!   the outer watch is **removed**: the system then still collects the changes of the whole outer folder. Then the
+//!   inner folder is reported as modified with its entries, too.
+//! - **Names** are reported in their long form as long as the file exists; one that is gone may be reported by its
+//!   short name (`PROGRA~1`), if a program used that. A watched path keeps its spelling in reports, whatever it
+//!   is: short, in other letters' case, with `\\?\`, or through links. Two spellings are two watches.
+//! - **Links** in a tree are entries, and not followed; a junction counts as a link. `FollowSymlinks` is not promised:
+//!   a folder's records end at its links, so a backend would have to list each tree for them, and to watch each
+//!   target through a handle of its own. Without that, a tree costs the same however large it is.
+//! - `WatchNetworkedFilesystem` is not promised, because it depends on the server: those of Windows report what other
+//!   machines change, Samba does so only for some file systems, and others refuse. Poll if you have to be certain.
 //! - While a folder is watched, its drive cannot be ejected.
 //! - The **stream** ends only if reading fails as a whole, or the reading thread has panicked, after an error
 //!   item.
@@ -38,9 +49,15 @@
 //!   buffer back.
 
 #[cfg(windows)]
+mod adding;
+#[cfg(windows)]
+mod begin;
+#[cfg(windows)]
 mod cover;
 #[cfg(not(windows))]
 mod elsewhere;
+#[cfg(windows)]
+mod explain;
 #[cfg(windows)]
 mod folder;
 #[cfg(windows)]
@@ -57,6 +74,8 @@ mod reader;
 mod record;
 #[cfg(windows)]
 mod root;
+#[cfg(windows)]
+mod source;
 #[cfg(windows)]
 mod sys;
 #[cfg(windows)]

@@ -1,4 +1,4 @@
-//! Names and paths as the system writes them: [`Name`].
+//! Names and paths as the system writes them: [`Name`], and [`Entry`].
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -21,6 +21,25 @@ impl Name {
         upper(self) == upper(other)
     }
 
+    /// Returns the rest of this path below a folder's: nothing if it is that folder's own.
+    pub(crate) fn below(&self, folder: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(folder.0.as_slice())?;
+        // The path of a drive, such as `C:\`, ends with a separator.
+        let is_whole = rest.is_empty() || folder.0.last().is_none_or(|last| *last == SEPARATOR);
+        match rest {
+            _ if is_whole => Some(Self(rest.to_vec())),
+            [SEPARATOR, rest @ ..] => Some(Self(rest.to_vec())),
+            _ => None,
+        }
+    }
+
+    /// Splits off the first names of a path, if it has more than these.
+    pub(crate) fn split_at(&self, count: usize) -> Option<(Self, Self)> {
+        let mut separators = self.0.iter().enumerate().filter(|(_, unit)| **unit == SEPARATOR);
+        let (at, _) = separators.nth(count.checked_sub(1)?)?;
+        Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
+    }
+
     /// Returns the names that it consists of.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Self> {
         self.0.split(|unit| *unit == SEPARATOR).map(|part| Self(part.to_vec()))
@@ -36,10 +55,15 @@ impl Name {
 
     /// Adds a name to the end of a path.
     pub(crate) fn push(&mut self, name: &Self) {
-        if !self.0.is_empty() {
-            self.0.push(SEPARATOR);
-        }
-        self.0.extend(&name.0);
+        *self = self.join(name);
+    }
+
+    /// Returns this path with another one, below it, at its end. Either may be empty.
+    pub(crate) fn join(&self, below: &Self) -> Self {
+        let is_whole =
+            [self, below].iter().any(|it| it.0.is_empty()) || self.0.ends_with(&[SEPARATOR]);
+        let separator = if is_whole { None } else { Some(SEPARATOR) };
+        Self(self.0.iter().copied().chain(separator).chain(below.0.iter().copied()).collect())
     }
 
     pub(crate) fn to_path(&self) -> PathBuf {
@@ -50,6 +74,26 @@ impl Name {
 impl From<OsString> for Name {
     fn from(text: OsString) -> Self {
         Self(system::units(&text))
+    }
+}
+
+/// An entry of a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: Name,
+    /// Whether the folder distinguishes names by case.
+    pub(crate) is_case_sensitive: bool,
+}
+
+impl Entry {
+    /// Returns whether the folder has this entry under a name.
+    pub(crate) fn is(&self, name: &Name) -> bool {
+        *name == self.name || !self.is_case_sensitive && self.name.is_same_ignoring_case(name)
+    }
+
+    /// Returns whether it is the empty path.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.name.0.is_empty()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    io,
+    io, mem,
     path::Path,
     sync::{
         Arc,
@@ -18,7 +18,6 @@ use notify_backend::{
     prelude::*,
 };
 use windows_sys::Win32::{
-    Foundation::ERROR_INVALID_FUNCTION,
     Storage::FileSystem::{
         FILE_NOTIFY_CHANGE, FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_NOTIFY_CHANGE_CREATION,
         FILE_NOTIFY_CHANGE_DIR_NAME, FILE_NOTIFY_CHANGE_FILE_NAME, FILE_NOTIFY_CHANGE_LAST_WRITE,
@@ -28,11 +27,15 @@ use windows_sys::Win32::{
 };
 
 use crate::{
+    adding::Wanted,
     cover::{Cover, Reach},
+    explain::explain,
+    open::Resolved,
     place::Place,
     root::Root,
-    sys::{self, Done, How, OpenFolder, Packet, Port},
-    watches::{Part, Watches},
+    source::{Scope, Source},
+    sys::{self, How, OpenFolder, Packet, Port},
+    watches::Watches,
 };
 
 /// The changes of entries of a watched folder.
@@ -96,7 +99,8 @@ impl Reader {
         let work = move || {
             let _ending = ending;
             let watches = Watches::new(sys::has_extended());
-            Work { watches, port: of_thread, commands: received, events: sender, last: 0 }.run();
+            let (port, events) = (of_thread, sender);
+            Work { watches, port, commands: received, is_called: false, events, last: 0 }.run();
         };
         let thread = thread::Builder::new().name("notify-backend-windows".into()).spawn(work)?;
         Ok(Self { port, commands: Some(commands), events, end, thread: Some(thread) })
@@ -173,8 +177,10 @@ struct Work {
     watches: Watches<OpenFolder>,
     port: Arc<Port>,
     commands: mpsc::Receiver<Command>,
+    /// Whether there may be commands.
+    is_called: bool,
     events: Sender,
-    /// The number of the last root.
+    /// The number of the last source.
     last: u32,
 }
 
@@ -183,46 +189,58 @@ impl Work {
     fn run(mut self) {
         let mut is_dropped = false;
         while !(is_dropped && self.watches.is_empty()) {
-            match self.next() {
-                Ok(Packet::Wake) => {
-                    is_dropped = self.obey();
-                    if is_dropped {
-                        self.watches.stop();
-                    }
-                }
-                Ok(Packet::Read(done)) => self.complete(done),
-                Err(error) => {
-                    self.events.send_error(StreamError::read(error));
-                    return;
+            if let Err(error) = self.next() {
+                self.events.send_error(StreamError::read(error));
+                return;
+            }
+            if mem::take(&mut self.is_called) {
+                is_dropped = self.obey();
+                if is_dropped {
+                    self.watches.stop();
                 }
             }
-            for item in self.watches.take() {
-                match item {
-                    Ok(event) => self.events.send(event),
-                    Err(error) => self.events.send_error(error),
-                }
+            self.report();
+        }
+    }
+
+    /// Hands on the reports that are ready.
+    fn report(&mut self) {
+        for item in self.watches.take() {
+            match item {
+                Ok(event) => self.events.send(event),
+                Err(error) => self.events.send_error(error),
             }
         }
     }
 
-    /// Waits for the next packet. If there is none yet, everything that was queued has been read.
-    fn next(&mut self) -> io::Result<Packet> {
+    /// Acts on the next packet. If there is none yet, everything that was queued has been read.
+    fn next(&mut self) -> io::Result<()> {
         if let Some(packet) = self.port.take(0)? {
-            return Ok(packet);
+            self.act(packet);
+            return Ok(());
         }
         self.watches.rest();
+        self.wait()
+    }
+
+    /// Waits for the next packet, and acts on it.
+    fn wait(&mut self) -> io::Result<()> {
         loop {
             if let Some(packet) = self.port.take(INFINITE)? {
-                return Ok(packet);
+                self.act(packet);
+                return Ok(());
             }
         }
     }
 
-    fn complete(&mut self, done: Done) {
-        let is_above = done.key % 2 == 1;
-        let part = if is_above { Part::Above } else { Part::Inside };
-        if let Ok(number) = u32::try_from(done.key / 2) {
-            self.watches.complete(number, part, done);
+    fn act(&mut self, packet: Packet) {
+        match packet {
+            Packet::Wake => self.is_called = true,
+            Packet::Read(done) => {
+                if let Ok(number) = u32::try_from(done.key) {
+                    self.watches.complete(number, done);
+                }
+            }
         }
     }
 
@@ -233,6 +251,8 @@ impl Work {
             match self.commands.try_recv() {
                 Ok(Command::Watch(watch, place, answer)) => {
                     let watched = self.watch(watch, place);
+                    // The caller looks at what waits.
+                    self.report();
                     _ = answer.send(watched.map(|()| self.watches.covers()));
                 }
                 Ok(Command::Unwatch(path, answer)) => {
@@ -246,28 +266,31 @@ impl Work {
     }
 
     fn watch(&mut self, watch: Watch, place: Place) -> io::Result<()> {
-        let Place { inside: (folder, path), above, file } = place;
-        self.last += 1;
-        let key = |part| self.last as usize * 2 + usize::from(part == Part::Above);
-        let recursive = watch.recursive && file.is_none();
-        let how = How { recursive, filter: CHANGES, bytes: BUFFER };
-        let inside = OpenFolder::new(folder, path, how, &self.port, key(Part::Inside))?;
-        let how = How { recursive: false, filter: CHANGES_ABOVE, bytes: BUFFER_ABOVE };
-        let above = above.map(|(folder, path, entry)| {
-            let above = OpenFolder::new(folder, path, how, &self.port, key(Part::Above))?;
-            Ok::<_, io::Error>((above, entry))
-        });
-        let above = above.transpose()?;
-        self.watches.add(self.last, Root::new(watch, file, inside, above))
+        let Place { inside, above, file, is_case_sensitive } = place;
+        let root = Root::new(watch, file, is_case_sensitive);
+        let inside = self.source(inside, root.scope())?;
+        let above = match above {
+            Some((above, entry)) => Some((self.source(above, Scope::Folders)?, entry)),
+            None => None,
+        };
+        self.watches.add(Wanted { root, inside, above });
+        loop {
+            if let Some(added) = self.watches.added() {
+                return added;
+            }
+            self.wait()?;
+        }
     }
-}
 
-/// Converts the system's error for a path.
-fn explain(path: &Path, error: io::Error) -> BackendError {
-    if error.raw_os_error() == Some(ERROR_INVALID_FUNCTION.cast_signed()) {
-        let reason = "the file system there does not support ReadDirectoryChangesW; use a backend that \
-                      looks at the files";
-        return BackendError::unavailable_at(reason, [path]);
+    fn source(&mut self, folder: Resolved, scope: Scope) -> io::Result<(u32, Source<OpenFolder>)> {
+        self.last = self.last.checked_add(1).ok_or(io::ErrorKind::QuotaExceeded)?;
+        let name = folder.path.clone().into_os_string().into();
+        let how = match scope {
+            Scope::Folders => How { recursive: false, filter: CHANGES_ABOVE, bytes: BUFFER_ABOVE },
+            Scope::Entries => How { recursive: false, filter: CHANGES, bytes: BUFFER },
+            Scope::Everything => How { recursive: true, filter: CHANGES, bytes: BUFFER },
+        };
+        let opened = OpenFolder::new(folder, how, &self.port, self.last as usize)?;
+        Ok((self.last, Source::new(opened, name, scope)))
     }
-    BackendError::from_io(path, error)
 }

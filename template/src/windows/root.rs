@@ -4,75 +4,70 @@ use notify_backend::{StreamItem, prelude::*};
 
 use crate::{
     cover::{Cover, Reach},
-    folder::Folder,
+    folder::{Folder, Identity},
     moves::Moves,
-    name::Name,
+    name::{Entry, Name},
     record::{Action, Record},
+    source::{Scope, Source},
 };
 
 /// A watched path. A file is watched through its folder.
 #[derive(Debug)]
-pub(crate) struct Root<F> {
+pub(crate) struct Root {
     pub(crate) watch: Watch,
     /// The watched file; none if a folder is watched.
     pub(crate) file: Option<Entry>,
-    /// The folder whose entries are reported.
-    pub(crate) inside: F,
-    /// The folder above it, and its name there. Nothing else tells that it is renamed.
-    pub(crate) above: Option<(F, Entry)>,
+    /// Which folder is watched, or that of the file, if the file system says so.
+    pub(crate) id: Option<Identity>,
+    /// The number of the source that reads this folder's entries.
+    pub(crate) source: u32,
+    /// Where this folder is, below the source's. The empty path is the source's own.
+    pub(crate) place: Entry,
     pub(crate) state: State,
-    /// The earlier watch of the same path that this one waits for, and what it has to report then.
-    pub(crate) held: Option<(u32, Vec<StreamItem>)>,
     /// The tracker of a rename whose new name comes with the next record that has one.
     half: Option<Tracker>,
 }
 
-/// Whether a root reports anything.
+/// Whether a root is watched.
 #[derive(Debug)]
 pub(crate) enum State {
     Watched,
-    /// Everything up to its end is still read; then this is reported.
+    /// Changes up to its end are still read; then this is reported.
     Ending(Option<StreamItem>),
-    /// It is not wanted any more. What was queued until then is still read, since another watch may have left
-    /// the report to it.
-    Unwanted,
-    /// It waits for the system to give its buffers back.
-    Over,
 }
 
-/// An entry of a folder.
+/// What a path is to a root.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// A folder in which that of the root is.
+    Around,
+    /// The folder of the root.
+    Own,
+    /// An entry below that, whose path is this.
+    Below(Name),
+}
+
+/// What follows from a record about the folder of a root, or one around it.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: Name,
-    /// Whether the folder distinguishes names by case.
-    pub(crate) is_case_sensitive: bool,
+pub(crate) enum Fate {
+    /// The root goes on; perhaps there is a report.
+    Goes(Option<Event>),
+    /// The root ends; perhaps with a last report.
+    Ends(Option<Event>),
 }
 
-/// What reports depend on besides the root.
-#[derive(Debug)]
-pub(crate) struct Telling {
-    /// The number of the root.
-    pub(crate) number: u32,
-    /// Whether the system numbers files, and so relates all renames.
-    pub(crate) tracks: bool,
-    /// What is watched, without the root itself.
-    pub(crate) others: Vec<Cover>,
-}
-
-impl Entry {
-    pub(crate) fn is(&self, name: &Name) -> bool {
-        *name == self.name || !self.is_case_sensitive && self.name.is_same_ignoring_case(name)
+impl Root {
+    /// Creates the root of a watch. `is_case_sensitive` says whether the folder above distinguishes names by case.
+    pub(crate) fn new(watch: Watch, file: Option<Entry>, is_case_sensitive: bool) -> Self {
+        let place = Entry { name: Name(vec![]), is_case_sensitive };
+        Self { watch, file, id: None, source: 0, place, state: State::Watched, half: None }
     }
-}
 
-impl<F: Folder> Root<F> {
-    pub(crate) fn new(
-        watch: Watch,
-        file: Option<Entry>,
-        inside: F,
-        above: Option<(F, Entry)>,
-    ) -> Self {
-        Self { watch, file, inside, above, state: State::Watched, held: None, half: None }
+    pub(crate) fn scope(&self) -> Scope {
+        match self.file {
+            None if self.watch.recursive => Scope::Everything,
+            _ => Scope::Entries,
+        }
     }
 
     pub(crate) fn cover(&self) -> Cover {
@@ -88,81 +83,71 @@ impl<F: Folder> Root<F> {
         matches!(self.state, State::Watched)
     }
 
-    /// Returns whether it has reported everything, and the system has given all buffers back.
-    pub(crate) fn is_over(&self) -> bool {
-        let is_reading_above = self.above.as_ref().is_some_and(|(above, _)| above.is_reading());
-        let is_reading = self.inside.is_reading() || is_reading_above;
-        matches!(self.state, State::Over) && self.held.is_none() && !is_reading
+    /// Returns whether it is watched by this spelling: as paths, `a/` and `a` are equal.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.watch.path.as_os_str() == path.as_os_str()
     }
 
-    /// Ends its reads, and reports `last` once everything before has been reported.
-    pub(crate) fn end(&mut self, last: Option<StreamItem>) {
-        self.state = State::Ending(last);
-        self.cancel();
+    /// Returns whether its folder is in that of its source, and not that itself.
+    pub(crate) fn is_in_source(&self) -> bool {
+        !self.place.is_empty()
     }
 
-    /// Ends its reads once everything before has been read for other watches.
-    pub(crate) fn leave(&mut self) {
-        self.state = State::Unwanted;
-        self.cancel();
+    /// Returns whether its folder is still at its place, as far as that can be found out.
+    pub(crate) fn is_in_place<F: Folder>(&self, source: &Source<F>) -> bool {
+        source.is_in_place() && source.is_there(&self.place.name.to_path(), self.id)
     }
 
-    /// Ends its reads.
-    pub(crate) fn stop(&mut self) {
-        self.state = State::Over;
-        self.cancel();
-    }
-
-    /// Ends its reads, and reports nothing more.
-    pub(crate) fn discard(&mut self) {
-        self.held = None;
-        self.stop();
-    }
-
-    fn cancel(&self) {
-        self.inside.cancel();
-        if let Some((above, _)) = &self.above {
-            above.cancel();
+    /// Returns what a path below the source's folder is to this root.
+    pub(crate) fn spot(&self, name: &Name) -> Option<Spot> {
+        if self.place.is_empty() {
+            return Some(if name.0.is_empty() { Spot::Own } else { Spot::Below(name.clone()) });
+        }
+        let is_of = |whole: &Name, part: &Name| {
+            let is_case_sensitive = self.place.is_case_sensitive;
+            let part = Entry { name: part.clone(), is_case_sensitive };
+            whole.split_at(part.name.parts().count()).filter(|(first, _)| part.is(first))
+        };
+        if self.place.is(name) {
+            Some(Spot::Own)
+        } else if let Some((_, below)) = is_of(name, &self.place.name) {
+            Some(Spot::Below(below))
+        } else {
+            is_of(&self.place.name, name).map(|_| Spot::Around)
         }
     }
 
-    /// As [`end`](Self::end), with a last event, unless another watch reports it.
-    pub(crate) fn end_with(&mut self, last: Event, others: &[Cover]) {
-        let is_to_report = self.is_to_report(&last.path, others);
-        self.end(is_to_report.then_some(Ok(last)));
+    /// Returns the path to report for an entry below its folder, if it is covered.
+    pub(crate) fn path_of(&self, below: &Name) -> Option<PathBuf> {
+        let own = &self.watch.path;
+        match &self.file {
+            Some(file) => file.is(below).then(|| own.clone()),
+            None => (self.watch.recursive || below.is_direct()).then(|| own.join(below.to_path())),
+        }
     }
 
-    /// Forgets what it knows of the last records, since the next ones are lost. Returns the reports of that.
-    pub(crate) fn lose(&mut self, others: &[Cover]) -> Vec<Event> {
+    /// Forgets what it knows of the last records, since others were in between.
+    pub(crate) fn forget_half(&mut self) {
         self.half = None;
-        let own = self.cover();
-        let inner = others.iter().filter(|other| own.has(&other.path)).map(|other| &other.path);
-        let concerned: Vec<_> = match self.state {
-            State::Unwanted => inner.collect(),
-            _ => vec![&self.watch.path],
-        };
-        concerned.into_iter().map(|path| Event::missed_below(path, None)).collect()
     }
 
-    /// Returns the report of a record of the folder inside, if it is for this root to report.
+    /// Returns the report of a record about an entry. `has_moved` tells whether a removed file exists elsewhere;
+    /// `tracks` says whether all renames are related.
     pub(crate) fn tell(
         &mut self,
+        path: PathBuf,
         record: &Record,
-        moves: &mut Moves,
-        Telling { number, tracks, others }: &Telling,
-    ) -> Option<Event> {
-        let path = self.path_of(&self.long(&record.name));
-        let Some(path) = path.filter(|path| self.is_to_report(path, others)) else {
-            self.half = None;
-            return None;
-        };
-        let (number, id) = (*number, record.id.filter(|_| *tracks));
-        let event = match record.action {
+        (number, moves): (u32, &mut Moves),
+        tracks: bool,
+        has_moved: impl FnOnce(u64) -> bool,
+    ) -> Event {
+        let id = record.id.filter(|_| tracks);
+        match record.action {
             Action::Added => match id.and_then(|id| moves.arrive(id, number)) {
                 None => Event::create(created(record.is_folder), path),
                 tracker => Event::rename(RenameMode::To, path).with_tracker(tracker),
             },
-            Action::Removed => match id.filter(|id| self.inside.has_file(*id)) {
+            Action::Removed => match id.filter(|id| has_moved(*id)) {
                 None => Event::remove(removed(record.is_folder), path),
                 Some(id) => {
                     Event::rename(RenameMode::From, path).with_tracker(moves.leave(id, number))
@@ -171,7 +156,7 @@ impl<F: Folder> Root<F> {
             Action::OldName => {
                 let tracker = match id {
                     Some(id) => moves.leave(id, number),
-                    None => moves.tracker().filter(|_| *tracks),
+                    None => moves.tracker().filter(|_| tracks),
                 };
                 self.half = tracker.filter(|_| id.is_none());
                 Event::rename(RenameMode::From, path).with_tracker(tracker)
@@ -183,75 +168,31 @@ impl<F: Folder> Root<F> {
             }
             Action::Modified => Event::modify(ModifyKind::Any, path),
             Action::Unknown => Event::new(EventKind::Any, path),
-        };
-        Some(event)
-    }
-
-    /// Returns whether a path is for this root to report. What several watches cover is reported once, by the
-    /// outermost.
-    pub(crate) fn is_to_report(&self, path: &Path, others: &[Cover]) -> bool {
-        let own = self.watch.path.as_os_str();
-        let is_above = |other: &&Cover| other.is_around(&self.watch.path);
-        let is_left_to = |other: &Cover| other.path.as_os_str() != own && other.has(path);
-        let is_wanted =
-            !matches!(self.state, State::Unwanted) || others.iter().any(|other| other.has(path));
-        is_wanted && !others.iter().filter(is_above).any(is_left_to)
-    }
-
-    /// Returns the path to report for an entry, if it is covered.
-    fn path_of(&self, name: &Name) -> Option<PathBuf> {
-        let own = &self.watch.path;
-        match &self.file {
-            Some(file) => file.is(name).then(|| own.clone()),
-            None if name.0.is_empty() => Some(own.clone()),
-            None => (self.watch.recursive || name.is_direct()).then(|| own.join(name.to_path())),
         }
     }
 
-    /// Returns the long form of a path with short names, as far as its files exist.
-    fn long(&self, name: &Name) -> Name {
-        if !name.parts().any(|part| part.may_be_short()) {
-            return name.clone();
-        }
-        let mut long = Name(vec![]);
-        for part in name.parts() {
-            let mut path = long.clone();
-            path.push(&part);
-            let is_short = part.may_be_short();
-            let found = is_short.then(|| self.inside.long_name(&path.to_path())).flatten();
-            long.push(&found.unwrap_or(part));
-        }
-        long
-    }
-
-    /// Acts on a record of the folder above: returns what to report, or begins to end.
-    pub(crate) fn tell_above(&mut self, record: &Record, others: &[Cover]) -> Option<Event> {
+    /// Returns what follows from a record about its folder, or about one around it.
+    pub(crate) fn fate<F: Folder>(&self, spot: &Spot, record: &Record, source: &Source<F>) -> Fate {
         let path = self.watch.path.clone();
-        let (above, entry) = self.above.as_ref()?;
-        if !entry.is(&record.name) {
-            return None;
+        let is_own = *spot == Spot::Own;
+        let gone = Fate::Ends(Some(Event::remove(RemoveKind::Any, &path)));
+        let renamed = Fate::Ends(Some(Event::rename(RenameMode::From, &path)));
+        match record.action {
+            Action::OldName if is_own => renamed,
+            Action::OldName => gone,
+            Action::Removed if !is_own => gone,
+            Action::Removed if record.id.is_some_and(|id| source.folder.has_file(id)) => renamed,
+            // The file's own removal was reported before.
+            Action::Removed if self.file.is_some() => Fate::Ends(None),
+            Action::Removed => Fate::Ends(Some(Event::remove(RemoveKind::Folder, path))),
+            Action::Added | Action::NewName if !self.is_in_place(source) => gone,
+            Action::Modified if is_own && self.file.is_none() => {
+                Fate::Goes(Some(Event::modify(ModifyKind::Any, path)))
+            }
+            Action::Added | Action::NewName | Action::Modified | Action::Unknown => {
+                Fate::Goes(None)
+            }
         }
-        let renamed = Event::rename(RenameMode::From, &path);
-        let last = match record.action {
-            Action::OldName => renamed,
-            Action::Removed if record.id.is_some_and(|id| above.has_file(id)) => renamed,
-            Action::Removed if self.file.is_some() => {
-                // Its own removal was reported before.
-                self.end(None);
-                return None;
-            }
-            Action::Removed => Event::remove(RemoveKind::Folder, path),
-            Action::Added | Action::NewName if !self.inside.is_in_place() => {
-                Event::remove(RemoveKind::Any, path)
-            }
-            Action::Modified if self.file.is_none() => {
-                let is_to_report = self.is_to_report(&path, others);
-                return is_to_report.then(|| Event::modify(ModifyKind::Any, path));
-            }
-            Action::Added | Action::NewName | Action::Modified | Action::Unknown => return None,
-        };
-        self.end_with(last, others);
-        None
     }
 }
 

@@ -17,7 +17,7 @@ use windows_sys::{
     Win32::{
         Foundation::{
             ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_FUNCTION, ERROR_INVALID_PARAMETER,
-            ERROR_NOT_SUPPORTED, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT,
+            ERROR_NOT_SUPPORTED, HANDLE, INVALID_HANDLE_VALUE, STATUS_PENDING, WAIT_TIMEOUT,
         },
         Storage::FileSystem::{
             BY_HANDLE_FILE_INFORMATION, FILE_CASE_SENSITIVE_INFO, FILE_FLAG_BACKUP_SEMANTICS,
@@ -40,9 +40,9 @@ use windows_sys::{
 };
 
 use crate::{
-    folder::{Folder, Reading},
+    folder::{Folder, Identity, Reading},
     name::Name,
-    open::open,
+    open::{Resolved, open},
     record::{Format, Record},
 };
 
@@ -223,13 +223,8 @@ pub(crate) struct How {
 impl OpenFolder {
     /// Takes a folder that was opened with `FILE_LIST_DIRECTORY` and `FILE_FLAG_OVERLAPPED`. The ends of its
     /// reads come out of the port with this key, which must not be 0.
-    pub(crate) fn new(
-        folder: File,
-        real: PathBuf,
-        how: How,
-        port: &Port,
-        key: usize,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(folder: Resolved, how: How, port: &Port, key: usize) -> io::Result<Self> {
+        let Resolved { folder, path: real } = folder;
         port.attach(&folder, key)?;
         let format = if has_extended() { Format::Extended } else { Format::Plain };
         Ok(Self { folder, real, how, format, read: Read::new(how.bytes) })
@@ -314,6 +309,14 @@ impl Folder for OpenFolder {
         self.read.is_pending
     }
 
+    fn has_read(&self) -> bool {
+        // SAFETY: it is there as long as `self`. The system may write to it meanwhile, as to any status of a pending
+        // read: `HasOverlappedIoCompleted` reads it in the same way.
+        let status =
+            unsafe { (&raw const (*self.read.overlapped.as_ptr()).Internal).read_volatile() };
+        self.read.is_pending && status != STATUS_PENDING.cast_unsigned() as usize
+    }
+
     fn take(&mut self, packet: Done) -> Reading {
         if !self.read.is_pending || packet.overlapped != self.read.overlapped.as_ptr() {
             let text = "the packet of another folder's read";
@@ -333,12 +336,11 @@ impl Folder for OpenFolder {
         Record::parse(read, self.format).map_or(Reading::Lost, Reading::Records)
     }
 
-    fn is_in_place(&self) -> bool {
-        let there = open(&self.real, 0).and_then(|there| identity(&there));
-        match there {
-            Ok(there) => identity(&self.folder).map_or(true, |own| own == there),
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
-        }
+    fn at(&self, below: &Path) -> io::Result<Identity> {
+        let is_own = below.as_os_str().is_empty();
+        // A separator at the end would be refused.
+        let there = if is_own { open(&self.real, 0)? } else { open(&self.real.join(below), 0)? };
+        identity(&there)
     }
 
     fn has_file(&self, id: u64) -> bool {
@@ -388,11 +390,12 @@ pub(crate) fn long_name(path: &Path) -> Option<Name> {
 }
 
 /// Returns the numbers of a file's volume and of the file in it.
-fn identity(file: &File) -> io::Result<(u32, u32, u32)> {
+fn identity(file: &File) -> io::Result<Identity> {
     let mut it = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the file is open, and the result has room where the pointer leads.
     check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut it) })?;
-    Ok((it.dwVolumeSerialNumber, it.nFileIndexHigh, it.nFileIndexLow))
+    let id = u64::from(it.nFileIndexHigh) << 32 | u64::from(it.nFileIndexLow);
+    Ok((it.dwVolumeSerialNumber, id))
 }
 
 /// Returns whether a folder distinguishes names by case.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    folder::{Folder, Reading},
+    folder::{Folder, Identity, Reading},
+    machine::Change,
     name::Name,
     record::{Format, Record},
 };
@@ -34,9 +35,14 @@ pub(crate) struct Kernel {
     /// By path, with `\` between names. The top is the empty path.
     files: BTreeMap<String, File>,
     last: Id,
-    handles: BTreeMap<usize, Handle>,
+    handles: BTreeMap<u32, Handle>,
+    /// Whether the folders that were opened last get a change first.
+    newest_first: bool,
+    /// What happens after so many more calls.
+    interference: Option<(usize, Change)>,
+    has_interfered: bool,
     /// The ends of reads, in the order in which they came: the key of the folder.
-    port: VecDeque<usize>,
+    port: VecDeque<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +57,9 @@ pub(crate) struct File {
 #[derive(Debug)]
 struct Handle {
     folder: Id,
-    recursive: bool,
-    only_folders: bool,
-    format: Format,
-    /// The number of bytes that fit in.
-    room: usize,
+    how: How,
+    /// Whether there was a read: from then on, changes are collected.
+    is_read: bool,
     /// The records that wait for the next read; none if there were more than fit in.
     queued: Option<Vec<Raw>>,
     is_pending: bool,
@@ -78,7 +82,7 @@ pub(crate) struct System(Rc<RefCell<Kernel>>);
 #[derive(Debug)]
 pub(crate) struct Opened {
     system: System,
-    key: usize,
+    key: u32,
     place: String,
 }
 
@@ -88,28 +92,27 @@ pub(crate) struct How {
     pub(crate) recursive: bool,
     pub(crate) only_folders: bool,
     pub(crate) format: Format,
+    /// The number of bytes that fit in.
     pub(crate) room: usize,
 }
 
 impl System {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(newest_first: bool) -> Self {
         let system = Self::default();
+        system.0.borrow_mut().newest_first = newest_first;
         system.0.borrow_mut().create("", true);
         system
     }
 
-    pub(crate) fn open(&self, place: &str, how: How, key: usize) -> Opened {
+    pub(crate) fn open(&self, place: &str, how: How, key: u32) -> Opened {
         let mut kernel = self.0.borrow_mut();
         let folder = kernel.files[place].id;
-        let How { recursive, only_folders, format, room } = how;
         kernel.handles.insert(
             key,
             Handle {
                 folder,
-                recursive,
-                only_folders,
-                format,
-                room,
+                how,
+                is_read: false,
                 queued: Some(vec![]),
                 is_pending: false,
                 done: None,
@@ -119,12 +122,52 @@ impl System {
     }
 
     /// Takes the key of the next packet.
-    pub(crate) fn packet(&self) -> Option<usize> {
+    pub(crate) fn packet(&self) -> Option<u32> {
         self.0.borrow_mut().port.pop_front()
     }
 
     pub(crate) fn files(&self) -> BTreeMap<String, File> {
         self.0.borrow().files.clone()
+    }
+
+    /// Makes a change. Returns whether it had an effect.
+    pub(crate) fn change(&self, change: Change) -> bool {
+        match change {
+            Change::File(path) => self.create(path, false),
+            Change::Folder(path) => self.create(path, true),
+            Change::Write(path) => self.write(path),
+            Change::Remove(path) => self.remove(path),
+            Change::Rename(from, to) => self.rename(from, to),
+            Change::Watch(..) | Change::WatchAmid(..) | Change::Unwatch(_) => false,
+        }
+    }
+
+    /// Makes a change as soon as so many calls have been made for folders.
+    pub(crate) fn interfere(&self, calls: usize, change: Change) {
+        let mut kernel = self.0.borrow_mut();
+        kernel.interference = Some((calls, change));
+        kernel.has_interfered = false;
+    }
+
+    /// Returns whether the last change of that kind was made, and had an effect.
+    pub(crate) fn has_interfered(&self) -> bool {
+        let mut kernel = self.0.borrow_mut();
+        kernel.interference = None;
+        kernel.has_interfered
+    }
+
+    /// Is called with each call for a folder, at its end.
+    fn called(&self) {
+        let due = {
+            let mut kernel = self.0.borrow_mut();
+            let Some((calls, change)) = kernel.interference else { return };
+            kernel.interference = calls.checked_sub(1).map(|calls| (calls, change));
+            kernel.interference.is_none().then_some(change)
+        };
+        if let Some(change) = due {
+            let has_interfered = self.change(change);
+            self.0.borrow_mut().has_interfered = has_interfered;
+        }
     }
 
     pub(crate) fn create(&self, path: &str, is_folder: bool) -> bool {
@@ -221,15 +264,19 @@ impl Kernel {
     }
 
     /// Returns the handles that are told of an entry, each with its path there.
-    fn handles_around(&self, path: &str) -> Vec<(usize, String)> {
+    fn handles_around(&self, path: &str) -> Vec<(u32, String)> {
         let around = self.handles.iter().filter_map(|(key, handle)| {
             let place = self.place_of(handle.folder)?;
             let rest = below_of(place, path)?;
             let rest = rest.strip_prefix('\\').unwrap_or(rest);
-            let is_told = !rest.is_empty() && (handle.recursive || !rest.contains('\\'));
+            let is_told = !rest.is_empty() && (handle.how.recursive || !rest.contains('\\'));
             is_told.then(|| (*key, rest.to_owned()))
         });
-        around.collect()
+        let mut around: Vec<_> = around.collect();
+        if self.newest_first {
+            around.reverse();
+        }
+        around
     }
 
     fn queue(&mut self, action: u32, path: &str) {
@@ -238,16 +285,17 @@ impl Kernel {
         self.queue_for(&handles, action, file);
     }
 
-    fn queue_for(&mut self, handles: &[(usize, String)], action: u32, file: File) {
+    fn queue_for(&mut self, handles: &[(u32, String)], action: u32, file: File) {
         for (key, path) in handles {
             let Some(handle) = self.handles.get_mut(key) else { continue };
-            if handle.only_folders && (!file.is_folder || action == MODIFIED) {
+            let is_unwanted = handle.how.only_folders && (!file.is_folder || action == MODIFIED);
+            if is_unwanted || !handle.is_read {
                 continue;
             }
             let raw = Raw { action, path: path.clone(), file };
             if let Some(queued) = &mut handle.queued {
                 queued.push(raw);
-                if bytes(queued, handle.format).len() > handle.room {
+                if bytes(queued, handle.how.format).len() > handle.how.room {
                     // All of them are lost.
                     handle.queued = None;
                 }
@@ -257,12 +305,13 @@ impl Kernel {
     }
 
     /// Ends a pending read if there is something for it.
-    fn serve(&mut self, key: usize) {
+    fn serve(&mut self, key: u32) {
         let Some(handle) = self.handles.get_mut(&key) else { return };
         let has_some = handle.queued.as_ref().is_none_or(|queued| !queued.is_empty());
         if handle.is_pending && handle.done.is_none() && has_some {
             let queued = handle.queued.replace(vec![]);
-            handle.done = Some(Ok(queued.map_or(vec![], |queued| bytes(&queued, handle.format))));
+            handle.done =
+                Some(Ok(queued.map_or(vec![], |queued| bytes(&queued, handle.how.format))));
             self.port.push_back(key);
         }
     }
@@ -275,7 +324,7 @@ impl Kernel {
         }
     }
 
-    fn end_read(&mut self, key: usize, code: i32) {
+    fn end_read(&mut self, key: u32, code: i32) {
         if let Some(handle) = self.handles.get_mut(&key)
             && handle.is_pending
             && handle.done.is_none()
@@ -294,13 +343,15 @@ impl Folder for Opened {
         let Some(handle) = kernel.handles.get_mut(&self.key) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        handle.is_pending = true;
+        (handle.is_read, handle.is_pending) = (true, true);
         let folder = handle.folder;
         kernel.serve(self.key);
         let is_gone = kernel.place_of(folder).is_none();
         if is_gone && kernel.handles[&self.key].done.is_none() {
             kernel.end_read(self.key, ACCESS_DENIED);
         }
+        drop(kernel);
+        self.system.called();
         Ok(())
     }
 
@@ -312,23 +363,32 @@ impl Folder for Opened {
         self.system.0.borrow().handles[&self.key].is_pending
     }
 
+    fn has_read(&self) -> bool {
+        let has_read = self.system.0.borrow().handles[&self.key].done.is_some();
+        self.system.called();
+        has_read
+    }
+
     fn take(&mut self, (): ()) -> Reading {
         let mut kernel = self.system.0.borrow_mut();
         let handle = kernel.handles.get_mut(&self.key).expect("it is open");
         handle.is_pending = false;
         match handle.done.take().expect("there was a packet") {
             Ok(bytes) if bytes.is_empty() => Reading::Lost,
-            Ok(bytes) => {
-                Reading::Records(Record::parse(&bytes, handle.format).expect("the bytes are whole"))
-            }
+            Ok(bytes) => Reading::Records(
+                Record::parse(&bytes, handle.how.format).expect("the bytes are whole"),
+            ),
             Err(code) => Reading::of_error(io::Error::from_raw_os_error(code)),
         }
     }
 
-    fn is_in_place(&self) -> bool {
-        let kernel = self.system.0.borrow();
-        let folder = kernel.handles[&self.key].folder;
-        kernel.files.get(&self.place).is_some_and(|there| there.id == folder)
+    fn at(&self, below: &Path) -> io::Result<Identity> {
+        let below = Name::from(below.as_os_str().to_owned());
+        let place = Name(self.place.encode_utf16().collect()).join(&below);
+        let files = self.system.files();
+        self.system.called();
+        let there = files.get(&String::from_utf16_lossy(&place.0));
+        there.map(|there| (0, there.id)).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn has_file(&self, id: u64) -> bool {

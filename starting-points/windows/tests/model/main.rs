@@ -4,21 +4,29 @@
 //! and overflows at every moment. Its expectations are written with the separator of Unix.
 #![cfg(unix)]
 
+#[path = "../../../../template/src/windows/adding.rs"]
+mod adding;
+#[path = "../../../../template/src/windows/begin.rs"]
+mod begin;
 #[path = "../../../../template/src/windows/cover.rs"]
 mod cover;
 mod explore;
 #[path = "../../../../template/src/windows/folder.rs"]
 mod folder;
 mod kernel;
+mod machine;
 mod mirror;
 #[path = "../../../../template/src/windows/moves.rs"]
 mod moves;
 #[path = "../../../../template/src/windows/name.rs"]
 mod name;
+mod random;
 #[path = "../../../../template/src/windows/record.rs"]
 mod record;
 mod records;
 #[path = "../../../../template/src/windows/root.rs"]
 mod root;
+#[path = "../../../../template/src/windows/source.rs"]
+mod source;
 #[path = "../../../../template/src/windows/watches.rs"]
 mod watches;

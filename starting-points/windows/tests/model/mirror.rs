@@ -10,11 +10,47 @@ use notify_backend::{
 use crate::{
     cover::Cover,
     kernel::{File, System},
+    machine::Change,
 };
 
 use RenameMode::{From, To};
 
 type Files = BTreeMap<String, File>;
+
+/// What a report says of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Came,
+    Modified,
+    Went,
+}
+
+impl What {
+    fn of(kind: EventKind) -> Option<Self> {
+        match kind {
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(To)) => Some(Self::Came),
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(From)) => Some(Self::Went),
+            EventKind::Modify(_) => Some(Self::Modified),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a change does this to a path, or to one around it.
+    fn is_of(self, change: Change, path: &str) -> bool {
+        let is_it = |changed: &str| changed.replace('\\', "/") == path;
+        let is_around = |changed: &str| is_within(path, &changed.replace('\\', "/"));
+        match (self, change) {
+            (Self::Came, Change::File(made) | Change::Folder(made) | Change::Rename(_, made)) => {
+                is_it(made)
+            }
+            (Self::Modified, Change::Write(written)) => is_it(written),
+            (Self::Went, Change::Remove(gone)) => is_it(gone),
+            // What a file is renamed over goes, and so does all that is in a folder.
+            (Self::Went, Change::Rename(gone, over)) => is_around(gone) || is_it(over),
+            _ => false,
+        }
+    }
+}
 
 /// The picture, and what was reported.
 #[derive(Debug)]
@@ -28,8 +64,10 @@ pub(crate) struct Mirror {
     pub(crate) has_missed: bool,
     /// The names to which something was renamed without a tracker.
     pub(crate) unrelated: usize,
-    /// How often each path was reported as created.
-    pub(crate) created: BTreeMap<String, usize>,
+    /// How often each path was reported as created, modified and gone.
+    counts: BTreeMap<(String, What), usize>,
+    /// The changes, and what was covered at each, if that is known.
+    made: Vec<(Change, Option<Vec<Cover>>)>,
     faults: Vec<String>,
 }
 
@@ -43,7 +81,8 @@ impl Mirror {
             reports: vec![],
             has_missed: false,
             unrelated: 0,
-            created: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            made: vec![],
             faults: vec![],
         };
         mirror.notice();
@@ -72,9 +111,11 @@ impl Mirror {
         let path = event.path.to_string_lossy().into_owned();
         match event.kind {
             EventKind::Missed(_) => self.has_missed = true,
-            EventKind::Create(_) => *self.created.entry(path.clone()).or_default() += 1,
             EventKind::Modify(ModifyKind::Name(mode)) => self.relate(mode, event.attrs.tracker()),
             _ => {}
+        }
+        if let Some(what) = What::of(event.kind) {
+            *self.counts.entry((path.clone(), what)).or_default() += 1;
         }
         let claims = matches!(
             event.kind,
@@ -98,6 +139,32 @@ impl Mirror {
         if !matches!(modes.as_slice(), [From | To] | [From, To]) {
             self.faults.push(format!("tracker {tracker} is on {modes:?}"));
         }
+    }
+
+    /// Looks at everything that is covered, as a consumer does after it has watched something.
+    pub(crate) fn rescan(&mut self, covers: &[Cover]) {
+        let is_covered = |path: &String| covers.iter().any(|cover| cover.has(path.as_ref()));
+        self.known.retain(|path, _| !is_covered(path));
+        self.known.extend(disk(&self.system).into_iter().filter(|(path, _)| is_covered(path)));
+    }
+
+    /// Notes a change, and what was covered when it was made, if that is known.
+    pub(crate) fn note(&mut self, change: Change, covers: Option<Vec<Cover>>) {
+        self.made.push((change, covers));
+    }
+
+    /// Returns which changes were reported more often than they were made where that was covered.
+    pub(crate) fn too_many(&self) -> Vec<String> {
+        let too_many = self.counts.iter().filter_map(|((path, what), count)| {
+            let is_it = |(change, covers): &&(Change, Option<Vec<Cover>>)| {
+                let has = |covers: &Vec<Cover>| covers.iter().any(|it| it.has(path.as_ref()));
+                what.is_of(*change, path) && covers.as_ref().is_none_or(has)
+            };
+            let made = self.made.iter().filter(is_it).count();
+            let text = format!("{path} {what:?} {count} times, and was so {made} times");
+            (*count > made).then_some(text)
+        });
+        too_many.collect()
     }
 
     /// Returns what is wrong, where everything has been read that is covered.

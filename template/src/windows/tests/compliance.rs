@@ -68,9 +68,6 @@ fn main() -> ExitCode {
     let patience = Duration::from_secs(if is_wine() { 40 } else { 10 });
     let profile = Profile::default().distinguishes_metadata(false).pairs_renames(tracks());
     let suite = Suite::of::<Tested>().profile(profile.patience(patience));
-    // Each watch has a buffer of its own, so it is not known what of the other's has been reported.
-    let suite =
-        suite.leave_out("CHG22", "what waits when a nested watch is removed may be reported twice");
     let mut suite = suite.runs_on(&["windows"]);
     for (reason, cases) in WINE.iter().filter(|_| is_wine()) {
         for case in *cases {
