@@ -35,6 +35,8 @@ pub(crate) struct Kernel {
     /// By path, with `\` between names. The top is the empty path.
     files: BTreeMap<String, File>,
     last: Id,
+    /// The short forms of names: from the path with one to the long name.
+    short: BTreeMap<String, String>,
     handles: BTreeMap<u32, Handle>,
     /// Whether the folders that were opened last get a change first.
     newest_first: bool,
@@ -140,6 +142,17 @@ impl System {
             Change::Rename(from, to) => self.rename(from, to),
             Change::Watch(..) | Change::WatchAmid(..) | Change::Unwatch(_) => false,
         }
+    }
+
+    /// Writes to a file by a path with the short form of its name, which the records have then too.
+    pub(crate) fn write_by_short(&self, path: &str, short: &str) {
+        let (folder, name) = path.rsplit_once('\\').unwrap_or(("", path));
+        let by_short = format!("{folder}\\{short}");
+        let mut kernel = self.0.borrow_mut();
+        let file = kernel.files[path];
+        kernel.short.insert(by_short.clone(), name.into());
+        let handles = kernel.handles_around(&by_short);
+        kernel.queue_for(&handles, MODIFIED, file);
     }
 
     /// Makes a change as soon as so many calls have been made for folders.
@@ -395,8 +408,14 @@ impl Folder for Opened {
         self.system.0.borrow().place_of(id).is_some()
     }
 
-    fn long_name(&self, _: &Path) -> Option<Name> {
-        None
+    fn long_name(&self, below: &Path) -> Option<Name> {
+        let below = Name::from(below.as_os_str().to_owned());
+        let path = Name(self.place.encode_utf16().collect()).join(&below);
+        let kernel = self.system.0.borrow();
+        let path = String::from_utf16_lossy(&path.0);
+        let long = kernel.short.get(&path)?;
+        let is_there = kernel.files.contains_key(&format!("{}\\{long}", parent(&path)));
+        is_there.then(|| Name(long.encode_utf16().collect()))
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) const NARROW: usize = 110;
 
 pub(crate) struct Machine {
     setting: Setting,
-    system: System,
+    pub(crate) system: System,
     pub(crate) watches: Watches<Opened>,
     pub(crate) mirror: Mirror,
     /// The number of the last source.

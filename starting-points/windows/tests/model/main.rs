@@ -20,6 +20,7 @@ mod mirror;
 mod moves;
 #[path = "../../../../template/src/windows/name.rs"]
 mod name;
+mod names;
 mod random;
 #[path = "../../../../template/src/windows/record.rs"]
 mod record;
