@@ -15,7 +15,7 @@ use notify_backend::{
 use notify_backend_inotify::InotifyBackend;
 
 use crate::{
-    clients, construction, contents, demands, gone, in_memory, losses,
+    clients, construction, contents, demands, files, gone, in_memory, losses,
     mutant::{Mutant, Mutation},
     networked, places, resuming, streaming, unread,
 };
@@ -169,8 +169,10 @@ const CONTROL: &[&str] = &[
 const SAMPLED_CONTROL: &[&str] = &["CONV01", "CONV04", "CONV07"];
 
 /// The cases that a backend which resumes must pass.
-const RESUMING_CONTROL: &[&str] =
-    &["RSM01", "RSM02", "RSM03", "RSM04", "RSM05", "RSM06", "RSM07", "RSM08", "RSM09"];
+const RESUMING_CONTROL: &[&str] = &[
+    "RSM01", "RSM02", "RSM03", "RSM04", "RSM05", "RSM06", "RSM07", "RSM08", "RSM09", "RSM11",
+    "RSM12", "OVF17",
+];
 
 /// The mutants with a snapshot of their first case's report: one for each kind of report that is the same in every
 /// run.
@@ -213,6 +215,7 @@ pub(crate) fn main() -> ExitCode {
         places::mutants(),
         demands::mutants(),
         unread::mutants(),
+        files::mutants(),
         gone::mutants(),
         losses::mutants(),
         resuming::mutants(),

@@ -13,6 +13,8 @@ mod contents;
 #[cfg(target_os = "linux")]
 mod demands;
 #[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
 mod gone;
 #[cfg(target_os = "linux")]
 #[path = "../shared/in_memory.rs"]

@@ -37,6 +37,9 @@ pub(crate) fn mutants() -> Vec<Entry> {
         resumable::<TRUSTING>("trusts_every_cursor", &["RSM08"]),
         resumable::<PANICKING>("panics_at_forged_cursors", &["RSM08"]),
         resumable::<UNCHECKED>("resumes_without_missing_paths", &["RSM09"]),
+        resumable::<NO_REMOVALS>("cursor_before_removals", &["RSM11"]),
+        resumable::<KEEPS_LOSSES>("keeps_losses_of_the_unwatched", &["RSM12"]),
+        resumable::<BLIND_ABOVE>("blind_to_losses_above", &["OVF17"]),
         entry::<HasCursor>("cursor_undeclared", &["RSM10"]),
     ]
 }
@@ -52,7 +55,7 @@ fn resumable<const MISTAKE: u8>(name: &'static str, kills: &'static [&'static st
 
 fn suite<const MISTAKE: u8>(profile: Profile) -> Suite {
     let profile = profile.pairs_renames(false);
-    Suite::of::<Resumable<MISTAKE>>().profile(profile).forgetting(forget)
+    Suite::of::<Resumable<MISTAKE>>().profile(profile).forgetting(forget).losing(lose)
 }
 
 /// Returns a cursor, although the capability is not declared.
@@ -89,6 +92,12 @@ const TRUSTING: u8 = 10;
 const PANICKING: u8 = 11;
 /// Leaves out what is gone.
 const UNCHECKED: u8 = 12;
+/// The cursor does not move past removals.
+const NO_REMOVALS: u8 = 13;
+/// `unwatch` leaves the losses that were not read yet.
+const KEEPS_LOSSES: u8 = 14;
+/// A loss above the watched folders is none of theirs.
+const BLIND_ABOVE: u8 = 15;
 
 /// What has happened in this process, whether or not there was a backend. It finds out by comparing, so that it
 /// needs neither a thread nor a descriptor.
@@ -116,6 +125,19 @@ fn forget(folder: &Path) -> io::Result<()> {
     journal.generation += 1;
     journal.items.clear();
     journal.known.remove(folder);
+    Ok(())
+}
+
+/// Loses what has happened in a folder or below and was not looked at yet, and says so.
+#[expect(clippy::unnecessary_wraps, reason = "others may fail")]
+fn lose(folder: &Path) -> io::Result<()> {
+    let mut journal = journal();
+    for (known, state) in &mut journal.known {
+        if known.starts_with(folder) {
+            *state = entries(known);
+        }
+    }
+    journal.items.push(Some(Event::missed_below(folder, None)));
     Ok(())
 }
 
@@ -158,6 +180,8 @@ struct Resumable<const MISTAKE: u8> {
     /// The number of the next item in the journal, and that of the first one that was found with it.
     position: usize,
     batch: usize,
+    /// The number of the item after the last one that was yielded and is no removal.
+    arrived: usize,
     has_yielded: bool,
 }
 
@@ -167,7 +191,8 @@ impl<const MISTAKE: u8> Resumable<MISTAKE> {
         let folders = watches.iter().map(|watch| watch.path.clone()).collect();
         let inner = InotifyBackend::new(watches)?;
         let lost = VecDeque::new();
-        Ok(Self { inner, folders, lost, position, batch: position, has_yielded: false })
+        let (batch, arrived) = (position, position);
+        Ok(Self { inner, folders, lost, position, batch, arrived, has_yielded: false })
     }
 
     fn from_now(watches: Vec<Watch>) -> Result<Self, BackendError> {
@@ -233,7 +258,11 @@ impl<const MISTAKE: u8> Backend for Resumable<MISTAKE> {
     }
 
     fn capabilities() -> Capabilities {
-        Capabilities::declare(&[Capability::WatchFolders, Capability::Resume])
+        Capabilities::declare(&[
+            Capability::WatchFolders,
+            Capability::ChangeWatches,
+            Capability::Resume,
+        ])
     }
 
     fn name() -> &'static str {
@@ -245,6 +274,7 @@ impl<const MISTAKE: u8> Backend for Resumable<MISTAKE> {
         let position = match MISTAKE {
             AHEAD => journal.items.len(),
             BEHIND => self.batch,
+            NO_REMOVALS => self.arrived,
             LATE if !self.has_yielded => return None,
             _ => self.position,
         };
@@ -254,6 +284,23 @@ impl<const MISTAKE: u8> Backend for Resumable<MISTAKE> {
             self.folders.iter().map(|folder| folder.as_os_str().as_bytes()).collect();
         bytes.extend(names.join(&0));
         Some(Cursor::new(Self::name(), &bytes))
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
+        let path = watch.path.clone();
+        self.inner.watch(watch)?;
+        journal().known.insert(path.clone(), entries(&path));
+        self.folders.push(path);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &Path) -> Result<(), BackendError> {
+        self.inner.unwatch(path)?;
+        self.folders.retain(|folder| folder != path);
+        if MISTAKE != KEEPS_LOSSES {
+            self.lost.retain(|missed| missed.path != path);
+        }
+        Ok(())
     }
 }
 
@@ -272,6 +319,16 @@ impl<const MISTAKE: u8> Stream for Resumable<MISTAKE> {
                 let at = this.position;
                 this.position += 1;
                 let item = &mut journal.items[at];
+                if let Some(Event { kind: EventKind::Missed(_), path, .. }) = item {
+                    let is_blind = MISTAKE == BLIND_ABOVE && !this.folders.contains(path);
+                    let missed = this.folders.iter().filter(|folder| folder.starts_with(&*path));
+                    let missed = missed.map(|folder| Event::missed_below(folder, None));
+                    this.lost.extend(missed.filter(|_| !is_blind));
+                    if let Some(event) = this.lost.pop_front() {
+                        return Poll::Ready(Some(Ok(event)));
+                    }
+                    continue;
+                }
                 let is_own = |event: &Event| {
                     event
                         .path
@@ -280,6 +337,9 @@ impl<const MISTAKE: u8> Stream for Resumable<MISTAKE> {
                 };
                 if item.as_ref().is_some_and(is_own) {
                     let event = if MISTAKE == CONSUMES { item.take() } else { item.clone() };
+                    if event.as_ref().is_some_and(|it| !matches!(it.kind, EventKind::Remove(_))) {
+                        this.arrived = this.position;
+                    }
                     return Poll::Ready(event.map(Ok));
                 }
             }

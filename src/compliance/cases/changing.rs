@@ -1026,6 +1026,9 @@ const UNWATCHED_AMID_READING: Case = Case {
     run: |scene| {
         const NESTED: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Deep)];
         const IN_FLAT: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Flat)];
+        // The inner one is there before the outer one, and a third is around both.
+        const AROUND: &[(&str, Depth)] =
+            &[("around", Flat), ("around/outer/inner", Flat), ("around/outer", Deep)];
 
         let unwatch = |watched, changed, folder| {
             let then = Then::Unwatch(folder);
@@ -1041,6 +1044,9 @@ const UNWATCHED_AMID_READING: Case = Case {
                 unwatch(IN_FLAT, "nested/outer/inner", "nested/outer"),
                 unwatch(&[("alike/in", Flat), ("alike/inner", Flat)], "alike/inner", "alike/in"),
                 unwatch(&[("alike/in", Deep), ("alike/inner", Deep)], "alike/inner", "alike/in"),
+                unwatch(AROUND, "around/outer/inner", "around/outer"),
+                unwatch(AROUND, "around/outer/inner", "around/outer/inner"),
+                unwatch(AROUND, "around/outer", "around"),
             ],
         )
     },
@@ -1059,6 +1065,11 @@ const WATCHED_AMID_READING: Case = Case {
     run: |scene| {
         const OUTER: &[(&str, Depth)] = &[("nested/outer", Deep)];
         const NESTED: &[(&str, Depth)] = &[("nested/outer", Deep), ("nested/outer/inner", Deep)];
+
+        // A third watch is around both.
+        const AROUND: &[(&str, Depth)] = &[("around", Flat), ("around/outer/inner", Flat)];
+        const ALIKE_IN: &[(&str, Depth)] =
+            &[("alike", Flat), ("alike/in", Deep), ("alike/inner", Flat)];
 
         let watch = |watched, changed, (folder, depth)| {
             let then = Then::Watch(folder, depth);
@@ -1081,6 +1092,9 @@ const WATCHED_AMID_READING: Case = Case {
                     "alike/inner",
                     ("alike/in", Flat),
                 ),
+                watch(AROUND, "around/outer/inner", ("around/outer", Deep)),
+                watch(AROUND, "around/outer/inner", ("around/outer/inner", Deep)),
+                watch(ALIKE_IN, "alike/inner", ("alike/in", Deep)),
             ],
         )
     },

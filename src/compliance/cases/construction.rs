@@ -61,6 +61,7 @@ pub(super) const GROUP: Group = Group {
         CURRENT_FOLDER_REMOVED,
         MANY_PATHS,
         HINTS,
+        DESCRIPTORS_RUN_OUT,
     ],
 };
 
@@ -872,7 +873,7 @@ const DESCRIPTOR_LIMIT_LATER: Case = Case {
         let mut driver = scene.watch([scene.deep()])?;
         driver.allow_errors();
         driver.settle()?;
-        let made = platform::without_descriptors(|| {
+        let made = platform::with_descriptors(0, || {
             scene.tree.mkdir("old/new")?;
             scene.tree.mkdir("old/next")?;
             let next = appeared("old/next");
@@ -1016,6 +1017,49 @@ const HINTS: Case = Case {
             };
             let expected = format!("access/{expected} of tree/file");
             ensure(kinds.iter().any(is_it), expected, || format!("{kinds:?}"))?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const DESCRIPTORS_RUN_OUT: Case = Case {
+    id: "CON30",
+    name: "descriptors_run_out",
+    needs: &[Capability::WatchNewFolders],
+    environment: &[Environment::Unix],
+    checks: "If the process can open only a few more files, each of many new files in a tree is watched, or an error \
+             item names it or a folder that it is in.",
+    why: "The counterpart of CON26 for platforms where each watched file takes a descriptor, and their number is \
+          limited to a few hundred.",
+    usual_cause: "An error of opening a file is taken for a file that is gone.",
+    run: |scene| {
+        const FILES: usize = 40;
+
+        scene.reports_anything()?;
+        scene.tree.mkdir("many")?;
+        let mut driver = scene.watch([scene.deep()])?;
+        driver.allow_errors();
+        driver.settle()?;
+        let files: Vec<_> = (0..FILES).map(|i| format!("many/{i}")).collect();
+        files.iter().try_for_each(|file| scene.tree.create(file))?;
+        let limited = platform::with_descriptors(8, || {
+            let is_done = |driver: &Driver| {
+                !driver.errors().is_empty() || driver.created_paths().len() >= FILES
+            };
+            driver.read_until_reported(is_done)
+        });
+        limited.map_err(|error| Stop::Broken(format!("the limit cannot be set: {error}")))??;
+        driver.settle()?;
+        driver.next_step();
+        files.iter().try_for_each(|file| scene.tree.append(file, "more"))?;
+        driver.settle()?;
+        let named: Vec<_> = driver.errors().iter().filter_map(StreamError::path).collect();
+        let named: Vec<_> = named.into_iter().map(Path::to_owned).collect();
+        for file in files {
+            if !named.iter().any(|named| scene.path(&file).starts_with(named)) {
+                driver.saw(written(file))?;
+            }
         }
         Ok(())
     },

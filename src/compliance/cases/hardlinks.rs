@@ -8,7 +8,7 @@ use crate::{
             expect::{created, modified, removed, touched, written},
             failure::ensure,
         },
-        scene::environment::Environment,
+        scene::{driver::Driver, environment::Environment, places, tree::Tree},
     },
     contract::{
         backend::Watch,
@@ -20,7 +20,13 @@ pub(super) const GROUP: Group = Group {
     name: "hardlinks",
     title: "Hard links",
     guide: "Paths",
-    cases: &[SECOND_NAME, TWO_WATCHED_NAMES, WRITTEN_FROM_OUTSIDE, ONE_NAME_REMOVED],
+    cases: &[
+        SECOND_NAME,
+        TWO_WATCHED_NAMES,
+        WRITTEN_FROM_OUTSIDE,
+        ONE_NAME_REMOVED,
+        OTHER_NAME_STAYS,
+    ],
 };
 
 const SECOND_NAME: Case = Case {
@@ -113,6 +119,44 @@ const ONE_NAME_REMOVED: Case = Case {
         scene.tree.append("other", "more")?;
         driver.settle()?;
         driver.never_saw(&touched("one"))
+    },
+    ..Case::MUST
+};
+
+const OTHER_NAME_STAYS: Case = Case {
+    id: "HARD05",
+    name: "other_name_stays",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "After one of two names of a file is removed, the first or the second one, old or new, what is written \
+             through the other one is reported, anywhere in a tree.",
+    why: "The counterpart of HARD04. Programs that deduplicate, such as package managers, link files and remove \
+          names all day.",
+    usual_cause: "The platform's watch of the file is given up with the first name that goes.",
+    run: |scene| {
+        let fill = |tree: &Tree| {
+            for pair in ["first", "second"] {
+                tree.write(format!("{pair}-one"), "content")?;
+                tree.hard_link(format!("{pair}-one"), format!("{pair}-other"))?;
+            }
+            Ok(())
+        };
+        places::of(scene).filled(fill).each(|driver, place| {
+            let goes = |driver: &mut Driver, gone: &str, stays: &str| {
+                place.remove(gone)?;
+                driver.settle()?;
+                driver.saw(removed(place.path(gone)))?;
+                driver.next_step();
+                place.append(stays, "more")?;
+                driver.settle()?;
+                driver.saw(written(place.path(stays)))
+            };
+            goes(driver, "first-one", "first-other")?;
+            goes(driver, "second-other", "second-one")?;
+            place.hard_link("second-one", "late")?;
+            driver.settle()?;
+            goes(driver, "second-one", "late")
+        })
     },
     ..Case::MUST
 };

@@ -42,6 +42,7 @@ pub(super) const GROUP: Group = Group {
         WOKEN_AFTER_LOSS,
         LOSS_AFTER_LOSS,
         READ_AHEAD,
+        LOST_BY_THE_SOURCE,
     ],
 };
 
@@ -745,6 +746,59 @@ const READ_AHEAD: Case = Case {
         ensure(is_told(&driver), format!("{} names, or Missed", ROUNDS * files), || {
             format!("{created} names were reported, and no Missed for all of the folders")
         })
+    },
+    ..Case::MUST
+};
+
+const LOST_BY_THE_SOURCE: Case = Case {
+    id: "OVF17",
+    name: "lost_by_the_source",
+    needs: &[WatchFolders],
+    checks: "If the source says that events were lost, in one of two watched folders or in the folder above both, \
+             there is a `Missed` for each folder concerned or for everything; a consumer's mirror is right after it \
+             has rescanned that, and later changes are reported.",
+    why: "The counterpart of OVF11 for a source that loses nothing however much happens at once. FSEvents names a \
+          folder above all that was lost, which no one may watch; a daemon gives up its root.",
+    usual_cause: "A loss counts only if it is at a watched path or below, and not above; or the connection is made \
+                  again as if nothing had happened.",
+    run: |scene| {
+        const FOLDERS: [&str; 2] = ["one", "other"];
+
+        let Some(lose) = scene.subject().lose else {
+            return Err(Stop::Ignored(
+                "the suite does not know how to make the source lose something: see `Suite::losing`".into(),
+            ));
+        };
+        FOLDERS.iter().try_for_each(|folder| scene.tree.mkdir(folder))?;
+        let mut driver = scene.watch(FOLDERS.map(|it| Watch::non_recursive(scene.path(it))))?;
+        driver.guard.may_miss = true;
+        for lost in ["one", "", "other"] {
+            driver.forget_events();
+            // Its picture begins anew: what is lost may be older than the call.
+            driver.keep(Consumer::of(&scene.path(""), true));
+            let name =
+                |when: &str| format!("{when}-{}", if lost.is_empty() { "both" } else { lost });
+            FOLDERS
+                .iter()
+                .try_for_each(|it| scene.tree.create(format!("{it}/{}", name("before"))))?;
+            scene.timeline.did(format!("lose what has happened in tree/{lost}"));
+            lose(&scene.path(lost))
+                .map_err(|error| Stop::Broken(format!("nothing could be lost: {error}")))?;
+            driver.settle()?;
+            for folder in FOLDERS.iter().filter(|it| it.starts_with(lost)) {
+                let is_said = driver.has_missed_in(&scene.path(folder));
+                ensure(is_said, format!("Missed for tree/{folder}, or for everything"), || {
+                    "none was reported".into()
+                })?;
+            }
+            driver.consumer_matches_disk()?;
+            for folder in FOLDERS {
+                let file = format!("{folder}/{}", name("after"));
+                scene.tree.create(&file)?;
+                driver.saw(created_file(file))?;
+            }
+        }
+        Ok(())
     },
     ..Case::MUST
 };

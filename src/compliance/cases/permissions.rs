@@ -28,6 +28,7 @@ pub(super) const GROUP: Group = Group {
         FOLDER_LOCKED,
         WOKEN_AFTER_ERROR,
         ERROR_AS_SPELLED,
+        FILE_UNLOCKED,
     ],
 };
 
@@ -218,6 +219,34 @@ const ERROR_AS_SPELLED: Case = Case {
         let shown = scene.timeline.show(&locked);
         ensure(is_named(&driver), format!("an error item that names {shown}"), || {
             format!("the errors are {:?}", driver.errors())
+        })
+    },
+    ..Case::MUST
+};
+
+const FILE_UNLOCKED: Case = Case {
+    id: "PERM08",
+    name: "file_unlocked",
+    needs: &[WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A file that may not be read, and was so from the beginning, is reported as changed when it becomes \
+             readable, and so is what is written to it then.",
+    why: "The counterpart of PERM01: a program makes a file with a secret, and hands it over when it is complete.",
+    usual_cause: "Each file is opened to be watched. One that cannot be opened is left out, and not tried again.",
+    run: |scene| {
+        let fill = |tree: &Tree| {
+            tree.write("file", "content")?;
+            tree.chmod("file", 0o000)
+        };
+        places::of(scene).filled(fill).each(|driver, place| {
+            // Without a barrier: if the platform has no event, the backend looks from time to time.
+            place.chmod("file", 0o600)?;
+            driver.saw(touched(place.path("file")))?;
+            driver.settle()?;
+            driver.next_step();
+            place.append("file", "more")?;
+            driver.settle()?;
+            driver.saw(written(place.path("file")))
         })
     },
     ..Case::MUST

@@ -21,7 +21,9 @@ use crate::{
     },
     contract::{
         backend::Watch,
-        capability::Capability::{WatchEntireFilesystem, WatchNewFolders, WatchRecursively},
+        capability::Capability::{
+            ChangeWatches, WatchEntireFilesystem, WatchFiles, WatchNewFolders, WatchRecursively,
+        },
         error::{BackendError, StreamError},
         event::EventKind,
     },
@@ -59,6 +61,7 @@ pub(super) const GROUP: Group = Group {
         BUSY_BEFORE_MOVED_IN,
         FOLDER_BECOMES_UNREADABLE,
         SEEN_FOR_A_WHILE,
+        SPELLED_OTHERWISE,
     ],
 };
 
@@ -950,6 +953,65 @@ const SEEN_FOR_A_WHILE: Case = Case {
             ensure(is_told, format!("an event about tree/{folder}, or the file in it"), || {
                 "there was none".into()
             })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const SPELLED_OTHERWISE: Case = Case {
+    id: "REC29",
+    name: "spelled_otherwise",
+    needs: &[WatchRecursively],
+    // On Windows, `PathBuf::push` removes the dot from a verbatim path.
+    environment: &[Environment::Unix],
+    checks: "If a folder or a file in a watched tree is watched under another spelling, before the tree or after it, \
+             each of the two reports under its own, and the tree goes on when the other watch is removed.",
+    why: "The counterpart of REC14 and CHG11: one part of a program watches `a`, and another `./a/b`.",
+    usual_cause: "A map from the platform's number of a folder to one path: the later watch takes all events of the \
+                  folder.",
+    run: |scene| {
+        scene.tree.mkdir_all("outer/inner/deep")?;
+        scene.tree.create("outer/inner/file")?;
+        let outer = Watch::recursive(scene.path("outer"));
+        let dotted = |below: &str| scene.path(format!("outer/./inner{below}"));
+        let mut others = vec![Watch::non_recursive(dotted("")), Watch::recursive(dotted(""))];
+        if scene.has(WatchFiles) {
+            others.push(Watch::non_recursive(dotted("/file")));
+        }
+        let mut number = 0;
+        for other in others {
+            for watches in [[outer.clone(), other.clone()], [other.clone(), outer.clone()]] {
+                number += 1;
+                let mut driver = scene.watch(watches)?;
+                scene.tree.create(format!("outer/inner/made-{number}"))?;
+                scene.tree.create(format!("outer/inner/deep/made-{number}"))?;
+                scene.tree.append("outer/inner/file", "more")?;
+                driver.settle()?;
+                let is_file = other.path.ends_with("file");
+                let spellings =
+                    [("outer/inner", true, true), ("outer/./inner", !is_file, other.recursive)];
+                for (inner, has_entries, is_deep) in spellings {
+                    driver.saw(written(format!("{inner}/file")))?;
+                    if has_entries {
+                        driver.saw(created_file(format!("{inner}/made-{number}")))?;
+                    }
+                    if is_deep {
+                        driver.saw(created_file(format!("{inner}/deep/made-{number}")))?;
+                    }
+                }
+                driver.nothing_else()?;
+                if scene.has(ChangeWatches) {
+                    let removed = driver.unwatch(&other.path)?;
+                    ensure(removed.is_ok(), "`unwatch` removes it", || format!("{removed:?}"))?;
+                    driver.next_step();
+                    let later = format!("outer/inner/later-{number}");
+                    scene.tree.create(&later)?;
+                    driver.settle()?;
+                    driver.saw(created_file(later))?;
+                    driver.nothing_else()?;
+                }
+            }
         }
         Ok(())
     },

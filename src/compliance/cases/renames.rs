@@ -43,6 +43,7 @@ pub(super) const GROUP: Group = Group {
         SPECIAL_FILES,
         FOLDER,
         TO_AND_FRO_UNREAD,
+        MANY_FILES,
     ],
 };
 
@@ -552,6 +553,35 @@ const TO_AND_FRO_UNREAD: Case = Case {
             }
         }
         Ok(())
+    },
+    ..Case::MUST
+};
+
+const MANY_FILES: Case = Case {
+    id: "REN16",
+    name: "many_files",
+    needs: &[WatchFolders],
+    checks: "Each of 300 files that are renamed one after the other is reported, as a pair with a tracker of its own \
+             if the backend tracks renames.",
+    why: "The counterpart of REN09 for platforms that merge the steps of one file.",
+    usual_cause: "Trackers are numbers of one byte, or begin again with each look.",
+    run: |scene| {
+        const FILES: usize = 300;
+
+        scene.tree.create_many(FILES)?;
+        let mut driver = scene.watch([scene.flat()])?;
+        let name = |i| (format!("{i}"), format!("{i}-renamed"));
+        let names: Vec<_> = (0..FILES).map(name).collect();
+        for half in names.chunks(FILES / 2) {
+            half.iter().try_for_each(|(from, to)| scene.tree.rename(from, to))?;
+            driver.settle()?;
+        }
+        for (from, to) in &names {
+            driver.saw(gone(from))?;
+            driver.saw(appeared(to))?;
+            is_pair(scene, &driver, from, to)?;
+        }
+        driver.nothing_else()
     },
     ..Case::MUST
 };

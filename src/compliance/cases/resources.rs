@@ -10,11 +10,15 @@ use crate::{
             failure::{Stop, ensure, fail},
             usage::ResourceUsage,
         },
-        scene::{environment::Environment, wake_flag::WakeFlag},
+        scene::{
+            driver::Driver, environment::Environment, sentinel::is_sentinel, wake_flag::WakeFlag,
+        },
     },
     contract::{
         backend::Watch,
-        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+        capability::Capability::{
+            ChangeWatches, WatchFiles, WatchFolders, WatchNewFolders, WatchRecursively,
+        },
     },
 };
 
@@ -31,6 +35,7 @@ pub(super) const GROUP: Group = Group {
         PROCESS_ENDS,
         TREE_IS_UNTOUCHED,
         RESTS_UNTIL_READ,
+        NOTHING_KEPT,
     ],
 };
 
@@ -259,6 +264,93 @@ const RESTS_UNTIL_READ: Case = Case {
         ensure(used < limit, expected, || format!("it used {used:?}"))?;
         driver.settle()?;
         (0..5).try_for_each(|i| driver.saw(created_file(format!("file-{i}"))))
+    },
+    ..Case::MUST
+};
+
+/// What can come and go while a backend watches, so many times.
+const ROUNDS: usize = 20;
+
+const NOTHING_KEPT: Case = Case {
+    id: "RES10",
+    name: "nothing_kept",
+    needs: &[WatchFolders],
+    environment: &[Environment::Counts],
+    checks: "While a backend goes on, these leave no descriptor behind: files that are replaced by \
+             others, as editors do; files that come and go; watches that are refused; and watches of files and \
+             folders that are added and removed.",
+    why: "The counterpart of RES01 to RES03: an editor watches a project for weeks.",
+    usual_cause: "What was replaced, rather than removed, stays open; or an early return leaves open what was opened \
+                  for a watch.",
+    run: |scene| {
+        let folders: Vec<_> = (0..ROUNDS).map(|i| format!("outside/{i}")).collect();
+        for folder in &folders {
+            scene.outside.mkdir_all(folder)?;
+            scene.outside.create(format!("{folder}/file"))?;
+        }
+        scene.tree.mkdir("root")?;
+        let root = scene.tree.within("root");
+        root.create("replaced")?;
+        let watched = Watch::non_recursive(root.path(""));
+        let mut driver = scene.watch([watched, scene.barrier_watch()?])?;
+        driver.forget(&root.path(""));
+        driver.settle()?;
+        let before = ResourceUsage::descriptors_but(is_sentinel);
+        let same = |driver: &mut Driver, what: &str| {
+            let mut now = 0;
+            // A thread of the backend's may be a moment late.
+            for _ in 0..ROUNDS {
+                now = ResourceUsage::descriptors_but(is_sentinel);
+                if now <= before {
+                    return Ok(());
+                }
+                driver.settle()?;
+            }
+            let expected =
+                format!("after {ROUNDS} {what}, there are {before} descriptors, as before");
+            fail(expected, format!("there are {now}"))
+        };
+        for _ in 0..ROUNDS {
+            root.write("new", "content")?;
+            root.rename("new", "replaced")?;
+            driver.settle()?;
+        }
+        same(&mut driver, "replacements of a file")?;
+        for _ in 0..ROUNDS {
+            root.create("file")?;
+            driver.settle()?;
+            root.remove("file")?;
+            driver.settle()?;
+        }
+        same(&mut driver, "files that came and went")?;
+        if !scene.has(ChangeWatches) {
+            return Ok(());
+        }
+        for folder in &folders {
+            let missing = Watch::non_recursive(scene.outside.path(folder).join("missing"));
+            ensure(driver.watch(missing)?.is_err(), "`watch` returns an error", || {
+                "it did not".into()
+            })?;
+        }
+        driver.settle()?;
+        same(&mut driver, "watches that were refused")?;
+        for entry in ["", "file"] {
+            if entry == "file" && !scene.has(WatchFiles) {
+                continue;
+            }
+            for folder in &folders {
+                let path = scene.outside.path(folder).join(entry);
+                let added = driver.watch(Watch::non_recursive(&path))?;
+                ensure(added.is_ok(), "`watch` adds a path", || format!("it returned {added:?}"))?;
+                let removed = driver.unwatch(&path)?;
+                ensure(removed.is_ok(), "`unwatch` removes it", || {
+                    format!("it returned {removed:?}")
+                })?;
+            }
+            driver.settle()?;
+            same(&mut driver, "watches that were added and removed")?;
+        }
+        Ok(())
     },
     ..Case::MUST
 };

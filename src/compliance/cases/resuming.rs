@@ -13,7 +13,7 @@ use crate::{
     },
     contract::{
         backend::Watch,
-        capability::Capability::{Resume, WatchFolders},
+        capability::Capability::{ChangeWatches, Resume, WatchFolders},
         cursor::Cursor,
         error::BackendError,
         event::EventKind,
@@ -35,6 +35,8 @@ pub(super) const GROUP: Group = Group {
         DAMAGED,
         REFUSED_PATH,
         UNSUPPORTED,
+        AMID_ALL_KINDS,
+        UNWATCHED_AT_ONCE,
     ],
 };
 
@@ -391,6 +393,106 @@ const UNSUPPORTED: Case = Case {
             }
             Ok(_) => fail("NotSupported(Resume) with the path", "it made a backend"),
         }
+    },
+    ..Case::MUST
+};
+
+const AMID_ALL_KINDS: Case = Case {
+    id: "RSM11",
+    name: "amid_all_kinds",
+    needs: &[Resume, WatchFolders],
+    checks: "As RSM03, for files that were created, written, removed and renamed at once: wherever the first \
+             program stops, the next one gets what that has not read, and nothing that it has read.",
+    why: "The counterpart of RSM01 and RSM03: there, all is read before the program stops, or all is alike.",
+    usual_cause: "What was read is known by its name, whether it was gone or there; or the cursor does not move \
+                  past removals or the old names of renames.",
+    run: |scene| {
+        for read in 1..=5 {
+            let folder = format!("folder-{read}");
+            let tree = scene.tree.within(&folder);
+            scene.tree.mkdir(&folder)?;
+            // By name, the kinds are mixed.
+            for file in ["b-removed", "d-written", "f-old"] {
+                tree.write(file, "content")?;
+            }
+            let watch = || Watch::non_recursive(scene.path(&folder));
+            let mut driver = scene.watch([watch()])?;
+            tree.create("a-new")?;
+            tree.remove("b-removed")?;
+            tree.append("d-written", "more")?;
+            tree.rename("f-old", "c-renamed")?;
+            tree.create("g-new")?;
+            let at = |file: &str| format!("{folder}/{file}");
+            let facts = [
+                created_file(at("a-new")),
+                gone(at("b-removed")),
+                written(at("d-written")),
+                gone(at("f-old")),
+                appeared(at("c-renamed")),
+                created_file(at("g-new")),
+            ];
+            // Without a barrier, so that there is nothing else to be read.
+            driver.read_until_reported(|driver| driver.events().count() >= read)?;
+            let before: Vec<_> = facts.iter().map(|fact| driver.count(fact)).collect();
+            let cursor = stop(&mut driver)?;
+            let mut driver = scene.resume([watch()], &cursor)?;
+            driver.settle()?;
+            for (fact, before) in facts.into_iter().zip(before) {
+                let file = scene.timeline.show(&scene.path(&fact.path));
+                let after = driver.count(&fact);
+                ensure(before + after > 0, "nothing is lost", || {
+                    format!(
+                        "{read} items were read, and what happened to {file} was never reported"
+                    )
+                })?;
+                ensure(before == 0 || after == 0, "nothing is reported twice", || {
+                    format!(
+                        "{read} items were read, and what happened to {file} was reported again"
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const UNWATCHED_AT_ONCE: Case = Case {
+    id: "RSM12",
+    name: "unwatched_at_once",
+    needs: &[Resume, ChangeWatches, WatchFolders],
+    checks: "If watches are removed right after `resume`, before anything was read, nothing is reported for them: \
+             neither what has happened nor that the cursor did not know the path. The others go on.",
+    why: "The counterpart of CHG02: what a program has missed waits in another place than what happens now.",
+    usual_cause: "The past, and the loss of a path that the cursor does not know, wait in a queue of their own, \
+                  which `unwatch` does not look through.",
+    run: |scene| {
+        const FOLDERS: [&str; 3] = ["kept", "removed", "unknown"];
+        FOLDERS.iter().try_for_each(|folder| scene.tree.mkdir(folder))?;
+        let watches = FOLDERS.map(|folder| Watch::non_recursive(scene.path(folder)));
+        let mut driver = scene.watch(&watches[..2])?;
+        let cursor = stop(&mut driver)?;
+        FOLDERS.iter().try_for_each(|folder| scene.tree.create(format!("{folder}/new")))?;
+        let mut driver = scene.resume(watches, &cursor)?;
+        driver.guard.may_miss = true;
+        for folder in ["removed", "unknown"] {
+            if let Err(error) = driver.unwatch(&scene.path(folder))? {
+                return fail("`unwatch` removes a folder", format!("it returned: {error}"));
+            }
+        }
+        driver.settle()?;
+        for folder in ["removed", "unknown"] {
+            let path = scene.path(folder);
+            let said = driver.events().find(|event| event.path.starts_with(&path));
+            ensure(said.is_none(), format!("nothing is reported for tree/{folder}"), || {
+                said.map_or_else(String::new, ToString::to_string)
+            })?;
+        }
+        if !driver.has_missed_in(&scene.path("kept")) {
+            driver.saw(created_file("kept/new"))?;
+        }
+        scene.tree.create("kept/after")?;
+        driver.saw(created_file("kept/after"))
     },
     ..Case::MUST
 };

@@ -179,6 +179,7 @@ mod tests {
             with_hints: |_, _| Err(BackendError::NoRuntime),
             resume: |_, _| Err(BackendError::NoRuntime),
             forget: None,
+            lose: None,
             view: None,
             spelling: None,
             declared: || unreachable!("a value has said what it is"),

@@ -103,6 +103,14 @@ impl Suite {
         self
     }
 
+    /// Adds a way to make the source lose what has happened in a watched folder, or in a folder above several, and
+    /// say so: for a source that loses nothing however much happens (case OVF17). It is called while a
+    /// backend watches, and must leave other folders alone.
+    pub fn losing(mut self, lose: fn(&Path) -> io::Result<()>) -> Self {
+        self.subject.lose = Some(lose);
+        self
+    }
+
     /// Lets the backend watch what `view` makes of each case's folder, while the files are changed in the folder
     /// itself: a mount of it, or the path under which a service shows it. With that,
     /// [`WatchNetworkedFilesystem`](crate::Capability::WatchNetworkedFilesystem) is tested.

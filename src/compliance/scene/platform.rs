@@ -66,12 +66,13 @@ mod unix {
         unix::fs::chown(path, Some(65534), Some(65534))
     }
 
-    /// Calls `act` while this process cannot open anything.
-    pub(crate) fn without_descriptors<T>(act: impl FnOnce() -> T) -> io::Result<T> {
+    /// Calls `act` while this process can open no more than so many files.
+    pub(crate) fn with_descriptors<T>(count: u64, act: impl FnOnce() -> T) -> io::Result<T> {
         let limit = getrlimit(Resource::Nofile);
         // The lowest that is free: all below it are taken.
         let free = fs::File::open("/dev/null")?.as_raw_fd();
-        setrlimit(Resource::Nofile, Rlimit { current: Some(free.unsigned_abs().into()), ..limit })?;
+        let current = Some(u64::from(free.unsigned_abs()) + count);
+        setrlimit(Resource::Nofile, Rlimit { current, ..limit })?;
         let done = act();
         setrlimit(Resource::Nofile, limit)?;
         Ok(done)
@@ -121,7 +122,7 @@ mod other {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn without_descriptors<T>(_: impl FnOnce() -> T) -> io::Result<T> {
+    pub(crate) fn with_descriptors<T>(_: u64, _: impl FnOnce() -> T) -> io::Result<T> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

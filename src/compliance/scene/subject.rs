@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What a suite is given to make a source forget.
+/// What a suite is given to make a source forget or lose something.
 pub(crate) type Forget = fn(&Path) -> io::Result<()>;
 
 type New = fn(Vec<Watch>) -> Result<Box<dyn Backend>, BackendError>;
@@ -30,6 +30,8 @@ pub(crate) struct Subject {
     pub(crate) resume: Resume,
     /// Makes the source forget what happened at a path.
     pub(crate) forget: Option<Forget>,
+    /// Makes the source lose what happened at a path or below, and say so.
+    pub(crate) lose: Option<Forget>,
     /// Makes the view of a folder that the backend is given, instead of the folder itself.
     pub(crate) view: Option<fn(&Path) -> io::Result<View>>,
     /// How paths are spelled in that view, once it was made.
@@ -60,6 +62,7 @@ impl Subject {
             with_hints: |watches, hints| Ok(Box::new(B::with_hints(watches, hints)?)),
             resume: |watches, from| Ok(Box::new(B::resume(watches, from)?)),
             forget: None,
+            lose: None,
             view: None,
             spelling: None,
             declared: About::of::<B>,

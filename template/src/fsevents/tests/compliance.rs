@@ -5,6 +5,8 @@
 mod model;
 
 use std::process::ExitCode;
+#[cfg(target_os = "linux")]
+use std::{io, path::Path};
 
 use notify_backend::compliance::{Profile, Suite};
 
@@ -23,7 +25,15 @@ fn on_model(suite: Suite) -> Suite {
     let counted = "the model takes a watch of inotify for each folder, also for those above and of other cases";
     let refused = "inotify refuses the model, at times, what root's service of macOS may read";
     let suite = suite.deviation("RES04", counted).deviation("CHG14", counted);
-    suite.forgetting(model::forget).leave_out("CON25", refused)
+    suite.forgetting(model::forget).losing(lose).leave_out("CON25", refused)
+}
+
+/// Has the service lose what waits for a folder or below.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "others may fail")]
+fn lose(folder: &Path) -> io::Result<()> {
+    model::lose(folder, backend::Flags::MUST_SCAN_SUB_DIRS);
+    Ok(())
 }
 
 fn main() -> ExitCode {

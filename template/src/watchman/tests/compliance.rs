@@ -89,6 +89,16 @@ fn forget(folder: &Path) -> io::Result<()> {
     if deleted.status.success() { Ok(()) } else { Err(error()) }
 }
 
+/// Lets the daemon give up the roots in a folder, or that folder, while they are watched.
+fn lose(folder: &Path) -> io::Result<()> {
+    let mut roots = vec![folder.to_owned()];
+    for entry in fs::read_dir(folder)? {
+        roots.push(entry?.path());
+    }
+    let given_up = roots.iter().filter(|root| forget(root).is_ok()).count();
+    if given_up > 0 { Ok(()) } else { Err(io::Error::other("no root of the daemon's is there")) }
+}
+
 fn main() -> ExitCode {
     // A file is reported by its state: data and metadata look alike, and a rename is a removal and a creation. Each
     // folder takes one of the 128 inotify instances of the daemon's user, which other cases need too.
@@ -103,7 +113,7 @@ fn main() -> ExitCode {
         .leaves_traces(true);
     let suite = Suite::of::<WatchmanBackend>();
     let suite = DEVIATIONS.iter().fold(suite, |suite, (id, reason)| suite.deviation(id, reason));
-    let suite = suite.profile(profile).needs_program("watchman").forgetting(forget);
+    let suite = suite.profile(profile).needs_program("watchman").forgetting(forget).losing(lose);
     if suite.answer() {
         return ExitCode::SUCCESS;
     }
