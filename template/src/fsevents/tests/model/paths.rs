@@ -56,19 +56,21 @@ impl Folders {
     }
 
     /// Watches a folder that has come, with what is below it that is to be watched. Calls `found` with each entry that
-    /// is recorded, and whether it is a folder.
+    /// is recorded of each folder that was not watched before, and whether it is a folder.
     pub(super) fn attach(&mut self, folder: &Path, found: &mut dyn FnMut(&Path, bool)) {
         let mut open = vec![folder.to_owned()];
         while let Some(folder) = open.pop() {
             let is_recorded = self.is_recorded(&folder);
             let is_above = || self.roots.iter().any(|root| root.starts_with(&folder));
+            let known = self.by_path.get(&folder).copied();
             if !(is_recorded || is_above()) || !self.watch(&folder) {
                 continue;
             }
+            let is_new = self.by_path.get(&folder).copied() != known;
             let Ok(entries) = fs::read_dir(&folder) else { continue };
             for entry in entries.flatten() {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                if is_recorded {
+                if is_recorded && is_new {
                     found(&entry.path(), is_folder);
                 }
                 if is_folder {

@@ -291,13 +291,7 @@ impl State {
         if flags.contains(ReadFlags::CREATE) {
             self.record(&path, is_folder, Flags::CREATED);
             if is_folder {
-                let mut found = vec![];
-                self.folders.attach(&path, &mut |path, is_folder| {
-                    found.push((path.to_owned(), is_folder));
-                });
-                for (path, is_folder) in found {
-                    self.record(&path, is_folder, Flags::CREATED);
-                }
+                self.attach(&path);
             }
         } else if flags.contains(ReadFlags::DELETE) {
             self.record(&path, is_folder, Flags::REMOVED);
@@ -315,7 +309,8 @@ impl State {
                 }
                 // The two may have been exchanged.
                 self.folders.attach_other(&from);
-                self.folders.attach_other(&path);
+                // A folder in it may have been made so shortly before that it could not be watched at its first path.
+                self.attach(&path);
             } else if is_folder {
                 self.folders.attach(&path, &mut |_, _| {});
             }
@@ -331,6 +326,17 @@ impl State {
                 // inotify may have been refused, which the service of macOS, root's, never is.
                 self.folders.attach(&path, &mut |_, _| {});
             }
+        }
+    }
+
+    /// Watches a folder and those below it, and records what is in those that were not watched before.
+    fn attach(&mut self, folder: &Path) {
+        let mut found = vec![];
+        self.folders.attach(folder, &mut |path, is_folder| {
+            found.push((path.to_owned(), is_folder));
+        });
+        for (path, is_folder) in found {
+            self.record(&path, is_folder, Flags::CREATED);
         }
     }
 
