@@ -16,7 +16,7 @@ use notify_backend_fsevents as backend;
 use notify_backend_fsevents::FsEventsBackend as Tested;
 
 #[cfg(target_os = "linux")]
-type Tested = backend::StreamBackend<model::Model>;
+type Tested = notify_backend::settings::Made<model::Quick>;
 
 /// The model's service is that of the process. It runs before the suite counts threads and descriptors.
 #[cfg(target_os = "linux")]

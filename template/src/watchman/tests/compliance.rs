@@ -14,9 +14,9 @@ use std::{
 use notify_backend::compliance::{Profile, Suite};
 use notify_backend_watchman::WatchmanBackend;
 
-/// How many random workloads a case makes, unless it is set. Each change takes 60 ms, so that the usual twelve take two
-/// minutes.
-const SEEDS: (&str, &str) = ("NOTIFY_BACKEND_COMPLIANCE_SEEDS", "2");
+/// The daemon waits for further changes for a shorter time than by default, or the suite would mostly wait for it.
+const SETTLE: Duration = Duration::from_millis(4);
+const CONFIGURATION: &str = r#"{ "settle": 4 }"#;
 
 /// The cases that an ordinary user's daemon cannot pass.
 const DEVIATIONS: [(&str, &str); 4] = [
@@ -38,7 +38,7 @@ impl Daemon {
         let folder = env::temp_dir().join(format!("notify-backend-watchman-{}", process::id()));
         fs::create_dir(&folder)?;
         let path = |name: &str| folder.join(name);
-        fs::write(path("config.json"), "{}")?;
+        fs::write(path("config.json"), CONFIGURATION)?;
         let process = Command::new("watchman")
             .env("WATCHMAN_CONFIG_FILE", path("config.json"))
             .args(["--foreground", "--no-save-state"])
@@ -107,7 +107,7 @@ fn main() -> ExitCode {
         .in_another_process()
         .most_paths(16)
         .reports_own_metadata(false)
-        .latency(Duration::from_millis(20))
+        .latency(SETTLE)
         .distinguishes_metadata(false)
         .pairs_renames(false)
         .leaves_traces(true);
@@ -121,10 +121,6 @@ fn main() -> ExitCode {
     let socket = daemon.as_ref().map_or_else(|_| "/no/daemon".into(), Daemon::socket);
     // SAFETY: there is no other thread yet.
     unsafe { env::set_var("WATCHMAN_SOCK", socket) };
-    if env::var_os(SEEDS.0).is_none() {
-        // SAFETY: as above.
-        unsafe { env::set_var(SEEDS.0, SEEDS.1) };
-    }
     suite.main()
 }
 //~{% endcapture %}{{ source | remove: "//~" | replace: "notify_backend_watchman", crate_name | replace: "WatchmanBackend", type_name -}}

@@ -31,7 +31,9 @@ mod service;
 
 use std::{io, path::Path, time::Duration};
 
-use crate::backend::{Deliver, EventId, Flags, History, Request, Streams};
+use notify_backend::{Cursor, prelude::*, settings::Maker};
+
+use crate::backend::{Deliver, EventId, Flags, History, Request, Settings, StreamBackend, Streams};
 
 use self::service::Service;
 
@@ -66,6 +68,30 @@ impl Streams for Model {
     fn flush(&self, stream: &Running) {
         running().flush(stream.0);
     }
+}
+
+/// Makes the backend with a latency that is shorter than by default, or the compliance suite would mostly wait for it.
+#[derive(Debug)]
+pub(crate) struct Quick;
+
+impl Quick {
+    fn settings() -> Settings {
+        Settings::default().latency(Duration::from_millis(4))
+    }
+}
+
+impl Maker for Quick {
+    type Backend = StreamBackend<Model>;
+
+    fn make(watches: Vec<Watch>) -> Result<Self::Backend, BackendError> {
+        StreamBackend::with_settings(Self::settings(), watches)
+    }
+
+    fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self::Backend, BackendError> {
+        StreamBackend::resume_with_settings(Self::settings(), watches, from)
+    }
+
+    const RESUMES: bool = true;
 }
 
 impl Drop for Running {
