@@ -28,52 +28,79 @@ const REPOSITORIES: [(&str, &str); 4] = [
     ("https://git.example.org/ada", "${{ y }}"),
 ];
 
+/// Every two answers together: each starting point with each licence and each kind of repository, these two with each
+/// other, and all of them with and without CI.
 #[test]
 fn some_answers_together() {
+    let template = clone("residue-clone");
+    let mut pairs = BTreeSet::new();
+    for (i, start) in STARTS.iter().enumerate() {
+        for (j, licence) in LICENCES.into_iter().enumerate() {
+            let repository = REPOSITORIES[(i + j) % REPOSITORIES.len()];
+            let ci = i.div_ceil(2) % 2 == j % 2;
+            check_answers(&template, "residue", start, licence, repository, ci);
+            let ci = if ci { "with CI" } else { "without CI" };
+            let answers = [start, licence.0, repository.0, ci];
+            pairs.extend(answers.map(|one| answers.map(|other| (one, other))).concat());
+        }
+    }
+    let answers: [Vec<&str>; 4] = [
+        STARTS.iter().map(String::as_str).collect(),
+        LICENCES.map(|(licence, _)| licence).into(),
+        REPOSITORIES.map(|(repository, _)| repository).into(),
+        vec!["with CI", "without CI"],
+    ];
+    for (i, some) in answers.iter().enumerate() {
+        for (one, other) in some
+            .iter()
+            .flat_map(|one| answers[i + 1..].iter().flatten().map(move |other| (*one, *other)))
+        {
+            assert!(pairs.contains(&(one, other)), "{one:?} and {other:?} are not combined");
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes long, and the other test here combines every two answers"]
+fn every_combination() {
     thread::scope(|scope| {
         for start in STARTS.iter() {
-            scope.spawn(|| some_answers(start));
+            scope.spawn(move || {
+                let name = format!("residue-{start}");
+                let template = clone(&format!("{name}-clone"));
+                for licence in LICENCES {
+                    for repository in REPOSITORIES {
+                        for ci in [true, false] {
+                            check_answers(&template, &name, start, licence, repository, ci);
+                        }
+                    }
+                }
+            });
         }
     });
 }
 
-#[test]
-#[ignore = "takes long, and the other tests here combine every two answers"]
-fn every_combination() {
-    for start in STARTS.iter() {
-        answers(start, &[true, false]);
-    }
-}
-
-/// Generates crates with each licence and each kind of repository together, and each of the two with and
-/// without CI.
-fn some_answers(start: &str) {
-    answers(start, &[true]);
-}
-
-/// Generates a crate for each licence and each kind of repository, with and without CI alternately, in each
-/// of these orders.
-fn answers(start: &str, orders: &[bool]) {
-    let template = clone(&format!("residue-{start}-clone"));
-    for (i, (license, texts)) in LICENCES.into_iter().enumerate() {
-        for (j, (repository, description)) in REPOSITORIES.into_iter().enumerate() {
-            for order in orders {
-                let ci = ((i + j) % 2 == 0) == *order;
-                let parent = folder(&format!("residue-{start}"));
-                let mut new = xtask_of(&template, ["new", NAME, "--destination"]);
-                new.arg(&parent);
-                let answers = [
-                    format!("start={start}"),
-                    format!("license={license}"),
-                    format!("ci={ci}"),
-                    format!("repository={repository}"),
-                    format!("description={description}"),
-                ];
-                passes(new.args(answers.iter().flat_map(|answer| ["-d", answer])));
-                check(&parent.join(NAME), &expected(start, texts, ci), description);
-            }
-        }
-    }
+/// Generates a crate with these answers into the folder `name`, and checks it.
+fn check_answers(
+    template: &Path,
+    name: &str,
+    start: &str,
+    (license, texts): (&str, &[&str]),
+    (repository, description): (&str, &str),
+    ci: bool,
+) {
+    let parent = folder(name);
+    let mut new = xtask_of(template, ["new", NAME, "--destination"]);
+    new.arg(&parent);
+    let answers = [
+        format!("start={start}"),
+        format!("license={license}"),
+        format!("ci={ci}"),
+        format!("repository={repository}"),
+        format!("description={description}"),
+    ];
+    passes(new.args(answers.iter().flat_map(|answer| ["-d", answer])));
+    check(&parent.join(NAME), &expected(start, texts, ci), description);
 }
 
 /// Returns the files of a crate, without those that the answers exclude.
