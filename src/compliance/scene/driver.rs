@@ -161,11 +161,11 @@ impl Driver {
         self.promptness = None;
     }
 
-    /// Allows for late reports of a backend that compares all states, where `new` took as long as one look. A
-    /// change that a look has just missed is found by the next one, after a rest that leaves the processor to
-    /// others: poll rests four times as long as it has looked.
+    /// Allows for late reports of a backend that compares states, where something else took as long as one look at
+    /// the same files. A change that a look has just missed is found by the next one, after a rest that leaves the
+    /// processor to others: poll rests four times as long as it has looked.
     pub(crate) fn allow_for_looks(&mut self, took: Duration) {
-        if self.profile.sampled {
+        if self.profile.coalesced {
             self.profile.latency += took * 6;
         }
     }
