@@ -36,13 +36,20 @@ struct Scene {
 impl Scene {
     /// Watches a folder that `prepare` has filled.
     fn new(compare_contents: bool, prepare: impl FnOnce(&Path)) -> Self {
+        let settings = Settings::default().interval(INTERVAL).compare_contents(compare_contents);
+        Self::made_by(|watches| PollBackend::with_settings(settings, watches), prepare)
+    }
+
+    /// Does the same with a backend that `make` makes.
+    fn made_by(
+        make: impl FnOnce(Vec<Watch>) -> Result<PollBackend, BackendError>,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         prepare(folder.path());
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let entered = runtime.enter();
-        let settings = Settings::default().interval(INTERVAL).compare_contents(compare_contents);
-        let watches = vec![Watch::recursive(folder.path())];
-        let backend = PollBackend::with_settings(settings, watches).expect("it can be watched");
+        let backend = make(vec![Watch::recursive(folder.path())]).expect("it can be watched");
         drop(entered);
         Self { backend, folder, runtime }
     }
@@ -104,17 +111,23 @@ fn write_in_secret(path: &Path, content: &str) {
 fn hints_are_settings() {
     let hints =
         Hints::default().with_poll_interval(Duration::from_secs(7)).with_compare_contents(true);
-    let backend = PollBackend::with_hints(vec![], &hints).expect("nothing is watched");
     let settings = Settings::default().interval(Duration::from_secs(7)).compare_contents(true);
-    let settings = format!("{settings:?}");
-    assert!(format!("{backend:?}").contains(&settings), "{backend:?} has {settings}");
+    assert_eq!(format!("{:?}", Settings::from(&hints)), format!("{settings:?}"));
 }
 
 #[test]
 fn without_hints_the_settings_are_the_default() {
-    let backend = PollBackend::with_hints(vec![], &Hints::default()).expect("nothing is watched");
-    let settings = format!("{:?}", Settings::default());
-    assert!(format!("{backend:?}").contains(&settings), "{backend:?} has {settings}");
+    let settings = Settings::from(&Hints::default());
+    assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+}
+
+#[test]
+fn hints_reach_the_looks() {
+    let hints = Hints::default().with_poll_interval(INTERVAL).with_compare_contents(true);
+    let make = |watches| PollBackend::with_hints(watches, &hints);
+    let mut scene = Scene::made_by(make, |folder| fs::write(folder.join("file"), "one").unwrap());
+    write_in_secret(&scene.folder.path().join("file"), "two");
+    assert_eq!(scene.kinds("file"), ["modify/data/content"]);
 }
 
 /// An interval beyond the range of the clock must not cause a panic.
