@@ -64,8 +64,8 @@ impl Driver {
         })?;
         if is_reported {
             self.slowest_barrier = self.slowest_barrier.max(start.elapsed());
-            // The changes of the others are as old.
-            limits = self.grace();
+            // The changes of the others are as old. One look may have been at their places before that.
+            limits = if self.profile.coalesced { limit } else { self.grace() };
             self.read_until(limits, |_, item| {
                 let (left, lost) = strike(item);
                 left == 0 || lost
