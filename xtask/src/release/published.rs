@@ -82,7 +82,9 @@ pub(super) fn published(checkout: &Path, name: &str, version: &str) -> Result<Op
     // Nothing else that it depends on is to be downloaded again.
     fs::copy(checkout.join("Cargo.lock"), folder.path().join("Cargo.lock"))?;
     let mut metadata = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    metadata.args(["metadata", "--format-version", "1"]).current_dir(folder.path());
+    // The dependencies of other systems would be downloaded for nothing.
+    let arguments = ["metadata", "--format-version", "1", "--filter-platform", "host-tuple"];
+    metadata.args(arguments).current_dir(folder.path());
     let output = metadata.output().context("cannot run cargo")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
