@@ -22,6 +22,8 @@ mod moves;
 mod name;
 mod names;
 mod random;
+#[path = "../../../../src/random.rs"]
+mod random_numbers;
 #[path = "../../../../template/src/windows/record.rs"]
 mod record;
 mod records;

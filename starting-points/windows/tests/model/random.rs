@@ -8,6 +8,7 @@ use crate::{
         Change::{self, File, Folder, Remove, Rename, Unwatch, Watch, WatchAmid, Write},
         Machine, Program, READS, Setting, faults_of, run,
     },
+    random_numbers::Random,
 };
 
 /// The changes in a program.
@@ -41,25 +42,16 @@ const FURTHER: &[Change] = &[
     Unwatch(r"w\d\e"),
 ];
 
-/// Returns a different number each time, as `SplitMix64` does.
-fn next(state: &mut u64) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    usize::try_from(mixed >> 33).expect("it has 31 bits")
-}
-
 fn program(setting: Setting, seed: u64) -> Program {
     let mut machine = Machine::new(setting);
     let all: Vec<_> = [CHANGES, CHANGES_OF_WATCHES, FURTHER].concat();
-    let (mut state, mut program) = (seed, vec![]);
+    let (mut random, mut program) = (Random(seed), vec![]);
     for _ in 0..LENGTH {
-        let read = READS[next(&mut state) % READS.len()];
+        let read = READS[random.below(READS.len())];
         machine.read(read);
         // Most changes cannot be made at most times.
         for _ in 0..50 {
-            let change = all[next(&mut state) % all.len()];
+            let change = all[random.below(all.len())];
             if machine.change(change) || matches!(change, WatchAmid(..)) {
                 program.push((read, change));
                 break;
