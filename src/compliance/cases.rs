@@ -1,6 +1,7 @@
 //! Every case, by group.
 
 mod access;
+mod calls;
 mod changing;
 mod construction;
 mod convergence;

@@ -2,13 +2,14 @@
 
 use std::{fs, io::Read as _, path::Path};
 
+use super::calls::{add, remove};
 use crate::{
     compliance::{
         case::{Case, Group},
         record::mode::Mode,
         rules::{
             expect::touched,
-            failure::{Step, ensure, fail},
+            failure::{Step, ensure},
         },
         scene::{Scene, driver::Driver, places, tree::Tree},
     },
@@ -327,9 +328,7 @@ const OF_THE_OTHER: Case = Case {
         let watches = ["one", "other"].map(|it| Watch::non_recursive(scene.path(it)).with_access());
         let mut driver = scene.watch(watches.to_vec())?;
         driver.settle()?;
-        if let Err(error) = driver.unwatch(&watches[0].path)? {
-            return fail("`unwatch` removes a folder", format!("it returned: {error}"));
-        }
+        remove(&mut driver, &watches[0].path)?;
         driver.settle()?;
         driver.next_step();
         scene.tree.make("read", "other/file", |path| fs::read(path).map(drop))?;
@@ -396,9 +395,7 @@ pub(super) fn nested(
             continue;
         }
         let mut driver = scene.watch([first.clone()])?;
-        if let Err(error) = driver.watch(second.clone())? {
-            return fail("`watch` adds a tree", format!("it returned: {error}"));
-        }
+        add(&mut driver, second.clone())?;
         check(&mut driver)?;
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! Adding and removing watches while the backend runs (CHG).
 
-mod calls;
 mod unread;
 
 use std::{
@@ -10,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use self::{
-    calls::{add, remove},
-    unread::{
-        Arrangement,
-        Depth::{self, Deep, Flat},
-        Then, lose_nothing,
-    },
+use self::unread::{
+    Arrangement,
+    Depth::{self, Deep, Flat},
+    Then, lose_nothing,
 };
-use super::construction::{WATCHES, set_limit};
+use super::{
+    calls::{add, remove},
+    construction::{WATCHES, set_limit},
+};
 use crate::{
     compliance::{
         case::{Case, Group},

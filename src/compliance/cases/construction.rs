@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::calls::add;
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -950,11 +951,7 @@ const MANY_PATHS: Case = Case {
             folders.iter().map(|folder| Watch::non_recursive(scene.path(folder))).collect();
         let first = if scene.has(Capability::ChangeWatches) { many / 2 } else { many };
         let mut driver = scene.watch(&watches[..first])?;
-        for watch in &watches[first..] {
-            if let Err(error) = driver.watch(watch.clone())? {
-                return fail("`watch` adds a folder", format!("it returned: {error}"));
-            }
-        }
+        watches[first..].iter().try_for_each(|watch| add(&mut driver, watch.clone()))?;
         for folder in &folders {
             scene.tree.create(format!("{folder}/file"))?;
         }

@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, collections::HashSet, fs, path::Path, time::Instant};
 
-use super::{renames::is_pair_of, stream::is_quiet};
+use super::{calls::add, renames::is_pair_of, stream::is_quiet};
 use crate::{
     compliance::{
         case::{Case, Group},
         rules::{
             expect::{created_file, gone, metadata_changed, written},
-            failure::{Step, Stop, ensure, fail},
+            failure::{Step, Stop, ensure},
             usage::ResourceUsage,
         },
         scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment, tree::Tree},
@@ -734,9 +734,7 @@ const READ_AHEAD: Case = Case {
             let added = format!("added-{round}");
             scene.outside.mkdir(&added)?;
             let added = scene.outside.path(&added);
-            if let Err(error) = driver.watch(Watch::non_recursive(&added))? {
-                return fail("`watch` adds a folder", format!("it returned: {error}"));
-            }
+            add(&mut driver, Watch::non_recursive(&added))?;
             driver.forget(&added);
         }
         let is_told = |driver: &Driver| {

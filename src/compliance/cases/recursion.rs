@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::stream::is_quiet;
+use super::{calls::remove, stream::is_quiet};
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -1002,8 +1002,7 @@ const SPELLED_OTHERWISE: Case = Case {
                 }
                 driver.nothing_else()?;
                 if scene.has(ChangeWatches) {
-                    let removed = driver.unwatch(&other.path)?;
-                    ensure(removed.is_ok(), "`unwatch` removes it", || format!("{removed:?}"))?;
+                    remove(&mut driver, &other.path)?;
                     driver.next_step();
                     let later = format!("outer/inner/later-{number}");
                     scene.tree.create(&later)?;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::calls::{add, remove};
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -346,12 +347,8 @@ const NOTHING_KEPT: Case = Case {
             }
             for folder in &folders {
                 let path = scene.outside.path(folder).join(entry);
-                let added = driver.watch(Watch::non_recursive(&path))?;
-                ensure(added.is_ok(), "`watch` adds a path", || format!("it returned {added:?}"))?;
-                let removed = driver.unwatch(&path)?;
-                ensure(removed.is_ok(), "`unwatch` removes it", || {
-                    format!("it returned {removed:?}")
-                })?;
+                add(&mut driver, Watch::non_recursive(&path))?;
+                remove(&mut driver, &path)?;
             }
             driver.settle()?;
             same(&mut driver, "watches that were added and removed")?;

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, path::PathBuf};
 
+use super::calls::remove;
 use crate::{
     compliance::{
         case::{Case, Group},
@@ -476,9 +477,7 @@ const UNWATCHED_AT_ONCE: Case = Case {
         let mut driver = scene.resume(watches, &cursor)?;
         driver.guard.may_miss = true;
         for folder in ["removed", "unknown"] {
-            if let Err(error) = driver.unwatch(&scene.path(folder))? {
-                return fail("`unwatch` removes a folder", format!("it returned: {error}"));
-            }
+            remove(&mut driver, &scene.path(folder))?;
         }
         driver.settle()?;
         for folder in ["removed", "unknown"] {

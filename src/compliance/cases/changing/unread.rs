@@ -1,6 +1,6 @@
 //! Arrangements of watches that overlap or lie side by side, and that change while reports are not read yet.
 
-use super::calls::{add, remove};
+use super::super::calls::{add, remove};
 use crate::{
     compliance::{
         rules::{

@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn add(driver: &mut Driver, watch: Watch) -> Step {
     match driver.watch(watch)? {
         Ok(()) => Ok(()),
-        Err(error) => fail("`watch` adds a folder", format!("it returned: {error}")),
+        Err(error) => fail("`watch` adds a path", format!("it returned: {error}")),
     }
 }
 
@@ -22,6 +22,6 @@ pub(super) fn add(driver: &mut Driver, watch: Watch) -> Step {
 pub(super) fn remove(driver: &mut Driver, path: &Path) -> Step {
     match driver.unwatch(path)? {
         Ok(()) => Ok(()),
-        Err(error) => fail("`unwatch` removes a folder", format!("it returned: {error}")),
+        Err(error) => fail("`unwatch` removes a path", format!("it returned: {error}")),
     }
 }
