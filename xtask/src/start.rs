@@ -26,6 +26,9 @@ const CAPABILITIES: [(&str, &str); 11] = [
     ("Resume", "goes on from where an earlier program stopped"),
 ];
 
+/// The name of the system for which GitHub has no runner, but others have a virtual machine.
+const FREEBSD: &str = "freebsd";
+
 /// A starting point.
 pub(crate) struct Start {
     /// Its name for `--start`.
@@ -53,7 +56,7 @@ pub(crate) struct About {
     pub(crate) is_frame: bool,
     /// Why `cargo xtask release` does not publish a crate made from it, if so.
     pub(crate) unofficial: Option<String>,
-    /// The GitHub runners that test a crate made from it.
+    /// The GitHub runners that test a crate made from it; `freebsd` is a virtual machine on one of them.
     pub(crate) systems: Vec<String>,
     /// Whether the runners test it as root.
     #[serde(default)]
@@ -144,6 +147,16 @@ impl Start {
 }
 
 impl About {
+    /// Returns the GitHub runners that test a crate made from it themselves.
+    pub(crate) fn runners(&self) -> Vec<&str> {
+        self.systems.iter().map(String::as_str).filter(|system| *system != FREEBSD).collect()
+    }
+
+    /// Returns whether a virtual machine with FreeBSD tests a crate made from it.
+    pub(crate) fn is_for_freebsd(&self) -> bool {
+        self.systems.iter().any(|system| system == FREEBSD)
+    }
+
     /// Returns the capabilities that the code declares in `const CAPABILITIES`.
     fn capabilities_of(&self, code: &str) -> Result<Vec<(&'static str, String)>> {
         let declaration = between(code, "\nconst CAPABILITIES: ", ";\n\n")

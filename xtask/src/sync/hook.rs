@@ -18,7 +18,9 @@ pub(super) fn text(starts: &[Start]) -> String {
             lines.into_iter().flat_map(|line| ["\n".into(), line]).collect()
         };
         let variables = [
-            ("systems", format!("[{}]", about.systems.join(", "))),
+            ("runners", format!("[{}]", about.runners().join(", "))),
+            // Only a text: in Liquid, even the empty one is true.
+            ("tests_freebsd", if about.is_for_freebsd() { "yes" } else { "no" }.into()),
             ("test_command", test_command(about.needs_root)),
             ("docs_targets", quoted_list(&about.targets)),
             ("library_features", manifest::features_of_library(&about.dependencies)),

@@ -154,14 +154,20 @@ fn workflows_are_those_of_the_template() {
         let project = generate(NAME, &folder("own-workflows"), &[&format!("start={start}")]);
         let about = about(start);
         let systems = about["systems"].as_array().unwrap().iter();
-        let systems: Vec<_> = systems.map(|system| system.as_str().unwrap()).collect();
-        let systems = format!("os: [{}]", systems.join(", "));
+        let (freebsd, runners): (Vec<_>, Vec<_>) =
+            systems.map(|system| system.as_str().unwrap()).partition(|system| *system == "freebsd");
+        let runners = format!("os: [{}]", runners.join(", "));
         let needs_root = about.get("needs-root").is_some_and(|it| it.as_bool() == Some(true));
         let as_root = r#" --config "target.'cfg(unix)'.runner='sudo --preserve-env'""#;
         let tests = format!("run: cargo +stable test{}\n", if needs_root { as_root } else { "" });
         for (path, source) in files(&repository().join("template/.github")) {
-            let expected = with_names_of_demo(&source, start);
-            let expected = expected.replace("os: [ubuntu-latest]", &systems);
+            let mut expected = with_names_of_demo(&source, start);
+            if let Some((_, job)) = source.split_once("{% if tests_freebsd == \"yes\" %}{% raw %}")
+                && !freebsd.is_empty()
+            {
+                expected += job.split_once("#~").unwrap().0;
+            }
+            let expected = expected.replace("os: [ubuntu-latest]", &runners);
             let expected = expected.replace("run: cargo +stable test\n", &tests);
             assert_eq!(read(&project.join(".github").join(&path)), expected, "{start}: {path}");
         }

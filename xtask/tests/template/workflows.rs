@@ -15,7 +15,12 @@ use crate::{
 };
 
 fn generated(name: &str) -> PathBuf {
-    generate("notify-backend-demo", &folder(name), &["start=skeleton", "repository=ada"])
+    generated_from("skeleton", name)
+}
+
+fn generated_from(start: &str, name: &str) -> PathBuf {
+    let start = format!("start={start}");
+    generate("notify-backend-demo", &folder(name), &[&start, "repository=ada"])
 }
 
 /// Returns the files that GitHub reads of a project, by their path below `.github`.
@@ -32,8 +37,10 @@ fn steps<'a>(workflow: &'a Yaml<'a>) -> impl Iterator<Item = &'a Yaml<'a>> {
 #[test]
 fn least_privilege_and_pinned_actions() {
     let project = generated("workflows");
+    // It has a job that others do not have.
+    let kqueue = generated_from("kqueue", "workflows-of-kqueue");
     let mut revisions = HashMap::new();
-    for place in [repository(), &project] {
+    for place in [repository(), &project, &kqueue] {
         for (name, workflow) in workflows(place) {
             let rights = workflow["permissions"].as_mapping().unwrap();
             assert!(rights.values().all(|right| right.as_str() == Some("read")), "{name}");
@@ -87,6 +94,43 @@ fn same_jobs_as_generated_crates() {
     let jobs = |all: &HashMap<_, Yaml<'static>>| jobs(&all["workflows/ci.yml"]);
     // In this repository, a script does these two.
     assert_eq!(&jobs(&there) - &jobs(&here), BTreeSet::from(["lint".into(), "test".into()]));
+}
+
+/// Each system of kqueue runs all tests, in a crate generated from its starting point as here.
+#[test]
+fn all_systems_of_kqueue() {
+    let ci = |project: &Path| configuration(project).remove("workflows/ci.yml").unwrap();
+    let (skeleton, kqueue) = (generated("systems"), generated_from("kqueue", "systems-of-kqueue"));
+    let (skeleton, kqueue, here) = (ci(&skeleton), ci(&kqueue), ci(repository()));
+
+    assert_eq!(&jobs(&kqueue) - &jobs(&skeleton), BTreeSet::from(["freebsd".into()]));
+    let runners = kqueue["jobs"]["test"]["strategy"]["matrix"]["os"].as_vec().unwrap();
+    let runners: Vec<_> = runners.iter().filter_map(Yaml::as_str).collect();
+    assert_eq!(runners, ["ubuntu-latest", "macos-latest"]);
+    let runs = |ci: &Yaml, job: &str| -> Vec<String> {
+        let steps = ci["jobs"][job]["steps"].as_vec().unwrap().iter();
+        let run = |step: &Yaml| {
+            let machine = step.as_mapping_get("with").and_then(|with| with.as_mapping_get("run"));
+            let run = machine.or(step.as_mapping_get("run"))?;
+            Some(run.as_str().unwrap().into())
+        };
+        steps.filter_map(run).collect()
+    };
+    assert_eq!(runs(&kqueue, "freebsd"), ["cargo test"]);
+    let [test] = &runs(&here, "freebsd")[..] else { panic!("{here:?}") };
+    assert!(
+        test.starts_with("cargo test ") && test.contains(" -p notify-backend-kqueue "),
+        "{test}"
+    );
+    let matrix = here["jobs"]["other-systems"]["strategy"]["matrix"]["include"].as_vec().unwrap();
+    let macos = matrix.iter().find(|row| row["os"].as_str() == Some("macos-latest")).unwrap();
+    for package in ["-p notify-backend-kqueue", "-p notify-backend-fsevents"] {
+        assert!(macos["packages"].as_str().unwrap().contains(package), "{macos:?}");
+    }
+    assert!(
+        runs(&here, "other-systems")
+            .contains(&"cargo test ${{ matrix.packages }} --all-features".into())
+    );
 }
 
 /// Returns the names of a workflow's jobs.
