@@ -38,8 +38,7 @@ const WINE: &[(&str, &[&str])] = &[
 ];
 
 /// The cases that prove nothing under Wine.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("REC04", "Wine now and then misses files that are made in a new folder at once"),
+const LEFT_OUT: [(&str, &str); 3] = [
     ("OVF01", "Wine takes minutes for thousands of files"),
     ("OVF11", "Wine takes minutes for thousands of files"),
     ("OVF12", "Wine takes minutes for thousands of files"),
