@@ -1,14 +1,17 @@
 //! The sample command as its users see it: what it prints, and how it ends.
 
-use std::{io, num::NonZeroU32, process::Command};
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(unix)]
+mod unix;
+
+use std::{num::NonZeroU32, process::Command};
 
 use notify_backend::{
     BackendError, Capabilities, Capability, Event,
-    event::{CreateKind, DataChange, ModifyKind, RenameMode, Tracker},
+    event::{CreateKind, RenameMode, Tracker},
 };
-#[cfg(unix)]
-use rustix::process::Signal;
-use sample_tests::{Ended, Item, Running, STALLS, Script, Then, VARIABLE, unreadable, unwatched};
+use sample_tests::{Ended, Item, Running, Script, Then, VARIABLE, unreadable, unwatched};
 
 const RECURSIVE: Capabilities =
     Capabilities::declare(&[Capability::WatchFolders, Capability::WatchRecursively]);
@@ -49,9 +52,6 @@ fn without_pause() -> Script {
     let event = Event::create(CreateKind::File, "/abs/new");
     Script { then: Then::Repeat, ..waiting([Item::Event(event)]) }
 }
-
-/// In milliseconds; longer than the time between two related events on the busiest machine.
-const QUIET: &str = "1000";
 
 fn success() -> Ended {
     Ended { code: Some(0), stdout: vec![], stderr: vec![] }
@@ -131,20 +131,6 @@ fn errors_as_objects() {
     );
 }
 
-#[cfg(unix)]
-#[test]
-fn names_that_are_not_unicode() {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
-
-    let path = Path::new(OsStr::from_bytes(b"/caf\xe9"));
-    let script =
-        ending([Item::Event(Event::create(CreateKind::File, path)), Item::Unwatched(path.into())]);
-    let ended = start(&script, ["--json", "."]).end();
-    let bytes = r#""path":"/caf�","path_bytes":[47,99,97,102,233]}"#;
-    assert_eq!(ended.stdout[1], format!(r#"{{"kind":"create/file",{bytes}"#));
-    assert!(ended.stdout[2].ends_with(bytes), "{}", ended.stdout[2]);
-}
-
 #[test]
 fn paths_are_watched_as_they_are_spelled() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,103 +165,6 @@ fn end_of_the_stream() {
     assert_eq!(ended, Ended { code: Some(0), stdout: vec![READY.into()], stderr });
 }
 
-/// Returns a rename from `/abs/old` to `/abs/new`.
-fn rename() -> [Item; 2] {
-    [(RenameMode::From, "/abs/old"), (RenameMode::To, "/abs/new")]
-        .map(|(mode, path)| Item::Event(Event::rename(mode, path).with_tracker(Tracker::new(7))))
-}
-
-/// Checks that the command prints these lines, and ends it.
-#[cfg(unix)]
-#[track_caller]
-fn expect_and_interrupt(mut command: Running, lines: &[&str]) {
-    for line in lines {
-        assert_eq!(command.line(), *line);
-    }
-    command.interrupt();
-    assert_eq!(command.end().stdout, [""; 0]);
-}
-
-#[cfg(unix)]
-#[test]
-fn through_notify_as_objects() {
-    let rest = [
-        Item::Event(Event::other("quota", "/abs").with_source("disk 2")),
-        Item::Event(Event::missed(NonZeroU32::new(3))),
-        Item::Event(Event::missed_below("/abs", NonZeroU32::new(3))),
-        Item::Unwatched("/abs/locked".into()),
-    ];
-    let script = waiting(rename().into_iter().chain(rest));
-    let error = BackendError::from_io("/abs/locked", io::ErrorKind::PermissionDenied.into());
-    let error = format!(r#"{error} about [\"/abs/locked\"]"#);
-    let error = format!(r#"{{"error":"{error}","path":"/abs/locked"}}"#);
-    expect_and_interrupt(
-        start(&script, ["--notify", "--json", "."]),
-        &[
-            READY,
-            r#"{"kind":"modify/name/from","path":"/abs/old","tracker":7}"#,
-            r#"{"kind":"modify/name/to","path":"/abs/new","tracker":7}"#,
-            r#"{"kind":"modify/name/both","path":"/abs/old","tracker":7,"to":"/abs/new"}"#,
-            r#"{"kind":"other","path":"/abs","info":"quota (source: disk 2)"}"#,
-            r#"{"kind":"missed"}"#,
-            r#"{"kind":"missed","path":"/abs"}"#,
-            &error,
-        ],
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn through_notify_for_a_person() {
-    let mut command = start(&waiting(rename()), ["--notify", "."]);
-    let greeting = "tests/scripted watches . and all below, through notify; Ctrl-C ends it";
-    assert_eq!(command.note(), greeting);
-    expect_and_interrupt(
-        command,
-        &[
-            "modify/name/from /abs/old tracker=7",
-            "modify/name/to /abs/new tracker=7",
-            "modify/name/both /abs/old -> /abs/new tracker=7",
-        ],
-    );
-}
-
-/// The debouncer recognises that both events concern the same path.
-#[cfg(unix)]
-#[test]
-fn debounced() {
-    let written = Event::modify(ModifyKind::Data(DataChange::Any), "/abs/written");
-    let script = waiting([rename().to_vec(), vec![Item::Event(written); 9]].concat());
-    expect_and_interrupt(
-        start(&script, ["--debounce", QUIET, "--json", "."]),
-        &[
-            READY,
-            r#"{"kind":"modify/name/both","path":"/abs/old","tracker":7,"to":"/abs/new"}"#,
-            r#"{"kind":"modify/data/any","path":"/abs/written"}"#,
-        ],
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn rename_to_a_name_that_is_not_unicode() {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
-
-    let new = Path::new(OsStr::from_bytes(b"/caf\xe9"));
-    let [from, _] = rename();
-    let to = Item::Event(Event::rename(RenameMode::To, new).with_tracker(Tracker::new(7)));
-    let mut command = start(&waiting([from, to]), ["--notify", "--json", "."]);
-    let [_, _, _, both] = [(); 4].map(|()| command.line());
-    assert!(both.ends_with(r#""to":"/caf�","to_bytes":[47,99,97,102,233]}"#), "{both}");
-}
-
-/// Notify does not report the end, so the command goes on waiting.
-#[cfg(unix)]
-#[test]
-fn end_of_the_stream_through_notify() {
-    expect_and_interrupt(start(&ending([]), ["--notify", "--json", "."]), &[READY]);
-}
-
 #[test]
 fn path_that_does_not_exist_for_notify() {
     let folder = tempfile::tempdir().unwrap();
@@ -283,18 +172,6 @@ fn path_that_does_not_exist_for_notify() {
     let ended = start(&waiting([]), ["--notify", "--json", missing.to_str().unwrap()]).end();
     let stderr = vec![format!("error: No path was found. about [{missing:?}]")];
     assert_eq!(ended, Ended { code: Some(1), stdout: vec![], stderr });
-}
-
-#[cfg(unix)]
-#[test]
-fn reader_goes_away_during_many_events_through_notify() {
-    for more in [&["--notify"][..], &["--debounce", "10"]] {
-        let arguments = more.iter().copied().chain(["--json", "."]);
-        let mut command = start(&without_pause(), arguments);
-        assert_eq!(command.line(), READY);
-        command.close_stdout();
-        assert_eq!(command.end(), success());
-    }
 }
 
 #[test]
@@ -370,101 +247,6 @@ fn reader_goes_away_during_many_events() {
     assert_eq!(command.end(), success());
 }
 
-#[cfg(unix)]
-#[test]
-fn interrupt_while_nothing_happens() {
-    let mut command = start(&waiting([]), ["--json", "."]);
-    assert_eq!(command.line(), READY);
-    command.interrupt();
-    assert_eq!(command.end(), success());
-}
-
-#[cfg(unix)]
-#[test]
-fn interrupt_during_many_events() {
-    let mut command = start(&without_pause(), ["--json", "."]);
-    assert_eq!(command.line(), READY);
-    command.interrupt();
-    let ended = command.end();
-    assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
-}
-
-#[cfg(unix)]
-#[test]
-fn interrupt_as_soon_as_it_is_announced() {
-    let mut command = start(&waiting([]), ["."]);
-    assert_eq!(command.note(), "tests/scripted watches . and all below; Ctrl-C ends it");
-    command.interrupt();
-    assert_eq!(command.end(), success());
-}
-
-#[cfg(unix)]
-#[test]
-fn request_to_terminate() {
-    for more in [&["."][..], &["--notify", "."]] {
-        let arguments = more.iter().copied().chain(["--json"]);
-        let mut command = start(&waiting([]), arguments);
-        assert_eq!(command.line(), READY);
-        command.signal(Signal::TERM);
-        assert_eq!(command.end(), success());
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn interrupt_while_a_large_tree_is_walked() {
-    for more in [&["."][..], &["--notify", "."]] {
-        let script = Script { stalls: true, ..waiting([]) };
-        let mut command = start(&script, more.iter().copied());
-        assert_eq!(command.note(), STALLS);
-        command.interrupt();
-        assert_eq!(command.end(), success());
-    }
-}
-
-/// The kernel delivers only handled signals to process 1 of a container.
-#[cfg(target_os = "linux")]
-#[test]
-fn process_1_of_a_container() {
-    const CONTAINER: [&str; 5] = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
-    let mut probe = Command::new("unshare");
-    if !probe.args(CONTAINER).arg("true").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("not tested: `unshare` gets no namespaces here");
-        return;
-    }
-    for stalls in [false, true] {
-        for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
-            let inside = command(&Script { stalls, ..waiting([]) }, []);
-            let mut container = Command::new("unshare");
-            container.args(CONTAINER).arg(inside.get_program()).arg(".");
-            container.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            let mut running = Running::start(&mut container);
-            running.note();
-            running.signal_child(signal);
-            assert_eq!(running.end(), success(), "{signal:?}, stalls: {stalls}");
-        }
-    }
-}
-
-/// A line that does not fit into a pipe makes the command block in the middle of it.
-#[cfg(target_os = "linux")]
-#[test]
-fn interrupt_while_the_reader_is_slow() {
-    use std::{thread, time::Instant};
-
-    let path = "x".repeat(80_000);
-    let script = waiting([Item::Event(Event::create(CreateKind::File, path))]);
-    let (command, stdout) = Running::start_unread(&mut command(&script, ["."]));
-    let start = Instant::now();
-    while rustix::io::ioctl_fionread(&stdout).unwrap() < 65_536 {
-        assert!(start.elapsed() < sample_tests::DEADLINE, "the pipe is never full");
-        thread::yield_now();
-    }
-    command.interrupt();
-    let greeting = vec!["tests/scripted watches . and all below; Ctrl-C ends it".into()];
-    assert_eq!(command.end(), Ended { stderr: greeting, ..success() });
-}
-
 #[test]
 fn output_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -474,16 +256,4 @@ fn output_to_a_file() {
     command.stderr(std::process::Stdio::null());
     assert!(command.status().unwrap().success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{READY}\n"));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn output_to_a_full_device() {
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = command(&waiting([]), ["--json", "."]).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "error: failed to print: No space left on device (os error 28)\n"
-    );
 }
