@@ -1,6 +1,8 @@
 //! The paths of Windows: every spelling can be watched, and is the one that is reported.
 #![cfg(windows)]
 
+mod arranged;
+
 use std::{
     ffi::OsString,
     fs,
