@@ -143,6 +143,7 @@ impl Machine {
         let inside = self.open(folder, root.scope());
         let above = (self.open(above, Scope::Folders), entry(folder_name));
         let above = Some(above).filter(|_| !folder.is_empty());
+        let covered = self.watches.covers();
         self.watches.add(Wanted { root, inside, above });
         let added = loop {
             if let Some(added) = self.watches.added() {
@@ -153,7 +154,7 @@ impl Machine {
         };
         self.mirror.notice();
         self.report();
-        self.mirror.rescan(&self.watches.covers());
+        self.mirror.look(&covered, &self.watches.covers());
         added.is_ok()
     }
 

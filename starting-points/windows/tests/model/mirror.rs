@@ -141,11 +141,12 @@ impl Mirror {
         }
     }
 
-    /// Looks at everything that is covered, as a consumer does after it has watched something.
-    pub(crate) fn rescan(&mut self, covers: &[Cover]) {
-        let is_covered = |path: &String| covers.iter().any(|cover| cover.has(path.as_ref()));
-        self.known.retain(|path, _| !is_covered(path));
-        self.known.extend(disk(&self.system).into_iter().filter(|(path, _)| is_covered(path)));
+    /// Looks at what is covered now and was not before, as a consumer does after it has watched something.
+    pub(crate) fn look(&mut self, before: &[Cover], now: &[Cover]) {
+        let has = |covers: &[Cover], path: &String| covers.iter().any(|it| it.has(path.as_ref()));
+        let is_new = |path: &String| has(now, path) && !has(before, path);
+        self.known.retain(|path, _| !is_new(path));
+        self.known.extend(disk(&self.system).into_iter().filter(|(path, _)| is_new(path)));
     }
 
     /// Notes a change, and what was covered when it was made, if that is known.
