@@ -50,6 +50,10 @@ impl Backend for NativeBackend {
         "official/native"
     }
 
+    fn candidates() -> Vec<About> {
+        FirstOf::<platform::Candidates>::candidates()
+    }
+
     fn about(&self) -> About {
         self.0.about()
     }

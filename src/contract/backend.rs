@@ -345,6 +345,16 @@ pub trait Backend:
     where
         Self: Sized;
 
+    /// Returns what a value of this type may be, the best one first. That is the type itself, as the provided
+    /// method says, except for a choice, such as [`FirstOf`](crate::fallback::FirstOf).
+    #[must_use]
+    fn candidates() -> Vec<About>
+    where
+        Self: Sized,
+    {
+        vec![About::of::<Self>()]
+    }
+
     /// Returns the name and the promises of this value: at least those of its type.
     ///
     /// The provided method returns [`name`](Self::name) and [`capabilities`](Self::capabilities). Write it

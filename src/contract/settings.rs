@@ -86,6 +86,18 @@ pub trait Maker: 'static {
     /// As [`Backend::new`].
     fn make(watches: Vec<Watch>) -> Result<Self::Backend, BackendError>;
 
+    /// Makes the backend, as [`Backend::with_hints`] does, with the settings that this type stands for. The
+    /// provided method calls [`make`](Self::make) and ignores the hints: a program that names a maker knows the
+    /// backend better. Write it for a maker that stands for something else, such as a condition.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::with_hints`].
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self::Backend, BackendError> {
+        let _ = hints;
+        Self::make(watches)
+    }
+
     /// Makes the backend, as [`Backend::resume`] does, with the settings that this type stands for. The
     /// provided method refuses: the backend's own `resume` would not have the settings.
     ///
@@ -107,13 +119,17 @@ pub trait Maker: 'static {
 
 /// An [`M::Backend`](Maker::Backend) with the settings that `M` stands for.
 ///
-/// [`Hints`] do not change the settings: a program that names a maker knows the backend better.
+/// [`Hints`] change the settings only if [the maker](Maker::with_hints) follows them.
 #[must_use = "streams do nothing unless polled"]
 pub struct Made<M: Maker>(M::Backend);
 
 impl<M: Maker> Backend for Made<M> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         M::make(watches).map(Self)
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        M::with_hints(watches, hints).map(Self)
     }
 
     fn resume(watches: Vec<Watch>, from: &Cursor) -> Result<Self, BackendError> {
@@ -126,6 +142,14 @@ impl<M: Maker> Backend for Made<M> {
 
     fn name() -> &'static str {
         M::Backend::name()
+    }
+
+    fn candidates() -> Vec<About> {
+        let mut candidates = M::Backend::candidates();
+        for candidate in &mut candidates {
+            candidate.capabilities = able::<M>(candidate.capabilities);
+        }
+        candidates
     }
 
     fn about(&self) -> About {

@@ -139,6 +139,10 @@ impl<C: Candidates> Backend for FirstOf<C> {
         "notify-backend/first-of"
     }
 
+    fn candidates() -> Vec<About> {
+        C::list().into_iter().flat_map(|candidate| (candidate.candidates)()).collect()
+    }
+
     fn about(&self) -> About {
         self.backend.lock().unwrap_or_else(PoisonError::into_inner).about()
     }
@@ -187,6 +191,7 @@ type Taken = Result<Box<dyn Backend>, BackendError>;
 pub(crate) struct Candidate {
     name: &'static str,
     capabilities: Capabilities,
+    candidates: fn() -> Vec<About>,
     new: fn(Vec<Watch>, &Hints) -> Taken,
     resume: fn(Vec<Watch>, &Cursor) -> Taken,
 }
@@ -201,8 +206,8 @@ impl Candidate {
             Ok(Box::new(B::resume(watches, from)?))
         }
 
-        let (new, resume) = (new::<B>, resume::<B>);
-        Self { name: B::name(), capabilities: B::capabilities(), new, resume }
+        let About { name, capabilities } = About::of::<B>();
+        Self { name, capabilities, candidates: B::candidates, new: new::<B>, resume: resume::<B> }
     }
 }
 

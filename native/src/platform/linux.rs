@@ -5,7 +5,7 @@ use std::{io, os::unix::fs::MetadataExt};
 
 use notify_backend::{
     prelude::*,
-    settings::{Made, Maker},
+    settings::{Hints, Made, Maker},
 };
 use notify_backend_fanotify::FanotifyBackend;
 use notify_backend_inotify::InotifyBackend;
@@ -25,10 +25,14 @@ impl Maker for WholeFileSystems {
     type Backend = FanotifyBackend;
 
     fn make(watches: Vec<Watch>) -> Result<FanotifyBackend, BackendError> {
+        Self::with_hints(watches, &Hints::default())
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<FanotifyBackend, BackendError> {
         if watches.is_empty() || !watches.iter().all(is_whole_file_system) {
             return Err(BackendError::unavailable("not a recursive watch of a whole file system"));
         }
-        without_links(watches)
+        without_links(watches, hints)
     }
 }
 
@@ -39,19 +43,23 @@ impl Maker for BeyondLimits {
     type Backend = FanotifyBackend;
 
     fn make(watches: Vec<Watch>) -> Result<FanotifyBackend, BackendError> {
+        Self::with_hints(watches, &Hints::default())
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<FanotifyBackend, BackendError> {
         // A few files and folders are looked at with less effort than all events of a file system.
         if !watches.iter().any(|watch| watch.recursive) {
             return Err(BackendError::unavailable("no watch is recursive"));
         }
-        without_links(watches)
+        without_links(watches, hints)
     }
 }
 
-fn without_links(watches: Vec<Watch>) -> Result<FanotifyBackend, BackendError> {
+fn without_links(watches: Vec<Watch>, hints: &Hints) -> Result<FanotifyBackend, BackendError> {
     if watches.iter().any(|watch| watch.follow_links) {
         return Err(BackendError::unavailable("it does not follow links"));
     }
-    FanotifyBackend::new(watches)
+    FanotifyBackend::with_hints(watches, hints)
 }
 
 fn is_whole_file_system(watch: &Watch) -> bool {

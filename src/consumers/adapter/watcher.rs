@@ -41,17 +41,23 @@ impl<B: Backend> Watcher for NotifyWatcher<B> {
     }
 
     /// Returns notify's kind for the facility in the backend's name, or [`WatcherKind::NullWatcher`] if
-    /// notify has no kind for it.
+    /// notify has no kind for it. For a choice, it is the kind of the best [candidate](Backend::candidates) that
+    /// has one; [`about`](NotifyWatcher::about) names the chosen one.
     fn kind() -> WatcherKind {
-        match B::name().rsplit('/').next() {
-            Some("inotify") => WatcherKind::Inotify,
-            Some("fsevents" | "fsevent") => WatcherKind::Fsevent,
-            Some("kqueue") => WatcherKind::Kqueue,
-            Some("poll") => WatcherKind::PollWatcher,
-            Some("windows") => WatcherKind::ReadDirectoryChangesWatcher,
-            _ => WatcherKind::NullWatcher,
-        }
+        let mut kinds = B::candidates().into_iter().filter_map(|candidate| kind_of(candidate.name));
+        kinds.next().unwrap_or(WatcherKind::NullWatcher)
     }
+}
+
+fn kind_of(name: &str) -> Option<WatcherKind> {
+    Some(match name.rsplit('/').next()? {
+        "inotify" => WatcherKind::Inotify,
+        "fsevents" | "fsevent" => WatcherKind::Fsevent,
+        "kqueue" => WatcherKind::Kqueue,
+        "poll" => WatcherKind::PollWatcher,
+        "windows" => WatcherKind::ReadDirectoryChangesWatcher,
+        _ => return None,
+    })
 }
 
 /// Returns the hints in notify's configuration.

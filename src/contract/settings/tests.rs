@@ -207,6 +207,28 @@ fn a_maker_knows_better_than_hints() {
     assert_port(&Made::<OnPort80>::with_hints(watches(), &hints).unwrap(), 80);
 }
 
+#[test]
+fn a_maker_that_stands_for_a_condition_hands_hints_on() {
+    struct IfAny;
+    impl Maker for IfAny {
+        type Backend = Acme;
+
+        fn make(watches: Vec<Watch>) -> Result<Acme, BackendError> {
+            Self::with_hints(watches, &Hints::default())
+        }
+
+        fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Acme, BackendError> {
+            if watches.is_empty() {
+                return Err(BackendError::unavailable("nothing to watch"));
+            }
+            Acme::with_hints(watches, hints)
+        }
+    }
+
+    let hints = Hints::default().with_poll_interval(Duration::from_secs(5));
+    assert_port(&Made::<IfAny>::with_hints(watches(), &hints).unwrap(), 5);
+}
+
 /// As in a program that reads its settings when it starts.
 #[test]
 fn settings_may_be_known_only_at_run_time() {

@@ -11,7 +11,7 @@ use futures_core::Stream;
 
 use super::FirstOf;
 use crate::contract::{
-    backend::{Backend, StreamItem, Watch},
+    backend::{About, Backend, StreamItem, Watch},
     capability::{Capabilities, Capability},
     cursor::Cursor,
     error::BackendError,
@@ -26,6 +26,8 @@ const LIMITED: u8 = 3;
 const ELSEWHERE: u8 = 4;
 /// It is available, and can go on from a cursor.
 const RESUMES: u8 = 5;
+/// It is available, and notify has a kind for its facility.
+const KNOWN: u8 = 6;
 
 /// A backend whose `new` has this result, and which then reports the paths that it was given.
 #[derive(Debug)]
@@ -37,12 +39,13 @@ type Refusing = Answering<REFUSING>;
 type Limited = Answering<LIMITED>;
 type Elsewhere = Answering<ELSEWHERE>;
 type Resumes = Answering<RESUMES>;
+type Known = Answering<KNOWN>;
 
 impl<const ANSWER: u8> Backend for Answering<ANSWER> {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         let paths = watches.into_iter().map(|watch| watch.path).collect();
         match ANSWER {
-            HERE | RESUMES => Ok(Self(paths)),
+            HERE | RESUMES | KNOWN => Ok(Self(paths)),
             ABSENT => Err(BackendError::unavailable("no daemon")),
             ELSEWHERE => Err(BackendError::unavailable_at("no such file system", paths)),
             LIMITED => Err(BackendError::from_io("/a", io::ErrorKind::StorageFull.into())),
@@ -75,6 +78,7 @@ impl<const ANSWER: u8> Backend for Answering<ANSWER> {
             LIMITED => "tests/limited",
             ELSEWHERE => "tests/elsewhere",
             RESUMES => "tests/resumes",
+            KNOWN => "tests/inotify",
             _ => "tests/refusing",
         }
     }
@@ -168,6 +172,15 @@ fn the_type_promises_the_capabilities_that_all_have() {
 }
 
 #[test]
+fn candidates_are_those_of_choices_within_too() {
+    type Inner = FirstOf<(Absent, Here)>;
+    let names = |all: Vec<About>| all.into_iter().map(|about| about.name).collect::<Vec<_>>();
+    assert_eq!(names(Here::candidates()), ["tests/here"]);
+    let all = FirstOf::<(Limited, Inner)>::candidates();
+    assert_eq!(names(all), ["tests/limited", "tests/absent", "tests/here"]);
+}
+
+#[test]
 fn calls_reach_the_chosen_one() {
     let mut chosen = FirstOf::<(Absent, Here)>::new(watches()).unwrap();
     chosen.watch(Watch::recursive("/c")).unwrap();
@@ -213,6 +226,19 @@ mod resuming {
         let error = FirstOf::<(Absent, Resumes)>::resume(watches(), &cursor).unwrap_err();
         assert_eq!(error.to_string(), "not available here: tests/absent: no daemon");
     }
+}
+
+#[cfg(feature = "notify")]
+#[test]
+fn notify_has_a_kind_for_the_best_that_it_knows() {
+    use notify::{Watcher, WatcherKind};
+
+    use crate::consumers::adapter::NotifyWatcher;
+
+    type Of<B> = NotifyWatcher<B>;
+    assert_eq!(Of::<Known>::kind(), WatcherKind::Inotify);
+    assert_eq!(Of::<FirstOf<(Here, Known)>>::kind(), WatcherKind::Inotify);
+    assert_eq!(Of::<FirstOf<(Here, Absent)>>::kind(), WatcherKind::NullWatcher);
 }
 
 #[cfg(feature = "notify")]

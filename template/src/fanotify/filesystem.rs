@@ -60,7 +60,7 @@ pub(crate) struct Filesystems {
     /// For looks when too many files are open.
     pub(crate) reserve: Reserve,
     has_ended: bool,
-    reports_processes: bool,
+    pub(crate) settings: Settings,
 }
 
 impl Filesystems {
@@ -91,7 +91,7 @@ impl Filesystems {
             open: Open::default(),
             reserve: Reserve::new()?,
             has_ended: false,
-            reports_processes: settings.reports_processes(),
+            settings,
         })
     }
 
@@ -151,12 +151,17 @@ impl Filesystems {
         Ok(())
     }
 
+    /// Returns the events that every watch needs.
+    fn changes(&self) -> u64 {
+        if self.settings.reports_closes() { CHANGES | FAN_CLOSE_WRITE } else { CHANGES }
+    }
+
     /// Marks a file system, unless it is marked already, and counts the root.
     fn mark(&mut self, file_system: u64, access: bool, folder: BorrowedFd<'_>) -> io::Result<()> {
         let [all, accesses] = self.marks.get(&file_system).copied().unwrap_or_default();
         let mask = match (all, access && accesses == 0) {
             (_, true) => CHANGES | ACCESSES,
-            (0, false) => CHANGES,
+            (0, false) => self.changes(),
             _ => 0,
         };
         if mask != 0 {
@@ -170,12 +175,13 @@ impl Filesystems {
     /// Removes the mark of a root that is gone, as far as no other root needs it.
     pub(crate) fn unmark(&mut self, root: &Root) {
         let Some(file_system) = root.file_system() else { return };
+        let changes = self.changes();
         let Some([all, accesses]) = self.marks.get_mut(&file_system) else { return };
         *all -= 1;
         *accesses -= usize::from(root.watch.access);
         let mask = match (*all, root.watch.access && *accesses == 0) {
             (0, _) => CHANGES | ACCESSES,
-            (_, true) => ACCESSES,
+            (_, true) => ACCESSES & !changes,
             _ => return,
         };
         if *all == 0 {
@@ -211,7 +217,7 @@ impl Filesystems {
             {
                 let first = self.ready.len();
                 self.apply(number, &record);
-                if self.reports_processes {
+                if self.settings.reports_processes() {
                     self.name_process(first, record.process);
                 }
                 steps += 1;

@@ -33,8 +33,8 @@
 //!   reported.
 //! - Equal events that have not been read yet are merged, and a file that came and went may be reported
 //!   before events that happened meanwhile.
-//! - Accesses are requested from the kernel only if a watch asks for them. Opening or reading a folder, by
-//!   listing it, is not reported.
+//! - Accesses are requested from the kernel only if a watch asks for them, and the closing of written files also
+//!   if [`Settings::report_closes`] or a hint does. Opening or reading a folder, by listing it, is not reported.
 //! - Links are not followed.
 //! - The kernel does not report changes through memory maps, and on a network file system it reports only
 //!   changes that this machine makes. A watched path there is refused, unless
@@ -56,7 +56,7 @@ mod telling;
 
 use std::slice;
 
-use notify_backend::prelude::*;
+use notify_backend::{prelude::*, settings::Hints};
 
 pub use crate::settings::Settings;
 use crate::{explain::unavailable, filesystem::Filesystems};
@@ -97,6 +97,10 @@ impl FanotifyBackend {
 impl Backend for FanotifyBackend {
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         Self::with_settings(Settings::default(), watches)
+    }
+
+    fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
+        Self::with_settings(hints.into(), watches)
     }
 
     fn capabilities() -> Capabilities {

@@ -1,6 +1,6 @@
 //! The settings: [`Settings`]. {%- capture source %}
 
-use notify_backend::{check_local, prelude::*};
+use notify_backend::{check_local, prelude::*, settings::Hints};
 
 /// Whether the backend watches where it cannot see all changes, and what it says of a change.
 ///
@@ -16,6 +16,14 @@ use notify_backend::{check_local, prelude::*};
 pub struct Settings {
     watch_networked: bool,
     report_processes: bool,
+    report_closes: bool,
+}
+
+impl From<&Hints> for Settings {
+    /// Takes the hints of a program that does not know this backend.
+    fn from(hints: &Hints) -> Self {
+        Self::default().report_closes(hints.report_closes)
+    }
 }
 
 impl Settings {
@@ -38,6 +46,18 @@ impl Settings {
     pub fn report_processes(mut self, report: bool) -> Self {
         self.report_processes = report;
         self
+    }
+
+    /// Sets whether the closing of a file that was open for writing is reported for watches that do not ask for
+    /// accesses; by default it is not.
+    #[must_use]
+    pub fn report_closes(mut self, report: bool) -> Self {
+        self.report_closes = report;
+        self
+    }
+
+    pub(crate) fn reports_closes(self) -> bool {
+        self.report_closes
     }
 
     pub(crate) fn reports_processes(self) -> bool {

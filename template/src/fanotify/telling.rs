@@ -268,9 +268,14 @@ impl Filesystems {
     }
 
     fn say(&mut self, paths: &[Said], kind: EventKind, tracker: Option<Tracker>) {
+        let reports_closes = self.settings.reports_closes();
         for (root, path) in paths {
-            let is_asked_for = || self.roots.get(*root).is_some_and(|root| root.watch.access);
-            if !matches!(kind, EventKind::Access(_)) || is_asked_for() {
+            let is_asked_for = match kind {
+                EventKind::Access(AccessKind::Close(AccessMode::Write)) if reports_closes => true,
+                EventKind::Access(_) => self.roots.get(*root).is_some_and(|root| root.watch.access),
+                _ => true,
+            };
+            if is_asked_for {
                 self.ready.push_back(Ok(Event::new(kind, path).with_tracker(tracker)));
             }
         }

@@ -6,7 +6,7 @@ use std::{
     process::{self, Command},
 };
 
-use notify_backend::{fallback::FirstOf, prelude::*};
+use notify_backend::{fallback::FirstOf, prelude::*, settings::Hints};
 use notify_backend_fanotify::{FanotifyBackend, Settings};
 use notify_backend_inotify::InotifyBackend;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
@@ -37,10 +37,29 @@ pub(crate) const ALL: &[Test] = &[
     ("a_folder_in_two_spellings", a_folder_in_two_spellings),
     ("a_bind_mount_that_is_unmounted", a_bind_mount_that_is_unmounted),
     ("a_mount_below", a_mount_below),
+    ("closing_after_writing_if_hinted", closing_after_writing_if_hinted),
     ("the_process_that_did_it", the_process_that_did_it),
     ("the_next_backend_where_it_cannot_watch", the_next_backend_where_it_cannot_watch),
     ("the_next_backend_without_privileges", the_next_backend_without_privileges),
 ];
+
+const CLOSE: &str = "access/close/write root/file";
+
+fn closing_after_writing_if_hinted(scene: &mut Scene) {
+    let watches = vec![Watch::recursive(scene.path("root"))];
+    let hints = Hints::default().with_report_closes(true);
+    let mut backend: FanotifyBackend = scene.watch_with_hints(watches, &hints);
+    fs::write(scene.path("root/file"), "").unwrap();
+    assert_eq!(scene.read(&mut backend), ["create/file root/file", CLOSE]);
+    fs::read(scene.path("root/file")).unwrap();
+    assert_eq!(scene.read(&mut backend), [""; 0], "it was only read");
+
+    let reading = Watch::non_recursive(scene.path("outside")).with_access();
+    backend.watch(reading).unwrap();
+    backend.unwatch(&scene.path("outside")).unwrap();
+    fs::File::options().append(true).open(scene.path("root/file")).unwrap();
+    assert_eq!(scene.read(&mut backend), [CLOSE], "after a watch that asked for accesses");
+}
 
 fn a_folder_is_where_it_was(scene: &mut Scene) {
     fs::create_dir_all(scene.path("root/a/b")).unwrap();

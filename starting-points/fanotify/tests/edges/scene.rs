@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use notify_backend::{Backend, StreamItem, prelude::*};
+use notify_backend::{Backend, StreamItem, prelude::*, settings::Hints};
 use notify_backend_fanotify::FanotifyBackend;
 use tokio::runtime::{EnterGuard, Runtime};
 
@@ -78,10 +78,14 @@ impl Scene {
         self.runtime.enter()
     }
 
-    pub(crate) fn watch_these<B: Backend>(&self, mut watches: Vec<Watch>) -> B {
+    pub(crate) fn watch_these<B: Backend>(&self, watches: Vec<Watch>) -> B {
+        self.watch_with_hints(watches, &Hints::default())
+    }
+
+    pub(crate) fn watch_with_hints<B: Backend>(&self, mut watches: Vec<Watch>, hints: &Hints) -> B {
         watches.push(Watch::non_recursive(self.path("sentinels")));
         let _entered = self.enter();
-        B::new(watches).unwrap()
+        B::with_hints(watches, hints).unwrap()
     }
 
     /// Reads all events so far, as text, with paths relative to the scene's top.
