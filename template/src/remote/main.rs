@@ -1,27 +1,51 @@
 //! The daemon: publishes what happens in the given folders; see `--help`. {%- capture source %}
 
-use std::{env, ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, ffi::OsString, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
+use notify_backend::BackendError;
 use notify_backend_remote as remote;
 
-/// How often it looks at the files.
+/// How often the backend `looking` looks at the files.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The backends to choose from, by name; the first is the default. For one of another crate, add that crate to
+/// `Cargo.toml` and a line here, with [`remote::publish`] and its type:
+/// `("acme", |settings, folders| Box::pin(remote::publish::<AcmeBackend>(settings, folders, ready)))`.
+const BACKENDS: &[(&str, Publish)] = &[("looking", |settings, folders| {
+    Box::pin(remote::publish_by_looking(settings, INTERVAL, folders, ready))
+})];
+
+/// Publishes what a backend reports about the folders.
+type Publish = fn(remote::Publishing, Vec<PathBuf>) -> Published;
+type Published = Pin<Box<dyn Future<Output = Result<(), BackendError>>>>;
 
 const HELP: &str = "\
 Publishes what happens in the given folders, for clients on other machines.
 
 Usage: [OPTIONS] FOLDER...
 
+  --backend NAME     what watches the folders; see below (default: the first of them)
   --server ADDRESS   the NATS server (default: nats://127.0.0.1:4222)
   --subject SUBJECT  the subject, such as files.HOST.ROOT (default: files)
   --help             prints this
-";
 
-/// Reads the arguments: the settings and the folders, or nothing if help is wanted.
+Backends:";
+
+fn help() -> String {
+    BACKENDS.iter().fold(HELP.to_owned(), |help, (name, _)| help + " " + name) + "\n"
+}
+
+/// Says that clients can come.
+fn ready() {
+    println!("ready");
+}
+
+/// Reads the arguments: what publishes, its settings and the folders; or nothing if help is wanted.
 fn arguments(
     mut given: impl Iterator<Item = OsString>,
-) -> Result<Option<(remote::Publishing, Vec<PathBuf>)>, String> {
+) -> Result<Option<(Publish, remote::Publishing, Vec<PathBuf>)>, String> {
     let (mut settings, mut folders) = (remote::Publishing::default(), vec![]);
+    let (_, mut publish) = BACKENDS[0];
     while let Some(argument) = given.next() {
         let option = argument.to_str().unwrap_or_default().to_owned();
         let mut value = || {
@@ -30,6 +54,11 @@ fn arguments(
         };
         match option.as_str() {
             "--help" => return Ok(None),
+            "--backend" => {
+                let wanted = value()?;
+                let found = BACKENDS.iter().find(|(name, _)| *name == wanted);
+                (_, publish) = *found.ok_or(format!("{wanted} is no backend of this program"))?;
+            }
             "--server" => settings = settings.server(value()?),
             "--subject" => settings = settings.subject(value()?),
             _ if option.starts_with("--") => return Err(format!("{option} is not known")),
@@ -39,26 +68,24 @@ fn arguments(
     if folders.is_empty() {
         return Err("no folder is given".into());
     }
-    Ok(Some((settings, folders)))
+    Ok(Some((publish, settings, folders)))
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, folders) = match arguments(env::args_os().skip(1)) {
+    let (publish, settings, folders) = match arguments(env::args_os().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            print!("{HELP}");
+            print!("{}", help());
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("{error}\n\n{HELP}");
+            eprint!("{error}\n\n{}", help());
             return ExitCode::FAILURE;
         }
     };
-    // With another backend, this is `publish::<AcmeBackend>`.
-    let published = remote::publish_by_looking(settings, INTERVAL, folders, || println!("ready"));
     tokio::select! {
-        ended = published => match ended {
+        ended = publish(settings, folders) => match ended {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");

@@ -12,7 +12,7 @@ use notify_backend_remote::RemoteBackend;
 
 use crate::{
     compliance::Server,
-    load,
+    load, program,
     proxy::Proxy,
     scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
 };
@@ -32,6 +32,11 @@ pub(crate) fn run() -> ExitCode {
         trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
         trial("forged_and_damaged_messages_are_losses", ENOUGH, forged),
         trial("a_client_goes_on_where_it_stopped", ENOUGH, resumed),
+        trial("the_program_publishes", ENOUGH, program::publishes),
+        Trial::test("the_program_says_what_is_wrong_with_its_arguments", || {
+            program::refuses();
+            Ok(())
+        }),
         Trial::ignorable_test("a_password_and_a_certificate_are_settings", || {
             for program in ["openssl", "nats-server"] {
                 if Command::new(program).arg("-v").output().is_err() {
