@@ -47,7 +47,8 @@ pub(crate) struct Shared {
     pub(crate) prefixes: Prefixes,
     pub(crate) places: Mutex<Places>,
     pub(crate) positions: Mutex<Positions>,
-    /// Held while a message is handled, and from a question to the change that its reply leads to.
+    /// Held while an item is looked at, and from a question to the change that its reply leads to. Not while there
+    /// is no room for a report: a program that adds a watch takes none.
     turn: Turn<()>,
     client: OnceLock<Client>,
     /// Whether the daemon's backend relates the halves of a rename.
@@ -156,12 +157,13 @@ impl Shared {
     ) -> Result<Watched, BackendError> {
         let Watch { path: here, recursive, .. } = watch;
         match place {
-            Place::Here(there) => Ok(Watched {
+            Place::Here { path, is_folder } => Ok(Watched {
                 here: here.clone(),
-                there: there.path().to_owned(),
+                there: path.path().to_owned(),
                 recursive: *recursive,
                 since,
                 until: None,
+                is_folder: *is_folder,
                 is_gone: false,
             }),
             Place::Missing => Err(BackendError::not_found([here])),
@@ -303,7 +305,7 @@ impl<'a> Reader<'a> {
         for unwatched in &reply.unwatched {
             let errors = lock(&shared.places).unwatched(unwatched);
             for error in errors {
-                reader.report(error).await;
+                reader.report(error, None).await;
             }
         }
         let messages = reader.open().await.map_err(|error| unreadable(&error))?;
@@ -361,11 +363,7 @@ impl<'a> Reader<'a> {
             let next: OptionFuture<_> = messages.as_mut().map(StreamExt::next).into();
             tokio::select! {
                 Some(message) = next => match message {
-                    Some(Ok(message)) => {
-                        let shared = self.shared;
-                        let _turn = shared.turn.lock().await;
-                        self.handle(&message).await;
-                    }
+                    Some(Ok(message)) => self.handle(&message).await,
                     // Also if the consumer is gone, as after a restart of the server.
                     Some(Err(_)) | None => messages = None,
                 },
@@ -450,14 +448,10 @@ impl<'a> Reader<'a> {
             |item: &Item| matches!(item, Item::Event(Event { kind: EventKind::Missed(_), .. }));
         let has_missed = !is_next || items.iter().any(is_loss);
         for (place, item) in items.into_iter().enumerate().skip(skip) {
-            let reports = lock(&self.shared.places).reports(number, item);
-            for report in reports {
-                self.wait_for_room().await;
-                let created = lock(&self.shared.positions).created();
-                let position = Position { created, last: number, sequence, items: Some(place + 1) };
-                lock(&self.shared.positions).coming(position);
-                self.send(report);
-                lock(&self.shared.positions).came(position);
+            let created = lock(&self.shared.positions).created();
+            let position = Position { created, last: number, sequence, items: Some(place + 1) };
+            for report in self.reports(number, item).await {
+                self.report(report, Some(position)).await;
             }
         }
         lock(&self.shared.positions).whole(number, sequence);
@@ -466,26 +460,56 @@ impl<'a> Reader<'a> {
         }
     }
 
+    async fn reports(&self, number: Number, item: Item) -> Vec<StreamItem> {
+        let _turn = self.shared.turn.lock().await;
+        lock(&self.shared.places).reports(number, item)
+    }
+
     /// Reports watched paths that are gone, after a loss: their removal may be among what was lost.
     async fn look_for_the_gone(&mut self) {
-        let Some(client) = self.shared.client.get() else { return };
+        for gone in self.gone().await {
+            self.report(Ok(Event::remove(RemoveKind::Any, gone)), None).await;
+        }
+    }
+
+    /// Finds the watched paths that are gone, and notes that.
+    async fn gone(&self) -> Vec<PathBuf> {
+        let mut gone = vec![];
+        let Some(client) = self.shared.client.get() else { return gone };
+        let _turn = self.shared.turn.lock().await;
         let present = lock(&self.shared.places).present();
         for part in present.chunks(MOST_PARTS / 8) {
             let there: Vec<_> = part.iter().map(|(_, there)| there.clone()).collect();
             // Without a daemon, nothing is known; that it is silent is reported.
-            let Ok(reply) = self.shared.question(client, &there).await else { return };
+            let Ok(reply) = self.shared.question(client, &there).await else { break };
             for (place, (here, _)) in reply.places.iter().zip(part) {
                 if matches!(place, Place::Missing) && lock(&self.shared.places).lose(here) {
-                    self.report(Ok(Event::remove(RemoveKind::Any, here))).await;
+                    gone.push(here.clone());
                 }
             }
         }
+        gone
     }
 
-    /// Reports something when there is room for it.
-    async fn report(&mut self, item: StreamItem) {
+    /// Reports something when there is room for it, unless its path is not watched any more by then.
+    async fn report(&mut self, item: StreamItem, position: Option<Position>) {
         self.wait_for_room().await;
+        // Held, so that a watch that is removed now also removes this.
+        let places = lock(&self.shared.places);
+        let path = match &item {
+            Ok(event) => event.path.as_path(),
+            Err(error) => error.path().unwrap_or(Path::new("")),
+        };
+        if !path.as_os_str().is_empty() && !places.covers(path) {
+            return;
+        }
+        if let Some(position) = position {
+            lock(&self.shared.positions).coming(position);
+        }
         self.send(item);
+        if let Some(position) = position {
+            lock(&self.shared.positions).came(position);
+        }
     }
 
     async fn wait_for_room(&mut self) {

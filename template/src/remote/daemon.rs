@@ -377,7 +377,7 @@ impl<B: Backend> Daemon<B> {
             }
             None => {}
         }
-        Place::Here(WirePath::new(real))
+        Place::Here { path: WirePath::new(real), is_folder }
     }
 }
 

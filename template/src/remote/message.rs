@@ -130,7 +130,8 @@ impl Cause {
             Self::Denied => kind(io::ErrorKind::PermissionDenied),
             Self::Missing => kind(io::ErrorKind::NotFound),
             Self::Limit(setting) => {
-                let limit = Limit::new(format!("{setting} of the daemon's machine"), None);
+                // By the setting's own name, a program would look for it on this machine.
+                let limit = Limit::new(format!("the daemon's {setting}"), None);
                 kind(io::ErrorKind::StorageFull).with_limit(limit)
             }
             Self::Other(reason) => BackendError::from_io(path, io::Error::other(reason.clone())),
@@ -211,7 +212,10 @@ impl Message for Reply {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Place {
     /// Something that can be watched, whose events have this path.
-    Here(WirePath),
+    Here {
+        path: WirePath,
+        is_folder: bool,
+    },
     Missing,
     Denied,
     /// Outside the folders that the daemon watches.

@@ -43,7 +43,9 @@ pub(crate) struct Watched {
     pub(crate) since: Option<Number>,
     /// The last message that is about it, if the path was watched again: then another one follows.
     pub(crate) until: Option<Number>,
-    /// Whether a look after a loss has found that it is gone.
+    /// Whether it was a folder when that was last known.
+    pub(crate) is_folder: bool,
+    /// Whether it is gone, by what was read so far.
     pub(crate) is_gone: bool,
 }
 
@@ -64,6 +66,31 @@ impl Watched {
         }
         path.push(below);
         Some(path.into())
+    }
+
+    /// Notes whether something is at the path after an event. Returns whether that took the place of a folder, whose
+    /// end nothing else says.
+    fn note(&mut self, event: &Event) -> bool {
+        if !self.there.starts_with(&event.path) {
+            return false;
+        }
+        let was_there = !self.is_gone;
+        let is_it = self.there == event.path;
+        match event.kind {
+            kind if is_removal(kind) => self.is_gone = true,
+            EventKind::Create(kind) => {
+                self.is_gone = false;
+                self.is_folder = if is_it { kind == CreateKind::Folder } else { self.is_folder };
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                self.is_gone = false;
+                // Only a folder can be renamed over another one. What comes where nothing was may be anything.
+                self.is_folder &= was_there || !is_it;
+                return is_it && self.is_folder;
+            }
+            _ => {}
+        }
+        false
     }
 
     /// Returns whether a message with this number is about it.
@@ -147,7 +174,7 @@ impl Places {
     /// Returns what the program gets for an item of the message with this number.
     pub(crate) fn reports(&mut self, number: Number, item: Item) -> Vec<StreamItem> {
         self.0.retain(|watched| !watched.is_past(number));
-        let watched = self.0.iter().filter(|watched| watched.is_in(number));
+        let watched = self.0.iter_mut().filter(|watched| watched.is_in(number));
         match item {
             Item::Event(event) => events(watched, number.run, &event),
             Item::Unwatched(unwatched) => self.unwatched(&unwatched),
@@ -171,7 +198,7 @@ impl Places {
 
 /// Returns an event as each of the watched paths reports it; once for each path.
 fn events<'a>(
-    watched: impl Iterator<Item = &'a Watched>,
+    watched: impl Iterator<Item = &'a mut Watched>,
     run: u64,
     event: &Event,
 ) -> Vec<StreamItem> {
@@ -180,7 +207,11 @@ fn events<'a>(
         return vec![Ok(event.clone())];
     }
     let mut told: Vec<Event> = vec![];
+    let mut displaced = vec![];
     for watched in watched {
+        if watched.note(event) {
+            displaced.push(Event::remove(RemoveKind::Folder, &watched.here));
+        }
         let is_around = watched.there != event.path && watched.there.starts_with(&event.path);
         let mut report = event.clone();
         if let Some(here) = watched.here(&event.path) {
@@ -198,7 +229,7 @@ fn events<'a>(
             told.push(report);
         }
     }
-    told.into_iter().map(Ok).collect()
+    displaced.into_iter().chain(told).map(Ok).collect()
 }
 
 /// Returns whether nothing has the name any more.

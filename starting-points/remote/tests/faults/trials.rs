@@ -28,6 +28,7 @@ pub(crate) fn run() -> ExitCode {
         trial("a_cut_network_is_an_error_and_loses_nothing", ENOUGH, cut),
         trial("what_a_full_stream_drops_is_missed", 64 * 1024, full),
         trial("a_slow_client_loses_nothing_that_is_kept", ENOUGH, slow),
+        trial("a_full_client_watches_and_unwatches", ENOUGH, watched_when_full),
         trial("a_daemon_that_was_started_again_is_a_loss", ENOUGH, started_again),
         trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
         trial("forged_and_damaged_messages_are_losses", ENOUGH, forged),
@@ -240,4 +241,24 @@ fn resumed(scene: &mut Scene) {
     assert!(start.elapsed() < DEADLINE);
     assert!(!items.iter().any(|item| is_made(item, &files[1])), "twice: {items:?}");
     assert_eq!(made(&items, &files[2..]) + made(&items, &later), 4, "{items:?}");
+}
+
+/// While nothing is read, and there is no room for another report.
+fn watched_when_full(scene: &mut Scene) {
+    let inner = scene.folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let mut client = scene.client(scene.settings().capacity(1));
+    let files = scene.make(100);
+    // The client has taken in what it has room for.
+    scene.until_made(&mut client, &files[10]);
+    client.watch(Watch::recursive(&inner)).unwrap();
+    client.unwatch(scene.folder.path()).unwrap();
+    let file = inner.join("file");
+    std::fs::write(&file, "").unwrap();
+    let items = scene.until_made(&mut client, &file);
+    assert!(items.iter().all(|item| is_below(item, &inner)), "not watched any more: {items:?}");
+}
+
+fn is_below(item: &StreamItem, folder: &Path) -> bool {
+    item.as_ref().is_ok_and(|event| event.path.starts_with(folder))
 }
