@@ -53,7 +53,7 @@ use tokio::runtime::Handle;
 
 use self::{instance::Instance, shared::Shared};
 use crate::contract::{
-    backend::{About, Backend, Watch},
+    backend::{About, Backend, Watch, is_remote},
     capability::Capability,
     error::BackendError,
     settings::Hints,
@@ -67,6 +67,12 @@ use crate::contract::{
 /// own watchers do. If the backend declares [`Capability::ChangeWatches`], all paths share one instance of
 /// it; otherwise each path has its own. An instance is made when the first path is watched, and again after
 /// its stream has ended. If paths share the instance, that end is an error with all its paths.
+///
+/// A choice, such as [`FirstOf`](crate::fallback::FirstOf), may have several instances, each with another
+/// backend: one for the paths on this machine, one for those on
+/// [network file systems](crate::is_networked), and another one when a path is added that these cannot watch,
+/// for example at a limit. So `watch` fails only if no candidate can watch the path. Paths that `paths_mut` adds
+/// at once, on the same side of the network, get the same instance.
 ///
 /// - A recursive watch of a folder is an error if the backend does not declare
 ///   [`Capability::WatchRecursively`].
@@ -152,16 +158,21 @@ pub struct NotifyWatcher<B: Backend> {
 }
 
 impl<B: Backend> NotifyWatcher<B> {
-    /// Returns the backend's name and promises; `None` while nothing is watched. If each path has its own
-    /// instance, they are those of one of them.
+    /// Returns the backend's name and promises; `None` while nothing is watched. If there are several
+    /// instances, they are those of one of them.
     #[must_use]
     pub fn about(&self) -> Option<About> {
         Some(self.shared.lock().ok()?.instances.first()?.about())
     }
 
-    /// Returns whether all paths are watched by the same instance.
-    fn has_one_instance() -> bool {
+    /// Returns whether several paths are watched by the same instance.
+    fn shares_instances() -> bool {
         B::capabilities().contains(Capability::ChangeWatches)
+    }
+
+    /// Returns whether another instance may be another backend.
+    fn is_choice() -> bool {
+        B::candidates().len() > 1
     }
 
     /// Returns the watch to request from the backend.
@@ -184,34 +195,66 @@ impl<B: Backend> NotifyWatcher<B> {
     /// Adds all watches, or none of them except those of paths that are watched already.
     fn add(&self, watches: Vec<Watch>) -> notify::Result<()> {
         let _inside = self.runtime.enter();
-        let has_one_instance = Self::has_one_instance();
-        if has_one_instance && let Some(instance) = self.shared.lock()?.instances.first_mut() {
-            return Ok(instance.watch(watches)?);
+        if !Self::shares_instances() {
+            return self.add_each(watches);
         }
-        let parts: Vec<_> = if has_one_instance {
-            vec![watches]
-        } else {
-            watches.into_iter().map(|watch| vec![watch]).collect()
-        };
+        // The best backend for one place is seldom the best one for the other.
+        let (remote, local): (Vec<_>, Vec<_>) =
+            watches.into_iter().partition(|watch| Self::is_choice() && is_remote(watch));
+        let added = self.add_together(remote, true)?;
+        if let Err(error) = self.add_together(local, false) {
+            for path in added {
+                // Fails if the watch has ended by itself, which does no harm.
+                _ = self.remove(&path);
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Adds watches that get an instance each.
+    fn add_each(&self, watches: Vec<Watch>) -> notify::Result<()> {
         // Without the lock, so that the other instances go on meanwhile.
-        let make = |watches: Vec<_>| {
-            Ok(Instance::new(B::with_hints(watches.clone(), &self.hints)?, watches))
-        };
-        let instances = parts.into_iter().map(make).collect::<Result<_, BackendError>>()?;
+        let instances = watches.into_iter().map(|watch| self.make(vec![watch], false));
+        let instances = instances.collect::<Result<_, _>>()?;
         // Dropped after the lock.
         let _replaced = self.shared.lock()?.replace(instances);
         Ok(())
+    }
+
+    /// Adds all watches to an instance that others use too, or none of them except those of paths that are
+    /// watched already. Returns the paths that were not.
+    fn add_together(&self, watches: Vec<Watch>, is_remote: bool) -> notify::Result<Vec<PathBuf>> {
+        let mut state = self.shared.lock()?;
+        let new = state.renew(watches)?;
+        let paths = new.iter().map(|watch| watch.path.clone()).collect();
+        if new.is_empty() || state.join(&new, is_remote, Self::is_choice())? {
+            return Ok(paths);
+        }
+        // As in `add_each`.
+        drop(state);
+        let instance = self.make(new, is_remote)?;
+        self.shared.lock()?.push(instance);
+        Ok(paths)
+    }
+
+    fn make(&self, watches: Vec<Watch>, is_remote: bool) -> Result<Instance<B>, BackendError> {
+        let backend = B::with_hints(watches.clone(), &self.hints)?;
+        Ok(Instance::new(backend, watches, is_remote))
     }
 
     fn remove(&self, path: &Path) -> notify::Result<()> {
         let _inside = self.runtime.enter();
         let mut state = self.shared.lock()?;
         let mut removed = None;
-        if Self::has_one_instance()
-            && let Some(instance) = state.instances.first_mut()
-            && instance.watches(path)
+        let mut instances = state.instances.iter_mut();
+        if Self::shares_instances()
+            && let Some(at) = instances.position(|instance| instance.watches(path))
         {
-            instance.unwatch(path)?;
+            state.instances[at].unwatch(path)?;
+            if state.instances.len() > 1 && state.instances[at].paths().next().is_none() {
+                removed = Some(state.instances.swap_remove(at));
+            }
         } else {
             removed = state.take(path);
             if removed.is_none() && !state.exclude(path) {

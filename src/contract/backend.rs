@@ -13,6 +13,8 @@ use std::{
 use futures_core::Stream;
 use tokio::runtime::Handle;
 
+#[cfg(feature = "notify")]
+pub(crate) use self::networked::is_remote;
 pub use self::networked::{check_local, is_networked};
 use super::{
     capability::{Capabilities, Capability},

@@ -31,8 +31,10 @@ use crate::contract::{
 /// reasons of all of them.
 ///
 /// Once a backend is chosen, it is never replaced by another, neither when the stream ends nor when
-/// [`watch`](Backend::watch) fails: the gap between two backends cannot be closed honestly. A program makes
-/// a new `FirstOf`, and rescans everything.
+/// [`watch`](Backend::watch) fails: the gap between two backends cannot be closed honestly. If its stream has
+/// ended, a program makes a new `FirstOf`, and rescans everything. If it cannot add a path, such as one on a
+/// network mount beside local ones, the program makes a second one for that path;
+/// `NotifyWatcher` of the feature `notify` does so itself.
 ///
 /// [Hints](Backend::with_hints) reach the chosen backend. For a backend with settings, use
 /// [`Made`](crate::settings::Made) with a maker: `FirstOf<(Daemon, Made<SlowPolling>)>`.

@@ -37,13 +37,15 @@ pub(super) struct Instance<B> {
     asked_for: Option<PathBuf>,
     // The tracker and the old name of the latest rename, until the new name comes.
     half: Option<(usize, PathBuf)>,
+    /// Whether its paths are on network file systems.
+    pub(super) is_remote: bool,
     /// Makes its trackers differ from those of other instances.
     pub(super) number: usize,
 }
 
 impl<B: Backend> Instance<B> {
     /// Creates an instance from a backend that was made for `watches`.
-    pub(super) fn new(backend: B, watches: Vec<Watch>) -> Self {
+    pub(super) fn new(backend: B, watches: Vec<Watch>, is_remote: bool) -> Self {
         let mut instance = Self {
             backend,
             watched: watches.into_iter().map(|watch| (watch.path, watch.recursive)).collect(),
@@ -51,6 +53,7 @@ impl<B: Backend> Instance<B> {
             excluded: HashSet::new(),
             asked_for: None,
             half: None,
+            is_remote,
             number: 0,
         };
         instance.note_change();

@@ -14,7 +14,10 @@ use std::{
 };
 
 use super::instance::{EventResult, Instance};
-use crate::contract::backend::Backend;
+use crate::contract::{
+    backend::{Backend, Watch},
+    error::BackendError,
+};
 
 /// How long to wait for a call of the handler: much longer than most handlers take, or than a thread may be
 /// suspended between taking an event and the handler's first line.
@@ -201,6 +204,40 @@ impl<B: Backend> State<B> {
         replaced
     }
 
+    /// Gives new demands to the instances that watch their paths. Returns the watches of other paths.
+    pub(super) fn renew(&mut self, watches: Vec<Watch>) -> Result<Vec<Watch>, BackendError> {
+        let mut others = watches;
+        for instance in &mut self.instances {
+            let is_known = |watch: &Watch| instance.watches(&watch.path);
+            let (known, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(is_known);
+            if !known.is_empty() {
+                instance.watch(known)?;
+            }
+            others = rest;
+        }
+        Ok(others)
+    }
+
+    /// Adds watches to an instance for this side of the network, if there is one. In a choice, the first one
+    /// that can watch them takes them. Returns whether one did.
+    pub(super) fn join(
+        &mut self,
+        watches: &[Watch],
+        is_remote: bool,
+        is_choice: bool,
+    ) -> Result<bool, BackendError> {
+        for instance in &mut self.instances {
+            if instance.is_remote != is_remote {
+                continue;
+            }
+            match instance.watch(watches.to_vec()) {
+                Err(error) if is_choice && error.may_suit_another() => {}
+                joined => return joined.map(|()| true),
+            }
+        }
+        Ok(false)
+    }
+
     /// Removes the instance that watches `path`.
     pub(super) fn take(&mut self, path: &Path) -> Option<Instance<B>> {
         let at = self.instances.iter().position(|instance| instance.watches(path))?;
@@ -233,7 +270,7 @@ impl<B: Backend> State<B> {
         });
     }
 
-    fn push(&mut self, mut instance: Instance<B>) {
+    pub(super) fn push(&mut self, mut instance: Instance<B>) {
         instance.number = self.made;
         self.made += 1;
         self.instances.push(instance);

@@ -15,7 +15,10 @@ use notify::{Config, Event, RecursiveMode, Watcher};
 
 use self::fake::{Fake, Stage};
 use super::NotifyWatcher;
-use crate::contract::{backend::Backend, event::CreateKind};
+use crate::{
+    contract::{backend::Backend, event::CreateKind},
+    parts::fallback::FirstOf,
+};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -23,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 type Able = Fake<true, true>;
 /// A backend whose set of paths is fixed.
 type Fixed = Fake<false, true>;
+/// A choice whose second backend meets no limit.
+type Choice = FirstOf<(Able, Fake<true, true, false>)>;
 /// A backend that does not watch recursively.
 type Flat = Fake<true, false>;
 

@@ -64,9 +64,14 @@ pub fn is_networked(path: &Path) -> io::Result<bool> {
 ///
 /// [`BackendError::Unavailable`] with the reason and every path that is on such a file system.
 pub fn check_local(watches: &[Watch], reason: impl Into<String>) -> Result<(), BackendError> {
-    let is_refused = |watch: &&Watch| is_networked(place(watch)).unwrap_or(false);
-    let refused: Vec<_> = watches.iter().filter(is_refused).map(|watch| &watch.path).collect();
+    let refused = watches.iter().filter(|watch| is_remote(watch));
+    let refused: Vec<_> = refused.map(|watch| &watch.path).collect();
     if refused.is_empty() { Ok(()) } else { Err(BackendError::unavailable_at(reason, refused)) }
+}
+
+/// Returns whether a watch is on a network file system, as far as that can be determined.
+pub(crate) fn is_remote(watch: &Watch) -> bool {
+    is_networked(place(watch)).unwrap_or(false)
 }
 
 /// Returns the path that has to be on this machine: if a link is not followed, that of its folder.

@@ -56,6 +56,61 @@ fn an_instance_for_each_path() {
 }
 
 #[test]
+fn another_instance_of_a_choice_for_paths_that_the_first_cannot_watch() {
+    let stage = Stage::new("another_instance_of_a_choice");
+    let (mut watcher, events) = watcher::<Choice>();
+    for path in ["a", "limit", "b", "in/limit"] {
+        watcher.watch(&stage.path(path), NonRecursive).unwrap();
+    }
+    assert_eq!(stage.watches(0), ["a", "b"]);
+    assert_eq!(stage.watches(1), ["limit", "in/limit"]);
+    for (number, path) in [(0, "b"), (1, "limit")] {
+        stage.report(number, created(stage.path(path)));
+        assert_eq!(next_paths(&events), [stage.path(path)]);
+    }
+
+    watcher.watch(&stage.path("limit"), Recursive).unwrap();
+    watcher.watch(&stage.path("a"), Recursive).unwrap();
+    assert_eq!(stage.watches(0), ["b", "a/..."]);
+    assert_eq!(stage.watches(1), ["in/limit", "limit/..."], "the one that watched it before");
+
+    for path in ["limit", "in/limit"] {
+        watcher.unwatch(&stage.path(path)).unwrap();
+    }
+    assert_eq!((stage.made(), stage.alive()), (2, 1), "nothing is left for the second one");
+    for path in ["a", "b"] {
+        watcher.unwatch(&stage.path(path)).unwrap();
+    }
+    assert_eq!(stage.alive(), 1, "it waits for the next path");
+}
+
+#[test]
+fn paths_that_are_added_at_once_share_an_instance_of_a_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::at(folder.path().to_owned());
+    let paths = ["a", "b", "limit"].map(|name| stage.path(name));
+    for path in &paths {
+        std::fs::create_dir(path).unwrap();
+    }
+    let (mut watcher, _events) = watcher::<Choice>();
+    watcher.watch(&paths[0], NonRecursive).unwrap();
+    several(&mut watcher, &paths).unwrap();
+    assert_eq!(stage.watches(0), ["a/..."]);
+    assert_eq!(stage.watches(1), ["b/...", "limit/..."]);
+}
+
+/// No other backend would take the place of the one that is at its limit.
+#[test]
+fn a_limit_is_final_without_a_choice() {
+    let stage = Stage::new("a_limit_is_final");
+    let (mut watcher, _events) = watcher::<Able>();
+    watcher.watch(&stage.path("a"), NonRecursive).unwrap();
+    let error = watcher.watch(&stage.path("limit"), NonRecursive).unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::MaxFilesWatch), "{error}");
+    assert_eq!(stage.made(), 1);
+}
+
+#[test]
 fn a_busy_instance_does_not_starve_the_others() {
     let stage = Stage::new("a_busy_instance_does_not_starve_the_others");
     let (mut watcher, events) = watcher::<Fixed>();

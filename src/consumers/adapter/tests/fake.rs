@@ -115,38 +115,44 @@ impl Stage {
 }
 
 /// Declares [`Capability::ChangeWatches`] if `CHANGES`, and [`Capability::WatchRecursively`] if
-/// `RECURSES`.
+/// `RECURSES`. Without `LIMITED`, it meets no limit.
 #[derive(Debug)]
-pub(super) struct Fake<const CHANGES: bool, const RECURSES: bool> {
+pub(super) struct Fake<const CHANGES: bool, const RECURSES: bool, const LIMITED: bool = true> {
     events: Receiver,
     stage: Instances,
     number: usize,
 }
 
-fn check(watch: &Watch) -> Result<(), BackendError> {
+fn check(watch: &Watch, is_limited: bool) -> Result<(), BackendError> {
     let path = watch.path.clone();
     match path.file_name().and_then(|name| name.to_str()) {
         Some("missing") => Err(BackendError::not_found([path])),
-        Some("limit") => Err(BackendError::from_io(path, io::ErrorKind::StorageFull.into())),
+        Some("limit") if is_limited => {
+            Err(BackendError::from_io(path, io::ErrorKind::StorageFull.into()))
+        }
         Some("broken") => panic!("a bug in the backend"),
         _ => Ok(()),
     }
 }
 
-impl<const CHANGES: bool, const RECURSES: bool> Fake<CHANGES, RECURSES> {
+impl<const CHANGES: bool, const RECURSES: bool, const LIMITED: bool>
+    Fake<CHANGES, RECURSES, LIMITED>
+{
     fn change<T>(&self, change: impl FnOnce(&mut Played) -> T) -> T {
         change(&mut self.stage.lock().unwrap()[self.number])
     }
 }
 
-impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURSES> {
+impl<const CHANGES: bool, const RECURSES: bool, const LIMITED: bool> Backend
+    for Fake<CHANGES, RECURSES, LIMITED>
+{
     fn new(watches: Vec<Watch>) -> Result<Self, BackendError> {
         Self::with_hints(watches, &Hints::default())
     }
 
     fn with_hints(watches: Vec<Watch>, hints: &Hints) -> Result<Self, BackendError> {
         assert!(Handle::try_current().is_ok(), "a backend is called outside of a runtime");
-        watches.iter().try_for_each(check)?;
+        watches.iter().try_for_each(|watch| check(watch, LIMITED))?;
         let stages = STAGES.lock().unwrap();
         let stage = stages.iter().find(|(root, _)| watches[0].path.starts_with(root)).unwrap().1;
         let (sender, events) = channel(100);
@@ -170,13 +176,13 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 
     fn name() -> &'static str {
-        "tests/fake"
+        if LIMITED { "tests/fake" } else { "tests/roomy" }
     }
 
     fn watch(&mut self, watch: Watch) -> Result<(), BackendError> {
         assert!(CHANGES, "a backend is asked for a capability that it does not declare");
         assert!(Handle::try_current().is_ok(), "a backend is called outside of a runtime");
-        check(&watch)?;
+        check(&watch, LIMITED)?;
         self.change(|played| {
             played.watches.retain(|known| known.path != watch.path);
             played.watches.push(watch);
@@ -185,7 +191,7 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 
     fn watch_all(&mut self, watches: Vec<Watch>) -> Result<(), BackendError> {
-        watches.iter().try_for_each(check)?;
+        watches.iter().try_for_each(|watch| check(watch, LIMITED))?;
         self.change(|played| played.requests.push(watches.len()));
         watches.into_iter().try_for_each(|watch| self.watch(watch))
     }
@@ -203,7 +209,9 @@ impl<const CHANGES: bool, const RECURSES: bool> Backend for Fake<CHANGES, RECURS
     }
 }
 
-impl<const CHANGES: bool, const RECURSES: bool> Stream for Fake<CHANGES, RECURSES> {
+impl<const CHANGES: bool, const RECURSES: bool, const LIMITED: bool> Stream
+    for Fake<CHANGES, RECURSES, LIMITED>
+{
     type Item = StreamItem;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
@@ -212,7 +220,9 @@ impl<const CHANGES: bool, const RECURSES: bool> Stream for Fake<CHANGES, RECURSE
     }
 }
 
-impl<const CHANGES: bool, const RECURSES: bool> Drop for Fake<CHANGES, RECURSES> {
+impl<const CHANGES: bool, const RECURSES: bool, const LIMITED: bool> Drop
+    for Fake<CHANGES, RECURSES, LIMITED>
+{
     fn drop(&mut self) {
         self.change(|played| played.dropped = true);
     }

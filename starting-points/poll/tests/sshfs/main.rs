@@ -8,6 +8,7 @@
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
+#[path = "../../../../tests/shared/mount.rs"]
 mod mount;
 #[cfg(target_os = "linux")]
 mod scene;
