@@ -32,6 +32,7 @@ use crate::{
     },
     places::{Places, Prefixes, Watched},
     settings::Settings,
+    trouble::Trouble,
 };
 
 /// The number of messages that are on their way to this client at most: no more fits in its memory.
@@ -149,6 +150,14 @@ impl Shared {
         Ok(reply)
     }
 
+    /// Finds the stream with the daemon's messages.
+    async fn stream(&self, client: &Client) -> Result<jetstream::stream::Stream, String> {
+        let context = jetstream::new(client.clone());
+        let name = context.stream_by_subject(self.settings.address.events()).await;
+        let name = name.map_err(|error| error.to_string())?;
+        context.get_stream(name).await.map_err(|error| error.to_string())
+    }
+
     fn place(
         &self,
         place: &Place,
@@ -189,6 +198,11 @@ impl Shared {
     }
 }
 
+/// Returns when a stream was made, in nanoseconds of Unix time.
+fn created(stream: &jetstream::stream::Stream) -> u64 {
+    u64::try_from(stream.cached_info().created.unix_timestamp_nanos()).unwrap_or_default()
+}
+
 /// Where a client begins.
 pub(crate) enum Start {
     /// With what happens from now on.
@@ -218,7 +232,6 @@ pub(crate) async fn work(
 struct Reader<'a> {
     shared: &'a Shared,
     events: Sender,
-    stream: jetstream::stream::Stream,
     beats: async_nats::Subscriber,
     connection: mpsc::Receiver<()>,
     /// The last message that was handled.
@@ -229,10 +242,15 @@ struct Reader<'a> {
     published: Beat,
     /// The number of items to skip in the next message, which were reported before.
     skip: usize,
-    heard: Instant,
     /// Since when the daemon has published more than was received.
     behind: Option<Instant>,
-    is_silence_reported: bool,
+    /// The daemon's heart does not beat.
+    silence: Trouble,
+    /// The daemon cannot publish, with this reason.
+    unpublished: Trouble,
+    reason: Option<String>,
+    /// The stream cannot be read.
+    unread: Trouble,
 }
 
 /// What comes from the stream, while it can be read.
@@ -267,29 +285,25 @@ impl<'a> Reader<'a> {
         let reply = shared.ask(&client, watches, |reply| now.then_some(reply.beat.last)).await?;
         _ = shared.tracks_renames.set(reply.tracks_renames);
         let _ = shared.client.set(client.clone());
-        let context = jetstream::new(client);
-        let unreadable = |error: &dyn std::fmt::Display| {
-            shared.unavailable(&format!("has no stream that can be read: {error}"))
-        };
-        let name = context.stream_by_subject(address.events()).await;
-        let name = name.map_err(|error| unreadable(&error))?;
-        let stream = context.get_stream(name).await.map_err(|error| unreadable(&error))?;
-        let created =
-            u64::try_from(stream.cached_info().created.unix_timestamp_nanos()).unwrap_or_default();
+        let unreadable =
+            |error: String| shared.unavailable(&format!("has no stream that can be read: {error}"));
+        let stream = shared.stream(&client).await.map_err(unreadable)?;
+        let created = created(&stream);
         let (last, next) = (reply.beat.last, reply.beat.sequence + 1);
         let mut reader = Self {
             shared,
             events,
-            stream,
             beats,
             connection,
             last,
             next,
-            published: reply.beat,
+            published: reply.beat.clone(),
             skip: 0,
-            heard: Instant::now(),
             behind: None,
-            is_silence_reported: false,
+            silence: Trouble::default(),
+            unpublished: Trouble::default(),
+            reason: None,
+            unread: Trouble::default(),
         };
         let mut position = Position { created, last, sequence: reply.beat.sequence, items: None };
         match start {
@@ -308,7 +322,7 @@ impl<'a> Reader<'a> {
                 reader.report(error, None).await;
             }
         }
-        let messages = reader.open().await.map_err(|error| unreadable(&error))?;
+        let messages = reader.open(stream).await.map_err(unreadable)?;
         Ok((reader, Some(messages)))
     }
 
@@ -325,9 +339,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Begins to read the stream again, from the next message on.
+    async fn reopen(&mut self) -> Result<pull::Stream, String> {
+        let client = self.shared.client.get().ok_or("there is no connection")?;
+        let stream = self.shared.stream(client).await?;
+        self.open(stream).await
+    }
+
     /// Begins to read the stream from the next message on.
-    async fn open(&mut self) -> Result<pull::Stream, String> {
-        let published = self.published;
+    async fn open(&mut self, stream: jetstream::stream::Stream) -> Result<pull::Stream, String> {
+        // The daemon's numbers say whether something is missing; those of a stream begin anew when it is made anew, or
+        // go back when its server has lost the end of it.
+        let end = stream.cached_info().state.last_sequence;
+        if lock(&self.shared.positions).is_renewed(created(&stream)) {
+            self.next = 1;
+        }
+        self.next = self.next.min(end + 1);
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.max(1) },
             ack_policy: AckPolicy::None,
@@ -339,12 +366,11 @@ impl<'a> Reader<'a> {
             ..pull::Config::default()
         };
         let consumer: PullConsumer =
-            self.stream.create_consumer(config).await.map_err(|error| error.to_string())?;
-        let is_behind = self.last != published.last && published.sequence >= self.next;
-        if consumer.cached_info().num_pending == 0 && is_behind {
+            stream.create_consumer(config).await.map_err(|error| error.to_string())?;
+        if consumer.cached_info().num_pending == 0 && self.is_behind() {
             // The stream has dropped what comes next, and all that was published after it.
             self.miss();
-            (self.last, self.next, self.skip) = (published.last, published.sequence + 1, 0);
+            (self.last, self.skip) = (self.published.last, 0);
         }
         let messages = consumer
             .stream()
@@ -369,8 +395,8 @@ impl<'a> Reader<'a> {
                 },
                 Some(beat) = self.beats.next() => {
                     if let Ok(beat) = Beat::decoded(&beat.payload) {
-                        self.heard = Instant::now();
-                        self.is_silence_reported = false;
+                        self.silence.ends();
+                        self.reason.clone_from(&beat.unpublished);
                         self.published = beat;
                     }
                 }
@@ -380,13 +406,12 @@ impl<'a> Reader<'a> {
                     messages = None;
                 }
                 _ = looks.tick() => {
-                    self.look_for_silence();
+                    self.look_for_trouble();
                     if self.is_stuck() {
                         messages = None;
                     }
                     if messages.is_none() {
-                        messages = timeout(self.shared.settings.patience, self.open()).await.ok()
-                            .and_then(Result::ok);
+                        messages = self.try_to_reopen().await;
                         self.behind = None;
                     }
                 }
@@ -394,21 +419,52 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reports once that the daemon is silent.
-    fn look_for_silence(&mut self) {
-        let silence = self.heard.elapsed();
-        if silence > self.shared.settings.silence && !self.is_silence_reported {
-            self.is_silence_reported = true;
-            let subject = &self.shared.settings.address.subject;
-            let text = format!("the daemon of {subject} has been silent for {silence:.0?}");
+    async fn try_to_reopen(&mut self) -> Messages {
+        let Settings { address, patience, silence, .. } = &self.shared.settings;
+        let reopened = timeout(*patience, self.reopen()).await;
+        match reopened.unwrap_or_else(|_| Err("the server does not reply".into())) {
+            Ok(messages) => {
+                self.unread.ends();
+                Some(messages)
+            }
+            Err(reason) => {
+                if self.unread.lasts(*silence) {
+                    let text =
+                        format!("the stream of {} cannot be read: {reason}", address.subject);
+                    self.fail(io::ErrorKind::NotConnected, &text);
+                }
+                None
+            }
+        }
+    }
+
+    /// Reports once that the daemon is silent, or cannot publish.
+    fn look_for_trouble(&mut self) {
+        let Settings { address, silence, .. } = &self.shared.settings;
+        if self.silence.lasts(*silence) {
+            let text =
+                format!("the daemon of {} has been silent for {silence:.0?}", address.subject);
             self.fail(io::ErrorKind::TimedOut, &text);
         }
+        match &self.reason {
+            None => self.unpublished.ends(),
+            Some(reason) if self.unpublished.lasts(*silence) => {
+                let text = format!("the daemon of {} cannot publish: {reason}", address.subject);
+                self.fail(io::ErrorKind::StorageFull, &text);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Returns whether the daemon has published more than was received.
+    fn is_behind(&self) -> bool {
+        let (published, last) = (self.published.last, self.last);
+        published.run != last.run || published.number > last.number
     }
 
     /// Returns whether nothing comes although the daemon has published more for some time.
     fn is_stuck(&mut self) -> bool {
-        let is_behind = self.published.last != self.last && self.published.sequence >= self.next;
-        if !is_behind {
+        if !self.is_behind() {
             self.behind = None;
             return false;
         }
@@ -516,7 +572,7 @@ impl<'a> Reader<'a> {
         while self.events.len() >= self.events.capacity() {
             // Meanwhile, messages stay on the server.
             sleep(Duration::from_millis(5)).await;
-            self.heard = Instant::now();
+            self.silence.ends();
         }
     }
 

@@ -54,6 +54,11 @@ impl Positions {
         self.sent.created
     }
 
+    /// Goes on in a stream that was made at this time. Returns whether that is another one.
+    pub(crate) fn is_renewed(&mut self, created: u64) -> bool {
+        std::mem::replace(&mut self.sent.created, created) != created
+    }
+
     /// Notes that an item is about to be sent: it may be polled at once.
     pub(crate) fn coming(&mut self, position: Position) {
         self.waiting.push_back(position);
@@ -89,7 +94,7 @@ impl Positions {
 
     /// Notes that everything was polled up to there, whatever was merged or removed on the way.
     pub(crate) fn drained(&mut self, sent: Position) {
-        let place = |it: Position| (it.sequence, it.items.unwrap_or(usize::MAX));
+        let place = |it: Position| (it.created, it.sequence, it.items.unwrap_or(usize::MAX));
         if place(sent) < place(self.polled) {
             // Meanwhile, something was sent and polled.
             return;

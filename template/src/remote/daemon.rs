@@ -2,7 +2,7 @@
 //!
 //! A message is published, and stored by the server, before the next one is made. If that takes long, because the
 //! server is away or its store is full, the daemon tries again and does not read its backend meanwhile, which
-//! reports the loss itself when its queue is full.
+//! reports the loss itself when its queue is full. Its heartbeats then say why it cannot publish.
 
 use std::{
     collections::BTreeMap,
@@ -19,13 +19,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use async_nats::{Client, HeaderMap, jetstream};
+use async_nats::{
+    Client, HeaderMap,
+    jetstream::{
+        self,
+        context::{CreateStreamError, GetStreamByNameErrorKind, PublishErrorKind},
+    },
+};
 use futures_util::{FutureExt as _, StreamExt as _};
 use notify_backend::{StreamError, Watch, prelude::*};
 use tokio::{
     sync::oneshot,
     task::yield_now,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{
@@ -45,6 +51,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the server may take to store a message.
 const STORING: Duration = Duration::from_secs(2);
+
+/// How long to try to store the first message: a server that accepts connections may still be reading its store.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// The number of heartbeats between two looks whether the stream is there.
+const LOOKS: u32 = 10;
 
 /// Watches `roots` with all that is below by a backend of the type `B`, and publishes what it reports. Calls
 /// `ready` when clients can come. Goes on until the backend's stream ends, or until it is dropped.
@@ -140,18 +152,9 @@ impl<B: Backend> Daemon<B> {
         let client = address.options.clone().connect(address.server.as_str()).await;
         let client = client.map_err(|error| unavailable("there is no server", &error))?;
         let context = jetstream::ContextBuilder::new().ack_timeout(STORING).build(client.clone());
-        let subject = address.events();
         // Without JetStream, there is no reply.
-        if context.stream_by_subject(subject.clone()).await.is_err() {
-            let stream = jetstream::stream::Config {
-                name: address.subject.replace('.', "-"),
-                subjects: vec![subject],
-                max_bytes: settings.bytes,
-                max_age: settings.age,
-                num_replicas: settings.replicas,
-                ..jetstream::stream::Config::default()
-            };
-            let created = context.create_stream(stream).await;
+        if context.stream_by_subject(address.events()).await.is_err() {
+            let created = make_stream(&context, &settings).await;
             created.map_err(|error| unavailable("the stream cannot be made", &error))?;
         }
         let questions = client.subscribe(address.questions()).await;
@@ -160,7 +163,7 @@ impl<B: Backend> Daemon<B> {
         // Differs from that of all earlier runs, and is no secret.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let run = u64::try_from(since.as_nanos()).unwrap_or_default();
-        let beat = Beat { last: Number { run, number: 0 }, sequence: 0 };
+        let beat = Beat { last: Number { run, number: 0 }, sequence: 0, unpublished: None };
         let mut daemon = Self {
             backend,
             catch_up,
@@ -174,13 +177,21 @@ impl<B: Backend> Daemon<B> {
             has_ended: false,
         };
         // Clients that know an earlier run learn of this one. It also has a place in the stream.
-        daemon.store(vec![]).await;
+        let stored = timeout(STARTING, daemon.store(vec![])).await;
+        stored.map_err(|_| {
+            let reason = daemon.beat.unpublished.clone().unwrap_or_default();
+            let address = &daemon.settings.address;
+            let reason = format!("the stream at {} stores nothing: {reason}", address.server);
+            BackendError::unavailable(reason)
+        })?;
         Ok(daemon)
     }
 
     async fn run(&mut self) -> Result<(), BackendError> {
         let mut beats = interval(self.settings.beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = interval(self.settings.beat * LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.has_ended {
             let Self { backend, questions, .. } = self;
             let mut first = None;
@@ -188,6 +199,7 @@ impl<B: Backend> Daemon<B> {
                 biased;
                 Some(question) = questions.next() => self.reply(question).await,
                 _ = beats.tick() => self.beat().await,
+                _ = looks.tick() => self.keep_stream().await,
                 item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
             }
             if let Some(item) = first {
@@ -257,16 +269,34 @@ impl<B: Backend> Daemon<B> {
             let mut headers = HeaderMap::new();
             headers.insert("Nats-Msg-Id", format!("{:x}-{:x}", number.run, number.number));
             let subject = self.settings.address.events();
-            let published =
-                self.context.publish_with_headers(subject, headers, batch.clone().into()).await;
-            if let Ok(stored) = published
-                && let Ok(stored) = stored.await
-            {
-                self.beat = Beat { last: number, sequence: stored.sequence };
-                return;
+            let published = async {
+                let published =
+                    self.context.publish_with_headers(subject, headers, batch.clone().into());
+                published.await?.await
+            };
+            let error = match published.await {
+                Ok(stored) => {
+                    let sequence = stored.sequence;
+                    self.beat = Beat { last: number, sequence, unpublished: None };
+                    return;
+                }
+                Err(error) => error,
+            };
+            if error.kind() == PublishErrorKind::StreamNotFound {
+                // If that fails, the next attempt does, too.
+                _ = make_stream(&self.context, &self.settings).await;
             }
+            self.beat.unpublished = Some(error.to_string());
             self.beat().await;
             sleep(PAUSE).await;
+        }
+    }
+
+    /// Makes the stream again if it was deleted. Clients learn from its first message that it begins anew.
+    async fn keep_stream(&mut self) {
+        let found = self.context.stream_by_subject(self.settings.address.events()).await;
+        if found.is_err_and(|error| error.kind() == GetStreamByNameErrorKind::NotFound) {
+            self.store(vec![]).await;
         }
     }
 
@@ -277,6 +307,7 @@ impl<B: Backend> Daemon<B> {
             questions.push(question);
         }
         self.catch_up().await;
+        self.keep_stream().await;
         for question in &questions {
             self.reply_to(question).await;
         }
@@ -313,7 +344,7 @@ impl<B: Backend> Daemon<B> {
             .iter()
             .map(|(path, cause)| Unwatched { path: WirePath::new(path), cause: cause.clone() });
         let reply = Reply {
-            beat: self.beat,
+            beat: self.beat.clone(),
             tracks_renames: self.backend.about().capabilities.contains(Capability::TrackRelated),
             places,
             unwatched: unwatched.collect(),
@@ -379,6 +410,22 @@ impl<B: Backend> Daemon<B> {
         }
         Place::Here { path: WirePath::new(real), is_folder }
     }
+}
+
+/// Makes the stream in which the server stores the events.
+async fn make_stream(
+    context: &jetstream::Context,
+    settings: &Publishing,
+) -> Result<(), CreateStreamError> {
+    let stream = jetstream::stream::Config {
+        name: settings.address.subject.replace('.', "-"),
+        subjects: vec![settings.address.events()],
+        max_bytes: settings.bytes,
+        max_age: settings.age,
+        num_replicas: settings.replicas,
+        ..jetstream::stream::Config::default()
+    };
+    context.create_stream(stream).await.map(drop)
 }
 
 /// Returns the path without links on the way, but not where it leads itself.

@@ -6,8 +6,8 @@
 //! where it stopped.
 //!
 //! This file is the client's outside. `client.rs` has its work, `places.rs` the watched paths, `cursor.rs` where
-//! the stream stands, `message.rs` what goes through the broker, `settings.rs` the settings. `daemon.rs` is the
-//! other side, and `looking.rs` a backend for it that runs everywhere.
+//! the stream stands, `message.rs` what goes through the broker, `settings.rs` the settings, `trouble.rs` what is
+//! reported once it has lasted. `daemon.rs` is the other side, and `looking.rs` a backend for it that runs everywhere.
 //!
 //! # Limits and details
 //!
@@ -23,7 +23,10 @@
 //!   keeps its path.
 //! - **A connection** that is lost is an error item at once. Once it is back, reading goes on where it was, so
 //!   nothing is lost that the stream still has. A daemon whose heartbeats do not come any longer
-//!   ([`Settings::silence`]) is an error item, too.
+//!   ([`Settings::silence`]), or say that it cannot publish, is an error item, too. So is a stream that cannot be read.
+//! - **A stream** that refuses new messages when it is full stops the daemon until it has room; then the queue of the
+//!   daemon's backend overflows, which is a `Missed`. A stream that is deleted is made again by the daemon, and a
+//!   client loses what it had not read, which is a `Missed`.
 //! - **Slow programs**: at most [`Settings::capacity`] items and a few messages wait in memory. The rest
 //!   stays in the stream.
 //! - **Trust**: anyone who may publish on the daemon's subjects can report changes that did not happen, but
@@ -37,6 +40,7 @@ mod looking;
 mod message;
 mod places;
 mod settings;
+mod trouble;
 
 use std::sync::Arc;
 

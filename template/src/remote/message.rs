@@ -163,12 +163,15 @@ impl WirePath {
 }
 
 /// Says that the daemon lives, and which message was its last one.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Beat {
     #[serde(flatten)]
     pub(crate) last: Number,
     /// Its sequence number in the stream.
     pub(crate) sequence: u64,
+    /// Why the next one cannot be published, if that was tried in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unpublished: Option<String>,
 }
 
 impl Message for Beat {

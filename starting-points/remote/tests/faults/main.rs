@@ -19,6 +19,8 @@ mod proxy;
 #[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]
+mod streams;
+#[cfg(target_os = "linux")]
 mod trials;
 
 #[cfg(target_os = "linux")]

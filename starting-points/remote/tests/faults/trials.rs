@@ -2,6 +2,9 @@
 
 use std::{
     process::{Command, ExitCode},
+    sync::Arc,
+    task::{Context, Poll, Wake},
+    thread,
     time::Instant,
 };
 
@@ -15,6 +18,7 @@ use crate::{
     load, program,
     proxy::Proxy,
     scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
+    streams,
 };
 
 /// What the stream keeps where nothing is to be dropped.
@@ -27,6 +31,10 @@ pub(crate) fn run() -> ExitCode {
             .with_ignored_flag(true),
         trial("a_cut_network_is_an_error_and_loses_nothing", ENOUGH, cut),
         trial("what_a_full_stream_drops_is_missed", 64 * 1024, full),
+        trial("a_stream_that_takes_no_more_is_an_error_and_loses_nothing", ENOUGH, streams::full),
+        trial("a_deleted_stream_is_made_again", ENOUGH, streams::deleted),
+        trial("a_replaced_stream_is_read_from_its_beginning", ENOUGH, streams::replaced),
+        trial("a_client_needs_no_runtime", ENOUGH, without_runtime),
         trial("a_slow_client_loses_nothing_that_is_kept", ENOUGH, slow),
         trial("a_full_client_watches_and_unwatches", ENOUGH, watched_when_full),
         trial("a_daemon_that_was_started_again_is_a_loss", ENOUGH, started_again),
@@ -241,6 +249,39 @@ fn resumed(scene: &mut Scene) {
     assert!(start.elapsed() < DEADLINE);
     assert!(!items.iter().any(|item| is_made(item, &files[1])), "twice: {items:?}");
     assert_eq!(made(&items, &files[2..]) + made(&items, &later), 4, "{items:?}");
+}
+
+/// It is made in a runtime that has ended, and polled outside of any, where no timer of a program's runtime goes.
+fn without_runtime(scene: &mut Scene) {
+    struct Thread(thread::Thread);
+
+    impl Wake for Thread {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut client = runtime.block_on(async { scene.client(scene.settings()) });
+    drop(runtime);
+    let waker = Arc::new(Thread(thread::current())).into();
+    let start = Instant::now();
+    let mut poll = |is_it: &dyn Fn(&StreamItem) -> bool| {
+        loop {
+            match Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Some(item)) if is_it(&item) => return,
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => panic!("it has ended"),
+                Poll::Pending => thread::park_timeout(DEADLINE),
+            }
+            assert!(start.elapsed() < DEADLINE, "nothing comes");
+        }
+    };
+    let file = scene.make(1);
+    poll(&|item| is_made(item, &file[0]));
+    // By a timer of the client's own.
+    scene.end_daemon();
+    poll(&is_read_error);
 }
 
 /// While nothing is read, and there is no room for another report.
