@@ -5,6 +5,7 @@
 //! `Missed`, and reading goes on from what was received.
 
 use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -203,6 +204,13 @@ fn created(stream: &jetstream::stream::Stream) -> u64 {
     u64::try_from(stream.cached_info().created.unix_timestamp_nanos()).unwrap_or_default()
 }
 
+/// Returns a number that other content hardly has.
+fn digest(content: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Where a client begins.
 pub(crate) enum Start {
     /// With what happens from now on.
@@ -234,8 +242,9 @@ struct Reader<'a> {
     events: Sender,
     beats: async_nats::Subscriber,
     connection: mpsc::Receiver<()>,
-    /// The last message that was handled.
+    /// The last message that was handled, and a number for what it says.
     last: Number,
+    content: Option<u64>,
     /// The sequence number in the stream from which to go on.
     next: u64,
     /// What the daemon has published at least.
@@ -296,6 +305,7 @@ impl<'a> Reader<'a> {
             beats,
             connection,
             last,
+            content: None,
             next,
             published: reply.beat.clone(),
             skip: 0,
@@ -485,13 +495,14 @@ impl<'a> Reader<'a> {
         let Ok(Batch { number, items }) = Batch::decoded(&message.payload) else {
             return self.miss();
         };
-        if number == self.last {
+        let content = Some(digest(&message.payload));
+        if number == self.last && content == self.content {
             // The daemon did not know that the server already had it.
             return;
         }
         let is_next = number == self.last.next();
-        let is_older = number.run == self.last.run && number.number < self.last.number;
-        self.last = number;
+        let is_older = number.run == self.last.run && number.number <= self.last.number;
+        (self.last, self.content) = (number, content);
         if !is_next {
             self.miss();
         }

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 #[allow(dead_code, reason = "only its server is used here")]
 mod compliance;
 #[cfg(target_os = "linux")]
+mod forgery;
+#[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
 mod program;

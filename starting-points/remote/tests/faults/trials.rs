@@ -8,16 +8,16 @@ use std::{
     time::Instant,
 };
 
-use async_nats::{ConnectOptions, jetstream};
+use async_nats::ConnectOptions;
 use libtest_mimic::{Arguments, Completion, Trial};
 use notify_backend::prelude::*;
 use notify_backend_remote::RemoteBackend;
 
 use crate::{
     compliance::Server,
-    load, program,
+    forgery, load, program,
     proxy::Proxy,
-    scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
+    scene::{DEADLINE, Scene, is_made, is_missed, is_read_error, made},
     streams,
 };
 
@@ -39,7 +39,9 @@ pub(crate) fn run() -> ExitCode {
         trial("a_full_client_watches_and_unwatches", ENOUGH, watched_when_full),
         trial("a_daemon_that_was_started_again_is_a_loss", ENOUGH, started_again),
         trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
-        trial("forged_and_damaged_messages_are_losses", ENOUGH, forged),
+        trial("forged_and_damaged_messages_are_losses", ENOUGH, forgery::strange),
+        trial("a_message_that_comes_twice_is_read_once", ENOUGH, forgery::twice),
+        trial("imitated_messages_are_losses", ENOUGH, forgery::imitated),
         trial("a_client_goes_on_where_it_stopped", ENOUGH, resumed),
         trial("the_program_publishes", ENOUGH, program::publishes),
         Trial::test("the_program_says_what_is_wrong_with_its_arguments", || {
@@ -190,48 +192,6 @@ fn gone(scene: &mut Scene) {
     let items = scene.until(&mut client, is_read_error);
     let error = items.last().unwrap().as_ref().unwrap_err().to_string();
     assert!(error.contains("the daemon of files.host.root has been silent"), "{error}");
-}
-
-fn forged(scene: &mut Scene) {
-    let outside = r#"{"event":{"kind":"create/file","path":"/etc/passwd"}}"#;
-    let batch = |run: u64, number: u64, item: &str| {
-        format!(r#"{{"version":1,"run":{run},"number":{number},"items":[{item}]}}"#)
-    };
-    let forged = [
-        String::new(),
-        "not JSON".into(),
-        // Cut in half.
-        batch(1, 1, outside)[..30].into(),
-        r#"{"version":2,"run":1,"number":1,"items":[]}"#.into(),
-        batch(1, u64::MAX, outside),
-        // Out of order, and twice.
-        batch(1, 7, outside),
-        batch(1, 3, outside),
-        batch(1, 3, outside),
-        batch(1, 4, r#"{"event":{"kind":"create/file","path":"/"}}"#),
-        batch(1, 5, r#"{"event":{"kind":"no/kind"}}"#),
-        batch(1, 6, &vec![outside; 2000].join(",")),
-        "[".repeat(100_000),
-        format!("\"{}\"", "x".repeat(600_000)),
-    ];
-    let mut client = scene.client(scene.settings());
-    for message in forged {
-        let shown: String = message.chars().take(80).collect();
-        scene.runtime.block_on(async {
-            let nats = async_nats::connect(&scene.server.address).await.unwrap();
-            let context = jetstream::new(nats);
-            let subject = format!("{SUBJECT}.events");
-            context.publish(subject, message.into()).await.unwrap().await.unwrap();
-        });
-        let file = scene.make(1);
-        let items = scene.until_made(&mut client, &file[0]);
-        assert!(items.iter().any(is_missed), "no loss for {shown}: {items:?}");
-        let is_outside = |item: &&StreamItem| {
-            !is_missed(item)
-                && item.as_ref().is_ok_and(|event| !event.path.starts_with(scene.folder.path()))
-        };
-        assert!(!items.iter().any(|item| is_outside(&item)), "{shown}: {items:?}");
-    }
 }
 
 fn resumed(scene: &mut Scene) {
