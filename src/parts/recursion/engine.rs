@@ -130,6 +130,11 @@ pub(super) enum Report {
     Unwatched(io::Error),
 }
 
+/// Returns whether an event says that a file was opened, closed, read or written.
+fn is_about_content(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)))
+}
+
 const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
 pub(super) const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
 
@@ -310,6 +315,9 @@ impl<W: World> Engine<W> {
         if self.ready.len() > before + 1 {
             self.report_once(before);
         }
+        if via == Via::Link && is_about_content(kind) {
+            self.drop_look(id, name);
+        }
         let is_metadata = matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)));
         if is_structural || is_metadata && via == Via::Name {
             let parents = self.places(id).filter(|node| !reported.contains(node));
@@ -321,6 +329,19 @@ impl<W: World> Engine<W> {
                 }
                 self.follow(parent, name, kind, via, cookie);
             }
+        }
+    }
+
+    /// Drops the look at an entry that might have been a link: what is opened, read or written by its name is none. Most
+    /// files are, right after they were created.
+    fn drop_look(&mut self, id: W::Id, name: &OsStr) {
+        while let Some(due) = self.due.back()
+            && due.via == Via::Link
+            && due.name == name
+            && self.tree.id(due.parent) == Some(id)
+            && self.child(due.parent, name, Via::Link).is_none()
+        {
+            self.due.pop_back();
         }
     }
 

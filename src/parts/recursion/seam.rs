@@ -116,7 +116,8 @@ pub enum FolderEvent<'a> {
         /// The entry's name.
         name: &'a OsStr,
         /// What happened. The tree follows `Create`, `Remove`, `Modify(Name(From))` and
-        /// `Modify(Name(To))`; every kind is reported unchanged.
+        /// `Modify(Name(To))`; every kind is reported unchanged. An entry with an `Access` or a `Modify(Data)`
+        /// is no link, since these go through links to their targets.
         kind: EventKind,
         /// Whether the entry is a folder.
         is_folder: bool,

@@ -553,6 +553,22 @@ fn random_programs_with_links_are_followed() {
 }
 
 #[test]
+fn random_programs_with_links_and_accesses_are_followed() {
+    random_programs(Options { access: true, ..WITH_LINKS }, LIMIT, WATCHED, "");
+}
+
+#[test]
+fn only_what_may_be_a_link_is_looked_at() {
+    let calls = |options| {
+        let script = "mkdir /r\nwatch /r\ncreate /r/f\nwrite /r/f\ncreate /r/f2\nwrite /r/f2";
+        let outcome = Trial::run(&Script::parse(script), LIMIT, options, usize::MAX);
+        assert_eq!(outcome.failure, None, "{}", outcome.record);
+        outcome.calls
+    };
+    assert_eq!(calls(WITH_LINKS), calls(OPTIONS));
+}
+
+#[test]
 fn random_programs_with_overflows_are_followed() {
     random_programs(OPTIONS, SHORT, WATCHED, "");
 }
