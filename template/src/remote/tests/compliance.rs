@@ -4,7 +4,9 @@
 //! so that a case sees only what the client does. The daemons are this program again.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, BufRead as _, BufReader},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
     let profile = Profile::default().sampled(INTERVAL).pairs_renames(cfg!(unix) && births);
     let suite =
         |suite: Suite| suite.leave_out("REC28", "the next look may come before the last report");
-    run(profile, suite, async |settings, folders| {
+    run(profile, suite, &[], async |settings, folders| {
         remote::publish_by_looking(settings, INTERVAL, folders, ready).await
     })
 }
@@ -65,10 +67,11 @@ pub(crate) fn ready() {
 const DEVIATION: (&str, &str) =
     ("PERM04", "/etc is outside the folder that the case's daemon watches");
 
-/// Runs the suite, as `adapt` makes it for daemons that `publish`.
+/// Runs the suite, as `adapt` makes it for daemons that `publish`. Without [`IS_WANTED`], runs only the groups `always`.
 pub(crate) fn run(
     profile: Profile,
     adapt: impl FnOnce(Suite) -> Suite,
+    always: &[&str],
     publish: impl AsyncFnOnce(remote::Publishing, Vec<PathBuf>) -> Result<(), BackendError>,
 ) -> ExitCode {
     if let (Some(server), Some(subject), Some(folder)) =
@@ -76,14 +79,18 @@ pub(crate) fn run(
     {
         return serve(server, subject, folder.into(), publish);
     }
-    if env::var_os(IS_WANTED).is_none() {
-        println!("nothing is proven: it takes minutes, and runs if {IS_WANTED} is set");
-        return ExitCode::SUCCESS;
-    }
     if env::var_os(SERVER).is_some() {
         let suite = Suite::of::<Made<ThisClient>>().profile(profile).seen_through(view);
         let (id, reason) = DEVIATION;
         return adapt(suite.forgetting(forget).deviation(id, reason)).main();
+    }
+    // What the suite is asked for: what this program is, or each group.
+    let mut asked: Vec<Vec<OsString>> = vec![env::args_os().skip(1).collect()];
+    if env::var_os(IS_WANTED).is_none() {
+        println!(
+            "only parts are proven: {always:?}; all takes minutes, and runs if {IS_WANTED} is set"
+        );
+        asked = always.iter().map(|group| vec![format!("{group}::").into()]).collect();
     }
     let server = match Server::start() {
         Ok(server) => server,
@@ -92,18 +99,21 @@ pub(crate) fn run(
             return ExitCode::SUCCESS;
         }
     };
-    // The same again, with the server's address.
-    let again = env::current_exe().and_then(|this| {
-        Command::new(this).args(env::args_os().skip(1)).env(SERVER, &server.address).status()
-    });
-    match again {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("this program cannot be started again: {error}");
-            ExitCode::FAILURE
+    for arguments in asked {
+        // The same again, with the server's address.
+        let again = env::current_exe().and_then(|this| {
+            Command::new(this).args(arguments).env(SERVER, &server.address).status()
+        });
+        match again {
+            Ok(status) if status.success() => {}
+            Ok(_) => return ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("this program cannot be started again: {error}");
+                return ExitCode::FAILURE;
+            }
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// A NATS server that keeps its files in a temporary folder.
