@@ -75,6 +75,7 @@ pub(crate) fn main() -> ExitCode {
         Trial::test("some_cases_are_no_progress", some_cases_are_no_progress),
         Trial::test("a_case_that_fails", a_case_that_fails),
         Trial::test("dropped_where_it_must_not_be", dropped_where_it_must_not_be),
+        Trial::test("a_process_that_ends_too_early", a_process_that_ends_too_early),
         Trial::test("nothing_is_heard", nothing_is_heard),
         Trial::test("no_large_scene_for_nothing", no_large_scene_for_nothing),
         Trial::test("no_barrier_is_heard", no_barrier_is_heard),
@@ -121,6 +122,14 @@ fn dropped_where_it_must_not_be() -> Result<(), Failed> {
     let run = run("drops in the runtime", &["stream::dropped_outside"])?;
     run.says("test [STR18] stream::dropped_outside_the_runtime ... FAILED")?;
     run.says("0 passed; 1 failed")?;
+    run.fails()
+}
+
+/// That a process has ended well is no reason for a failure; that it has not answered is.
+fn a_process_that_ends_too_early() -> Result<(), Failed> {
+    let run = run("ends its process", &[EASY])?;
+    run.says("the process of the case ended before the case did, or its answer is lost: ")?;
+    run.says_not("ended with exit status: 0")?;
     run.fails()
 }
 

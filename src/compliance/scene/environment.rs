@@ -9,8 +9,10 @@ use crate::compliance::rules::usage::ResourceUsage;
 pub(crate) enum Environment {
     /// Linux, for cases that ask its `/proc` or use operations of its own.
     Linux,
-    /// A Unix system: links, modes, names of any bytes.
+    /// A Unix system: links and modes.
     Unix,
+    /// A file system that takes names that are not UTF-8. APFS does not.
+    NamesOfAnyBytes,
     /// An ordinary user to run the case as, since root may read everything.
     OrdinaryUser,
     /// Root, for changes of ownership.
@@ -37,6 +39,7 @@ impl Environment {
             Self::Mounts if !is_root() => Self::Namespaces.role(),
             Self::Linux
             | Self::Unix
+            | Self::NamesOfAnyBytes
             | Self::Root
             | Self::CaseInsensitive
             | Self::Counts
@@ -49,6 +52,7 @@ impl Environment {
         let there = match self {
             Self::Linux => cfg!(target_os = "linux"),
             Self::Unix => cfg!(unix),
+            Self::NamesOfAnyBytes => takes_any_bytes(),
             Self::OrdinaryUser => cfg!(unix) && (!is_root() || becomes_another()),
             Self::Root => is_root() && becomes_another(),
             Self::CaseInsensitive => ignores_case(),
@@ -66,6 +70,7 @@ impl fmt::Display for Environment {
         f.write_str(match self {
             Self::Linux => "Linux",
             Self::Unix => "a Unix system",
+            Self::NamesOfAnyBytes => "a file system with names that are not UTF-8",
             Self::OrdinaryUser => "an ordinary user of a Unix system",
             Self::Root => "root, beside other users",
             Self::CaseInsensitive => "a file system that ignores upper and lower case",
@@ -111,6 +116,28 @@ fn ignores_case() -> bool {
                 && folder.path().join("NAME").exists()
         })
     })
+}
+
+/// Returns whether the file system that the cases' folders are on takes names that are not UTF-8, for a file and for a
+/// folder. APFS returns `EILSEQ`, and ZFS an error if its property `utf8only` is set.
+#[cfg(unix)]
+fn takes_any_bytes() -> bool {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    static PROBED: OnceLock<bool> = OnceLock::new();
+    *PROBED.get_or_init(|| {
+        let probe = tempfile::Builder::new().prefix("compliance-").tempdir();
+        probe.is_ok_and(|folder| {
+            let path = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
+            fs::write(path(b"caf\xe9"), "").is_ok() && fs::create_dir(path(b"\xff\xfe")).is_ok()
+        })
+    })
+}
+
+/// Returns whether names may be of any bytes; they are not here.
+#[cfg(not(unix))]
+fn takes_any_bytes() -> bool {
+    false
 }
 
 /// The user and group that traditionally own nothing.

@@ -65,20 +65,27 @@ fn try_run(
         "" => String::new(),
         printed => format!("\nprinted by the backend:\n{printed}\n"),
     };
-    let answer = fs::read(folder.path().join(ANSWER)).ok();
-    let answer: Option<Outcome> = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
+    let answer = fs::read(folder.path().join(ANSWER));
+    let answer = answer.and_then(|answer| Ok(serde_json::from_slice::<Outcome>(&answer)?));
     restore_access(folder.path());
     let name = listed.full_name();
     Ok(match (answer, status) {
-        (Some(Outcome { verdict: Verdict::Failed(text), figures, barriers }), _) => {
+        (Ok(Outcome { verdict: Verdict::Failed(text), figures, barriers }), _) => {
             Outcome { verdict: Verdict::Failed(text + &printed), figures, barriers }
         }
-        (Some(outcome), _) => outcome,
-        (None, Some(status)) => {
+        (Ok(outcome), _) => outcome,
+        (Err(error), Some(status)) if status.success() => {
+            // Something in it has ended it, or there was no room for the answer.
+            let text = format!(
+                "{name}: the process of the case ended before the case did, or its answer is lost: {error}\n{printed}"
+            );
+            Verdict::Failed(text).into()
+        }
+        (Err(_), Some(status)) => {
             let text = format!("{name}: the process of the case ended with {status}\n{printed}");
             Verdict::Failed(text).into()
         }
-        (None, None) => {
+        (Err(_), None) => {
             let limit = limit * LONGEST;
             let text = format!("{name}: the case did not end within {limit:?}\n{printed}");
             Verdict::Failed(text).into()
