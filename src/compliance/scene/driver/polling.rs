@@ -15,6 +15,7 @@ use crate::{
             expect::Expected,
             failure::{Step, ensure, fail, violates},
             invariants,
+            usage::ResourceUsage,
         },
         scene::{sentinel::is_sentinel, wake_flag::WakeFlag},
     },
@@ -152,7 +153,8 @@ impl Driver {
     }
 
     /// Reads until `done`, which is asked at first and after each item, or until nothing has come for
-    /// as long as `limit`. Returns whether it was done.
+    /// as long as `limit`. Returns whether it was done. Where the system tells, time does not count in which a thread
+    /// of this process could have run and got no processor: a busy machine makes no backend late.
     pub(super) fn read_until(
         &mut self,
         limit: Duration,
@@ -168,19 +170,29 @@ impl Driver {
         let runtime = self.runtime.clone();
         runtime.block_on(async {
             let start = tokio::time::Instant::now();
+            // Not for ever, if the awaited item never comes.
+            let longest = start + limit * 3;
             let mut over = pin!(tokio::time::sleep_until(start + limit));
-            let mut items = self.items;
+            let (mut items, mut waited) = (self.items, ResourceUsage::waited());
             poll_fn(|cx| {
                 if let Poll::Ready(done) = self.poll_until(cx, &mut done) {
                     return Poll::Ready(done);
                 }
                 if self.items != items {
                     items = self.items;
-                    // Not for ever, if the awaited item never comes.
                     let then = tokio::time::Instant::now() + limit;
-                    over.as_mut().reset(then.min(start + limit * 3));
+                    over.as_mut().reset(then.min(longest));
                 }
-                over.as_mut().poll(cx).map(|()| Ok(false))
+                while over.as_mut().poll(cx).is_ready() {
+                    let excused = ResourceUsage::waited().saturating_sub(waited);
+                    waited += excused;
+                    let then = (over.deadline() + excused).min(longest);
+                    if then <= tokio::time::Instant::now() {
+                        return Poll::Ready(Ok(false));
+                    }
+                    over.as_mut().reset(then);
+                }
+                Poll::Pending
             })
             .await
         })
