@@ -32,7 +32,7 @@ pub(crate) struct Handshake<'a> {
     from: Option<Position>,
     root: Vec<u8>,
     prefix: Vec<u8>,
-    opened: Option<(Changes, Extra)>,
+    opened: Option<(Changes, Extra, Clock)>,
 }
 
 /// What a conversation leads to.
@@ -40,6 +40,8 @@ pub(crate) struct Handshake<'a> {
 pub(crate) struct Opened {
     pub(crate) changes: Changes,
     pub(crate) extra: Extra,
+    /// The present moment, from whatever position the changes begin.
+    pub(crate) now: Clock,
     /// What the daemon watches.
     pub(crate) root: Vec<u8>,
     /// What the watched folder is below the root that the daemon watches.
@@ -93,22 +95,25 @@ impl<'a> Handshake<'a> {
             self.prefix = answer.bytes("relative_path").unwrap_or_default().to_vec();
             return Ok(Next::Send(encode(&self.synchronise())));
         }
-        if let Some((changes, extra)) = self.opened.take() {
+        if let Some((changes, extra, now)) = self.opened.take() {
             answer.bytes("subscribe").ok_or(Malformed::new("no subscription"))?;
             let (root, prefix) = (mem::take(&mut self.root), mem::take(&mut self.prefix));
-            return Ok(Next::Done(Opened { changes, extra, root, prefix }));
+            return Ok(Next::Done(Opened { changes, extra, now, root, prefix }));
         }
         let clock = Clock::from(answer.bytes("clock").ok_or(Malformed::new("no clock"))?);
         let subscribe = encode(&self.subscribe(clock.as_bytes()));
         let (changes, extra) = match self.from.take() {
-            None => (Changes::at(Position { since: clock, part: None }), Extra::default()),
+            None => {
+                let position = Position { since: clock.clone(), part: None };
+                (Changes::at(position), Extra::default())
+            }
             Some(from) => {
                 let mut changes = Changes::at(from);
                 let extra = changes.take_in(self.target, &self.prefix, answer)?;
                 (changes, extra)
             }
         };
-        self.opened = Some((changes, extra));
+        self.opened = Some((changes, extra, clock));
         Ok(Next::Send(subscribe))
     }
 

@@ -125,18 +125,17 @@ impl WatchmanBackend {
         watches.sort_by_key(|watch| watch.path.as_os_str().len());
         for watch in watches {
             let from = from(&watch.path);
-            backend.add(watch, from.as_ref())?;
+            backend.put(Subscription::open(&backend.daemon, watch, from.as_ref())?);
         }
         Ok(backend)
     }
 
-    fn add(&mut self, watch: Watch, from: Option<&Position>) -> Result<(), BackendError> {
-        let subscription = Subscription::open(&self.daemon, watch, from)?;
+    /// Adds a subscription, instead of the one with the same path.
+    fn put(&mut self, subscription: Subscription) {
         match self.find(subscription.path()) {
             Some(at) => self.subscriptions[at] = subscription,
             None => self.subscriptions.push(subscription),
         }
-        Ok(())
     }
 
     /// Returns the place of the watch of `path`, by spelling.
@@ -184,18 +183,13 @@ impl Backend for WatchmanBackend {
         watch.check(CAPABILITIES)?;
         // What an earlier watch of the path has not reported yet is not lost.
         let earlier = self.find(&watch.path).map(|at| &self.subscriptions[at]);
-        let from = earlier.and_then(Subscription::unread).cloned();
-        let old_below = match earlier {
-            Some(earlier) if from.is_some() && watch.recursive && !earlier.is_recursive() => {
-                Subscription::open(&self.daemon, watch.clone(), None)?.tick()
-            }
-            _ => earlier.and_then(Subscription::old_below),
-        };
-        let path = watch.path.clone();
-        self.add(watch, from.as_ref())?;
-        if let Some(at) = self.find(&path) {
-            self.subscriptions[at].leave_out_below(old_below);
+        let unread = earlier.and_then(|earlier| Some((earlier, earlier.unread()?)));
+        let from = unread.map(|(_, position)| position);
+        let mut subscription = Subscription::open(&self.daemon, watch, from)?;
+        if let Some((earlier, _)) = unread {
+            subscription.replace(earlier);
         }
+        self.put(subscription);
         // Its connection has to be polled.
         if let Some(waker) = self.waker.take() {
             waker.wake();

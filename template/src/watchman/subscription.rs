@@ -44,6 +44,8 @@ pub(crate) struct Subscription {
     prefix: Vec<u8>,
     /// All changes after this moment are reported.
     start: Clock,
+    /// The moment in which the watch was made.
+    made: Clock,
     changes: Changes,
     /// What to report before the changes.
     first: VecDeque<Event>,
@@ -134,6 +136,7 @@ impl Subscription {
             root: opened.root,
             prefix: opened.prefix,
             start: opened.changes.position().since.clone(),
+            made: opened.now,
             changes: opened.changes,
             first: VecDeque::new(),
             left: None,
@@ -186,22 +189,11 @@ impl Subscription {
         (!matches!(self.state, State::Over)).then(|| self.position())
     }
 
-    pub(crate) fn is_recursive(&self) -> bool {
-        self.target.is_recursive()
-    }
-
-    /// Returns the moment in which it began.
-    pub(crate) fn tick(&self) -> Option<u64> {
-        self.start.tick()
-    }
-
-    pub(crate) fn old_below(&self) -> Option<u64> {
-        self.old_below
-    }
-
-    /// Leaves out changes below the folder up to this tick.
-    pub(crate) fn leave_out_below(&mut self, tick: Option<u64>) {
-        self.old_below = tick;
+    /// Takes the place of a watch of the same path, from where that stands. Leaves out changes below the folder that were
+    /// made when only the folder itself was watched.
+    pub(crate) fn replace(&mut self, earlier: &Self) {
+        let is_wider = self.target.is_recursive() && !earlier.target.is_recursive();
+        self.old_below = if is_wider { self.made.tick() } else { earlier.old_below };
     }
 
     /// Returns whether a change happened below before that was watched.
