@@ -31,7 +31,7 @@
 //!   stays in the stream.
 //! - **Trust**: anyone who may publish on the daemon's subjects can report changes that did not happen, but
 //!   only below the watched paths, and can cause losses to be reported. Give that right to the daemon alone.
-//! - A message is half a mebibyte long at most; the server's limit must not be lower than 300 kB.
+//! - A message is half a mebibyte long at most; the limits of server and stream must not be lower than 300 kB.
 
 mod client;
 mod cursor;

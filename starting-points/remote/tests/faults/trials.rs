@@ -17,7 +17,7 @@ use crate::{
     compliance::Server,
     forgery, load, program,
     proxy::Proxy,
-    scene::{DEADLINE, Scene, is_made, is_missed, is_read_error, made},
+    scene::{DEADLINE, SUBJECT, Scene, is_made, is_missed, is_read_error, made},
     streams,
 };
 
@@ -56,6 +56,10 @@ pub(crate) fn run() -> ExitCode {
             }
             guarded();
             Ok(Completion::Completed)
+        }),
+        Trial::ignorable_test("each_side_needs_only_the_rights_of_the_guide", || match limited() {
+            Err(reason) => Ok(Completion::ignored_with(reason)),
+            Ok(()) => Ok(Completion::Completed),
         }),
         trial("twenty_clients_lose_nothing_and_need_little_memory", ENOUGH, |scene| {
             load::run(scene, 20, 20_000);
@@ -121,6 +125,55 @@ fn guarded() {
         let error = refused.unwrap_err();
         assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
     }
+}
+
+/// Daemon and clients work with the rights that the guide's page on many machines names. With them, a client cannot
+/// publish events.
+fn limited() -> Result<(), String> {
+    let user = |name: &str, publish: &[&str], subscribe: &[&str]| {
+        format!(
+            "{{ user: {name}, password: secret, permissions: \
+             {{ publish: {publish:?}, subscribe: {subscribe:?} }} }}"
+        )
+    };
+    let daemon = user(
+        "daemon",
+        &[
+            "files.host.root.events",
+            "files.host.root.alive",
+            "_INBOX.>",
+            "$JS.API.STREAM.NAMES",
+            "$JS.API.STREAM.CREATE.>",
+        ],
+        &["files.host.root.questions", "_INBOX.>"],
+    );
+    let client = user(
+        "client",
+        &[
+            "files.host.root.questions",
+            "$JS.API.STREAM.NAMES",
+            "$JS.API.STREAM.INFO.>",
+            "$JS.API.CONSUMER.CREATE.>",
+            "$JS.API.CONSUMER.MSG.NEXT.>",
+        ],
+        &["files.host.root.alive", "_INBOX.>"],
+    );
+    let users = format!("authorization {{ users: [{daemon}, {client}] }}\n");
+    let login = |name: &str| ConnectOptions::with_user_and_password(name.into(), "secret".into());
+    let mut scene = Scene::with(Server::start_with(&users)?, &login("daemon"), ENOUGH);
+    let mut client = scene.client(scene.settings().options(login("client")));
+    let first = scene.make(1);
+    scene.until_made(&mut client, &first[0]);
+    scene.runtime.block_on(async {
+        let nats = login("client").connect(&scene.server.address).await.unwrap();
+        nats.publish(format!("{SUBJECT}.events"), "forged".into()).await.unwrap();
+        // The server replies after it has handled what came before.
+        nats.flush().await.unwrap();
+    });
+    let second = scene.make(1);
+    let items = scene.until_made(&mut client, &second[0]);
+    assert!(!items.iter().any(is_missed), "{items:?}");
+    Ok(())
 }
 
 fn killed(scene: &mut Scene, times: usize) {
