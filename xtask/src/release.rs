@@ -32,8 +32,8 @@ pub(crate) struct Release {
     /// because the next ones depend on it
     #[arg(long)]
     check: bool,
-    /// Generate the official crates in `target/official`, where they use the library of this checkout, and do
-    /// nothing else
+    /// Generate the official crates and the choice in `target/official`, where they use each other and the library
+    /// of this checkout, and do nothing else
     #[arg(long, conflicts_with = "check")]
     stage: bool,
     /// Arguments for the compliance tests, such as a filter for a rehearsal
@@ -48,6 +48,9 @@ const TOKEN: &str = "CARGO_REGISTRY_TOKEN";
 const LIBRARY: &str = "notify-backend";
 const CHOICE: &str = "notify-backend-native";
 
+/// The first half of the names of the published backends.
+const NAMESPACE: &str = "official";
+
 impl Release {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let checkout = &repository()?;
@@ -56,12 +59,15 @@ impl Release {
         let folder = folder(checkout);
         let starts = starts.iter().filter(|start| is_official(start));
         if self.stage {
+            let mut sources = vec![checkout.clone()];
             for start in starts {
                 let project = official(checkout, start, &version, &folder)?;
-                use_checkout(checkout, &project)?;
-                lock(checkout, &project)?;
-                println!("{}", project.display());
+                stage(checkout, &project, &sources[..1])?;
+                sources.push(project);
             }
+            let project = choice::staged(checkout, CHOICE, &version, &folder)?;
+            sources.push(project.clone());
+            stage(checkout, &project, &sources)?;
             return Ok(ExitCode::SUCCESS);
         }
         let changelog = checkout.join("CHANGELOG.md");
@@ -227,13 +233,21 @@ fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Res
     Ok(project)
 }
 
-/// Makes cargo take the library from a checkout when it is called in the folder of a crate, whose manifest stays
-/// as it will be published.
-fn use_checkout(checkout: &Path, project: &Path) -> Result<()> {
-    let path = toml::Value::from(checkout.to_str().context("the checkout's path is not UTF-8")?);
+/// Makes cargo take our crates from these folders when it is called in the folder of a crate, whose manifest
+/// stays as it will be published.
+fn stage(checkout: &Path, project: &Path, sources: &[PathBuf]) -> Result<()> {
+    let mut text = String::from("[patch.crates-io]\n");
+    for source in sources {
+        let manifest: toml::Table = toml::from_str(&read(&source.join("Cargo.toml"))?)?;
+        let name = manifest["package"]["name"].as_str().context("a package has a name")?;
+        let path = toml::Value::from(source.to_str().context("a path is not UTF-8")?);
+        text += &[name, ".path = ", &path.to_string(), "\n"].concat();
+    }
     fs::create_dir_all(project.join(".cargo"))?;
-    let text = format!("[patch.crates-io]\n{LIBRARY}.path = {path}\n");
-    Ok(fs::write(project.join(".cargo/config.toml"), text)?)
+    fs::write(project.join(".cargo/config.toml"), text)?;
+    lock(checkout, project)?;
+    println!("{}", project.display());
+    Ok(())
 }
 
 /// Locks the dependencies of a crate as in this repository.
@@ -266,7 +280,7 @@ fn with_namespace(text: &str, start: &str) -> Result<String> {
         bail!("there is not exactly one name that ends in \"/{start}\"");
     };
     let quote = text[..place].rfind('"').context("the name has a beginning")?;
-    Ok(format!("{}\"official{}", &text[..quote], &text[place..]))
+    Ok(format!("{}\"{NAMESPACE}{}", &text[..quote], &text[place..]))
 }
 
 /// Replaces the first place of `old`, which must exist.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use toml::{Table, Value};
 use walkdir::WalkDir;
 
-use crate::{files::read, template::address};
+use crate::{files::read, release::with_namespace, template::address};
 
 /// The tables of a manifest that hold dependencies.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "dev-dependencies"];
@@ -39,6 +39,8 @@ pub(super) fn staged(checkout: &Path, name: &str, version: &str, folder: &Path) 
     let manifest = manifest(&read(&path)?, &workspace, name, version, address)
         .with_context(|| format!("in {}", path.display()))?;
     fs::write(&path, manifest)?;
+    let source = project.join("src/lib.rs");
+    fs::write(&source, with_namespace(&read(&source)?, "native")?)?;
     let readme = project.join("README.md");
     let text: Vec<_> = read(&readme)?.lines().map(|line| with_version(line, version)).collect();
     fs::write(&readme, text.join("\n") + "\n")?;

@@ -125,6 +125,18 @@ pub(crate) fn files(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Sets the repository's address in a checkout, in the only place where it is set, and brings the rest up to date.
+pub(crate) fn with_address(checkout: &Path, address: &str) {
+    let manifest = checkout.join("Cargo.toml");
+    let text = read(&manifest);
+    let others = text.lines().filter(|line| !line.starts_with("repository = "));
+    let mut text = others.flat_map(|line| [line, "\n"]).collect::<String>();
+    let line = format!("\n[package]\nrepository = {address:?}\n");
+    text = text.replacen("\n[package]\n", &line, 1);
+    fs::write(&manifest, text).unwrap();
+    passes(&mut xtask_of(checkout, ["sync"]));
+}
+
 #[track_caller]
 pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

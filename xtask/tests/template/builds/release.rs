@@ -10,8 +10,13 @@ use crate::{
     builds::publish::target,
     jobs::Job,
     registry::Registry,
-    support::{cargo, commit, copy_files, fails, folder, git, passes, read, xtask_of},
+    support::{
+        cargo, commit, copy_files, fails, folder, git, passes, read, with_address, xtask_of,
+    },
 };
+
+/// Set in one place, and needed in every published crate.
+const ADDRESS: &str = "https://example.org/ada/notify-backend";
 
 const PROGRAM: &str = r#"
 use notify::{RecursiveMode, Watcher};
@@ -35,6 +40,7 @@ fn tagged(parent: &Path) -> PathBuf {
     let changelog = checkout.join("CHANGELOG.md");
     let text = read(&changelog).replacen("## Unreleased", "## 0.1.0", 1);
     fs::write(&changelog, text).unwrap();
+    with_address(&checkout, ADDRESS);
     passes(git(&checkout).args(["init", "--quiet"]));
     commit(&checkout);
     checkout
@@ -121,11 +127,13 @@ fn assert_published(program: &Path, home: &Path) {
         assert!(package["source"].as_str().unwrap().starts_with("registry+"), "{package}");
         names.push(package["name"].as_str().unwrap());
     }
+    let unpacked = fs::read_dir(home.join("registry/src")).unwrap().next().unwrap().unwrap();
     for name in ["notify-backend", "notify-backend-native", "notify-backend-poll"] {
         assert!(names.contains(&name), "{names:?}");
+        let manifest = read(&unpacked.path().join(format!("{name}-0.1.0")).join("Cargo.toml"));
+        assert!(manifest.contains(&format!("\nrepository = {ADDRESS:?}\n")), "{name}: {manifest}");
     }
     if cfg!(target_os = "linux") {
-        let unpacked = fs::read_dir(home.join("registry/src")).unwrap().next().unwrap().unwrap();
         let inotify = unpacked.path().join("notify-backend-inotify-0.1.0");
         let manifest = read(&inotify.join("Cargo.toml.orig"));
         assert!(manifest.contains("template]\nversion = \"0.1.0\"\nstart = \"inotify\""));
