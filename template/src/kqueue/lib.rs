@@ -11,8 +11,8 @@
 //! # How it was tested
 //!
 //! Neither macOS nor a BSD was at hand. On Linux, everything but `kqueue.rs` runs against a model of kqueue, in
-//! `tests/model`: with it, the backend passes the compliance suite. `kqueue.rs` was compiled and linted for FreeBSD and
-//! macOS. On those systems, the same tests use kqueue itself.
+//! `tests/model`: with it, the backend passes the compliance suite. `kqueue.rs` was compiled, linted and linked for
+//! FreeBSD and macOS. On those systems, the same tests use kqueue itself.
 //!
 //! # Limits and details
 //!
