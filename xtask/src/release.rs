@@ -2,6 +2,7 @@
 //! the choice among them.
 
 mod choice;
+mod namespace;
 mod published;
 
 use std::{
@@ -10,12 +11,15 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     answers::{Answers, Origin},
     files::read,
-    release::published::{published, unpacked},
+    release::{
+        namespace::with_namespace,
+        published::{published, unpacked},
+    },
     start::Start,
     template::{self, address, generate, repository},
 };
@@ -47,9 +51,6 @@ const TOKEN: &str = "CARGO_REGISTRY_TOKEN";
 /// The library, and the choice among the official backends.
 const LIBRARY: &str = "notify-backend";
 const CHOICE: &str = "notify-backend-native";
-
-/// The first half of the names of the published backends.
-const NAMESPACE: &str = "official";
 
 impl Release {
     pub(crate) fn run(&self) -> Result<ExitCode> {
@@ -270,17 +271,6 @@ fn description(title: &str) -> String {
         Some(rest) => format!("A file-system notification backend{rest}"),
         None => format!("A file-system notification backend: {title}"),
     }
-}
-
-/// Replaces the namespace in the backend's name, which ends in `/` and the name of the starting point.
-fn with_namespace(text: &str, start: &str) -> Result<String> {
-    let end = format!("/{start}\"\n");
-    let mut places = text.match_indices(&end);
-    let (Some((place, _)), None) = (places.next(), places.next()) else {
-        bail!("there is not exactly one name that ends in \"/{start}\"");
-    };
-    let quote = text[..place].rfind('"').context("the name has a beginning")?;
-    Ok(format!("{}\"{NAMESPACE}{}", &text[..quote], &text[place..]))
 }
 
 /// Replaces the first place of `old`, which must exist.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use toml::{Table, Value};
 use walkdir::WalkDir;
 
-use crate::{files::read, release::with_namespace, template::address};
+use crate::{files::read, release::namespace::with_namespace, template::address};
 
 /// The tables of a manifest that hold dependencies.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "dev-dependencies"];
