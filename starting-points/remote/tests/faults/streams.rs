@@ -64,8 +64,8 @@ pub(crate) fn full(scene: &mut Scene) {
     scene.until_made(&mut client, &file[0]);
 }
 
-/// A stream that is deleted is made again by the daemon. That is no loss for a client that had read all of it, and one
-/// for a client that had not. A new client can come at once.
+/// A stream that is deleted is made again by the daemon, although nobody asks for it and nothing happens. That is no loss
+/// for a client that had read all of it, and one for a client that had not. A new client can come then.
 pub(crate) fn deleted(scene: &mut Scene) {
     let mut quick = scene.client(scene.settings());
     let mut slow = scene.client(scene.settings().capacity(5));
@@ -75,9 +75,8 @@ pub(crate) fn deleted(scene: &mut Scene) {
         scene.until_made(&mut quick, &file[0]);
     }
     with(scene, async |context| context.delete_stream(NAME).await).unwrap();
-    let mut new = scene.client(scene.settings());
-    // Also without any further event.
     scene.until(&mut slow, is_missed);
+    let mut new = scene.client(scene.settings());
     let files = scene.make(3);
     for client in [&mut quick, &mut new, &mut slow] {
         let items = scene.until_made(client, &files[2]);
