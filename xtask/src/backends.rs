@@ -1,5 +1,9 @@
 //! `cargo xtask backends`: the list of backends, from their score cards.
 
+/// The suite's own drawing.
+#[path = "../../src/compliance/report/badge.rs"]
+mod badge;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -203,6 +207,18 @@ fn list(path: &Path) -> Result<List> {
     toml::from_str(&read(path)?).with_context(|| format!("cannot parse {}", path.display()))
 }
 
+/// Returns the badge of each backend: its path in the checkout, and its text.
+pub(crate) fn badges(checkout: &Path) -> Result<Vec<(String, String)>> {
+    let drawn = |(package, Row { must: [passed, ran], .. }): (String, Row)| {
+        (badge_of(&package), badge::svg(passed, ran))
+    };
+    Ok(list(&checkout.join(DATA))?.into_iter().map(drawn).collect())
+}
+
+fn badge_of(package: &str) -> String {
+    format!("docs/badges/{package}.svg")
+}
+
 /// Returns the page with the list.
 pub(crate) fn page(checkout: &Path) -> Result<String> {
     let mut text = "# Backends
@@ -219,6 +235,7 @@ The figures are those of the worst run: cases that passed, of those that ran.
     for (package, row) in &list {
         let [must, should] =
             [row.must, row.should].map(|[passed, ran]| format!("{passed} of {ran}"));
+        let must = format!("![{must}]({})", badge_of(package));
         let runs = row.runs.iter().map(|(place, count)| format!("{place}: {count}×"));
         let runs = runs.collect::<Vec<_>>().join("; ");
         _ = writeln!(text, "| `{package}` | {} | {must} | {should} | {runs} |", row.runs_on);

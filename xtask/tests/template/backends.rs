@@ -47,10 +47,12 @@ fn ten_runs_as_each_user_show_the_criteria() {
     assert!(!said.contains("not shown"), "{said}");
     passes(&mut xtask_of(&checkout, ["sync"]));
     let page = read(&checkout.join("BACKENDS.md"));
-    let row = "| `notify-backend-acme` | Linux | 1 of 1 | 1 of 1 | linux x86_64, ext4, as ordinary: 10×; linux x86_64, ext4, as root: 10× |";
+    let row = "| `notify-backend-acme` | Linux | ![1 of 1](docs/badges/notify-backend-acme.svg) | 1 of 1 | linux x86_64, ext4, as ordinary: 10×; linux x86_64, ext4, as root: 10× |";
     assert!(page.contains(row), "{page}");
     assert!(page.contains("`official/acme`): `WatchFolders`"), "{page}");
     assert!(!page.contains("do not show"), "{page}");
+    let badge = read(&checkout.join("docs/badges/notify-backend-acme.svg"));
+    assert!(badge.contains("1 of 1 MUST"), "{badge}");
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn criteria_that_are_not_shown_are_named() {
         assert!(said.contains(lack), "{said}");
         assert!(page.contains(lack), "{page}");
     }
-    assert!(page.contains("| 0 of 1 | 1 of 1 |"), "{page}");
+    assert!(page.contains("| ![0 of 1](docs/badges/notify-backend-acme.svg) | 1 of 1 |"), "{page}");
 }
 
 #[test]
