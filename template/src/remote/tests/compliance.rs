@@ -267,7 +267,10 @@ pub(crate) struct Daemon(Child);
 impl Daemon {
     /// Starts this program as a daemon, and waits until clients can come.
     pub(crate) fn start(server: &str, subject: &str, folder: &Path) -> io::Result<Self> {
-        let mut process = Command::new(env::current_exe()?)
+        // Some cases run as another user, and that one may not enter this program's folder.
+        let this = Path::new("/proc/self/exe");
+        let this = if cfg!(target_os = "linux") { this.into() } else { env::current_exe()? };
+        let mut process = Command::new(this)
             .env(SERVER, server)
             .env(SUBJECT, subject)
             .env(FOLDER, folder)
