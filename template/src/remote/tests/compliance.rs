@@ -87,9 +87,12 @@ pub(crate) fn run(
     // What the suite is asked for: what this program is, or each group.
     let mut asked: Vec<Vec<OsString>> = vec![env::args_os().skip(1).collect()];
     if env::var_os(IS_WANTED).is_none() {
-        println!(
-            "only parts are proven: {always:?}; all takes minutes, and runs if {IS_WANTED} is set"
-        );
+        let rest = format!("the whole suite takes minutes, and runs if {IS_WANTED} is set");
+        if always.is_empty() {
+            println!("nothing is proven: {rest}");
+        } else {
+            println!("only the groups {always:?} are proven: {rest}");
+        }
         asked = always.iter().map(|group| vec![format!("{group}::").into()]).collect();
     }
     let server = match Server::start() {

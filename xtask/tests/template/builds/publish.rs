@@ -73,7 +73,7 @@ name = \"program\"
 edition = \"2024\"
 
 [dependencies]
-futures-util = \"0.3\"
+futures-util = {{ version = \"0.3\", default-features = false }}
 {library}
 {NAME} = \"0.1.0\"
 tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
