@@ -57,19 +57,39 @@ pub(super) struct Compared<'a> {
 
 impl Folder {
     /// Lists a folder that had the state `before`. The listing is incomplete if `stop` is set.
+    ///
+    /// An entry that is renamed between the listing and its reading would have neither name, and would count as removed
+    /// and as created later, so the folder is listed again.
     pub(super) fn list(
         path: &Path,
         before: &Self,
         reading: Reading<'_>,
         stop: &AtomicBool,
     ) -> io::Result<Listed> {
+        let (mut listed, mut has_lost_one) = Self::list_once(path, before, reading, stop)?;
+        for _ in 0..AGAIN {
+            if !has_lost_one {
+                break;
+            }
+            (listed, has_lost_one) = Self::list_once(path, before, reading, stop)?;
+        }
+        Ok(listed)
+    }
+
+    /// Lists it once. Returns also whether an entry was gone before it could be read.
+    fn list_once(
+        path: &Path,
+        before: &Self,
+        reading: Reading<'_>,
+        stop: &AtomicBool,
+    ) -> io::Result<(Listed, bool)> {
         let mut folder = Self {
             names: Vec::with_capacity(before.names.len()),
             entries: Vec::with_capacity(before.entries.len()),
             ..Self::default()
         };
         let mut errors = Vec::new();
-        let mut unobserved = None;
+        let (mut unobserved, mut has_lost_one) = (None, false);
         let start = SystemTime::now();
         for entry in fs::read_dir(path)? {
             if stop.load(Ordering::Relaxed) {
@@ -77,6 +97,7 @@ impl Folder {
             }
             let entry = entry?;
             let (state, error) = look_at(&entry, start, reading, &mut unobserved, stop);
+            has_lost_one |= state.is_none();
             let name = entry.file_name();
             if let Some(state) = state {
                 folder.add(&name, state)?;
@@ -89,7 +110,7 @@ impl Folder {
         entries.sort_unstable_by(|one, other| one.name(names).cmp(other.name(names)));
         names.shrink_to_fit();
         entries.shrink_to_fit();
-        Ok(Listed { folder, errors, unobserved })
+        Ok((Listed { folder, errors, unobserved }, has_lost_one))
     }
 
     fn add(&mut self, name: &OsStr, state: State) -> io::Result<()> {
@@ -179,8 +200,8 @@ fn look_at(
     }
 }
 
-/// How often an entry is read again because it was another one when it was observed. Then it changes so often that
-/// the folder above is looked at again anyway.
+/// How often an entry is read again because it was another one when it was observed, and a folder because an entry was
+/// gone. Then it changes so often that the folder above is looked at again anyway.
 const AGAIN: usize = 8;
 
 impl Reading<'_> {

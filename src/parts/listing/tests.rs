@@ -1,4 +1,4 @@
-//! A look that is stopped amid its work.
+//! A look amid which something happens.
 
 use std::{
     fs::{self, Metadata},
@@ -60,4 +60,42 @@ fn what_a_stopped_look_has_not_visited_is_not_gone() {
     forgotten.sort();
     forgotten.dedup();
     assert!(known.iter().all(|place| forgotten.contains(place)), "{forgotten:?}");
+}
+
+/// Renames the other one of two files when it comes to one of them, as soon as it has their paths.
+#[derive(Debug, Default)]
+struct Renamer(Mutex<Option<[PathBuf; 3]>>);
+
+impl Observer for Renamer {
+    fn observe(&self, location: &Path, _: &Metadata) -> io::Result<bool> {
+        let both = self
+            .0
+            .lock()
+            .unwrap()
+            .take_if(|[one, other, _]| [&*one, &*other].contains(&&location.to_owned()));
+        if let Some([one, other, new]) = both {
+            fs::rename(if location == one { other } else { one }, new)?;
+        }
+        Ok(false)
+    }
+
+    fn forget(&self, _: &Path) {}
+}
+
+#[test]
+fn what_is_renamed_amid_a_look_is_found_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["one", "other", "new"].map(|name| folder.path().join(name));
+    fs::write(&paths[0], "").unwrap();
+    fs::write(&paths[1], "").unwrap();
+    let renamer = Arc::new(Renamer::default());
+    let trees = Trees::new().observed_by(renamer.clone());
+    trees.watch(Watch::recursive(folder.path())).unwrap();
+
+    *renamer.0.lock().unwrap() = Some(paths.clone());
+    trees.look();
+
+    let reported: Vec<_> =
+        std::iter::from_fn(|| trees.next()).map(|item| item.unwrap().path).collect();
+    assert!(reported.contains(&paths[2]), "{reported:?}");
 }
