@@ -59,19 +59,17 @@ impl Folder {
     /// Lists a folder that had the state `before`. The listing is incomplete if `stop` is set.
     ///
     /// An entry that is renamed between the listing and its reading would have neither name, and would count as removed
-    /// and as created later, so the folder is listed again.
+    /// and as created later, so the folder is listed again. Only once: where files come and go all the time, it would
+    /// be listed without end.
     pub(super) fn list(
         path: &Path,
         before: &Self,
         reading: Reading<'_>,
         stop: &AtomicBool,
     ) -> io::Result<Listed> {
-        let (mut listed, mut has_lost_one) = Self::list_once(path, before, reading, stop)?;
-        for _ in 0..AGAIN {
-            if !has_lost_one {
-                break;
-            }
-            (listed, has_lost_one) = Self::list_once(path, before, reading, stop)?;
+        let (mut listed, has_lost_one) = Self::list_once(path, before, reading, stop)?;
+        if has_lost_one {
+            (listed, _) = Self::list_once(path, before, reading, stop)?;
         }
         Ok(listed)
     }
@@ -200,8 +198,8 @@ fn look_at(
     }
 }
 
-/// How often an entry is read again because it was another one when it was observed, and a folder because an entry was
-/// gone. Then it changes so often that the folder above is looked at again anyway.
+/// How often an entry is read again because it was another one when it was observed. Then it changes so often that
+/// the folder above is looked at again anyway.
 const AGAIN: usize = 8;
 
 impl Reading<'_> {

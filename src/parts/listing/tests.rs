@@ -68,11 +68,8 @@ struct Renamer(Mutex<Option<[PathBuf; 3]>>);
 
 impl Observer for Renamer {
     fn observe(&self, location: &Path, _: &Metadata) -> io::Result<bool> {
-        let both = self
-            .0
-            .lock()
-            .unwrap()
-            .take_if(|[one, other, _]| [&*one, &*other].contains(&&location.to_owned()));
+        let is_one = |[one, other, _]: &mut [PathBuf; 3]| location == one || location == other;
+        let both = self.0.lock().unwrap().take_if(is_one);
         if let Some([one, other, new]) = both {
             fs::rename(if location == one { other } else { one }, new)?;
         }
