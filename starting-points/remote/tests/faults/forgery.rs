@@ -1,6 +1,5 @@
 //! Messages that no daemon has sent, or not like this: damaged, repeated, out of order, forged.
 
-use async_nats::jetstream;
 use notify_backend::StreamItem;
 use serde_json::{Value, json};
 
@@ -118,9 +117,7 @@ fn check_inside(scene: &Scene, items: &[StreamItem], name: &str) {
 
 /// Stores a message in the stream.
 fn send(scene: &Scene, message: Vec<u8>) {
-    scene.runtime.block_on(async {
-        let nats = async_nats::connect(&scene.server.address).await.unwrap();
-        let context = jetstream::new(nats);
+    scene.with_streams(async |context| {
         let subject = format!("{SUBJECT}.events");
         context.publish(subject, message.into()).await.unwrap().await.unwrap();
     });
@@ -128,9 +125,7 @@ fn send(scene: &Scene, message: Vec<u8>) {
 
 /// Returns the last message of the stream.
 fn last(scene: &Scene) -> Vec<u8> {
-    scene.runtime.block_on(async {
-        let nats = async_nats::connect(&scene.server.address).await.unwrap();
-        let context = jetstream::new(nats);
+    scene.with_streams(async |context| {
         let subject = format!("{SUBJECT}.events");
         let stream = context.stream_by_subject(&subject).await.unwrap();
         let stream = context.get_stream(stream).await.unwrap();

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use async_nats::ConnectOptions;
+use async_nats::{
+    ConnectOptions,
+    jetstream::{self, Context},
+};
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
 use notify_backend_remote::{Publishing, RemoteBackend, Settings, publish};
@@ -101,6 +104,14 @@ impl Scene {
 
     pub(crate) fn end_daemon(&mut self) {
         self.daemon = None;
+    }
+
+    /// Runs something with a connection of its own to the server.
+    pub(crate) fn with_streams<T>(&self, run: impl AsyncFnOnce(Context) -> T) -> T {
+        self.runtime.block_on(async {
+            let client = async_nats::connect(&self.server.address).await.unwrap();
+            run(jetstream::new(client)).await
+        })
     }
 
     pub(crate) fn settings(&self) -> Settings {

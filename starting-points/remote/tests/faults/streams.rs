@@ -1,9 +1,6 @@
 //! What others do to the stream: it takes no more, or is deleted and made anew.
 
-use async_nats::jetstream::{
-    self, Context,
-    stream::{Config, DiscardPolicy},
-};
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use notify_backend::{Backend as _, Watch};
 use notify_backend_remote::RemoteBackend;
 
@@ -26,7 +23,7 @@ pub(crate) fn full(scene: &mut Scene) {
         discard: DiscardPolicy::New,
         ..Config::default()
     };
-    with(scene, async |context| {
+    scene.with_streams(async |context| {
         context.delete_stream(NAME).await.unwrap();
         context.create_stream(config(10)).await.unwrap();
     });
@@ -44,28 +41,28 @@ pub(crate) fn full(scene: &mut Scene) {
     assert!(error.contains(expected) && error.contains("maximum messages exceeded"), "{error}");
 
     files.extend(scene.make(300));
-    with(scene, async |context| {
+    scene.with_streams(async |context| {
         context.get_stream(NAME).await.unwrap().purge().await.unwrap();
     });
     items.extend(scene.until_made(&mut client, files.last().unwrap()));
     assert_eq!(made(&items, &files), files.len());
     assert!(!items.iter().any(is_missed), "a loss");
 
-    let full = with(scene, async |context| {
+    let full = scene.with_streams(async |context| {
         let mut stream = context.get_stream(NAME).await.unwrap();
         let messages = stream.info().await.unwrap().state.messages;
         context.update_stream(config(messages.try_into().unwrap())).await
     });
     full.unwrap();
     scene.make(TOO_MANY);
-    with(scene, async |context| context.update_stream(config(-1)).await).unwrap();
+    scene.with_streams(async |context| context.update_stream(config(-1)).await).unwrap();
     scene.until(&mut client, is_missed);
     let file = scene.make(1);
     scene.until_made(&mut client, &file[0]);
 }
 
-/// A stream that is deleted is made again by the daemon, although nobody asks for it and nothing happens. That is no loss
-/// for a client that had read all of it, and one for a client that had not. A new client can come then.
+/// A stream that is deleted is made again by the daemon, although nobody asks for it and nothing happens. That is no
+/// loss for a client that had read all of it, and one for a client that had not. A new client can come then.
 pub(crate) fn deleted(scene: &mut Scene) {
     let mut quick = scene.client(scene.settings());
     let mut slow = scene.client(scene.settings().capacity(5));
@@ -74,7 +71,7 @@ pub(crate) fn deleted(scene: &mut Scene) {
         let file = scene.make(1);
         scene.until_made(&mut quick, &file[0]);
     }
-    with(scene, async |context| context.delete_stream(NAME).await).unwrap();
+    scene.with_streams(async |context| context.delete_stream(NAME).await).unwrap();
     scene.until(&mut slow, is_missed);
     let mut new = scene.client(scene.settings());
     let files = scene.make(3);
@@ -91,7 +88,7 @@ pub(crate) fn replaced(scene: &mut Scene) {
     let first = scene.make(1);
     scene.until_made(&mut client, &first[0]);
     let cursor = client.cursor().unwrap();
-    with(scene, async |context| {
+    scene.with_streams(async |context| {
         let mut old = context.get_stream(NAME).await.unwrap();
         let config = old.info().await.unwrap().config.clone();
         context.delete_stream(NAME).await.unwrap();
@@ -106,12 +103,4 @@ pub(crate) fn replaced(scene: &mut Scene) {
     let watches = vec![Watch::recursive(scene.folder.path())];
     let resumed = RemoteBackend::resume_with_settings(scene.settings(), watches, &cursor);
     scene.until(&mut resumed.unwrap(), is_missed);
-}
-
-/// Runs something with a connection of its own to the server.
-fn with<T>(scene: &Scene, run: impl AsyncFnOnce(Context) -> T) -> T {
-    scene.runtime.block_on(async {
-        let client = async_nats::connect(&scene.server.address).await.unwrap();
-        run(jetstream::new(client)).await
-    })
 }
