@@ -332,8 +332,8 @@ impl<W: World> Engine<W> {
         }
     }
 
-    /// Drops the look at an entry that might have been a link: what is opened, read or written by its name is none. Most
-    /// files are, right after they were created.
+    /// Drops the look at an entry that might have been a link: what is opened, read or written by its name is
+    /// none. Most files are, right after they were created.
     fn drop_look(&mut self, id: W::Id, name: &OsStr) {
         while let Some(due) = self.due.back()
             && due.via == Via::Link

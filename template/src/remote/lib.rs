@@ -1,9 +1,9 @@
 //! A file-system notification backend for files of other machines, by NATS `JetStream`. {%- capture source %}
 //!
 //! On the machine with the files, a daemon publishes what any backend reports: [`publish`], or the program of
-//! this crate (`cargo run -- --help`), whose `main.rs` has the list of backends to choose from. A `JetStream` server stores these events. [`RemoteBackend`] is a client
-//! of it, on any machine, for any number of programs: each reads the stream at its own pace, and can go on
-//! where it stopped.
+//! this crate (`cargo run -- --help`), whose `main.rs` has the list of backends to choose from. A `JetStream` server
+//! stores these events. [`RemoteBackend`] is a client of it, on any machine, for any number of programs: each reads
+//! the stream at its own pace, and can go on where it stopped.
 //!
 //! This file is the client's outside. `client.rs` has its work, `places.rs` the watched paths, `cursor.rs` where
 //! the stream stands, `message.rs` what goes through the broker, `settings.rs` the settings, `trouble.rs` what is

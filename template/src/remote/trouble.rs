@@ -15,7 +15,8 @@ impl Trouble {
         *self = Self::default();
     }
 
-    /// Notes that something is wrong. Returns whether to report it: once, when it has lasted for longer than `patience`.
+    /// Notes that something is wrong. Returns whether to report it: once, when it has lasted for longer than
+    /// `patience`.
     pub(crate) fn lasts(&mut self, patience: Duration) -> bool {
         let is_long = self.since.get_or_insert_with(Instant::now).elapsed() > patience;
         is_long && !std::mem::replace(&mut self.is_reported, is_long)
