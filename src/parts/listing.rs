@@ -4,6 +4,7 @@
 //! report that something changed in a folder, but not what; their backends [look there](Trees::look_at). If files have
 //! to be opened to be watched, an [`Observer`] does that. A [`Looker`] is the thread for the looks.
 
+mod amid;
 mod changes;
 mod folder;
 mod listings;
@@ -84,7 +85,9 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 /// - First removals, entries before their folders; then new entries, folders before their entries; then
 ///   changes. So a removal is never the last report of a path that exists. The true order is not known.
 /// - A rename, where a name went and another one came for the same file: see [`TRACKS_RENAMES`]. What is in a
-///   renamed folder went along, and is not reported.
+///   renamed folder went along, and is not reported. A file may be moved amid the look, so that it is seen at both
+///   places or at neither. If both are seen, the look reads the old one again. If files are gone,
+///   [`look`](Self::look) lists everything a second time.
 /// - A file whose size or modification time differs is reported as changed. If only its change time does, it was
 ///   its metadata if [contents are compared](Self::comparing_contents), and otherwise not known what.
 /// - A new folder with everything in it. A consumer may list a new folder and see files that are gone by the next
@@ -202,7 +205,7 @@ impl Trees {
                 return Err(refusal);
             }
             self.lock().roots.insert(root);
-            self.end(shared);
+            self.end(shared, false);
             return Ok(());
         };
         // All overlapping roots, since the others would find again what this one finds.
@@ -273,7 +276,7 @@ impl Trees {
         let mut roots: Vec<_> = self.lock().roots.iter().cloned().collect();
         sort(&mut roots);
         let mut shared = self.share(&roots);
-        shared.changes.held(mem::take(&mut self.lock().held));
+        self.take_held(&mut shared);
         let mut left = Vec::new();
         loop {
             // Those above come first: they find what is new.
@@ -293,7 +296,8 @@ impl Trees {
             places = new;
         }
         left.extend(mem::take(&mut shared.left).into_iter().map(Touched::somehow));
-        self.end(shared);
+        amid::find_moves(&roots, &mut shared);
+        self.end(shared, false);
         left
     }
 
@@ -367,14 +371,30 @@ impl Trees {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at these roots.
+    /// Looks at these roots. If files are gone, it looks again, once: one that was moved amid the look may have come to a
+    /// place that was looked at before. An observer knows that better.
     fn look_in(&self, mut roots: Vec<Arc<Root>>) {
         sort(&mut roots);
-        let mut shared = self.share(&roots);
-        for root in roots.iter().filter(|root| !root.is_stopped()) {
-            root.look(None, &mut shared);
+        loop {
+            let mut shared = self.share(&roots);
+            self.take_held(&mut shared);
+            for root in roots.iter().filter(|root| !root.is_stopped()) {
+                root.look(None, &mut shared);
+            }
+            amid::find_moves(&roots, &mut shared);
+            let is_first = !shared.goes_on;
+            self.end(shared, is_first);
+            if self.observer.is_some() || !self.is_waiting() {
+                return;
+            }
         }
-        self.end(shared);
+    }
+
+    /// Goes on with a look that has found files gone, if there was one.
+    fn take_held(&self, shared: &mut Shared<'_>) {
+        let held = mem::take(&mut self.lock().held);
+        shared.goes_on = !held.is_empty();
+        shared.changes.held(held);
     }
 
     /// Begins a look at these roots.
@@ -394,12 +414,15 @@ impl Trees {
         }
     }
 
-    /// Ends a look: makes its items ready for the stream.
-    fn end(&self, Shared { changes, gone, reading, .. }: Shared<'_>) {
+    /// Ends a look: makes its items ready for the stream. If files `may_have_moved` amid it, all that are gone are held.
+    fn end(&self, shared: Shared<'_>, may_have_moved: bool) {
+        let Shared { changes, gone, reading, .. } = shared;
         let held_since = self.lock().held_since;
-        let may_hold = held_since.is_none_or(|since| since.elapsed() < ARRIVAL);
-        let exists = |place: &Path| reading.observer.is_some_and(|observer| observer.exists(place));
-        let is_held = |place: &Path, was_held| may_hold && (was_held || exists(place));
+        let may_arrive = held_since.is_none_or(|since| since.elapsed() < ARRIVAL);
+        let is_held = |place: &Place, was_held| match reading.observer {
+            Some(observer) => may_arrive && (was_held || observer.exists(&place.location())),
+            None => may_have_moved && place.state.identity().is_some(),
+        };
         // Without the lock, on which a poll or a drop would wait.
         let (items, held) = changes.into_items(&self.next_tracker, is_held);
         let mut state = self.lock();

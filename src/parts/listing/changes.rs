@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     root::Root,
-    state::{Kind, State},
+    state::{Identity, Kind, State},
 };
 use crate::contract::{
     backend::StreamItem,
@@ -39,9 +39,6 @@ impl Item {
         std::iter::once(&self.root).chain(&self.also).any(|root| !root.is_stopped())
     }
 }
-
-/// The identity of a file: its numbers, its birth, and its type.
-type Identity = ([u64; 2], i64, Kind);
 
 /// The differences between two looks, of all roots together: a file that is gone from one root may have
 /// come to another, and a file that lies in two of them is found in both.
@@ -101,6 +98,11 @@ impl Changes {
         self.came.push(Came { place, replaces: None, from: None });
     }
 
+    /// Returns the places of what came.
+    pub(super) fn came_to(&self) -> impl Iterator<Item = &Place> {
+        self.came.iter().map(|came| &came.place)
+    }
+
     /// Adds that a path has another file of the same kind.
     pub(super) fn replaced(&mut self, old: Place, new: Place) {
         self.came.push(Came { place: new, replaces: Some(self.gone.len()), from: None });
@@ -156,7 +158,7 @@ impl Changes {
     pub(super) fn into_items(
         mut self,
         next_tracker: &AtomicU64,
-        is_held: impl Fn(&Path, bool) -> bool,
+        is_held: impl Fn(&Place, bool) -> bool,
     ) -> (Vec<Item>, Vec<Place>) {
         if self.is_unwanted() {
             return Default::default();
@@ -177,7 +179,7 @@ impl Changes {
         let is_held = |gone: &Gone| {
             let is_open =
                 gone.to.is_none() && !gone.is_replaced && !came.contains(&gone.place.key());
-            is_open && is_held(&gone.place.location(), gone.was_held)
+            is_open && is_held(&gone.place, gone.was_held)
         };
         let mut gone: Vec<_> = self.gone.iter().filter(|gone| !gone.place.is_double).collect();
         gone.sort_by_cached_key(|gone| Reverse(gone.place.path()));
@@ -246,10 +248,7 @@ impl Changes {
     }
 
     fn pair<K: Eq + Hash>(&mut self, key: impl Fn(&Place, Identity) -> K) {
-        let key = |place: &Place| {
-            let (numbers, birth) = place.state.identity()?;
-            Some(key(place, (numbers, birth, place.state.kind)))
-        };
+        let key = |place: &Place| Some(key(place, place.state.identity()?));
         let is_open = |gone: &Gone| gone.to.is_none() && !gone.place.is_double;
         let gone = self.gone.iter().enumerate().filter(|(_, gone)| is_open(gone));
         let mut by_key: HashMap<K, usize> =
@@ -293,7 +292,7 @@ impl Place {
         self.root.spell(&self.below)
     }
 
-    fn location(&self) -> PathBuf {
+    pub(super) fn location(&self) -> PathBuf {
         self.root.location.join(&self.below)
     }
 

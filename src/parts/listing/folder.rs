@@ -58,36 +58,21 @@ pub(super) struct Compared<'a> {
 impl Folder {
     /// Lists a folder that had the state `before`. The listing is incomplete if `stop` is set.
     ///
-    /// An entry that is renamed between the listing and its reading would have neither name, and would count as removed
-    /// and as created later, so the folder is listed again. Only once: where files come and go all the time, it would
-    /// be listed without end.
+    /// An entry that goes between the listing and its reading stays as it was before. Since the listing has its name,
+    /// it may not have the new one of a rename; the next look finds both.
     pub(super) fn list(
         path: &Path,
         before: &Self,
         reading: Reading<'_>,
         stop: &AtomicBool,
     ) -> io::Result<Listed> {
-        let (mut listed, has_lost_one) = Self::list_once(path, before, reading, stop)?;
-        if has_lost_one {
-            (listed, _) = Self::list_once(path, before, reading, stop)?;
-        }
-        Ok(listed)
-    }
-
-    /// Lists it once. Returns also whether an entry was gone before it could be read.
-    fn list_once(
-        path: &Path,
-        before: &Self,
-        reading: Reading<'_>,
-        stop: &AtomicBool,
-    ) -> io::Result<(Listed, bool)> {
         let mut folder = Self {
             names: Vec::with_capacity(before.names.len()),
             entries: Vec::with_capacity(before.entries.len()),
             ..Self::default()
         };
         let mut errors = Vec::new();
-        let (mut unobserved, mut has_lost_one) = (None, false);
+        let mut unobserved = None;
         let start = SystemTime::now();
         for entry in fs::read_dir(path)? {
             if stop.load(Ordering::Relaxed) {
@@ -95,9 +80,8 @@ impl Folder {
             }
             let entry = entry?;
             let (state, error) = look_at(&entry, start, reading, &mut unobserved, stop);
-            has_lost_one |= state.is_none();
             let name = entry.file_name();
-            if let Some(state) = state {
+            if let Some(state) = state.or_else(|| before.find(&name)) {
                 folder.add(&name, state)?;
             }
             if let Some(error) = error {
@@ -108,7 +92,7 @@ impl Folder {
         entries.sort_unstable_by(|one, other| one.name(names).cmp(other.name(names)));
         names.shrink_to_fit();
         entries.shrink_to_fit();
-        Ok((Listed { folder, errors, unobserved }, has_lost_one))
+        Ok(Listed { folder, errors, unobserved })
     }
 
     fn add(&mut self, name: &OsStr, state: State) -> io::Result<()> {
@@ -137,6 +121,11 @@ impl Folder {
         if let Some(at) = self.index(name) {
             self.entries[at].state = state;
         }
+    }
+
+    /// Removes an entry, and returns its state.
+    pub(super) fn remove(&mut self, name: &OsStr) -> Option<State> {
+        self.index(name).map(|at| self.entries.remove(at).state)
     }
 
     fn index(&self, name: &OsStr) -> Option<usize> {

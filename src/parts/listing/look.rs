@@ -40,7 +40,7 @@ pub(super) struct Shared<'a> {
     pub(super) left: Vec<PathBuf>,
     /// The places that are gone, or not watched any more, if there is an observer.
     pub(super) gone: Vec<PathBuf>,
-    /// Whether this is a further part of a look: see [`Trees::look_at`](super::Trees::look_at).
+    /// Whether this is a further part of a look: nothing has been reported since the last one.
     pub(super) goes_on: bool,
     /// Why the root itself could not be observed at its first look.
     pub(super) refusal: Option<BackendError>,

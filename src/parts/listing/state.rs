@@ -52,6 +52,9 @@ enum Content {
     Hash(NonZeroU64),
 }
 
+/// The identity of a file: its numbers, its birth, and its type.
+pub(super) type Identity = ([u64; 2], i64, Kind);
+
 impl State {
     /// Creates the state from the metadata that was found by a look that began at `start`.
     pub(super) fn of(metadata: &Metadata, start: SystemTime) -> Self {
@@ -98,11 +101,11 @@ impl State {
         (self.kind, numbers(self)) == (other.kind, numbers(other))
     }
 
-    /// Returns its identity, if the system has one: its numbers and its birth. The numbers alone are not
-    /// enough, since those of a removed file are soon given to a new one.
-    pub(super) fn identity(&self) -> Option<([u64; 2], i64)> {
+    /// Returns its identity, if the system has one. The numbers alone are not enough, since those of a removed file are
+    /// soon given to a new one.
+    pub(super) fn identity(&self) -> Option<Identity> {
         let details = self.details.as_ref()?;
-        (details.birth != 0).then_some((details.numbers, details.birth))
+        (details.birth != 0).then_some((details.numbers, details.birth, self.kind))
     }
 
     /// Returns whether it is `old` at another path, if their identities are equal. For a young file, that

@@ -2,13 +2,17 @@
 
 use std::{
     fs::{self, Metadata},
-    io, mem,
+    io, iter, mem,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, Weak},
+    sync::{Arc, Barrier, Mutex, OnceLock, Weak},
+    thread,
 };
 
-use super::{Observer, Trees};
-use crate::contract::backend::Watch;
+use super::{Observer, TRACKS_RENAMES, Trees};
+use crate::contract::{
+    backend::Watch,
+    event::{CreateKind, ModifyKind, RemoveKind, RenameMode, kind::EventKind, one::Event},
+};
 
 /// Stops the trees when a look comes to the folder `stop`.
 #[derive(Debug, Default)]
@@ -80,7 +84,7 @@ impl Observer for Renamer {
 }
 
 #[test]
-fn what_is_renamed_amid_a_look_is_found_by_it() {
+fn what_is_renamed_before_it_is_read_is_found_by_the_next_look() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ["one", "other", "new"].map(|name| folder.path().join(name));
     fs::write(&paths[0], "").unwrap();
@@ -92,8 +96,62 @@ fn what_is_renamed_amid_a_look_is_found_by_it() {
 
     *renamer.0.lock().unwrap() = Some(paths.clone());
     trees.look();
+    assert_eq!(reported(&trees), []);
 
-    let reported: Vec<_> =
-        std::iter::from_fn(|| trees.next()).map(|item| item.unwrap().path).collect();
-    assert!(reported.contains(&paths[2]), "{reported:?}");
+    trees.look();
+    let kinds: Vec<_> = reported(&trees).into_iter().map(|event| event.kind).collect();
+    if TRACKS_RENAMES {
+        assert_eq!(kinds, [RenameMode::From, RenameMode::To].map(rename));
+    } else {
+        assert_eq!(
+            kinds,
+            [EventKind::Remove(RemoveKind::File), EventKind::Create(CreateKind::File)]
+        );
+    }
+}
+
+/// The file may be seen at both places, at none, or be gone when it is read.
+#[test]
+fn what_is_moved_amid_a_look_is_reported_as_renamed() {
+    const ROUNDS: usize = 500;
+
+    if !TRACKS_RENAMES {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let places = ["a", "b", "c"].map(|name| folder.path().join(name).join("moved"));
+    for place in &places {
+        fs::create_dir(place.parent().unwrap()).unwrap();
+        for i in 0..50 {
+            fs::write(place.with_file_name(format!("other-{i}")), "").unwrap();
+        }
+    }
+    fs::write(&places[0], "").unwrap();
+    let trees = Trees::new();
+    trees.watch(Watch::recursive(folder.path())).unwrap();
+
+    for round in 0..ROUNDS {
+        let [from, to] = [&places[round % 3], &places[(round + 1) % 3]];
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                fs::rename(from, to).unwrap();
+            });
+            start.wait();
+            trees.look();
+        });
+        trees.look();
+        let kinds: Vec<_> = reported(&trees).into_iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [RenameMode::From, RenameMode::To].map(rename), "round {round}");
+    }
+}
+
+fn rename(mode: RenameMode) -> EventKind {
+    EventKind::Modify(ModifyKind::Name(mode))
+}
+
+/// Takes the events that the looks have found.
+fn reported(trees: &Trees) -> Vec<Event> {
+    iter::from_fn(|| trees.next()).map(Result::unwrap).collect()
 }
