@@ -302,20 +302,20 @@ const NOTHING_KEPT: Case = Case {
         let mut driver = scene.watch([watched, scene.barrier_watch()?])?;
         driver.forget(&root.path(""));
         driver.settle()?;
-        let before = ResourceUsage::descriptors_but(is_sentinel);
+        let before = ResourceUsage::count_but(is_sentinel);
         let same = |driver: &mut Driver, what: &str| {
-            let mut now = 0;
+            let mut more = Vec::new();
             // A thread of the backend's may be a moment late.
             for _ in 0..ROUNDS {
-                now = ResourceUsage::descriptors_but(is_sentinel);
-                if now <= before {
+                more = ResourceUsage::count_but(is_sentinel).descriptors_beyond(&before);
+                if more.is_empty() {
                     return Ok(());
                 }
                 driver.settle()?;
             }
             let expected =
-                format!("after {ROUNDS} {what}, there are {before} descriptors, as before");
-            fail(expected, format!("there are {now}"))
+                format!("after {ROUNDS} {what}, there are no more descriptors than before");
+            fail(expected, format!("these are new: {more:?}"))
         };
         for _ in 0..ROUNDS {
             root.write("new", "content")?;

@@ -48,11 +48,24 @@ impl ResourceUsage {
         Self { descriptors: vec!["a handle".into(); handles], threads }
     }
 
-    /// Returns how many descriptors or handles this process has, without those of files that are left out. What a handle
-    /// leads to is not known.
-    pub(crate) fn descriptors_but(is_left_out: impl Fn(&Path) -> bool) -> usize {
-        let descriptors = Self::count().descriptors;
-        descriptors.iter().filter(|target| !is_left_out(Path::new(target))).count()
+    /// Counts without the descriptors of files that are left out. What a handle leads to is not known.
+    pub(crate) fn count_but(is_left_out: impl Fn(&Path) -> bool) -> Self {
+        let mut count = Self::count();
+        count.descriptors.retain(|target| !is_left_out(Path::new(target)));
+        count
+    }
+
+    /// Returns the descriptors or handles that are not among the `earlier` ones; none if there are no more of them.
+    pub(crate) fn descriptors_beyond(mut self, earlier: &Self) -> Vec<String> {
+        if self.descriptors.len() <= earlier.descriptors.len() {
+            return Vec::new();
+        }
+        for old in &earlier.descriptors {
+            if let Some(at) = self.descriptors.iter().position(|new| new == old) {
+                self.descriptors.remove(at);
+            }
+        }
+        self.descriptors
     }
 
     /// Returns how many watches of inotify, and marks of fanotify, this process has; zero where the system
@@ -93,17 +106,12 @@ impl ResourceUsage {
         let deadline = Instant::now() + patience;
         loop {
             let now = Self::count();
-            if now.threads <= self.threads && now.descriptors.len() <= self.descriptors.len() {
+            let threads = now.threads.saturating_sub(self.threads);
+            let new = now.descriptors_beyond(self);
+            if threads == 0 && new.is_empty() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let mut new = now.descriptors;
-                for old in &self.descriptors {
-                    if let Some(at) = new.iter().position(|new| new == old) {
-                        new.remove(at);
-                    }
-                }
-                let threads = now.threads.saturating_sub(self.threads);
                 let left = format!("{threads} threads and the descriptors {new:?} are left");
                 return Err(violates(invariants::NO_LEAK, left));
             }
