@@ -23,7 +23,6 @@ mod origins;
 mod package;
 #[cfg(target_os = "linux")]
 mod picture;
-mod registry;
 mod residue;
 mod support;
 mod sync;

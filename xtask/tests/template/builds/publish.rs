@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use registry::Registry;
+
 use crate::{
     jobs::Job,
-    registry::Registry,
     support::{cargo, commit, folder, generate, git, passes, read, repository, scratch},
 };
 

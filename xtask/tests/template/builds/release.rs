@@ -6,10 +6,11 @@ use std::{
     process::Command,
 };
 
+use registry::Registry;
+
 use crate::{
     builds::publish::target,
     jobs::Job,
-    registry::Registry,
     support::{
         cargo, commit, copy_files, fails, folder, git, passes, read, with_address, xtask_of,
     },

@@ -1,6 +1,9 @@
 //! A local registry for tests, with the protocol of crates.io. It has the packages published there, and those
 //! that this machine has downloaded before.
 
+// Only tests start it, and a fault in it has to fail them.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The registry's address. The server runs until the test program ends.
-pub(crate) struct Registry {
+pub struct Registry {
     address: String,
     log: Arc<Mutex<Vec<String>>>,
     published: Arc<Mutex<Published>>,
@@ -37,7 +40,13 @@ struct Request {
 }
 
 impl Registry {
-    pub(crate) fn start() -> Self {
+    /// Starts the registry on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let published = Arc::new(Mutex::new(Published::default()));
@@ -65,7 +74,8 @@ impl Registry {
     }
 
     /// Returns the configuration that makes cargo use this registry instead of crates.io.
-    pub(crate) fn configuration(&self) -> String {
+    #[must_use]
+    pub fn configuration(&self) -> String {
         let index = format!("sparse+{}/index/", self.address);
         format!(
             "[registry]\ndefault = \"here\"\n\n[registries.here]\nindex = {index:?}\ntoken = \"none\"\n\n[source.crates-io]\nreplace-with = \"here\"\n"
@@ -73,12 +83,21 @@ impl Registry {
     }
 
     /// Makes the next upload of this package fail.
-    pub(crate) fn refuse_once(&self, package: &str) {
+    ///
+    /// # Panics
+    ///
+    /// If the registry has panicked.
+    pub fn refuse_once(&self, package: &str) {
         self.published.lock().unwrap().refused = Some(package.into());
     }
 
     /// Returns the requests so far, with the status of each response.
-    pub(crate) fn log(&self) -> Vec<String> {
+    ///
+    /// # Panics
+    ///
+    /// If the registry has panicked.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 }
