@@ -5,6 +5,7 @@
 mod badge;
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fmt::Write as _,
     fs,
@@ -117,9 +118,7 @@ impl Backends {
         }
         let worst = |level| {
             let figures = cards.iter().map(|card| card.figures(level));
-            figures
-                .min_by_key(|[passed, ran]| (passed.abs_diff(*ran) == 0, *ran))
-                .unwrap_or_default()
+            figures.max_by_key(|[passed, ran]| (ran - passed, Reverse(*ran))).unwrap_or_default()
         };
         Ok(Row {
             name: first.backend.clone(),

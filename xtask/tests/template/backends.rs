@@ -74,6 +74,19 @@ fn criteria_that_are_not_shown_are_named() {
     assert!(page.contains("| ![0 of 1](docs/badges/notify-backend-acme.svg) | 1 of 1 |"), "{page}");
 }
 
+/// One has more failures, although more of its cases ran.
+#[test]
+fn figures_are_those_of_the_worst_run() {
+    let checkout = checkout("backends-worst");
+    let cards = ["worse", "bad"].map(|name| card(&checkout, name, "root", "failed", ""));
+    let ran = r#""id": "CON02", "level": "MUST", "verdict": "ignored""#;
+    let text = read(Path::new(&cards[0])).replace(ran, &ran.replace("ignored", "failed"));
+    fs::write(&cards[0], text).unwrap();
+    add(&checkout, &cards);
+    let data = read(&checkout.join("docs/backends.toml"));
+    assert!(data.contains("must = [0, 2]"), "{data}");
+}
+
 #[test]
 fn cards_of_different_backends_are_refused() {
     let checkout = checkout("backends-different");
