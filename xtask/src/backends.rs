@@ -21,6 +21,9 @@ use crate::{files::read, template::repository};
 /// The data, from which `cargo xtask sync` writes `BACKENDS.md`.
 const DATA: &str = "docs/backends.toml";
 
+/// The list for readers.
+pub(crate) const PAGE: &str = "BACKENDS.md";
+
 /// How many runs in a row, per user, the guide asks of an official backend.
 const RUNS: usize = 10;
 
@@ -212,6 +215,12 @@ pub(crate) fn badges(checkout: &Path) -> Result<Vec<(String, String)>> {
         (badge_of(&package), badge::svg(passed, ran))
     };
     Ok(list(&checkout.join(DATA))?.into_iter().map(drawn).collect())
+}
+
+/// Returns the path of the badge of a backend, if it is in the list.
+pub(crate) fn badge_of_listed(checkout: &Path, package: &str) -> Result<Option<String>> {
+    let list = list(&checkout.join(DATA))?;
+    Ok(list.contains_key(package).then(|| badge_of(package)))
 }
 
 fn badge_of(package: &str) -> String {

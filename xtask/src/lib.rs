@@ -11,6 +11,7 @@ mod merge;
 mod new;
 mod next;
 mod questions;
+mod recordings;
 mod release;
 mod start;
 mod sync;

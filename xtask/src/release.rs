@@ -4,6 +4,7 @@
 mod choice;
 mod namespace;
 mod published;
+mod readme;
 
 use std::{
     fs,
@@ -19,6 +20,7 @@ use crate::{
     release::{
         namespace::with_namespace,
         published::{published, unpacked},
+        readme::with_pictures,
     },
     start::Start,
     template::{self, address, generate, repository},
@@ -212,7 +214,8 @@ fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Res
     let mut answers = Answers::default();
     answers.add("start", &start.name, origin());
     answers.add("description", &description(&start.about.title), origin());
-    answers.add("repository", &address(checkout)?.unwrap_or_default(), origin());
+    let address = address(checkout)?;
+    answers.add("repository", address.as_deref().unwrap_or_default(), origin());
     answers.add("license", "MIT OR Apache-2.0", origin());
     // The workflows of this repository test and publish it.
     answers.add("ci", "false", origin());
@@ -228,7 +231,11 @@ fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Res
         once(text, "\nversion = \"0.1.0\"\n", &format!("\nversion = \"{version}\"\n"))
     })?;
     edit("README.md", &|text| {
-        Ok(text.replace(&format!("{name} = \"0.1.0\""), &format!("{name} = \"{version}\"")))
+        let text = text.replace(&format!("{name} = \"0.1.0\""), &format!("{name} = \"{version}\""));
+        match &address {
+            Some(address) => with_pictures(&text, checkout, address, name, &start.name, version),
+            None => Ok(text),
+        }
     })?;
     fs::copy(checkout.join("CHANGELOG.md"), project.join("CHANGELOG.md"))?;
     Ok(project)

@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use crate::{
     backends,
     files::read,
+    recordings,
     start::Start,
     template::{address, repository},
 };
@@ -27,7 +28,8 @@ use crate::{
 /// Each starting point (a folder of template/src with its sources and a start.toml) determines its package in
 /// starting-points/, its data in the template, and its rows in the tables of README and guide. `repository` in
 /// Cargo.toml determines the address in the commands of README and guide. The links in the guide determine
-/// the link targets at the end of each page. The rows of docs/backends.toml determine BACKENDS.md and its badges.
+/// the link targets at the end of each page. The rows of docs/backends.toml determine BACKENDS.md and its badges, and
+/// the transcripts in docs/recordings their pictures.
 #[derive(clap::Args)]
 pub(crate) struct Sync {
     /// Write nothing; fail if a file is out of date
@@ -78,8 +80,9 @@ impl Sync {
 /// that it should have.
 fn derived(checkout: &Path, starts: &[Start]) -> Result<Vec<(String, String)>> {
     let mut files = vec![("template/starts.rhai".into(), hook::text(starts))];
-    files.push(("BACKENDS.md".into(), backends::page(checkout)?));
+    files.push((backends::PAGE.into(), backends::page(checkout)?));
     files.extend(backends::badges(checkout)?);
+    files.extend(recordings::pictures(checkout)?);
     let figures = read(&checkout.join("benches/README.md"))?;
     files.push(("benches/ratios.svg".into(), plot::svg(&figures)?));
     for start in starts {

@@ -22,7 +22,7 @@ mod next;
 mod origins;
 mod package;
 #[cfg(target_os = "linux")]
-mod picture;
+mod recordings;
 mod residue;
 mod support;
 mod sync;

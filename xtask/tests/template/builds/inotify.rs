@@ -12,7 +12,7 @@ use std::{
 use crate::{
     generated::{NAME, ready},
     jobs::Job,
-    picture,
+    recordings,
     support::{cargo, folder, generate, passes, read},
 };
 
@@ -41,7 +41,7 @@ fn inotify() {
     sample.kill().unwrap();
     sample.wait().unwrap();
 
-    picture::check(&project, None);
+    recordings::first_steps(&project, None);
 }
 
 /// It passes the whole suite in the job of its workflow, which shows the score card.
@@ -54,7 +54,7 @@ fn whole_suite() {
     let said = test.passes();
     assert!(said.contains(" recursion::new_folder_race "), "{said}");
     assert!(read(&test.summary()).contains("| Recursion and new folders "));
-    picture::check(&project, Some(&said));
+    recordings::first_steps(&project, Some(&said));
 }
 
 /// Returns the lines that a program prints, as they arrive.

@@ -47,6 +47,30 @@ fn tagged(parent: &Path) -> PathBuf {
     checkout
 }
 
+/// The badge and the recording are shown once there is an address; both are those of the release.
+#[test]
+fn pictures_in_published_readmes() {
+    let checkout = folder("staged");
+    copy_files(&["."], &checkout);
+    let readme_of = |name: &str| {
+        read(&checkout.join(format!("target/official/notify-backend-{name}/README.md")))
+    };
+    passes(&mut xtask_of(&checkout, ["release", "--stage"]));
+    assert!(!readme_of("fanotify").contains("docs/badges"), "there is no address");
+
+    with_address(&checkout, ADDRESS);
+    passes(&mut xtask_of(&checkout, ["release", "--stage"]));
+    let fanotify = readme_of("fanotify");
+    let badge = format!("{ADDRESS}/raw/v0.1.0/docs/badges/notify-backend-fanotify.svg");
+    let badge = format!(")\n[![compliance]({badge})]({ADDRESS}/blob/v0.1.0/BACKENDS.md)\n\n");
+    assert!(fanotify.contains(&badge), "{fanotify}");
+    let recording = format!("]({ADDRESS}/raw/v0.1.0/docs/recordings/fanotify.svg)\n\n## Use it\n");
+    assert!(fanotify.contains(&recording), "{fanotify}");
+    // It is not in the list, and there is no recording of it.
+    let fsevents = readme_of("fsevents");
+    assert!(!fsevents.contains(ADDRESS), "{fsevents}");
+}
+
 #[test]
 #[ignore = "takes long: everything published is built and tested"]
 fn from_the_tag_to_a_program() {
