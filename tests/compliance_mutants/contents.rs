@@ -117,12 +117,12 @@ pub(crate) fn mutants() -> Vec<Entry> {
 /// Mistakes with names, and with watched files.
 pub(crate) fn mutants_of_names() -> Vec<Entry> {
     vec![
-        entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME08"]),
+        entry::<PanicsAtNames>("panics_at_names", &["NAME01", "NAME09"]),
         entry::<MakesTextOfNames>("makes_text_of_names", &["NAME01"]),
         entry::<MakesTextInRenames>("makes_text_in_renames", &["NAME01"]),
         entry::<MakesTextInChanges>("makes_text_in_changes", &["NAME01"]),
         entry::<MakesTextInRemovals>("makes_text_in_removals", &["NAME01"]),
-        entry::<CutsFoldersAtLineBreaks>("cuts_folders_at_line_breaks", &["NAME02"]),
+        entry::<CutsFoldersAtLineBreaks>("cuts_folders_at_line_breaks", &["NAME02", "NAME08"]),
         entry::<HidesInModules>("hides_in_modules", &["NAME07"]),
         entry::<DropsMetadataOfFiles>("drops_metadata_of_watched_files", &["FIL16"]),
         entry::<DropsEmptying>("drops_emptying_of_watched_files", &["FIL16"]),

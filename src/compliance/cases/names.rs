@@ -26,7 +26,16 @@ pub(super) const GROUP: Group = Group {
     name: "names",
     title: "Names",
     guide: "Paths",
-    cases: &[NOT_UTF8, ODD_CHARACTERS, LONG, UNICODE_FORMS, LONG_PATH, HIDDEN, OF_WATCHED_FOLDER],
+    cases: &[
+        NOT_UTF8,
+        ODD_CHARACTERS,
+        LONG,
+        UNICODE_FORMS,
+        LONG_PATH,
+        HIDDEN,
+        OF_WATCHED_FOLDER,
+        OF_WATCHED_FOLDER_NOT_UTF8,
+    ],
 };
 
 /// The new folder that the names are in.
@@ -285,21 +294,34 @@ const OF_WATCHED_FOLDER: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Unix],
     modes: Mode::ALL,
-    checks: "The watched folder itself may have any kind of name.",
-    why: "The counterpart of NAME01 and NAME02.",
-    usual_cause: "The path of the watch goes through `String`.",
-    run: |scene| {
-        let is_any = Environment::NamesOfAnyBytes.missing().is_none();
-        let not_utf8 = if is_any { not_utf8() } else { Vec::new() };
-        let names = not_utf8.into_iter().chain(["line\nbreak", "*", " "].map(Into::into));
-        for name in names {
-            scene.tree.mkdir(&name)?;
-            let folder = scene.path(&name);
-            let mut driver = scene.watch([Watch::non_recursive(&folder)])?;
-            driver.perform(scene.mode, |tree| tree.create(folder.join("file")))?;
-            driver.saw(created_file(folder.join("file")))?;
-        }
-        Ok(())
-    },
+    checks: "The name of the watched folder itself may have a line break or a pattern in it, or be a space.",
+    why: "The counterpart of NAME02.",
+    usual_cause: "The path of the watch is parsed, quoted or trimmed.",
+    run: |scene| watch_named(scene, ["line\nbreak", "*", " "]),
     ..Case::MUST
 };
+
+const OF_WATCHED_FOLDER_NOT_UTF8: Case = Case {
+    id: "NAME09",
+    name: "of_watched_folder_not_utf8",
+    needs: &[WatchFolders],
+    environment: &[Environment::NamesOfAnyBytes],
+    modes: Mode::ALL,
+    checks: "The name of the watched folder itself may be one that is not UTF-8.",
+    why: "The counterpart of NAME01.",
+    usual_cause: "The path of the watch goes through `String`.",
+    run: |scene| watch_named(scene, not_utf8()),
+    ..Case::MUST
+};
+
+/// Fails unless a new file is reported in each watched folder that has one of these names.
+fn watch_named<N: AsRef<Path>>(scene: &Scene, names: impl IntoIterator<Item = N>) -> Step {
+    for name in names {
+        scene.tree.mkdir(&name)?;
+        let folder = scene.path(&name);
+        let mut driver = scene.watch([Watch::non_recursive(&folder)])?;
+        driver.perform(scene.mode, |tree| tree.create(folder.join("file")))?;
+        driver.saw(created_file(folder.join("file")))?;
+    }
+    Ok(())
+}

@@ -459,23 +459,31 @@ const SPECIAL_FILES: Case = Case {
     needs: &[WatchFolders],
     environment: &[Environment::Linux],
     modes: Mode::ALL,
-    checks: "Renames of links and named pipes are reported like those of files.",
+    checks: "Renames of links and named pipes, in a folder and to another one, are reported like those of files.",
     why: "fsnotify's script rename-symlink.",
     usual_cause: "A link is resolved, and its target reported.",
     run: |scene| {
         scene.tree.symlink("nowhere", "link")?;
         scene.tree.make("mkfifo", "pipe", platform::mkfifo)?;
-        let mut driver = scene.watch([scene.flat()])?;
-        driver.perform(scene.mode, |tree| {
-            tree.rename("link", "link-2")?;
-            tree.rename("pipe", "pipe-2")
-        })?;
-        for (from, to) in [("link", "link-2"), ("pipe", "pipe-2")] {
-            driver.saw(moved_from(from))?;
-            driver.saw(moved_to(to))?;
-            is_pair(scene, &driver, from, to)?;
+        scene.tree.mkdir("below")?;
+        let recursive = scene.has(WatchRecursively);
+        let mut driver = scene.watch([scene.flat().recursive_if(recursive)])?;
+        let in_the_folder = [("link", "link-2"), ("pipe", "pipe-2")];
+        let to_another = [("link-2", "below/link"), ("pipe-2", "below/pipe")];
+        let renames = if recursive { vec![in_the_folder, to_another] } else { vec![in_the_folder] };
+        for renames in renames {
+            driver.next_step();
+            driver.perform(scene.mode, |tree| {
+                renames.iter().try_for_each(|(from, to)| tree.rename(from, to))
+            })?;
+            for (from, to) in renames {
+                driver.saw(moved_from(from))?;
+                driver.saw(moved_to(to))?;
+                is_pair(scene, &driver, from, to)?;
+            }
+            driver.nothing_else()?;
         }
-        driver.nothing_else()
+        Ok(())
     },
     ..Case::MUST
 };

@@ -282,7 +282,7 @@ const NOTHING_KEPT: Case = Case {
     id: "RES10",
     name: "nothing_kept",
     needs: &[WatchFolders],
-    environment: &[Environment::Counts],
+    environment: &[Environment::NamedDescriptors],
     checks: "While a backend goes on, these leave no descriptor behind: files that are replaced by \
              others, as editors do; files that come and go; watches that are refused; and watches of files and \
              folders that are added and removed.",

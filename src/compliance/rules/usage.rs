@@ -1,5 +1,7 @@
 //! The resources that a process holds, where the system tells them: [`ResourceUsage`].
 
+#[cfg(all(unix, any(test, not(target_os = "linux"))))]
+mod shown;
 #[cfg(windows)]
 mod windows;
 
@@ -18,16 +20,28 @@ use super::{
 /// The descriptors or handles of this process, and its threads.
 #[derive(Debug)]
 pub(crate) struct ResourceUsage {
-    /// What each descriptor leads to, sorted. For a handle, that is not known.
+    /// What each descriptor leads to, sorted. That is known on Linux only.
     descriptors: Vec<String>,
     threads: usize,
 }
 
 impl ResourceUsage {
-    /// Whether this system counts them.
-    pub(crate) const IS_COUNTED: bool = cfg!(any(target_os = "linux", windows));
+    /// Whether this system says what each descriptor leads to. On Windows, no case has to know.
+    pub(crate) const IS_NAMED: bool = cfg!(any(target_os = "linux", windows));
 
-    #[cfg(not(windows))]
+    /// Returns whether this system counts them.
+    #[cfg(any(target_os = "linux", windows))]
+    pub(crate) fn is_counted() -> bool {
+        true
+    }
+
+    /// Returns whether this system counts them.
+    #[cfg(all(unix, not(target_os = "linux")))]
+    pub(crate) fn is_counted() -> bool {
+        shown::descriptors().is_some() && shown::threads().is_some()
+    }
+
+    #[cfg(target_os = "linux")]
     pub(crate) fn count() -> Self {
         let list = |folder| fs::read_dir(folder).into_iter().flatten().flatten();
         let target = |entry: &fs::DirEntry| fs::read_link(entry.path()).ok();
@@ -40,6 +54,13 @@ impl ResourceUsage {
         Self { descriptors, threads: list("/proc/self/task").count() }
     }
 
+    /// Counts what this system shows.
+    #[cfg(all(unix, not(target_os = "linux")))]
+    pub(crate) fn count() -> Self {
+        let descriptors = vec!["a descriptor".into(); shown::descriptors().unwrap_or_default()];
+        Self { descriptors, threads: shown::threads().unwrap_or_default() }
+    }
+
     #[cfg(windows)]
     pub(crate) fn count() -> Self {
         // Both fail only if the system is out of memory.
@@ -48,7 +69,7 @@ impl ResourceUsage {
         Self { descriptors: vec!["a handle".into(); handles], threads }
     }
 
-    /// Counts without the descriptors of files that are left out. What a handle leads to is not known.
+    /// Counts without the descriptors of files that are left out, where [the system names them](Self::IS_NAMED).
     pub(crate) fn count_but(is_left_out: impl Fn(&Path) -> bool) -> Self {
         let mut count = Self::count();
         count.descriptors.retain(|target| !is_left_out(Path::new(target)));

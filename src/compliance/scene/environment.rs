@@ -24,6 +24,8 @@ pub(crate) enum Environment {
     Namespaces,
     /// A system that counts the descriptors or handles of a process, and its threads.
     Counts,
+    /// A system that counts them and says what each descriptor leads to, so that a case can leave its own out.
+    NamedDescriptors,
     /// A mount namespace to run the case in. Root stays what it is; anybody else needs
     /// [`Namespaces`](Self::Namespaces).
     Mounts,
@@ -43,6 +45,7 @@ impl Environment {
             | Self::Root
             | Self::CaseInsensitive
             | Self::Counts
+            | Self::NamedDescriptors
             | Self::Mounts => None,
         }
     }
@@ -56,7 +59,8 @@ impl Environment {
             Self::OrdinaryUser => cfg!(unix) && (!is_root() || becomes_another()),
             Self::Root => is_root() && becomes_another(),
             Self::CaseInsensitive => ignores_case(),
-            Self::Counts => ResourceUsage::IS_COUNTED,
+            Self::Counts => ResourceUsage::is_counted(),
+            Self::NamedDescriptors => ResourceUsage::IS_NAMED,
             Self::Namespaces => has_namespaces(),
             Self::Mounts => unshare_mounts().is_some(),
         };
@@ -74,7 +78,10 @@ impl fmt::Display for Environment {
             Self::OrdinaryUser => "an ordinary user of a Unix system",
             Self::Root => "root, beside other users",
             Self::CaseInsensitive => "a file system that ignores upper and lower case",
-            Self::Counts => "a system that counts the resources of a process",
+            Self::Counts => "a system that counts the descriptors and threads of a process",
+            Self::NamedDescriptors => {
+                "a system that says what the descriptors of a process lead to"
+            }
             Self::Namespaces => "user and mount namespaces by `unshare`",
             Self::Mounts => "a mount namespace by `unshare`",
         })
@@ -197,6 +204,9 @@ pub(crate) fn facts() -> Vec<(&'static str, String)> {
             format!("{limit} {}", value.as_deref().unwrap_or("unknown"))
         });
         facts.push(("inotify", limits.join(", ")));
+    } else if cfg!(unix) {
+        let counted = if ResourceUsage::is_counted() { "counted" } else { "not counted" };
+        facts.push(("descriptors and threads", counted.into()));
     }
     facts
 }
