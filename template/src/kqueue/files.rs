@@ -160,7 +160,7 @@ impl<V: Vnodes> Observer for Files<V> {
         } else {
             match self.open_at(location, &mut open) {
                 // The folder above has a note about that.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(_) if !is_at(location, id) => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     open.unopened.insert(location.to_owned());
                     return Ok(false);
@@ -206,6 +206,12 @@ impl<V: Vnodes> Observer for Files<V> {
             _ => error,
         }
     }
+}
+
+/// Returns whether this file is at the path, or a link to it.
+fn is_at(path: &Path, id: Id) -> bool {
+    let found = [path.symlink_metadata(), path.metadata()];
+    found.into_iter().flatten().any(|found| [found.dev(), found.ino()] == id)
 }
 
 impl<F> Open<F> {

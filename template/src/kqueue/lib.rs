@@ -28,12 +28,16 @@
 //! - Links, pipes, sockets and devices are not opened. Changes of their metadata are seen when something else
 //!   changes in their folder. A file or folder that may not be read cannot be opened either, and is looked at once per
 //!   second.
+//! - **OpenBSD** has the note about the folder that an entry leaves for another one before it leaves. If it is a link, pipe
+//!   or socket, its removal may be seen only when something else happens in that folder.
 //! - A watched path that is gone is watched again when it is back, as long as the folder above it exists.
 //! - If a watch asks for links to be followed, links to folders are followed, unless the same tree already
 //!   has the folder.
 //! - **macOS** can unmount a file system with watched files on it. On the **BSDs**, an open file keeps it busy.
 //! - The kernel does not report changes that other machines make on a network file system.
-//! - Accesses are not reported, though FreeBSD and NetBSD could.
+//! - **Accesses** are not reported. FreeBSD and NetBSD have notes for them (`NOTE_OPEN`, `NOTE_READ`, `NOTE_CLOSE`,
+//!   `NOTE_CLOSE_WRITE`), which do not say by which program: each look opens and lists what it looks at, and would
+//!   be the reason for the next. `NOTE_CLOSE_WRITE` alone would say when a writer is done, but not on macOS and OpenBSD.
 //! - The **stream** ends only if the queue cannot be read or the thread has panicked, after an error item.
 
 mod files;

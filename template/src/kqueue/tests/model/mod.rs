@@ -9,20 +9,26 @@
 //! | with `EV_CLEAR`, facts are collected in one set of bits until they are read | kqueue(2), `knote()` in FreeBSD's `kern_event.c` |
 //! | a folder has `NOTE_WRITE` when an entry comes or goes; nothing when an entry is written | FreeBSD's `vfs_subr.c`, `vop_create_post`, `vop_mkdir_post`, `vop_remove_post`, … |
 //! | a rename: `NOTE_WRITE` for both folders, then `NOTE_RENAME` for the file, `NOTE_DELETE` for one that it replaces | `vop_rename_post` there |
-//! | a file has `NOTE_DELETE` when *any* of its names is removed | kqueue(2): "`unlink()` was called"; `vop_remove_post` |
+//! | a file has `NOTE_DELETE` when *any* of its names is removed, mostly | kqueue(2): "`unlink()` was called"; `vop_remove_post` |
 //! | a folder has `NOTE_DELETE` when it is removed, though it is open | `vop_rmdir_post` |
-//! | a write is `NOTE_WRITE`; a change of mode, owner or times is `NOTE_ATTRIB` | `vop_write_post`, `vop_setattr_post` |
+//! | a write is `NOTE_WRITE`, with `NOTE_EXTEND` if the file has grown; a change of mode, owner or times is `NOTE_ATTRIB` | `VOP_WRITE_POST` in FreeBSD's `vnode.h`, `vop_setattr_post` |
 //! | notes are in no order, and not all are taken at once | kqueue(2) promises no order, so the model shuffles them |
 //! | an open file keeps its file system busy | umount(2) of the BSDs; not so with `O_EVTONLY` on macOS |
+//!
+//! What differs between the systems is in `systems.rs`.
 //!
 //! # Where it is no kqueue
 //!
 //! - If inotify's own queue overflows, every file gets a note with all bits.
 //! - A folder that is removed gets its note when the folder above it has its own.
-//! - Limits of the BSDs' file systems, `NOTE_REVOKE`, and the bits of single systems (`NOTE_TRUNCATE`, accesses) are not
-//!   modelled: the backend treats every note as a reason to look.
+//! - A file that was written and is shorter than before has only the note of having become shorter.
+//! - Limits of the BSDs' file systems and `NOTE_REVOKE` are not modelled: the backend treats every note as a reason to
+//!   look.
+
+mod systems;
 
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     fmt, io,
     mem::MaybeUninit,
@@ -35,7 +41,7 @@ use std::{
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     fs::{
-        FileType, Mode, OFlags, fstat,
+        FileType, Mode, OFlags, Stat, fstat,
         inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
         open,
     },
@@ -43,6 +49,9 @@ use rustix::{
 };
 
 use crate::backend::{Note, Vnodes};
+
+#[allow(unused_imports, reason = "not every test program chooses a system")]
+pub(crate) use self::systems::{System, VARIABLE};
 
 /// How many notes are taken at once.
 const AT_ONCE: usize = 64;
@@ -63,24 +72,31 @@ struct Facts(u32);
 impl Facts {
     const DELETE: Self = Self(0x01);
     const WRITE: Self = Self(0x02);
+    const EXTEND: Self = Self(0x04);
     const ATTRIB: Self = Self(0x08);
     const LINK: Self = Self(0x10);
     const RENAME: Self = Self(0x20);
+    /// Of OpenBSD alone.
+    const TRUNCATE: Self = Self(0x80);
     const ALL: Self = Self(0x3f);
 
     fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
+
+/// The bits that mean that contents were written, as `kqueue.rs` has it.
+const WRITTEN: Facts = Facts(Facts::WRITE.0 | Facts::EXTEND.0);
 
 /// A queue as the kernel of a BSD would fill it.
 pub(crate) struct Model(Arc<Queue>);
 
 struct Queue {
+    system: System,
     inotify: OwnedFd,
     woken: OwnedFd,
     knotes: Mutex<Knotes>,
@@ -100,6 +116,7 @@ struct Knote {
     descriptor: i32,
     is_folder: bool,
     links: u64,
+    size: i64,
 }
 
 /// An open file, and its knote.
@@ -114,7 +131,8 @@ impl Vnodes for Model {
     fn new() -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let woken = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self(Arc::new(Queue { inotify, woken, knotes: Mutex::default() })))
+        let system = System::of_environment();
+        Ok(Self(Arc::new(Queue { system, inotify, woken, knotes: Mutex::default() })))
     }
 
     fn open(path: &Path) -> io::Result<File> {
@@ -130,7 +148,8 @@ impl Vnodes for Model {
         let path = format!("/proc/self/fd/{descriptor}");
         let watch = inotify::add_watch(&self.0.inotify, path, EVENTS)?;
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        let knote = Knote { token, descriptor, is_folder, links: stat.st_nlink };
+        let knote =
+            Knote { token, descriptor, is_folder, links: stat.st_nlink, size: stat.st_size };
         assert!(knotes.by_watch.insert(watch, knote).is_none(), "a file is watched twice");
         file.knote.get_or_init(|| (self.0.clone(), watch));
         Ok(())
@@ -170,7 +189,8 @@ impl Queue {
         loop {
             match reader.next() {
                 Ok(event) => {
-                    knotes.happened(event.wd(), event.events(), event.file_name().is_some());
+                    let (flags, is_entry) = (event.events(), event.file_name().is_some());
+                    knotes.happened(self.system, event.wd(), flags, is_entry);
                 }
                 Err(Errno::AGAIN) => return Ok(!knotes.active.is_empty()),
                 Err(error) => return Err(error.into()),
@@ -181,24 +201,30 @@ impl Queue {
 
 impl Knotes {
     /// Translates one event of inotify.
-    fn happened(&mut self, watch: i32, flags: ReadFlags, is_entry: bool) {
+    fn happened(&mut self, system: System, watch: i32, flags: ReadFlags, is_entry: bool) {
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
             let tokens: Vec<_> = self.by_watch.values().map(|knote| knote.token).collect();
             return tokens.into_iter().for_each(|token| self.activate(token, Facts::ALL));
         }
         // It may be closed already.
         let Some(knote) = self.by_watch.get_mut(&watch) else { return };
-        let names =
-            ReadFlags::CREATE | ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO;
         let facts = if is_entry {
             // kqueue has nothing to say about an entry itself.
-            if !flags.intersects(names) {
-                return;
-            }
-            let is_folder = flags.contains(ReadFlags::ISDIR);
-            if is_folder { Facts::WRITE.and(Facts::LINK) } else { Facts::WRITE }
+            let written = if flags.contains(ReadFlags::MOVED_FROM) {
+                system.moved_from()
+            } else {
+                let names = ReadFlags::CREATE | ReadFlags::DELETE | ReadFlags::MOVED_TO;
+                flags.intersects(names).then_some(Facts::WRITE)
+            };
+            let Some(written) = written else { return };
+            if flags.contains(ReadFlags::ISDIR) { written.and(Facts::LINK) } else { written }
         } else if flags.contains(ReadFlags::MODIFY) {
-            Facts::WRITE
+            let size = stat(knote.descriptor).map_or(knote.size, |stat| stat.st_size);
+            match size.cmp(&std::mem::replace(&mut knote.size, size)) {
+                Ordering::Less => system.shortened(),
+                Ordering::Equal => Facts::WRITE,
+                Ordering::Greater => Facts::WRITE.and(Facts::EXTEND),
+            }
         } else if flags.contains(ReadFlags::MOVE_SELF) {
             Facts::RENAME
         } else if flags.contains(ReadFlags::DELETE_SELF) {
@@ -207,9 +233,9 @@ impl Knotes {
             // inotify has the same event for a change of the number of names.
             let links = links(knote.descriptor).unwrap_or(knote.links);
             match links.cmp(&std::mem::replace(&mut knote.links, links)) {
-                std::cmp::Ordering::Less => Facts::DELETE.and(Facts::LINK),
-                std::cmp::Ordering::Equal => Facts::ATTRIB,
-                std::cmp::Ordering::Greater => Facts::LINK,
+                Ordering::Less => system.lost_name(links > 0),
+                Ordering::Equal => Facts::ATTRIB,
+                Ordering::Greater => Facts::LINK,
             }
         } else {
             return;
@@ -253,17 +279,19 @@ impl Knotes {
         tokens.truncate(AT_ONCE);
         let facts =
             tokens.into_iter().filter_map(|token| Some((token, self.active.remove(&token)?)));
-        facts
-            .map(|(token, facts)| Note { token, is_written: facts.contains(Facts::WRITE) })
-            .collect()
+        facts.map(|(token, facts)| Note { token, is_written: facts.has_any(WRITTEN) }).collect()
     }
 }
 
 /// Returns the number of names of an open file.
 fn links(descriptor: i32) -> Option<u64> {
+    stat(descriptor).map(|stat| stat.st_nlink)
+}
+
+fn stat(descriptor: i32) -> Option<Stat> {
     // SAFETY: files are closed under the lock of the queue.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    fstat(descriptor).ok().map(|stat| stat.st_nlink)
+    fstat(descriptor).ok()
 }
 
 impl AsFd for File {
