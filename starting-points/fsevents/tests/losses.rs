@@ -108,6 +108,38 @@ fn events_lost_above_watched_paths_are_missed_in_each() {
 }
 
 #[test]
+fn without_a_history_nothing_is_lost_when_a_watch_is_added() {
+    let _alone = alone();
+    let root = tempfile::tempdir().expect("there is room");
+    let mut backend = watch(root.path());
+    model::keep_history(false);
+    let three = root.path().join("three");
+    fs::create_dir(&three).expect("a folder can be made");
+    let added = backend.watch(Watch::recursive(&three));
+    let waiting = write(&root.path().join("one/waiting"));
+    fs::create_dir(root.path().join("four")).expect("a folder can be made");
+    let again = backend.watch(Watch::recursive(root.path().join("four")));
+    model::keep_history(true);
+    added.and(again).expect("the folders are there");
+    assert_eq!(next(&mut backend), [waiting]);
+}
+
+#[test]
+fn a_folder_that_is_renamed_takes_the_watched_folders_in_it_along() {
+    let _alone = alone();
+    let root = tempfile::tempdir().expect("there is room");
+    let folder = root.path().join("one");
+    fs::create_dir_all(folder.join("in")).expect("a folder can be made");
+    let watches = vec![Watch::non_recursive(&folder), Watch::non_recursive(folder.join("in"))];
+    let mut backend = Tested::new(watches).expect("the folders are there");
+    fs::rename(&folder, root.path().join("other")).expect("it can be renamed");
+    let gone: [Event; 2] = next(&mut backend);
+    let mut gone = gone.map(|event| event.path);
+    gone.sort();
+    assert_eq!(gone, [folder.clone(), folder.join("in")]);
+}
+
+#[test]
 fn ids_that_begin_again_are_a_loss_and_end_the_history() {
     let _alone = alone();
     let root = tempfile::tempdir().expect("there is room");

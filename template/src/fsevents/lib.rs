@@ -34,7 +34,10 @@
 //! - A **cursor** has the id of the last event, and the identity of each volume's history. What happened since then is
 //!   reported by flags: a file that was created within half a minute before the cursor was taken, and changed after it,
 //!   may be reported as created. A volume without a history, as one that cannot be written to, cannot be resumed: its paths
-//!   begin with a `Missed`.
+//!   begin with a `Missed`. If watches change while such a path is watched, everything is looked at again.
+//! - Apple's header says that events near a cursor "may get skipped due to the way they are stored". The flag against
+//!   it (`kFSEventStreamCreateFlagFullHistory`) would bring back earlier events too, and a resumed stream repeats
+//!   nothing. So the backend does not set it.
 //! - **Links** are not followed. A watched link is an entry of its folder.
 //! - A watched path that is gone is watched again when it is back.
 //! - What other machines do on a network file system is not reported, nor are accesses.
@@ -57,7 +60,7 @@ use notify_backend::{Cursor, check_paths, prelude::*};
 pub use crate::{
     fsevents::FsEvents,
     settings::Settings,
-    streams::{Deliver, EventId, Flags, FsEvent, History, Request, Streams},
+    streams::{Deliver, EventId, Flags, FsEvent, History, Request, SINCE_NOW, Streams},
 };
 use crate::{position::Stored, watcher::Watcher};
 

@@ -122,6 +122,16 @@ impl Places {
         self.by_path.values_mut()
     }
 
+    /// Returns whether a history is kept of any of them.
+    pub(crate) fn have_history(&self) -> bool {
+        self.iter().any(|place| place.history.is_some())
+    }
+
+    /// Returns whether a history is kept of all of them.
+    pub(crate) fn all_have_history(&self) -> bool {
+        self.iter().all(|place| place.history.is_some())
+    }
+
     /// Returns the folders for one stream. Those in others are watched with them.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let all: BTreeSet<_> = self.iter().map(|place| &place.folder).collect();

@@ -11,6 +11,9 @@ use std::{
 /// The number of an event. Numbers go up, for all streams and programs of a machine.
 pub type EventId = u64;
 
+/// Instead of an id: no events of the past (`kFSEventStreamEventIdSinceNow`).
+pub const SINCE_NOW: EventId = EventId::MAX;
+
 /// The number of a volume's history of events (`FSEventsCopyUUIDForDevice`). When it changes, ids of before say nothing.
 pub type History = [u8; 16];
 
@@ -53,7 +56,7 @@ pub trait Streams: Debug + Send + Sync + Sized + 'static {
 pub struct Request {
     /// The folders, without links in their paths.
     pub paths: Vec<PathBuf>,
-    /// Events after this one are delivered, first those of the past.
+    /// Events after this one are delivered, first those of the past; [`SINCE_NOW`] if no history is kept.
     pub since: EventId,
     /// How long the service collects events before it delivers them.
     pub latency: Duration,

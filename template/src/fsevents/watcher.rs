@@ -19,7 +19,7 @@ use crate::{
     places::{Place, Places},
     position::{Position, Stored},
     settings::Settings,
-    streams::{EventId, Flags, Request, Streams},
+    streams::{EventId, Flags, Request, SINCE_NOW, Streams},
 };
 
 /// How often a look asks for further events.
@@ -133,8 +133,13 @@ impl<S: Streams> Watcher<S> {
         state.places.remove(path);
         state.items.retain(|(watched, _)| watched.as_os_str() != path.as_os_str());
         drop(state);
+        let mut running = self.shared.stand_still();
         // If another stream cannot be started, this one watches too much.
-        _ = self.shared.restart(&mut self.shared.stand_still());
+        if let Ok(true) = self.shared.restart(&mut running) {
+            self.shared.look_anew();
+        }
+        drop(running);
+        self.looker.wake_if(|| self.shared.is_ready());
         Ok(())
     }
 
@@ -199,15 +204,22 @@ impl<S: Streams> Shared<S> {
             }
             Ok(())
         });
-        let result = result.and_then(|()| self.restart(&mut running));
-        if result.is_err() {
-            for path in added {
-                self.lock().places.remove(&path);
-                // It was added above.
-                _ = self.trees.unwatch(&path);
+        match result.and_then(|()| self.restart(&mut running)) {
+            Ok(is_unseen) => {
+                if is_unseen {
+                    self.look_anew();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for path in added {
+                    self.lock().places.remove(&path);
+                    // It was added above.
+                    _ = self.trees.unwatch(&path);
+                }
+                Err(error)
             }
         }
-        result
     }
 
     /// Looks at a path for the first time. The stream has to be restarted.
@@ -228,14 +240,17 @@ impl<S: Streams> Shared<S> {
         Ok(())
     }
 
-    /// Starts a stream for the paths that are watched now, from where the last one is, and ends that.
-    fn restart(&self, running: &mut Running<S>) -> Result<(), BackendError> {
+    /// Starts a stream for the paths that are watched now, from where the last one is, and ends that. Returns whether
+    /// to look at everything after that: without a history, there are no events of the time in between.
+    fn restart(&self, running: &mut Running<S>) -> Result<bool, BackendError> {
         let state = self.lock();
         let paths = state.places.folders();
         let first = state.position.since;
+        let (has_history, is_complete) =
+            (state.places.have_history(), state.places.all_have_history());
         drop(state);
         if paths == running.folders {
-            return Ok(());
+            return Ok(false);
         }
         let number = running.number + 1;
         let stream = if paths.is_empty() {
@@ -247,7 +262,7 @@ impl<S: Streams> Shared<S> {
             let inbox = self.inbox.clone();
             let request = Request {
                 paths: paths.clone(),
-                since: self.inbox.received(),
+                since: if has_history { self.inbox.received() } else { SINCE_NOW },
                 latency: self.settings.latency,
             };
             let deliver = Arc::new(move |events| inbox.put(number, events));
@@ -259,7 +274,14 @@ impl<S: Streams> Shared<S> {
         };
         self.inbox.retire_before(number);
         *running = Running { stream, number, folders: paths };
-        Ok(())
+        Ok(!is_complete)
+    }
+
+    /// Looks at everything.
+    fn look_anew(&self) {
+        let horizon = self.streams.current();
+        self.lock().horizon = horizon;
+        self.trees.look();
     }
 
     /// Takes events and looks, until the backend is dropped.
@@ -337,12 +359,15 @@ impl<S: Streams> Shared<S> {
         if moved.is_empty() {
             return;
         }
-        if let Err(error) = self.restart(running) {
-            let mut state = self.lock();
-            for path in moved {
-                let error = BackendError::from_io(&path, io::Error::other(error.to_string()));
-                let error = StreamError::unwatched(&path, error);
-                state.items.push_back((path, Err(error)));
+        match self.restart(running) {
+            Ok(is_unseen) => due.all |= is_unseen,
+            Err(error) => {
+                let mut state = self.lock();
+                for path in moved {
+                    let error = BackendError::from_io(&path, io::Error::other(error.to_string()));
+                    let error = StreamError::unwatched(&path, error);
+                    state.items.push_back((path, Err(error)));
+                }
             }
         }
     }

@@ -3,25 +3,34 @@
 //! What happens to files comes from inotify; what the service says about it follows the rules below. It is one service
 //! for all streams of the process, and goes on when they end, as that of macOS does.
 //!
+//! The header is Apple's `FSEvents.h`, 2006-2014 with the additions up to macOS 13. What it does not say comes from issues
+//! of those who have used it.
+//!
 //! | rule | source |
 //! |---|---|
-//! | events have the path of the file, at that moment and without links | `kFSEventStreamCreateFlagFileEvents` in Apple's `FSEvents.h` |
-//! | the events of a path within the latency are one, with all flags, and the id of the last | *Using the File System Events API*, "latency"; fsevents/fsevents#31 |
+//! | flags are no log of what happened | `FSEventStreamEventFlags`: "simply hints about the sort of operations that occurred at that path" |
+//! | events are about files, with their paths | `kFSEventStreamCreateFlagFileEvents`: "events about individual files in the hierarchy you're watching" |
+//! | the events of a path within the latency are one, with all flags, and the id of the last | `latency` of `FSEventStreamCreate`: "temporal coalescing"; `eventIds`: "from the most recent event being reported"; fsevents/fsevents#31 |
 //! | flags stay with a path for half a minute, also for later streams | notify-rs/notify#147, parcel-bundler/watcher#116 |
-//! | a rename is the same flag at both paths; what is in a renamed folder has no events | `ItemRenamed` in `FSEvents.h`; notify-rs/notify's translation of it |
+//! | a rename is the same flag at both paths; what is in a renamed folder has no events | `ItemRenamed`: "a file system object was renamed at the specific path supplied in this event"; notify-rs/notify's translation of it |
 //! | a write is reported when the file is closed | notify-rs/notify#240 |
-//! | a stream begins with the events since an id, one for each path, and `HistoryDone` | `FSEventStreamCreate` and `HistoryDone` in `FSEvents.h` |
-//! | too many events become `MustScanSubDirs` for a folder above them | `MustScanSubDirs` in `FSEvents.h`: "coalesced hierarchically" |
-//! | if a requested path, or a folder above it, is renamed, removed or created, that is `RootChanged`, with the requested path and the id 0 | `kFSEventStreamCreateFlagWatchRoot` in `FSEvents.h` |
-//! | ids begin again with `EventIdsWrapped`; the volume's history is then another one | `EventIdsWrapped` and `FSEventsCopyUUIDForDevice` in `FSEvents.h` |
-//! | `UserDropped` and `KernelDropped`: anything may have been lost | their comment in `FSEvents.h` |
+//! | a stream begins with the events since an id, one for each path, and `HistoryDone` | `FSEventStreamStart`; `HistoryDone`: "will not be sent if kFSEventStreamEventIdSinceNow was passed" |
+//! | of a volume without a history, a stream has no events of before it began | `FSEventsCopyUUIDForDevice`: NULL "indicates that historical events are not available" |
+//! | too many events become `MustScanSubDirs` for a folder above them | `MustScanSubDirs`: "coalesced hierarchically" |
+//! | if a requested path, or a folder above it, is renamed, removed or created, that is `RootChanged` | `kFSEventStreamCreateFlagWatchRoot`: "the path for the event is the original path you specified", "event ID is zero" |
+//! | ids begin again with `EventIdsWrapped`; the volume's history is then another one | `EventIdsWrapped`: "no longer valid arguments for the sinceWhen parameter"; `FSEventsCopyUUIDForDevice` |
+//! | `UserDropped` and `KernelDropped`: anything may have been lost, whatever the path is | "must do a full scan of any directories being monitored by this stream"; `eventPaths`: "might be /" |
+//! | a mount and its end are events of that folder | `Mount` and `Unmount`: "the path to the newly-mounted volume" |
+//! | what is waiting is delivered before a flush returns | `FSEventStreamFlushSync`: "clients will have received all the callbacks" |
 //!
 //! # Where it is no FSEvents
 //!
 //! - It knows of changes of a path from the moment on when that is asked about, and of each change at once, whereas
 //!   macOS knows of all, a moment later (libuv/libuv#986).
 //! - Of a requested path itself, there is no event when it comes or goes, only `RootChanged`. macOS may have both.
-//! - All metadata are `ItemInodeMetaMod`. Mounts, clones and links to files have no flags.
+//! - All metadata are `ItemInodeMetaMod`. Clones and links to files have no flags, and of mounts only the end has one.
+//! - Events of the past are complete. The header says that "some events may get skipped due to the way they are stored"
+//!   (`kFSEventStreamCreateFlagFullHistory`).
 //! - If inotify's own queue overflows, that is `KernelDropped`.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
@@ -58,7 +67,7 @@ impl Streams for Model {
     }
 
     fn history(&self, path: &Path) -> Option<History> {
-        Some(running().history(path))
+        running().history(path)
     }
 
     fn start(&self, request: &Request, deliver: Deliver) -> io::Result<Running> {
@@ -110,6 +119,11 @@ pub(crate) fn start() -> io::Result<()> {
 pub(crate) fn forget(_: &Path) -> io::Result<()> {
     Service::get()?.forget();
     Ok(())
+}
+
+/// Has the service keep a history from now on, or none, as of a volume that has a file `.fseventsd/no_log`.
+pub(crate) fn keep_history(is_kept: bool) {
+    running().keep_history(is_kept);
 }
 
 /// Has the service begin its ids again.

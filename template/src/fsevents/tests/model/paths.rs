@@ -80,12 +80,10 @@ impl Folders {
         }
     }
 
-    /// Watches a folder as [`attach`](Self::attach) does, unless it is the one that is known at this path.
-    pub(super) fn attach_other(&mut self, folder: &Path) {
+    /// Watches a folder, and returns whether it is another one than was known at this path.
+    pub(super) fn is_other(&mut self, folder: &Path) -> bool {
         let known = self.by_path.get(folder).copied();
-        if self.watch(folder) && self.by_path.get(folder).copied() != known {
-            self.attach(folder, &mut |_, _| {});
-        }
+        self.watch(folder) && self.by_path.get(folder).copied() != known
     }
 
     /// Returns whether it is a folder that can be watched.

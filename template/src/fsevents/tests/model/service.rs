@@ -1,7 +1,7 @@
 //! The service behind all streams of the process, as `fseventsd` is on macOS: [`Service`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt, io,
     mem::MaybeUninit,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use super::{LIMIT, STICKY, paths::Folders};
-use crate::backend::{Deliver, EventId, Flags, FsEvent, History, Request};
+use crate::backend::{Deliver, EventId, Flags, FsEvent, History, Request, SINCE_NOW};
 
 pub(super) struct Service {
     state: Mutex<State>,
@@ -31,6 +31,7 @@ struct State {
     last: EventId,
     /// Goes up when the history is forgotten.
     history: u64,
+    keeps_no_history: bool,
     /// What has happened at each path, and when that was reported last.
     log: HashMap<PathBuf, (Flags, EventId, Instant)>,
     streams: HashMap<u64, Stream>,
@@ -39,6 +40,9 @@ struct State {
     written: HashSet<PathBuf>,
     /// A folder that was renamed, until the next event says where to.
     renamed: Option<(u32, PathBuf)>,
+    /// Folders that were renamed. They are listed once everything is read: a listing for each rename takes longer than
+    /// the next rename.
+    to_list: BTreeSet<PathBuf>,
 }
 
 struct Stream {
@@ -68,11 +72,13 @@ impl Service {
             folders: Folders::new(inotify),
             last: 1,
             history: 1,
+            keeps_no_history: false,
             log: HashMap::new(),
             streams: HashMap::new(),
             streams_ever: 0,
             written: HashSet::new(),
             renamed: None,
+            to_list: BTreeSet::new(),
         };
         let service = SERVICE.get_or_init(|| Self { state: Mutex::new(state), waker });
         thread::Builder::new()
@@ -85,13 +91,17 @@ impl Service {
         self.up_to_date().last
     }
 
-    pub(super) fn history(&self, path: &Path) -> History {
+    pub(super) fn history(&self, path: &Path) -> Option<History> {
         let mut state = self.up_to_date();
         // What is at a link is elsewhere.
         if let Ok(path) = path.canonicalize() {
             state.folders.add(&path);
         }
-        u128::from(state.history).to_le_bytes()
+        (!state.keeps_no_history).then(|| u128::from(state.history).to_le_bytes())
+    }
+
+    pub(super) fn keep_history(&self, is_kept: bool) {
+        self.up_to_date().keeps_no_history = !is_kept;
     }
 
     pub(super) fn start(&self, request: Request, deliver: Deliver) -> u64 {
@@ -100,7 +110,7 @@ impl Service {
             state.folders.add(path);
         }
         let is_past = |(path, (_, id, _)): &(&PathBuf, &(Flags, EventId, Instant))| {
-            *id > request.since && has(&request, path)
+            !state.keeps_no_history && *id > request.since && has(&request, path)
         };
         let past = state.log.iter().filter(is_past);
         let event =
@@ -108,7 +118,9 @@ impl Service {
         let mut ready: Vec<_> = past.map(event).collect();
         ready.sort_by_key(|event| event.id);
         let id = state.last;
-        ready.push(FsEvent { path: PathBuf::new(), flags: Flags::HISTORY_DONE, id });
+        if request.since != SINCE_NOW {
+            ready.push(FsEvent { path: PathBuf::new(), flags: Flags::HISTORY_DONE, id });
+        }
         state.streams_ever += 1;
         let number = state.streams_ever;
         let stream =
@@ -213,8 +225,17 @@ fn has(request: &Request, path: &Path) -> bool {
 }
 
 impl State {
-    /// Reads what inotify has.
+    /// Reads what inotify has, and lists the folders that were renamed.
     fn read(&mut self) {
+        self.read_events();
+        for folder in std::mem::take(&mut self.to_list) {
+            // A folder in it may have been made so shortly before that it could not be watched at its first path.
+            self.attach(&folder);
+        }
+    }
+
+    /// Reads until inotify has nothing more.
+    fn read_events(&mut self) {
         let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
         let mut is_last = false;
         loop {
@@ -308,9 +329,11 @@ impl State {
                     self.folders.detach(&path);
                 }
                 // The two may have been exchanged.
-                self.folders.attach_other(&from);
-                // A folder in it may have been made so shortly before that it could not be watched at its first path.
-                self.attach(&path);
+                if self.folders.is_other(&from) {
+                    self.to_list.insert(from.clone());
+                }
+                self.follow(&from, &path);
+                self.to_list.insert(path);
             } else if is_folder {
                 self.folders.attach(&path, &mut |_, _| {});
             }
@@ -326,6 +349,17 @@ impl State {
                 // inotify may have been refused, which the service of macOS, root's, never is.
                 self.folders.attach(&path, &mut |_, _| {});
             }
+        }
+    }
+
+    /// Notes that a folder is elsewhere now, with those in it that are to be listed.
+    fn follow(&mut self, from: &Path, to: &Path) {
+        let is_inside = |folder: &PathBuf| folder != from && folder.starts_with(from);
+        let moved: Vec<_> = self.to_list.iter().filter(|it| is_inside(it)).cloned().collect();
+        for folder in moved {
+            self.to_list.remove(&folder);
+            let below = folder.strip_prefix(from).expect("it is inside");
+            self.to_list.insert(to.join(below));
         }
     }
 
