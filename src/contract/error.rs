@@ -412,7 +412,7 @@ impl BackendError {
 
 /// Returns whether an error is `EMFILE` or `ENFILE`, or `ERROR_TOO_MANY_OPEN_FILES` on Windows, for which the
 /// standard library has no [`io::ErrorKind`].
-fn is_descriptor_limit(error: &io::Error) -> bool {
+pub(crate) fn is_descriptor_limit(error: &io::Error) -> bool {
     match error.raw_os_error() {
         // The numbers are the same on Linux, macOS and the BSDs (errno(3)).
         Some(23 | 24) => cfg!(unix),
