@@ -341,6 +341,15 @@ impl Scene {
         made
     }
 
+    /// Has the source lose what has happened in a folder of the case's, or in this for an empty path, if the suite
+    /// knows how to.
+    pub(super) fn lose(&self, folder: &str) -> Step {
+        let Some(lose) = self.subject.lose else { return Ok(()) };
+        self.timeline.did(format!("lose what has happened in tree/{folder}"));
+        lose(&self.path(folder))
+            .map_err(|error| Stop::Broken(format!("nothing could be lost: {error}")))
+    }
+
     /// Returns a path of the case's folder, absolute.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.tree.path(path)

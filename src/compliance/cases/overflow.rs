@@ -8,7 +8,7 @@ use crate::{
         case::{Case, Group},
         rules::{
             expect::{created_file, gone, metadata_changed, written},
-            failure::{Step, Stop, ensure},
+            failure::{Step, Stop, ensure, fail},
             usage::ResourceUsage,
         },
         scene::{Scene, consumer::Consumer, driver::Driver, environment::Environment, tree::Tree},
@@ -71,6 +71,7 @@ const LOSS_IS_SAID: Case = Case {
         for renames in storms(scene) {
             driver.next_step();
             storm(scene, renames)?;
+            scene.lose("")?;
             storm_reported_or_missed(scene, &mut driver, renames)?;
             if driver.has_missed() {
                 driver.settle()?;
@@ -79,7 +80,7 @@ const LOSS_IS_SAID: Case = Case {
                 return can_be_true(&driver, renames, reported.len());
             }
         }
-        if scene.profile.coalesced { Ok(()) } else { Err(not_lost()) }
+        if scene.profile.coalesced { Ok(()) } else { not_lost(scene) }
     },
     ..Case::MUST
 };
@@ -139,9 +140,11 @@ fn queue_limit() -> usize {
 }
 
 /// The numbers of renames that are tried, one after the other, until events are lost: a backend with a thread
-/// of its own has read ahead the events of the first ones.
+/// of its own has read ahead the events of the first ones. A few will do where the source loses them on demand.
 fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
-    let times: &[usize] = if scene.profile.coalesced {
+    const FEW: usize = 100;
+
+    let times: &[usize] = if scene.subject().lose.is_some() || scene.profile.coalesced {
         &[]
     } else if cfg!(windows) {
         // The queue of a backend's thread holds more than the system's. Under Wine, each rename takes
@@ -150,7 +153,8 @@ fn storms(scene: &Scene) -> impl Iterator<Item = usize> {
     } else {
         &[1, 2, 4, 8]
     };
-    times.iter().map(|times| times * queue_limit())
+    let few = scene.subject().lose.map(|_| FEW);
+    few.into_iter().chain(times.iter().map(|times| times * queue_limit()))
 }
 
 /// Renames the file `one` so many times, and back. Each name is a new one, since facilities merge events of
@@ -177,9 +181,17 @@ fn needs_queue(scene: &Scene) -> Step {
     scene.reports_anything()
 }
 
-/// Ignores the case, since no event was lost.
-fn not_lost() -> Stop {
-    Stop::Ignored(NOT_LOST.into())
+/// Does the same, except for a backend whose source loses events on demand.
+fn needs_loss(scene: &Scene) -> Step {
+    if scene.subject().lose.is_some() { scene.reports_anything() } else { needs_queue(scene) }
+}
+
+/// Ignores the case, since no event was lost; fails it if the source was made to lose some.
+fn not_lost<T>(scene: &Scene) -> Step<T> {
+    if scene.subject().lose.is_some() {
+        return fail("Missed, since the source was made to lose events", "none was reported");
+    }
+    Err(Stop::Ignored(NOT_LOST.into()))
 }
 
 /// The reason why a case is ignored for a backend that should have lost something.
@@ -192,12 +204,13 @@ fn overflow(scene: &Scene, driver: &mut Driver) -> Step {
     driver.guard.may_miss = true;
     for renames in storms(scene) {
         storm(scene, renames)?;
+        scene.lose("")?;
         driver.settle()?;
         if driver.has_missed() {
             return Ok(());
         }
     }
-    Err(not_lost())
+    not_lost(scene)
 }
 
 pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
@@ -209,7 +222,7 @@ pub(in crate::compliance) const ALIVE_AFTER_LOSS: Case = Case {
     why: "pyinotify#172, rb-inotify#111: the stream was dead from then on.",
     usual_cause: "The overflow is treated as an error, and ends the reading; or the rescan never ends.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
         overflow(scene, &mut driver)?;
         driver.forget_events();
@@ -230,7 +243,7 @@ const FOLDERS_AFTER_LOSS: Case = Case {
     why: "wazuh#6299, wazuh#6445; watchman crawls again, git flushes and starts anew.",
     usual_cause: "After an overflow, the backend tells consumers to rescan and does not rescan itself.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         for round in 0..storms(scene).count() {
             scene.tree.mkdir_all(format!("{round}/moved/sub"))?;
             scene.tree.mkdir_all(format!("{round}/removed/sub"))?;
@@ -245,6 +258,7 @@ const FOLDERS_AFTER_LOSS: Case = Case {
             scene.tree.rename(format!("{round}/moved"), format!("{round}/new-0/moved"))?;
             scene.tree.remove_all(format!("{round}/removed"))?;
             scene.tree.mkdir_all(format!("{round}/removed/again"))?;
+            scene.lose("")?;
             driver.settle()?;
             if !driver.has_missed() {
                 continue;
@@ -262,7 +276,7 @@ const FOLDERS_AFTER_LOSS: Case = Case {
             }
             return Ok(());
         }
-        Err(not_lost())
+        not_lost(scene)
     },
     ..Case::MUST
 };
@@ -275,7 +289,7 @@ const PICTURE_AFTER_LOSS: Case = Case {
     why: "watchman's test_force_recrawl; this is what `Missed` is for.",
     usual_cause: "`Missed` is reported before events that belong in front of it.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
         overflow(scene, &mut driver)?;
         driver.keep(Consumer::of(&scene.path(""), false));
@@ -336,7 +350,7 @@ const MISSED_IS_RARE: Case = Case {
     why: "Consumers react by rescanning everything.",
     usual_cause: "Each event that finds the queue full causes a `Missed`.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
         overflow(scene, &mut driver)?;
         driver.settle()?;
@@ -355,7 +369,7 @@ const LOSS_IN_LARGE_TREE: Case = Case {
     why: "The accesses of a backend's own scan overflow the queue again, and it scans forever.",
     usual_cause: "The platform is asked for accesses while the folders are listed.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         scene.tree.make("make 5000 folders in the folders in", "wide", |wide| {
             (0..5000)
                 .try_for_each(|i| fs::create_dir_all(wide.join(format!("{}/{}", i / 50, i % 50))))
@@ -382,7 +396,7 @@ const READER_COMES_TO_REST: Case = Case {
     run: |scene| {
         const ROUNDS: usize = 4;
 
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         // Opening, reading and closing a file makes three events if accesses are asked for.
         let files = queue_limit() / 2;
         scene.tree.make(&format!("write {files} files in"), "", |folder| {
@@ -431,7 +445,7 @@ const PART_OF_LOSS: Case = Case {
         if driver.has_missed() {
             return Ok(());
         }
-        Err(not_lost())
+        not_lost(scene)
     },
     ..Case::MUST
 };
@@ -446,7 +460,7 @@ const ACTS_AT_ONCE: Case = Case {
     usual_cause: "Events that were read behind the loss are thrown away, or `Missed` is reported \
                   before the backend's own rescan is over.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let recursive = scene.has(WatchNewFolders);
         let mut driver = scene.watch([scene.flat().recursive_if(recursive)])?;
         driver.guard.may_miss = true;
@@ -457,6 +471,7 @@ const ACTS_AT_ONCE: Case = Case {
             scene.tree.remove("before")?;
             let lost = format!("lost-{renames}/sub");
             scene.tree.mkdir_all(&lost)?;
+            scene.lose("")?;
             if driver.read_to_loss()? {
                 scene.tree.create(format!("{lost}/file"))?;
                 for i in 0..100 {
@@ -470,7 +485,7 @@ const ACTS_AT_ONCE: Case = Case {
                 return driver.consumer_matches_disk();
             }
         }
-        Err(not_lost())
+        not_lost(scene)
     },
     ..Case::MUST
 };
@@ -485,7 +500,7 @@ const CHANGED_MEANWHILE: Case = Case {
     why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
     usual_cause: "After a loss, only the folders of trees are rescanned.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let follows = scene.has(FollowSymlinks) && scene.has(WatchNewFolders);
         let mut watches = vec![scene.flat()];
         for round in 0..storms(scene).count() {
@@ -536,6 +551,7 @@ const CHANGED_MEANWHILE: Case = Case {
                 scene.tree.symlink(&target_file, format!("{file_link}.new"))?;
                 scene.tree.rename(format!("{file_link}.new"), &file_link)?;
             }
+            scene.lose("")?;
             driver.settle()?;
             driver.saw(gone(&root))?;
             if !driver.has_missed() {
@@ -559,7 +575,7 @@ const CHANGED_MEANWHILE: Case = Case {
             }
             return Ok(());
         }
-        Err(not_lost())
+        not_lost(scene)
     },
     ..Case::MUST
 };
@@ -573,15 +589,18 @@ const WOKEN_AFTER_LOSS: Case = Case {
     why: "The counterpart of STR19: after a loss, `poll_next` takes another path through the code.",
     usual_cause: "After the rescan, `poll_next` returns `Pending` without having registered the waker.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let mut driver = scene.watch([scene.flat()])?;
         driver.guard.may_miss = true;
         let mut flag = driver.rest()?;
         for renames in storms(scene) {
             driver.forget_events();
             storm(scene, renames)?;
+            scene.lose("")?;
+            // A source that loses events on demand may have reported all of them before.
+            let is_certain = scene.subject().lose.is_some();
             let reported = driver.read_when_woken(&mut flag, |driver| {
-                driver.has_missed() || storm_names(driver) == renames
+                driver.has_missed() || (!is_certain && storm_names(driver) == renames)
             })?;
             ensure(reported, format!("{renames} names, or Missed"), || {
                 format!("after {} names, the task was not woken for the next", storm_names(&driver))
@@ -597,7 +616,7 @@ const WOKEN_AFTER_LOSS: Case = Case {
             }
             return Ok(());
         }
-        Err(not_lost())
+        not_lost(scene)
     },
     ..Case::MUST
 };
@@ -619,7 +638,7 @@ const LOSS_AFTER_LOSS: Case = Case {
     usual_cause: "A rescan watches folders for fewer kinds of events than before, or a flag that the first \
                   loss has set is never cleared.",
     run: |scene| {
-        needs_queue(scene)?;
+        needs_loss(scene)?;
         let is_deep = scene.has(WatchNewFolders);
         let watch = if is_deep { scene.deep() } else { scene.flat() };
         let watch = if scene.has(EmitOnAccess) { watch.with_access() } else { watch };
@@ -659,22 +678,24 @@ fn lose(scene: &Scene, driver: &mut Driver, new: &str, known: &str) -> Step<Stri
         let moved = format!("{known}-{try_of}");
         scene.tree.rename(&name, &moved)?;
         name = moved;
+        scene.lose("")?;
         storm_reported_or_missed(scene, driver, renames)?;
         driver.settle()?;
         if driver.has_missed() {
             return Ok(name);
         }
     }
-    Err(not_lost())
+    not_lost(scene)
 }
 
 /// Makes one change of each kind in a place, and fails if one is not reported.
 fn everything_is_reported(scene: &Scene, driver: &mut Driver, place: &Tree, round: &str) -> Step {
     let file = place.path(format!("file-{round}"));
     place.create(&file)?;
-    place.append(&file, "content")?;
     driver.settle()?;
     driver.saw(created_file(&file))?;
+    place.append(&file, "content")?;
+    driver.settle()?;
     driver.saw(written(&file))?;
     if cfg!(unix) {
         place.chmod(&file, 0o600)?;
@@ -764,11 +785,11 @@ const LOST_BY_THE_SOURCE: Case = Case {
     run: |scene| {
         const FOLDERS: [&str; 2] = ["one", "other"];
 
-        let Some(lose) = scene.subject().lose else {
+        if scene.subject().lose.is_none() {
             return Err(Stop::Ignored(
                 "the suite does not know how to make the source lose something: see `Suite::losing`".into(),
             ));
-        };
+        }
         FOLDERS.iter().try_for_each(|folder| scene.tree.mkdir(folder))?;
         let mut driver = scene.watch(FOLDERS.map(|it| Watch::non_recursive(scene.path(it))))?;
         driver.guard.may_miss = true;
@@ -781,9 +802,7 @@ const LOST_BY_THE_SOURCE: Case = Case {
             FOLDERS
                 .iter()
                 .try_for_each(|it| scene.tree.create(format!("{it}/{}", name("before"))))?;
-            scene.timeline.did(format!("lose what has happened in tree/{lost}"));
-            lose(&scene.path(lost))
-                .map_err(|error| Stop::Broken(format!("nothing could be lost: {error}")))?;
+            scene.lose(lost)?;
             driver.settle()?;
             for folder in FOLDERS.iter().filter(|it| it.starts_with(lost)) {
                 let is_said = driver.has_missed_in(&scene.path(folder));

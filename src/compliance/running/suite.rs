@@ -104,8 +104,9 @@ impl Suite {
     }
 
     /// Adds a way to make the source lose what has happened in a watched folder, or in a folder above several, and
-    /// say so: for a source that loses nothing however much happens (case OVF17). It is called while a
-    /// backend watches, and must leave other folders alone.
+    /// say so: for a source that loses nothing however much happens (case OVF17). With that, the other cases about
+    /// losses are tried as well, also if the platform merges changes. It is called while a backend watches, and must
+    /// leave other folders alone.
     pub fn losing(mut self, lose: fn(&Path) -> io::Result<()>) -> Self {
         self.subject.lose = Some(lose);
         self

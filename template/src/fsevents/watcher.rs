@@ -76,6 +76,9 @@ struct Due {
     until: EventId,
     /// Whether everything is.
     all: bool,
+    /// The losses to report when that is done, each with the watched path that it is for. A consumer that rescans at
+    /// once must not see what this thread has not seen.
+    missed: Vec<(PathBuf, Event)>,
     /// Whether something was renamed: both places have to be in one look.
     is_rename: bool,
 }
@@ -312,8 +315,7 @@ impl<S: Streams> Shared<S> {
         due.until = due.until.max(batch.until);
         state.horizon = batch.until;
         if batch.general.has_any(LOST) {
-            due.all = true;
-            state.items.push_back((PathBuf::new(), Ok(Event::missed(None))));
+            due.lose(PathBuf::new(), Event::missed(None));
         }
         if batch.general.has_any(Flags::EVENT_IDS_WRAPPED) {
             due.until = batch.until;
@@ -338,9 +340,7 @@ impl<S: Streams> Shared<S> {
                     let Some(path) = below.or_else(|| is_above.then(|| place.path.clone())) else {
                         continue;
                     };
-                    due.all = true;
-                    let missed = Event::missed_below(path, None);
-                    state.items.push_back((place.path.clone(), Ok(missed)));
+                    due.lose(place.path.clone(), Event::missed_below(path, None));
                 } else if let Some(below) = place.below(&event.path) {
                     if let Some(past) = &mut state.past {
                         let known = (&self.trees, &state.position);
@@ -389,6 +389,7 @@ impl<S: Streams> Shared<S> {
         let mut next = Due { until: due.until, ..Due::default() };
         if due.all {
             self.trees.look();
+            self.tell_losses(due.missed);
             return next;
         }
         if due.is_rename
@@ -409,6 +410,16 @@ impl<S: Streams> Shared<S> {
         self.lock().horizon = horizon;
         next.touched = left;
         next
+    }
+
+    /// Makes items of losses, unless the path is not watched any more.
+    fn tell_losses(&self, missed: Vec<(PathBuf, Event)>) {
+        let mut state = self.lock();
+        for (path, event) in missed {
+            if path.as_os_str().is_empty() || state.places.get(&path).is_some() {
+                state.items.push_back((path, Ok(event)));
+            }
+        }
     }
 
     /// Wakes the task that waits for items, if there are any. If nothing is left to be looked at, everything is reported
@@ -443,6 +454,12 @@ const LOST: Flags = Flags::USER_DROPPED.and(Flags::KERNEL_DROPPED).and(Flags::EV
 impl Due {
     fn is_empty(&self) -> bool {
         self.touched.is_empty() && !self.all
+    }
+
+    /// Adds a loss for a watched path, or for all.
+    fn lose(&mut self, path: PathBuf, missed: Event) {
+        self.all = true;
+        self.missed.push((path, missed));
     }
 
     /// Adds what an event is about; `is_change` if it has changed a file that was there before.

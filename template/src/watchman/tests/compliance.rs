@@ -93,7 +93,10 @@ fn forget(folder: &Path) -> io::Result<()> {
 fn lose(folder: &Path) -> io::Result<()> {
     let mut roots = vec![folder.to_owned()];
     for entry in fs::read_dir(folder)? {
-        roots.push(entry?.path());
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            roots.push(entry.path());
+        }
     }
     let given_up = roots.iter().filter(|root| forget(root).is_ok()).count();
     if given_up > 0 { Ok(()) } else { Err(io::Error::other("no root of the daemon's is there")) }

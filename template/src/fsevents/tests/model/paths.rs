@@ -106,7 +106,11 @@ impl Folders {
 
     /// Ends watching what has left for a place that is not watched.
     pub(super) fn detach(&mut self, folder: &Path) {
-        for (_, watch) in self.within(folder) {
+        for (path, watch) in self.within(folder) {
+            // A folder that it was moved to may have been listed before the second half of the rename was read.
+            if self.by_watch.get(&watch) != Some(&path) {
+                continue;
+            }
             self.by_watch.remove(&watch);
             // Fails if it is gone, and the watch with it.
             _ = inotify::remove_watch(&self.inotify, watch);
