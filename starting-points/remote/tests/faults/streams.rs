@@ -82,6 +82,25 @@ pub(crate) fn deleted(scene: &mut Scene) {
     }
 }
 
+/// What is taken out of the stream is a loss at once for a client that had not read it, although nothing more happens.
+pub(crate) fn purged(scene: &mut Scene) {
+    let mut quick = scene.client(scene.settings());
+    let mut slow = scene.client(scene.settings().capacity(5));
+    for _ in 0..60 {
+        let file = scene.make(1);
+        scene.until_made(&mut quick, &file[0]);
+    }
+    scene.with_streams(async |context| {
+        context.get_stream(NAME).await.unwrap().purge().await.unwrap();
+    });
+    scene.until(&mut slow, is_missed);
+    let file = scene.make(1);
+    for client in [&mut quick, &mut slow] {
+        let items = scene.until_made(client, &file[0]);
+        assert!(!items.iter().any(is_missed), "{items:?}");
+    }
+}
+
 /// As [`deleted`], but another stream takes its place, whose numbers soon are as high as those of the earlier one were.
 pub(crate) fn replaced(scene: &mut Scene) {
     let mut client = scene.client(scene.settings());

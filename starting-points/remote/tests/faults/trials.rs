@@ -33,6 +33,7 @@ pub(crate) fn run() -> ExitCode {
         trial("what_a_full_stream_drops_is_missed", 64 * 1024, full),
         trial("a_stream_that_takes_no_more_is_an_error_and_loses_nothing", ENOUGH, streams::full),
         trial("a_deleted_stream_is_made_again", ENOUGH, streams::deleted),
+        trial("what_is_purged_unread_is_missed_at_once", ENOUGH, streams::purged),
         trial("a_replaced_stream_is_read_from_its_beginning", ENOUGH, streams::replaced),
         trial("a_client_needs_no_runtime", ENOUGH, without_runtime),
         trial("a_slow_client_loses_nothing_that_is_kept", ENOUGH, slow),
