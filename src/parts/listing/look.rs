@@ -66,7 +66,7 @@ impl Root {
         let state = match own_state {
             Ok(state) => state,
             Err(error) => {
-                if tree.obstacle.is_to_be_told(&error, shared.tells_at_once) {
+                if tree.obstacle.is_to_be_told(&error, shared.tells_at_once, shared.goes_on) {
                     shared.changes.failed(self, Path::new(""), error);
                 }
                 return;
@@ -480,7 +480,7 @@ impl Look<'_, '_> {
     /// Keeps the last look's result for a folder that cannot be listed now, and for everything below it.
     fn keep(&mut self, below: PathBuf, mut folder: Folder, error: io::Error) {
         // If it is gone by now, the next look at the folder above it will show that.
-        if folder.obstacle.is_to_be_told(&error, self.shared.tells_at_once) {
+        if folder.obstacle.is_to_be_told(&error, self.shared.tells_at_once, self.shared.goes_on) {
             self.shared.changes.failed(self.root, &below, error);
         }
         let fresh_since = folder.fresh_since;
