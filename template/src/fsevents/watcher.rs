@@ -349,6 +349,9 @@ impl<S: Streams> Shared<S> {
                     let is_change = event.flags.is_change_of_file()
                         && !self.trees.known(&place.path, below).is_empty();
                     due.touch(place, below, is_change);
+                    if event.flags.has_any(Flags::RENAMED) {
+                        due.touch_folders(place, &self.trees.known(&place.path, below));
+                    }
                 }
             }
         }
@@ -471,6 +474,14 @@ impl Due {
             self.touched.push(Touched::somehow(place.locate(above)));
         }
         self.touched.push(Touched::somehow(place.locate(below)));
+    }
+
+    /// Adds the folders among what is known in a folder that was renamed: if it is back, events about what happened in
+    /// it meanwhile have its other path.
+    fn touch_folders(&mut self, place: &Place, known: &[(PathBuf, CreateKind)]) {
+        let folders = known.iter().filter(|(_, kind)| *kind == CreateKind::Folder);
+        let below = folders.filter_map(|(path, _)| path.strip_prefix(&place.path).ok());
+        self.touched.extend(below.map(|below| Touched::somehow(place.locate(below))));
     }
 }
 
