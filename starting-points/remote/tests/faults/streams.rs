@@ -61,16 +61,22 @@ pub(crate) fn full(scene: &mut Scene) {
     scene.until_made(&mut client, &file[0]);
 }
 
-/// A stream that is deleted is made again by the daemon, although nobody asks for it and nothing happens. That is no
-/// loss for a client that had read all of it, and one for a client that had not. A new client can come then.
-pub(crate) fn deleted(scene: &mut Scene) {
+/// Returns a client that has read all of the stream, and one that has not.
+fn quick_and_slow(scene: &mut Scene) -> [RemoteBackend; 2] {
     let mut quick = scene.client(scene.settings());
-    let mut slow = scene.client(scene.settings().capacity(5));
+    let slow = scene.client(scene.settings().capacity(5));
     // Each in a message of its own, of which there are more than wait in the memory of a client.
     for _ in 0..60 {
         let file = scene.make(1);
         scene.until_made(&mut quick, &file[0]);
     }
+    [quick, slow]
+}
+
+/// A stream that is deleted is made again by the daemon, although nobody asks for it and nothing happens. That is no
+/// loss for a client that had read all of it, and one for a client that had not. A new client can come then.
+pub(crate) fn deleted(scene: &mut Scene) {
+    let [mut quick, mut slow] = quick_and_slow(scene);
     scene.with_streams(async |context| context.delete_stream(NAME).await).unwrap();
     scene.until(&mut slow, is_missed);
     let mut new = scene.client(scene.settings());
@@ -84,12 +90,7 @@ pub(crate) fn deleted(scene: &mut Scene) {
 
 /// What is taken out of the stream is a loss at once for a client that had not read it, although nothing more happens.
 pub(crate) fn purged(scene: &mut Scene) {
-    let mut quick = scene.client(scene.settings());
-    let mut slow = scene.client(scene.settings().capacity(5));
-    for _ in 0..60 {
-        let file = scene.make(1);
-        scene.until_made(&mut quick, &file[0]);
-    }
+    let [mut quick, mut slow] = quick_and_slow(scene);
     scene.with_streams(async |context| {
         context.get_stream(NAME).await.unwrap().purge().await.unwrap();
     });
