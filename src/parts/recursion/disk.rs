@@ -39,6 +39,20 @@ pub trait FolderWatcher: Send + Sync {
     /// The platform's error.
     fn watch_folder(&self, folder: BorrowedFd<'_>, access: bool) -> io::Result<Self::Id>;
 
+    /// Watches the folder at an absolute path for accesses too, and returns its number. That shows which folder
+    /// it was.
+    ///
+    /// It is called for each folder of a tree after its listing, if a watch asks for accesses. The provided method
+    /// opens the folder and calls [`watch_folder`](Self::watch_folder); a platform that takes paths saves the
+    /// opening.
+    ///
+    /// # Errors
+    ///
+    /// The platform's error.
+    fn watch_accesses(&self, path: &Path) -> io::Result<Self::Id> {
+        self.watch_folder(open_unreported(path)?.as_fd(), true)
+    }
+
     /// Stops watching a folder for accesses, because it is about to be listed after a loss. Some platforms
     /// report that as an access, so listing all folders would make their queue overflow again. A change
     /// that is lost with it does no harm.
@@ -102,7 +116,7 @@ impl<W: FolderWatcher> World for OnDisk<W> {
     type Folder = Opened;
 
     fn open(&self, location: &Path) -> io::Result<Opened> {
-        Ok(Opened::Unreported(openat(CWD, location, UNREPORTED, Mode::empty())?))
+        open_unreported(location).map(Opened::Unreported)
     }
 
     fn open_in(&self, parent: &Opened, name: &OsStr, via: Via) -> io::Result<Opened> {
@@ -174,6 +188,10 @@ impl<W: FolderWatcher> World for OnDisk<W> {
         self.0.watch_folder(folder.as_fd(), access)
     }
 
+    fn watch_accesses(&self, location: &Path) -> io::Result<W::Id> {
+        self.0.watch_accesses(location)
+    }
+
     fn mute(&self, folder: &Opened) {
         self.0.mute(folder.as_fd());
     }
@@ -189,6 +207,11 @@ impl<W: FolderWatcher> World for OnDisk<W> {
     fn explain(&self, path: PathBuf, error: io::Error) -> BackendError {
         self.0.explain(path, error)
     }
+}
+
+/// Opens the folder at a path, without an event where the platform can do so.
+fn open_unreported(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, path, UNREPORTED, Mode::empty())?)
 }
 
 /// Returns the type of the entry `name` of `folder`, which the listing gives as `listed`.

@@ -534,9 +534,8 @@ impl<W: World> Engine<W> {
 
     fn watch_for_access(&self, node: Node) {
         let Some(location) = self.tree.location(node) else { return };
-        let watched = self.world.open(&location).and_then(|folder| self.world.watch(&folder, true));
         // If this fails, the folder stays watched as it is.
-        if let Ok(id) = watched
+        if let Ok(id) = self.world.watch_accesses(&location)
             && self.tree.id(node) != Some(id)
         {
             // It is being renamed or removed.

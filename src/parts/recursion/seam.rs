@@ -87,6 +87,11 @@ pub(super) trait World: Send + Sync {
     /// already watched for.
     fn watch(&self, folder: &Self::Folder, access: bool) -> io::Result<Self::Id>;
 
+    /// Watches the folder at an absolute path for accesses too.
+    fn watch_accesses(&self, location: &Path) -> io::Result<Self::Id> {
+        self.watch(&self.open(location)?, true)
+    }
+
     /// Stops watching a folder for accesses, because it is about to be listed after a loss. A change that
     /// is lost with it does no harm.
     fn mute(&self, folder: &Self::Folder) {

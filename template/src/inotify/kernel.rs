@@ -139,6 +139,11 @@ impl FolderWatcher for Kernel {
         self.add_watch(folder, flags | WatchFlags::MASK_ADD)
     }
 
+    fn watch_accesses(&self, path: &Path) -> io::Result<i32> {
+        let flags = self.changes | ACCESSES | WatchFlags::MASK_ADD;
+        Ok(inotify::add_watch(&self.descriptor, path, flags)?)
+    }
+
     fn mute(&self, folder: BorrowedFd<'_>) {
         _ = self.add_watch(folder, self.changes);
     }

@@ -189,7 +189,7 @@ fn code(text: &str) -> String {
 }
 
 /// What the starting point adds to the code of the page: the closing of written files can be requested.
-const CLOSES: [(&str, &str); 5] = [
+const CLOSES: [(&str, &str); 6] = [
     (
         "    descriptor: Descriptor,\n",
         "    descriptor: Descriptor,\n    // The events that are requested for every folder.\n    changes: WatchFlags,\n",
@@ -208,6 +208,7 @@ const CLOSES: [(&str, &str); 5] = [
         "if access { CHANGES | ACCESSES } else { CHANGES }",
         "if access { self.changes | ACCESSES } else { self.changes }",
     ),
+    ("let flags = CHANGES | ACCESSES |", "let flags = self.changes | ACCESSES |"),
     ("add_watch(folder, CHANGES)", "add_watch(folder, self.changes)"),
 ];
 
@@ -271,18 +272,23 @@ fn walk_through() {
     let loops = |source: &str| source.split_once("        loop {").unwrap().1.to_owned();
     let [outcome, start] = [&project.folder, &start].map(|project| {
         let [kernel, lib] = ["src/kernel.rs", "src/lib.rs"].map(|file| read(&project.join(file)));
-        (code(&kernel), loops(&lib))
+        [code(&kernel), loops(&lib)]
     });
-    let (mut kernel, loops) = outcome;
+    let [mut kernel, loops] = outcome;
     for (taught, further) in CLOSES {
         assert_eq!(kernel.matches(taught).count(), 1, "{taught}");
         kernel = kernel.replace(taught, further);
     }
-    assert_eq!(
-        (kernel, loops),
-        start,
-        "the finished crate with one more step, and the starting point"
-    );
+    for (finished, start) in [kernel, loops].iter().zip(&start) {
+        let lines = finished.lines().zip(start.lines());
+        for (number, (finished, start)) in lines.enumerate() {
+            assert_eq!(
+                finished, start,
+                "line {number} of the crate with one more step, and of the starting point"
+            );
+        }
+        assert_eq!(finished.len(), start.len(), "the end of the two");
+    }
 }
 
 /// After each step, the page links to the files as they are then.
