@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
                 }
                 std::future::ready(())
             });
-        let client = options.connect(address.server.as_str()).await.map_err(|error| {
+        let client = address.connect(options).await.map_err(|error| {
             shared.unavailable(&format!(
                 "cannot be reached: {error}; start the server, or check the address"
             ))

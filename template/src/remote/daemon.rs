@@ -149,7 +149,7 @@ impl<B: Backend> Daemon<B> {
             root.canonicalize().map_err(|error| BackendError::from_io(root, error))
         };
         let roots = roots.iter().map(real).collect::<Result<Vec<_>, _>>()?;
-        let client = address.options.clone().connect(address.server.as_str()).await;
+        let client = address.connect(address.options.clone().no_echo()).await;
         let client = client.map_err(|error| unavailable("there is no server", &error))?;
         let context = jetstream::ContextBuilder::new().ack_timeout(STORING).build(client.clone());
         // Without JetStream, there is no reply.

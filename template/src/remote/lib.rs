@@ -54,7 +54,7 @@ use crate::{
 pub use crate::{
     daemon::{publish, publish_by_looking},
     looking::LookingBackend,
-    settings::{Publishing, Settings},
+    settings::{Address, Publishing, Settings},
 };
 
 /// Those of every client. If the daemon's backend relates the halves of renames, so does its client.

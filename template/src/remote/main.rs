@@ -44,7 +44,7 @@ fn ready() {
 fn arguments(
     mut given: impl Iterator<Item = OsString>,
 ) -> Result<Option<(Publish, remote::Publishing, Vec<PathBuf>)>, String> {
-    let (mut settings, mut folders) = (remote::Publishing::default(), vec![]);
+    let (mut address, mut folders) = (remote::Address::default(), vec![]);
     let (_, mut publish) = BACKENDS[0];
     while let Some(argument) = given.next() {
         let option = argument.to_str().unwrap_or_default().to_owned();
@@ -59,8 +59,8 @@ fn arguments(
                 let found = BACKENDS.iter().find(|(name, _)| *name == wanted);
                 (_, publish) = *found.ok_or(format!("{wanted} is no backend of this program"))?;
             }
-            "--server" => settings = settings.server(value()?),
-            "--subject" => settings = settings.subject(value()?),
+            "--server" => address = address.server(value()?),
+            "--subject" => address = address.subject(value()?),
             _ if option.starts_with("--") => return Err(format!("{option} is not known")),
             _ => folders.push(argument.into()),
         }
@@ -68,7 +68,7 @@ fn arguments(
     if folders.is_empty() {
         return Err("no folder is given".into());
     }
-    Ok(Some((publish, settings, folders)))
+    Ok(Some((publish, remote::Publishing::at(address), folders)))
 }
 
 #[tokio::main(flavor = "current_thread")]

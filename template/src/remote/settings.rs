@@ -1,20 +1,22 @@
-//! What a program can choose: [`Settings`] for the client, [`Publishing`] for the daemon.
+//! What a program can choose: the [`Address`] at which both sides meet, [`Settings`] for the client, and
+//! [`Publishing`] for the daemon.
 
 use std::{path::PathBuf, time::Duration};
 
-use async_nats::ConnectOptions;
+use async_nats::{Client, ConnectError, ConnectOptions};
 use notify_backend::BackendError;
 
 use crate::places::Prefixes;
 
-/// The server and the subject, on both sides.
+/// Where a daemon and its clients meet: the server, the subject, and how to connect.
 #[derive(Clone, Debug)]
-pub(crate) struct Address {
+pub struct Address {
     pub(crate) server: String,
     pub(crate) subject: String,
     pub(crate) options: ConnectOptions,
 }
 
+/// A server on this machine, and the subject `files`.
 impl Default for Address {
     fn default() -> Self {
         Self {
@@ -26,6 +28,34 @@ impl Default for Address {
 }
 
 impl Address {
+    /// Sets the address of the server, or those of several in a cluster with commas between them, such as
+    /// `nats://broker-1,nats://broker-2`. With `tls://`, the connection is encrypted.
+    #[must_use]
+    pub fn server(mut self, server: impl Into<String>) -> Self {
+        self.server = server.into();
+        self
+    }
+
+    /// Sets the subject, such as `files.HOST.ROOT`. Each daemon needs one of its own.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    /// Sets how to connect: user, password or token, certificates, and what else the client library offers.
+    #[must_use]
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Connects to the server, or to any of several.
+    pub(crate) async fn connect(&self, options: ConnectOptions) -> Result<Client, ConnectError> {
+        let servers: Vec<_> = self.server.split(',').map(str::trim).collect();
+        options.connect(servers).await
+    }
+
     /// Checks that the subject is one, and no pattern.
     pub(crate) fn check(&self) -> Result<(), BackendError> {
         let is_name = |token: &str| {
@@ -68,7 +98,7 @@ pub struct Settings {
     pub(crate) capacity: usize,
 }
 
-/// A server on this machine, the subject `files`, and paths that are the same here and there.
+/// The default address, and paths that are the same here and there.
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -82,26 +112,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Sets the address of the server, or several with commas between them, such as
-    /// `nats://broker-1,nats://broker-2`. With `tls://`, the connection is encrypted.
+    /// The default, for the daemon at this address.
     #[must_use]
-    pub fn server(mut self, server: impl Into<String>) -> Self {
-        self.address.server = server.into();
-        self
-    }
-
-    /// Sets the subject of the daemon, such as `files.HOST.ROOT`.
-    #[must_use]
-    pub fn subject(mut self, subject: impl Into<String>) -> Self {
-        self.address.subject = subject.into();
-        self
-    }
-
-    /// Sets how to connect: user, password or token, certificates, and what else the client library offers.
-    #[must_use]
-    pub fn options(mut self, options: ConnectOptions) -> Self {
-        self.address.options = options;
-        self
+    pub fn at(address: Address) -> Self {
+        Self { address, ..Self::default() }
     }
 
     /// Watches paths below `here` where they are on the daemon's machine, which is below `there`. Call it for
@@ -153,7 +167,7 @@ pub struct Publishing {
     pub(crate) replicas: usize,
 }
 
-/// A server on this machine, the subject `files`, and a stream that keeps 256 MiB, for a day at most.
+/// The default address, and a stream that keeps 256 MiB, for a day at most.
 impl Default for Publishing {
     fn default() -> Self {
         Self {
@@ -167,25 +181,10 @@ impl Default for Publishing {
 }
 
 impl Publishing {
-    /// As [`Settings::server`].
+    /// The default, at this address.
     #[must_use]
-    pub fn server(mut self, server: impl Into<String>) -> Self {
-        self.address.server = server.into();
-        self
-    }
-
-    /// Sets the subject, such as `files.HOST.ROOT`. Two daemons must not have the same one.
-    #[must_use]
-    pub fn subject(mut self, subject: impl Into<String>) -> Self {
-        self.address.subject = subject.into();
-        self
-    }
-
-    /// As [`Settings::options`].
-    #[must_use]
-    pub fn options(mut self, options: ConnectOptions) -> Self {
-        self.address.options = options;
-        self
+    pub fn at(address: Address) -> Self {
+        Self { address, ..Self::default() }
     }
 
     /// Sets how often the daemon says that it lives. The default is one second.

@@ -88,9 +88,9 @@ pub(crate) fn run(scene: &mut Scene, clients: usize, events: usize) {
     println!("{clients} clients, {events} events: changes {changed:.1?}, all read {took:.1?}");
     println!("read in all: {total}; the least by one client: {least:?}; losses: {missed}");
     println!("processor time of daemon and clients: {:.1} s", cpu("self") - before);
-    println!("processor time of the server: {:.1} s", cpu(&scene.server.pid().to_string()));
-    for (name, pid) in [("this process", "self".into()), ("server", scene.server.pid().to_string())]
-    {
+    let server = scene.server().pid().to_string();
+    println!("processor time of the server: {:.1} s", cpu(&server));
+    for (name, pid) in [("this process", "self"), ("server", server.as_str())] {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
         println!("memory of {name}: {peak}");

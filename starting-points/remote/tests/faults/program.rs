@@ -25,7 +25,7 @@ pub(crate) fn publishes(scene: &mut Scene) {
         [("program.default", &[][..]), ("program.named", &["--backend", "looking"])]
     {
         let mut program = Command::new(PROGRAM)
-            .args(["--server", &scene.server.address, "--subject", subject])
+            .args(["--server", &scene.servers[0].address, "--subject", subject])
             .args(backend)
             .arg(scene.folder.path())
             .stdout(Stdio::piped())
@@ -35,7 +35,8 @@ pub(crate) fn publishes(scene: &mut Scene) {
         let mut line = String::new();
         BufReader::new(program.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        let mut client = scene.client(scene.settings().subject(subject));
+        let address = scene.address.clone().subject(subject);
+        let mut client = scene.client(Scene::settings_at(address));
         let files = scene.make(1);
         scene.until_made(&mut client, &files[0]);
     }

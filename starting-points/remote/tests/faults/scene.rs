@@ -16,7 +16,7 @@ use async_nats::{
 };
 use notify_backend::prelude::*;
 use notify_backend_inotify::InotifyBackend;
-use notify_backend_remote::{Publishing, RemoteBackend, Settings, publish};
+use notify_backend_remote::{Address, Publishing, RemoteBackend, Settings, publish};
 use tempfile::TempDir;
 use tokio::{
     runtime::{Builder, Runtime},
@@ -36,7 +36,9 @@ pub(crate) struct Scene {
     pub(crate) runtime: Runtime,
     daemon: Option<Daemon>,
     publishing: Publishing,
-    pub(crate) server: Server,
+    /// Where daemon and clients meet.
+    pub(crate) address: Address,
+    pub(crate) servers: Vec<Server>,
     count: usize,
 }
 
@@ -79,20 +81,21 @@ impl Drop for Daemon {
 impl Scene {
     /// Starts a server and a daemon that keeps so many bytes, or says why that is not possible here.
     pub(crate) fn new(keep: u32) -> Result<Self, String> {
-        Ok(Self::with(Server::start()?, &ConnectOptions::new(), keep))
+        Ok(Self::with(vec![Server::start()?], &ConnectOptions::new(), keep))
     }
 
-    /// Starts a daemon that connects to a server in this way.
-    pub(crate) fn with(server: Server, options: &ConnectOptions, keep: u32) -> Self {
+    /// Starts a daemon that connects to one of the servers in this way, and stores its events on each of them.
+    pub(crate) fn with(servers: Vec<Server>, options: &ConnectOptions, keep: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let publishing = Publishing::default()
-            .server(&server.address)
-            .subject(SUBJECT)
-            .options(options.clone())
+        let all: Vec<_> = servers.iter().map(|server| server.address.as_str()).collect();
+        let address = Address::default().server(all.join(",")).subject(SUBJECT);
+        let publishing = Publishing::at(address.clone().options(options.clone()))
             .beat(Duration::from_millis(50))
-            .keep(keep, Duration::from_secs(3600));
+            .keep(keep, Duration::from_secs(3600))
+            .replicas(servers.len());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let mut scene = Self { folder, runtime, daemon: None, publishing, server, count: 0 };
+        let daemon = None;
+        let mut scene = Self { folder, runtime, daemon, publishing, address, servers, count: 0 };
         scene.start_daemon();
         scene
     }
@@ -109,16 +112,23 @@ impl Scene {
     /// Runs something with a connection of its own to the server.
     pub(crate) fn with_streams<T>(&self, run: impl AsyncFnOnce(Context) -> T) -> T {
         self.runtime.block_on(async {
-            let client = async_nats::connect(&self.server.address).await.unwrap();
+            let servers: Vec<_> = self.servers.iter().map(|server| &server.address).collect();
+            let client = async_nats::connect(servers).await.unwrap();
             run(jetstream::new(client)).await
         })
     }
 
+    /// Returns the only server.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        &mut self.servers[0]
+    }
+
     pub(crate) fn settings(&self) -> Settings {
-        Settings::default()
-            .server(&self.server.address)
-            .subject(SUBJECT)
-            .silence(Duration::from_secs(1))
+        Self::settings_at(self.address.clone())
+    }
+
+    pub(crate) fn settings_at(address: Address) -> Settings {
+        Settings::at(address).silence(Duration::from_secs(1))
     }
 
     pub(crate) fn client(&self, settings: Settings) -> RemoteBackend {

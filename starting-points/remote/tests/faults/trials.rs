@@ -109,8 +109,9 @@ fn guarded() {
     };
     let options =
         encrypted(ConnectOptions::with_user_and_password("daemon".into(), "secret".into()));
-    let mut scene = Scene::with(server, &options, ENOUGH);
-    let mut client = scene.client(scene.settings().options(options.clone()));
+    let mut scene = Scene::with(vec![server], &options, ENOUGH);
+    let known = scene.address.clone().options(options);
+    let mut client = scene.client(Scene::settings_at(known));
     let files = scene.make(3);
     let items = scene.until_made(&mut client, &files[2]);
     assert_eq!(made(&items, &files), 3, "{items:?}");
@@ -122,7 +123,8 @@ fn guarded() {
     ];
     for stranger in strangers {
         let watches = vec![Watch::recursive(scene.folder.path())];
-        let refused = RemoteBackend::with_settings(scene.settings().options(stranger), watches);
+        let settings = Scene::settings_at(scene.address.clone().options(stranger));
+        let refused = RemoteBackend::with_settings(settings, watches);
         let error = refused.unwrap_err();
         assert!(matches!(error, BackendError::Unavailable { .. }), "{error}");
     }
@@ -161,12 +163,13 @@ fn limited() -> Result<(), String> {
     );
     let users = format!("authorization {{ users: [{daemon}, {client}] }}\n");
     let login = |name: &str| ConnectOptions::with_user_and_password(name.into(), "secret".into());
-    let mut scene = Scene::with(Server::start_with(&users)?, &login("daemon"), ENOUGH);
-    let mut client = scene.client(scene.settings().options(login("client")));
+    let mut scene = Scene::with(vec![Server::start_with(&users)?], &login("daemon"), ENOUGH);
+    let known = scene.address.clone().options(login("client"));
+    let mut client = scene.client(Scene::settings_at(known));
     let first = scene.make(1);
     scene.until_made(&mut client, &first[0]);
     scene.runtime.block_on(async {
-        let nats = login("client").connect(&scene.server.address).await.unwrap();
+        let nats = login("client").connect(&scene.servers[0].address).await.unwrap();
         nats.publish(format!("{SUBJECT}.events"), "forged".into()).await.unwrap();
         // The server replies after it has handled what came before.
         nats.flush().await.unwrap();
@@ -181,9 +184,9 @@ fn killed(scene: &mut Scene, times: usize) {
     let mut client = scene.client(scene.settings());
     for _ in 0..times {
         let mut files = scene.make(20);
-        scene.server.kill();
+        scene.server().kill();
         files.extend(scene.make(20));
-        scene.server.restart().unwrap();
+        scene.server().restart().unwrap();
         files.extend(scene.make(20));
         let items = scene.until_made(&mut client, &files[59]);
         assert!(items.iter().any(is_read_error), "no error: {items:?}");
@@ -194,8 +197,9 @@ fn killed(scene: &mut Scene, times: usize) {
 }
 
 fn cut(scene: &mut Scene) {
-    let proxy = Proxy::start(&scene.server.address);
-    let mut client = scene.client(scene.settings().server(&proxy.address));
+    let proxy = Proxy::start(&scene.server().address);
+    let behind = scene.address.clone().server(&proxy.address);
+    let mut client = scene.client(Scene::settings_at(behind));
     let first = scene.make(1);
     scene.until_made(&mut client, &first[0]);
     proxy.cut();

@@ -207,9 +207,8 @@ struct ThisClient;
 impl ThisClient {
     fn settings() -> remote::Settings {
         let subject = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        remote::Settings::default()
-            .server(env::var(SERVER).unwrap_or_default())
-            .subject(subject)
+        let server = env::var(SERVER).unwrap_or_default();
+        remote::Settings::at(remote::Address::default().server(server).subject(subject))
             // A busy machine takes long to look at 10 000 folders.
             .patience(DEADLINE * 3)
             .root(THERE, "/")
@@ -307,10 +306,9 @@ fn serve(
     folder: PathBuf,
     publish: impl AsyncFnOnce(remote::Publishing, Vec<PathBuf>) -> Result<(), BackendError>,
 ) -> ExitCode {
-    let settings = remote::Publishing::default()
-        .server(server)
-        .subject(subject)
-        .keep(64 * 1024 * 1024, Duration::from_secs(3600));
+    let address = remote::Address::default().server(server).subject(subject);
+    let settings =
+        remote::Publishing::at(address).keep(64 * 1024 * 1024, Duration::from_secs(3600));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let published = runtime.map(|runtime| runtime.block_on(publish(settings, vec![folder])));
     println!("{published:?}");
