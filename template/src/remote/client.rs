@@ -42,6 +42,10 @@ const AT_ONCE: usize = 16;
 /// How often to look whether all is well.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long the first attempt to read the stream again may take; each later one twice as long. A cluster answers nothing
+/// while it has no leader, and may give a reader to the server that has just died.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
 /// What the backend and its worker share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -260,6 +264,8 @@ struct Reader<'a> {
     reason: Option<String>,
     /// The stream cannot be read.
     unread: Trouble,
+    /// How long the next attempt to read it may take.
+    attempt: Duration,
 }
 
 /// What comes from the stream, while it can be read.
@@ -314,6 +320,7 @@ impl<'a> Reader<'a> {
             unpublished: Trouble::default(),
             reason: None,
             unread: Trouble::default(),
+            attempt: ATTEMPT,
         };
         let mut position = Position { created, last, sequence: reply.beat.sequence, items: None };
         match start {
@@ -431,10 +438,13 @@ impl<'a> Reader<'a> {
 
     async fn try_to_reopen(&mut self) -> Messages {
         let Settings { address, patience, silence, .. } = &self.shared.settings;
-        let reopened = timeout(*patience, self.reopen()).await;
+        let attempt = self.attempt.min(*patience);
+        let reopened = timeout(attempt, self.reopen()).await;
+        self.attempt = attempt * 2;
         match reopened.unwrap_or_else(|_| Err("the server does not reply".into())) {
             Ok(messages) => {
                 self.unread.ends();
+                self.attempt = ATTEMPT;
                 Some(messages)
             }
             Err(reason) => {

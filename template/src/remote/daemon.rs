@@ -16,14 +16,17 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_nats::{
     Client, HeaderMap,
     jetstream::{
-        self,
-        context::{CreateStreamError, GetStreamByNameErrorKind, PublishErrorKind},
+        self, ErrorCode,
+        context::{
+            CreateStreamError, CreateStreamErrorKind, GetStreamByNameError,
+            GetStreamByNameErrorKind, PublishErrorKind,
+        },
     },
 };
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -49,10 +52,12 @@ const MOST_UNWATCHED: usize = MOST_PARTS / 4;
 /// How long to wait before something that has failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long the server may take to store a message.
+/// How long the server may take to store a message, or to say whether there is a stream. Meanwhile, the heart does not
+/// beat.
 const STORING: Duration = Duration::from_secs(2);
 
-/// How long to try to store the first message: a server that accepts connections may still be reading its store.
+/// How long to try to make the stream, and to store the first message: a server that accepts connections may still be
+/// reading its store, or be one of a cluster that chooses its leader.
 const STARTING: Duration = Duration::from_secs(30);
 
 /// The number of heartbeats between two looks whether the stream is there.
@@ -152,11 +157,8 @@ impl<B: Backend> Daemon<B> {
         let client = address.connect(address.options.clone().no_echo()).await;
         let client = client.map_err(|error| unavailable("there is no server", &error))?;
         let context = jetstream::ContextBuilder::new().ack_timeout(STORING).build(client.clone());
-        // Without JetStream, there is no reply.
-        if context.stream_by_subject(address.events()).await.is_err() {
-            let created = make_stream(&context, &settings).await;
-            created.map_err(|error| unavailable("the stream cannot be made", &error))?;
-        }
+        let found = find_stream(&context, &settings).await;
+        found.map_err(|error| unavailable("the stream cannot be made", &error))?;
         let questions = client.subscribe(address.questions()).await;
         let questions = questions.map_err(|error| unavailable("no subscription", &error))?;
         let backend = make(roots.iter().map(Watch::recursive).collect())?;
@@ -284,7 +286,7 @@ impl<B: Backend> Daemon<B> {
             };
             if error.kind() == PublishErrorKind::StreamNotFound {
                 // If that fails, the next attempt does, too.
-                _ = make_stream(&self.context, &self.settings).await;
+                _ = timeout(STORING, make_stream(&self.context, &self.settings)).await;
             }
             self.beat.unpublished = Some(error.to_string());
             self.beat().await;
@@ -294,8 +296,11 @@ impl<B: Backend> Daemon<B> {
 
     /// Makes the stream again if it was deleted. Clients learn from its first message that it begins anew.
     async fn keep_stream(&mut self) {
-        let found = self.context.stream_by_subject(self.settings.address.events()).await;
-        if found.is_err_and(|error| error.kind() == GetStreamByNameErrorKind::NotFound) {
+        let events = self.settings.address.events();
+        let found = timeout(STORING, self.context.stream_by_subject(events)).await;
+        let is_none =
+            |error: GetStreamByNameError| error.kind() == GetStreamByNameErrorKind::NotFound;
+        if found.is_ok_and(|found| found.is_err_and(is_none)) {
             self.store(vec![]).await;
         }
     }
@@ -409,6 +414,40 @@ impl<B: Backend> Daemon<B> {
             None => {}
         }
         Place::Here { path: WirePath::new(real), is_folder }
+    }
+}
+
+/// Finds the stream in which the server stores the events, or makes it.
+async fn find_stream(
+    context: &jetstream::Context,
+    settings: &Publishing,
+) -> Result<(), CreateStreamError> {
+    let start = Instant::now();
+    loop {
+        // Without JetStream, there is no reply.
+        if context.stream_by_subject(settings.address.events()).await.is_ok() {
+            return Ok(());
+        }
+        match make_stream(context, settings).await {
+            Err(error) if has_no_leader(&error) && start.elapsed() < STARTING => {
+                sleep(PAUSE).await;
+            }
+            made => return made,
+        }
+    }
+}
+
+/// Returns whether this is the answer of a cluster that still has to choose its leader.
+fn has_no_leader(error: &CreateStreamError) -> bool {
+    let electing = [
+        ErrorCode::CLUSTER_NO_PEERS,
+        ErrorCode::CLUSTER_NOT_AVAILABLE,
+        ErrorCode::CLUSTER_NOT_LEADER,
+    ];
+    match error.kind() {
+        CreateStreamErrorKind::TimedOut => true,
+        CreateStreamErrorKind::JetStream(error) => electing.contains(&error.error_code()),
+        _ => false,
     }
 }
 

@@ -7,6 +7,8 @@
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
+mod cluster;
+#[cfg(target_os = "linux")]
 #[path = "../../../../template/src/remote/tests/compliance.rs"]
 #[allow(dead_code, reason = "only its server is used here")]
 mod compliance;

@@ -14,6 +14,7 @@ use notify_backend::prelude::*;
 use notify_backend_remote::RemoteBackend;
 
 use crate::{
+    cluster,
     compliance::Server,
     forgery, load, program,
     proxy::Proxy,
@@ -62,6 +63,17 @@ pub(crate) fn run() -> ExitCode {
             Err(reason) => Ok(Completion::ignored_with(reason)),
             Ok(()) => Ok(Completion::Completed),
         }),
+        Trial::ignorable_test("a_killed_leader_of_a_cluster_loses_nothing", || {
+            match cluster::servers() {
+                Err(reason) => Ok(Completion::ignored_with(reason)),
+                Ok(servers) => {
+                    let mut scene = Scene::with(servers, &ConnectOptions::new(), ENOUGH);
+                    cluster::leader_killed(&mut scene);
+                    Ok(Completion::Completed)
+                }
+            }
+        })
+        .with_ignored_flag(true),
         trial("twenty_clients_lose_nothing_and_need_little_memory", ENOUGH, |scene| {
             load::run(scene, 20, 20_000);
         })
