@@ -43,7 +43,7 @@ use crate::{
         Batch, Beat, Cause, Item, LARGEST, MOST_PARTS, Message as _, Number, Place, Question,
         Reply, Unwatched, WirePath,
     },
-    settings::Publishing,
+    settings::{Address, Publishing},
 };
 
 /// The number of folders of which the daemon remembers that they cannot be watched.
@@ -71,7 +71,8 @@ const LOOKS: u32 = 10;
 /// # Errors
 ///
 /// The error of the backend when it is made. [`BackendError::Unavailable`] if the server cannot be reached, if the
-/// stream cannot be made, if `B` does not watch folders that come later, or when the backend's stream has ended.
+/// stream cannot be made, if `B` does not watch folders that come later, if an earlier daemon has the same subject, or
+/// when the backend's stream has ended.
 ///
 /// # Backends that look
 ///
@@ -130,6 +131,8 @@ struct Daemon<B> {
     client: Client,
     context: jetstream::Context,
     questions: async_nats::Subscriber,
+    /// The heartbeats on this subject, also of another daemon that was given the same one.
+    beats: async_nats::Subscriber,
     /// The last message.
     beat: Beat,
     unwatched: BTreeMap<PathBuf, Cause>,
@@ -161,6 +164,8 @@ impl<B: Backend> Daemon<B> {
         found.map_err(|error| unavailable("the stream cannot be made", &error))?;
         let questions = client.subscribe(address.questions()).await;
         let questions = questions.map_err(|error| unavailable("no subscription", &error))?;
+        let beats = client.subscribe(address.beats()).await;
+        let beats = beats.map_err(|error| unavailable("no subscription", &error))?;
         let backend = make(roots.iter().map(Watch::recursive).collect())?;
         // Differs from that of all earlier runs, and is no secret.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -174,10 +179,14 @@ impl<B: Backend> Daemon<B> {
             client,
             context,
             questions,
+            beats,
             beat,
             unwatched: BTreeMap::new(),
             has_ended: false,
         };
+        while let Some(Some(heard)) = daemon.beats.next().now_or_never() {
+            daemon.check_alone(&heard)?;
+        }
         // Clients that know an earlier run learn of this one. It also has a place in the stream.
         let stored = timeout(STARTING, daemon.store(vec![])).await;
         stored.map_err(|_| {
@@ -195,11 +204,12 @@ impl<B: Backend> Daemon<B> {
         let mut looks = interval(self.settings.beat * LOOKS);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.has_ended {
-            let Self { backend, questions, .. } = self;
+            let Self { backend, questions, beats: heard, .. } = self;
             let mut first = None;
             tokio::select! {
                 biased;
                 Some(question) = questions.next() => self.reply(question).await,
+                Some(heard) = heard.next() => self.check_alone(&heard)?,
                 _ = beats.tick() => self.beat().await,
                 _ = looks.tick() => self.keep_stream().await,
                 item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
@@ -210,6 +220,20 @@ impl<B: Backend> Daemon<B> {
             }
         }
         Err(BackendError::unavailable("the stream of the daemon's backend has ended"))
+    }
+
+    /// Returns an error if this is the heartbeat of another daemon, which was there first: clients would take each of
+    /// its messages for a loss.
+    fn check_alone(&self, heard: &async_nats::Message) -> Result<(), BackendError> {
+        match Beat::decoded(&heard.payload) {
+            Ok(other) if other.last.run < self.beat.last.run => {
+                let Address { server, subject, .. } = &self.settings.address;
+                let other = format!("another daemon publishes on {subject} at {server}");
+                let reason = other + "; end it, or give this one another subject";
+                Err(BackendError::unavailable(reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Tells clients that the daemon lives. If they do not hear it, they say so.

@@ -109,6 +109,14 @@ impl Scene {
         self.daemon = None;
     }
 
+    /// Starts another daemon beside the first one, with the same subject; returns its error.
+    pub(crate) fn end_of_second_daemon(&self) -> BackendError {
+        let (publishing, folder) = (self.publishing.clone(), self.folder.path().to_owned());
+        let second = publish::<InotifyBackend>(publishing, vec![folder], || {});
+        let ended = self.runtime.block_on(async { timeout(DEADLINE, second).await });
+        ended.expect("it ends").unwrap_err()
+    }
+
     /// Runs something with a connection of its own to the server.
     pub(crate) fn with_streams<T>(&self, run: impl AsyncFnOnce(Context) -> T) -> T {
         self.runtime.block_on(async {

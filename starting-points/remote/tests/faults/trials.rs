@@ -41,6 +41,7 @@ pub(crate) fn run() -> ExitCode {
         trial("a_full_client_watches_and_unwatches", ENOUGH, watched_when_full),
         trial("a_daemon_that_was_started_again_is_a_loss", ENOUGH, started_again),
         trial("a_daemon_that_is_gone_is_an_error", ENOUGH, gone),
+        trial("a_second_daemon_with_the_same_subject_ends", ENOUGH, second),
         trial("forged_and_damaged_messages_are_losses", ENOUGH, forgery::strange),
         trial("a_message_that_comes_twice_is_read_once", ENOUGH, forgery::twice),
         trial("imitated_messages_are_losses", ENOUGH, forgery::imitated),
@@ -160,7 +161,7 @@ fn limited() -> Result<(), String> {
             "$JS.API.STREAM.NAMES",
             "$JS.API.STREAM.CREATE.>",
         ],
-        &["files.host.root.questions", "_INBOX.>"],
+        &["files.host.root.questions", "files.host.root.alive", "_INBOX.>"],
     );
     let client = user(
         "client",
@@ -262,6 +263,16 @@ fn gone(scene: &mut Scene) {
     let items = scene.until(&mut client, is_read_error);
     let error = items.last().unwrap().as_ref().unwrap_err().to_string();
     assert!(error.contains("the daemon of files.host.root has been silent"), "{error}");
+}
+
+/// It names the mistake; what it has done until then is a loss, and the first daemon goes on.
+fn second(scene: &mut Scene) {
+    let mut client = scene.client(scene.settings());
+    let error = scene.end_of_second_daemon().to_string();
+    assert!(error.contains("another daemon publishes on files.host.root at nats://"), "{error}");
+    let files = scene.make(3);
+    let items = scene.until_made(&mut client, &files[2]);
+    assert_eq!(made(&items, &files), 3, "{items:?}");
 }
 
 fn resumed(scene: &mut Scene) {
