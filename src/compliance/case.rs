@@ -56,6 +56,9 @@ pub(super) struct Case {
     /// runs. (Other cases have their own file system too, unless they run one by one: those of *Overflow*
     /// fill every queue that gets their events.)
     pub(super) is_disturbed: bool,
+    /// Whether it calls [`Scene::show`] itself. If the backend sees the folder through a daemon, which watches it
+    /// from then on, what the case has prepared was there before.
+    pub(super) is_shown_late: bool,
     /// The ways to drive it; it runs once for each.
     pub(super) modes: &'static [Mode],
     /// The promise, in one sentence.
@@ -77,6 +80,7 @@ impl Case {
         without: &[],
         environment: &[],
         is_disturbed: false,
+        is_shown_late: false,
         modes: Mode::OWN,
         checks: "",
         why: "",

@@ -63,8 +63,9 @@ pub(super) struct Scene {
     pub(super) profile: Profile,
     pub(super) timeline: Timeline,
     subject: Subject,
+    folder: PathBuf,
     /// Dropped with the scene, after its drivers.
-    _view: Option<View>,
+    view: Option<View>,
     history: History,
     measurements: Measurements,
     runtime: Rc<Runtime>,
@@ -87,12 +88,6 @@ impl Scene {
         let runtime = runtime.map_err(|error| Stop::Broken(format!("no runtime: {error}")))?;
         let (tree, outside, sentinel_folder) =
             (tree("tree")?, tree("outside")?, tree("sentinels")?);
-        let view = subject.view.map(|view| view(folder)).transpose();
-        let view = view.map_err(|error| {
-            Stop::Broken(format!("there is no view of {}: {error}", folder.display()))
-        })?;
-        let mut subject = subject.clone();
-        subject.spelling = view.as_ref().and_then(|view| Spelling::new(folder, view));
         Ok(Self {
             tree,
             outside,
@@ -100,13 +95,25 @@ impl Scene {
             mode,
             profile: profile.clone(),
             timeline: timeline.clone(),
-            subject,
-            _view: view,
+            subject: subject.clone(),
+            folder: folder.into(),
+            view: None,
             history: history.clone(),
             measurements: measurements.clone(),
             runtime: Rc::new(runtime),
             stopwatch: Rc::new(Stopwatch::new()),
         })
+    }
+
+    /// Makes the view that the suite was given: backends see the folder there from now on.
+    pub(super) fn show(&mut self) -> Step {
+        let folder = &self.folder;
+        let view = self.subject.view.map(|view| view(folder)).transpose();
+        self.view = view.map_err(|error| {
+            Stop::Broken(format!("there is no view of {}: {error}", folder.display()))
+        })?;
+        self.subject.spelling = self.view.as_ref().and_then(|view| Spelling::new(folder, view));
+        Ok(())
     }
 
     /// Returns what the backend promises.

@@ -156,6 +156,7 @@ const WOKEN_AFTER_ERROR: Case = Case {
     name: "woken_after_error",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
+    is_shown_late: true,
     checks: "A consumer that polls only when it is woken, as tasks do, is woken for a change even after an \
              error item, whether the folder that it names is old or new.",
     why: "The counterpart of STR19: after an error, `poll_next` takes another path through the code.",
@@ -167,6 +168,7 @@ const WOKEN_AFTER_ERROR: Case = Case {
         };
         lock(&scene.tree, "locked")?;
         lock(&scene.outside, "later")?;
+        scene.show()?;
         let mut driver = scene.watch([scene.deep()])?;
         driver.allow_errors();
         let mut flag = driver.rest()?;

@@ -334,6 +334,7 @@ const UNREADABLE_FOLDER: Case = Case {
     name: "unreadable_folder",
     needs: &[WatchRecursively],
     environment: &[Environment::OrdinaryUser],
+    is_shown_late: true,
     checks: "A folder that may not be read, whether it was there before or moved in later, does not keep the \
              rest of the tree from being watched. One error item names it; then the backend is quiet.",
     why: "watchdog#670, watchfiles#147, cargo-watch#146, node-watch#108: one folder of root's, and \
@@ -352,6 +353,7 @@ const UNREADABLE_FOLDER: Case = Case {
         lock(&scene.outside, "moved/locked")?;
         lock(&scene.outside, "later")?;
         lock(&scene.outside, "new")?;
+        scene.show()?;
         let mut driver = scene.watch([scene.deep()])?;
         driver.allow_errors();
         let mut locked = vec!["locked", "old/below/locked"];
@@ -708,6 +710,7 @@ const UNMOUNTED_INSIDE: Case = Case {
     // Such a backend does not promise what is mounted below.
     without: &[WatchEntireFilesystem],
     environment: &[Environment::Mounts],
+    is_shown_late: true,
     checks: "When a file system that was mounted in a watched tree is unmounted, that is reported, and \
              the folder below the mount is watched from then on.",
     why: "e-dant/watcher#67, fsnotify#774, lf#1548.",
@@ -717,6 +720,7 @@ const UNMOUNTED_INSIDE: Case = Case {
         let mount = scene.path("mount");
         mounts::mount(scene, &mount)?;
         scene.tree.mkdir("mount/in")?;
+        scene.show()?;
         let mut driver = scene.watch([scene.deep()])?;
         scene.tree.create("mount/in/file")?;
         driver.settle()?;
@@ -753,6 +757,7 @@ const COPIED_UP: Case = Case {
     name: "copied_up",
     needs: &[WatchRecursively],
     environment: &[Environment::Mounts],
+    is_shown_late: true,
     checks: "On an overlayfs, writing a file of the lower layer is reported as a change, and nothing \
              is reported as gone: the file is copied, along with its folders, and nothing was removed.",
     why: "libuv#1201, moby#11705: files in containers are stored like that.",
@@ -768,6 +773,7 @@ const COPIED_UP: Case = Case {
         }
         let merged = scene.path("merged");
         mounts::mount_overlay(scene, &merged)?;
+        scene.show()?;
         let watch = Watch::recursive(&merged);
         if let Err(BackendError::Unavailable { reason, .. }) = scene.try_watch([watch.clone()])? {
             return Err(Stop::Ignored(format!("the backend watches no overlayfs: {reason}")));
@@ -795,6 +801,7 @@ const MOUNTED_INSIDE: Case = Case {
     name: "mounted_inside",
     needs: &[WatchRecursively],
     environment: &[Environment::Mounts],
+    is_shown_late: true,
     checks: "Changes in a file system that is mounted in a watched tree are reported, or an error item names \
              its folder.",
     why: "A home folder or a volume of a container is often a file system of its own.",
@@ -804,6 +811,7 @@ const MOUNTED_INSIDE: Case = Case {
         scene.tree.mkdir("mount")?;
         let mount = scene.path("mount");
         mounts::mount(scene, &mount)?;
+        scene.show()?;
         let mut driver = scene.watch([scene.deep()])?;
         driver.allow_errors();
         scene.tree.create("mount/file")?;

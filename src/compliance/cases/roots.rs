@@ -205,6 +205,7 @@ const UNMOUNTED: Case = Case {
     name: "unmounted",
     needs: &[WatchFolders],
     environment: &[Environment::Mounts],
+    is_shown_late: true,
     checks: "When the watched file system is unmounted, that is reported for the watched folder, with an \
              info; the backend neither keeps the file system busy nor keeps waking its task.",
     why: "notify#627, fsnotify#774, fsnotify#775, watchdog#420, watchdog#869, e-dant/watcher#67.",
@@ -213,6 +214,7 @@ const UNMOUNTED: Case = Case {
         scene.tree.mkdir("mount")?;
         let mount = scene.path("mount");
         mounts::mount(scene, &mount)?;
+        scene.show()?;
         let mut driver = scene.watch([Watch::non_recursive(&mount), scene.barrier_watch()?])?;
         scene.tree.create("mount/file")?;
         driver.settle()?;

@@ -52,7 +52,8 @@ fn make_once(subject: &Subject, profile: &Profile) -> Step<Result<About, Backend
     let folder = folder.map_err(|error| Stop::Broken(format!("no temporary folder: {error}")))?;
     let timeline = Timeline::new(folder.path().into());
     let (mode, figures) = (Mode::Stepped, Measurements::default());
-    let scene = Scene::new(folder.path(), subject, profile, mode, &timeline, &figures)?;
+    let mut scene = Scene::new(folder.path(), subject, profile, mode, &timeline, &figures)?;
+    scene.show()?;
     let answer = scene.make(vec![scene.anything()?]);
     // Whether it can be dropped elsewhere is for a case to say.
     let runtime = scene.runtime();

@@ -5,7 +5,7 @@
 //! reports the loss itself when its queue is full. Its heartbeats then say why it cannot publish.
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     fmt::Display,
     future::poll_fn,
     io,
@@ -38,6 +38,7 @@ use tokio::{
 };
 
 use crate::{
+    gaps::Gaps,
     looking::LookingBackend,
     message::{
         Batch, Beat, Cause, Item, LARGEST, MOST_PARTS, Message as _, Number, Place, Question,
@@ -45,9 +46,6 @@ use crate::{
     },
     settings::{Address, Publishing},
 };
-
-/// The number of folders of which the daemon remembers that they cannot be watched.
-const MOST_UNWATCHED: usize = MOST_PARTS / 4;
 
 /// How long to wait before something that has failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -135,7 +133,9 @@ struct Daemon<B> {
     beats: async_nats::Subscriber,
     /// The last message.
     beat: Beat,
-    unwatched: BTreeMap<PathBuf, Cause>,
+    gaps: Gaps,
+    /// What the backend has reported, and is not published yet.
+    waiting: VecDeque<Item>,
     has_ended: bool,
 }
 
@@ -181,7 +181,8 @@ impl<B: Backend> Daemon<B> {
             questions,
             beats,
             beat,
-            unwatched: BTreeMap::new(),
+            gaps: Gaps::default(),
+            waiting: VecDeque::new(),
             has_ended: false,
         };
         while let Some(Some(heard)) = daemon.beats.next().now_or_never() {
@@ -215,8 +216,7 @@ impl<B: Backend> Daemon<B> {
                 item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
             }
             if let Some(item) = first {
-                let items = self.batch(item).await;
-                self.store(items).await;
+                self.publish(item).await;
             }
         }
         Err(BackendError::unavailable("the stream of the daemon's backend has ended"))
@@ -242,47 +242,56 @@ impl<B: Backend> Daemon<B> {
         _ = self.client.publish(self.settings.address.beats(), beat.into()).await;
     }
 
-    /// Takes this item, and those that are ready, up to what one message holds.
-    async fn batch(&mut self, first: Option<StreamItem>) -> Vec<Item> {
+    /// Publishes an item of the backend, and those that are ready.
+    async fn publish(&mut self, first: Option<StreamItem>) {
+        self.take(first);
+        while !self.waiting.is_empty() {
+            let items = self.batch().await;
+            self.store(items).await;
+        }
+    }
+
+    /// Returns what waits, and what the backend has ready, up to what one message holds.
+    async fn batch(&mut self) -> Vec<Item> {
         let most = (LARGEST / 2).min(self.client.max_payload().saturating_sub(1024));
         let (mut items, mut bytes) = (vec![], 0);
-        let mut next = Poll::Ready(first);
-        while let Poll::Ready(item) = next {
-            let Some(item) = item else {
-                self.has_ended = true;
-                items.push(Item::Failed("the stream of the daemon's backend has ended".into()));
-                break;
-            };
-            let item = self.wire(item);
-            bytes += size(&item);
-            items.push(item);
-            // The largest item is less than a twentieth of a message.
-            if items.len() == MOST_PARTS || bytes > most - most / 10 {
+        // The largest item is less than a twentieth of a message.
+        while items.len() < MOST_PARTS && bytes <= most - most / 10 {
+            if let Some(item) = self.waiting.pop_front() {
+                bytes += size(&item);
+                items.push(item);
+                continue;
+            }
+            if self.has_ended {
                 break;
             }
             let Self { backend, .. } = self;
-            next = poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx))).await;
+            match poll_fn(|cx| Poll::Ready(Pin::new(&mut *backend).poll_next(cx))).await {
+                Poll::Ready(item) => self.take(item),
+                Poll::Pending => break,
+            }
         }
         items
     }
 
-    /// Turns an item of the backend into one of a message, and remembers what it says about folders.
-    fn wire(&mut self, item: StreamItem) -> Item {
+    /// Turns an item of the backend into those of a message, and remembers what it says about folders.
+    fn take(&mut self, item: Option<StreamItem>) {
         match item {
-            Ok(event) => {
-                if is_removal(event.kind) && !self.unwatched.is_empty() {
-                    self.unwatched.retain(|path, _| !path.starts_with(&event.path));
-                }
-                Item::Event(event)
+            None => {
+                self.has_ended = true;
+                let reason = "the stream of the daemon's backend has ended";
+                self.waiting.push_back(Item::Failed(reason.into()));
             }
-            Err(StreamError::Unwatched { path, cause, .. }) => {
-                let cause = Cause::of(&cause);
-                if self.unwatched.len() < MOST_UNWATCHED {
-                    self.unwatched.insert(path.clone(), cause.clone());
-                }
-                Item::Unwatched(Unwatched { path: WirePath::new(path), cause })
+            Some(Ok(event)) => {
+                let moved = self.gaps.after(&event);
+                self.waiting.push_back(Item::Event(event));
+                self.waiting.extend(moved.into_iter().map(Item::Unwatched));
             }
-            Err(error) => Item::Failed(error.to_string()),
+            Some(Err(StreamError::Unwatched { path, cause, .. })) => {
+                let found = self.gaps.found(path, Cause::of(&cause));
+                self.waiting.extend(found.map(Item::Unwatched));
+            }
+            Some(Err(error)) => self.waiting.push_back(Item::Failed(error.to_string())),
         }
     }
 
@@ -356,8 +365,7 @@ impl<B: Backend> Daemon<B> {
                 item = poll_fn(|cx| Pin::new(&mut *backend).poll_next(cx)) => first = Some(item),
             }
             if let Some(item) = first {
-                let items = self.batch(item).await;
-                self.store(items).await;
+                self.publish(item).await;
             }
         }
         self.drain().await;
@@ -368,15 +376,11 @@ impl<B: Backend> Daemon<B> {
         let Some(to) = question.reply.clone() else { return };
         let Ok(Question { paths }) = Question::decoded(&question.payload) else { return };
         let places = paths.iter().map(|path| self.place(path.path())).collect();
-        let unwatched = self
-            .unwatched
-            .iter()
-            .map(|(path, cause)| Unwatched { path: WirePath::new(path), cause: cause.clone() });
         let reply = Reply {
             beat: self.beat.clone(),
             tracks_renames: self.backend.about().capabilities.contains(Capability::TrackRelated),
             places,
-            unwatched: unwatched.collect(),
+            unwatched: self.gaps.all().collect(),
         };
         // A client that gets no reply says so.
         _ = self.client.publish(to, reply.encoded().into()).await;
@@ -391,8 +395,7 @@ impl<B: Backend> Daemon<B> {
             match Pin::new(&mut self.backend).poll_next(&mut Context::from_waker(&waker)) {
                 Poll::Ready(item) => {
                     quiet = 0;
-                    let items = self.batch(item).await;
-                    self.store(items).await;
+                    self.publish(item).await;
                 }
                 Poll::Pending => {
                     // The runtime looks for new events of the system.
@@ -429,7 +432,7 @@ impl<B: Backend> Daemon<B> {
         if listed.is_some_and(|listed| is_denied(&listed)) {
             return Place::Denied;
         }
-        match self.unwatched.get(&real) {
+        match self.gaps.cause(&real) {
             Some(Cause::Denied) => return Place::Denied,
             Some(Cause::Missing) => return Place::Missing,
             Some(Cause::Limit(reason) | Cause::Other(reason)) => {
@@ -519,10 +522,6 @@ fn size(item: &Item) -> usize {
         Item::Unwatched(Unwatched { path: at, cause }) => path(at.path()) + cause.len() * 6,
         Item::Failed(reason) => reason.len() * 6,
     }
-}
-
-fn is_removal(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
 }
 
 /// Notes that it was woken.

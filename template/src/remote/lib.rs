@@ -7,7 +7,8 @@
 //!
 //! This file is the client's outside. `client.rs` has its work, `places.rs` the watched paths, `cursor.rs` where
 //! the stream stands, `message.rs` what goes through the broker, `settings.rs` the settings, `trouble.rs` what is
-//! reported once it has lasted. `daemon.rs` is the other side, and `looking.rs` a backend for it that runs everywhere.
+//! reported once it has lasted. `daemon.rs` is the other side, `gaps.rs` what its backend cannot watch, and `looking.rs`
+//! a backend for it that runs everywhere.
 //!
 //! # Limits and details
 //!
@@ -15,6 +16,8 @@
 //!   asks the daemon, which also says where the stream stands, so that only later changes are reported.
 //! - A daemon that looks does not see what comes and goes between two looks, even if a client has seen it by listing
 //!   a folder that was reported as new.
+//! - What is mounted below the daemon's folders while it runs is watched only if its backend sees that, as one that looks
+//!   does. For inotify, start the daemon again.
 //! - A watch belongs to a path: a folder that is gone, and comes back, is reported again.
 //! - Links are not followed and accesses are not reported, whatever the daemon's backend can do.
 //! - **Loss**: the daemon numbers its messages, so whatever is missing is noticed, and reported as `Missed`:
@@ -41,6 +44,7 @@
 mod client;
 mod cursor;
 mod daemon;
+mod gaps;
 mod looking;
 mod message;
 mod places;

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use notify_backend::{BackendError, Event, EventKind, Limit, event::Tracker};
+use notify_backend::{BackendError, Limit, event::Tracker, prelude::*};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of these messages. Others are refused.
@@ -224,6 +224,11 @@ pub(crate) enum Place {
     /// Outside the folders that the daemon watches.
     Outside,
     Failed(String),
+}
+
+/// Returns whether nothing has the name any more.
+pub(crate) fn is_removal(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
 }
 
 /// Returns a tracker that differs from those of other runs of the daemon, which begin anew.

@@ -8,7 +8,7 @@ use std::{
 
 use notify_backend::{Event, EventKind, StreamError, StreamItem, prelude::*};
 
-use crate::message::{Item, Number, Unwatched, tracker_of};
+use crate::message::{Item, Number, Unwatched, is_removal, tracker_of};
 
 /// How paths here are spelled there: the longest beginning that fits is replaced.
 #[derive(Clone, Debug)]
@@ -230,9 +230,4 @@ fn events<'a>(
         }
     }
     displaced.into_iter().chain(told).map(Ok).collect()
-}
-
-/// Returns whether nothing has the name any more.
-fn is_removal(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)))
 }

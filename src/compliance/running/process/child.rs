@@ -112,7 +112,8 @@ fn run_mode(
         return Err(Stop::Ignored(reason));
     }
     // A first runtime sets up what Tokio keeps for the whole process.
-    let first = scene()?;
+    let mut first = scene()?;
+    first.show()?;
     let mut role = listed.case.environment.iter().find_map(|environment| environment.role());
     if env::var_os(OWN_FILE_SYSTEM).is_some() {
         // A process that was root before still is.
@@ -123,6 +124,9 @@ fn run_mode(
     available?;
     let before = ResourceUsage::count();
     let mut scene = scene()?;
+    if !listed.case.is_shown_late {
+        scene.show()?;
+    }
     let ran = catch_unwind(AssertUnwindSafe(|| (listed.case.run)(&mut scene)));
     let tasks = match ran {
         Ok(Ok(())) => scene.expect_no_tasks(patience),
