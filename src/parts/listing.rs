@@ -405,6 +405,7 @@ impl Trees {
             tells_at_once: self.tells_at_once || observer.is_some(),
             listings: Listings::of(roots),
             changes: Changes::default(),
+            last_birth: roots.iter().map(|root| root.lock().last_birth).max().unwrap_or_default(),
             visited: HashSet::new(),
             earlier: HashSet::new(),
             left: Vec::new(),

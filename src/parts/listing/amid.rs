@@ -19,8 +19,10 @@ use super::{
 /// later. Otherwise the next look would find their removal, and a rename would be reported as a creation now and as a
 /// removal then.
 pub(super) fn find_moves(roots: &[Arc<Root>], shared: &mut Shared<'_>) {
-    let came: HashSet<_> =
-        shared.changes.came_to().filter_map(|place| place.state.identity()).collect();
+    let came_to = shared.changes.came_to().map(|place| place.state);
+    // Usually the files are new, and then nothing need be searched.
+    let old = came_to.filter(|state| state.birth() <= shared.last_birth);
+    let came: HashSet<_> = old.filter_map(|state| state.identity()).collect();
     if came.is_empty() {
         return;
     }

@@ -40,6 +40,8 @@ pub(super) struct Shared<'a> {
     pub(super) left: Vec<PathBuf>,
     /// The places that are gone, or not watched any more, if there is an observer.
     pub(super) gone: Vec<PathBuf>,
+    /// The last birth of an entry that was known before. What was born later is known from nowhere else.
+    pub(super) last_birth: i64,
     /// Whether this is a further part of a look: nothing has been reported since the last one.
     pub(super) goes_on: bool,
     /// Why the root itself could not be observed at its first look.
@@ -92,6 +94,7 @@ impl Root {
             open: Vec::new(),
             modified: HashSet::new(),
             followed: Vec::new(),
+            last_birth: tree.last_birth,
             shared,
         };
         let below = PathBuf::new;
@@ -122,6 +125,7 @@ impl Root {
         if !self.is_stopped() {
             look.report_what_is_left();
         }
+        tree.last_birth = look.last_birth;
         let mut parts = [look.new, look.rest, look.old];
         parts.sort_by_key(|part| Reverse(part.len()));
         let [mut folders, others @ ..] = parts;
@@ -229,6 +233,8 @@ struct Look<'a, 'b> {
     modified: HashSet<PathBuf>,
     /// The targets of the links that were followed.
     followed: Vec<PathBuf>,
+    /// The last birth of an entry that was found.
+    last_birth: i64,
     shared: &'a mut Shared<'b>,
 }
 
@@ -390,6 +396,7 @@ impl Look<'_, '_> {
             } else {
                 Announced::Nothing
             };
+            self.last_birth = self.last_birth.max(new.map_or(0, |new| new.birth()));
             if self.recursive
                 && let Some(new) = new
                 && self.is_to_open(new, || below.join(&name))

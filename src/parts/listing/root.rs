@@ -42,6 +42,8 @@ pub(super) struct Tree {
     pub(super) obstacle: Obstacle,
     /// Whether it was reported that the root itself cannot be observed.
     pub(super) is_unobserved: bool,
+    /// The last birth of an entry that was found.
+    pub(super) last_birth: i64,
     /// The listed folders, by their paths below the root.
     pub(super) folders: HashMap<PathBuf, Folder>,
 }

@@ -108,6 +108,11 @@ impl State {
         (details.birth != 0).then_some((details.numbers, details.birth, self.kind))
     }
 
+    /// Returns when it was created, in nanoseconds; zero if it has no identity.
+    pub(super) fn birth(&self) -> i64 {
+        self.details.map_or(0, |details| details.birth)
+    }
+
     /// Returns whether it is `old` at another path, if their identities are equal. For a young file, that
     /// may be chance: the old file was removed, and a new one got its number and was born in the same step
     /// of the clock. So a young file must also show a mark of the rename, and no other change.
