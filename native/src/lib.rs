@@ -47,7 +47,7 @@ impl Backend for NativeBackend {
     }
 
     fn name() -> &'static str {
-        "official/native"
+        "notify-backend/native"
     }
 
     fn candidates() -> Vec<About> {

@@ -217,6 +217,14 @@ pub(crate) fn badges(checkout: &Path) -> Result<Vec<(String, String)>> {
     Ok(list(&checkout.join(DATA))?.into_iter().map(drawn).collect())
 }
 
+/// Returns whether the score cards of a backend in the list show that it passes the suite, which is the guide's first
+/// criterion of an official backend.
+pub(crate) fn is_proven(checkout: &Path, package: &str) -> Result<bool> {
+    let list = list(&checkout.join(DATA))?;
+    let is_met = |row: &Row| !row.lacks.iter().any(|lack| lack.starts_with("1: "));
+    Ok(list.get(package).is_some_and(is_met))
+}
+
 /// Returns the path of the badge of a backend, if it is in the list.
 pub(crate) fn badge_of_listed(checkout: &Path, package: &str) -> Result<Option<String>> {
     let list = list(&checkout.join(DATA))?;

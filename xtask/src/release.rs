@@ -1,4 +1,4 @@
-//! `cargo xtask release`: publishes the library, then each working starting point as an official crate, then
+//! `cargo xtask release`: publishes the library, then each working starting point as a crate, then
 //! the choice among them.
 
 mod choice;
@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     answers::{Answers, Origin},
+    backends::is_proven,
     files::read,
     release::{
         namespace::with_namespace,
@@ -26,9 +27,9 @@ use crate::{
     template::{self, address, generate, repository},
 };
 
-/// Publish the library, then each working starting point as an official crate, then the choice among them.
+/// Publish the library, then each working starting point as a crate, then the choice among them.
 ///
-/// All have the library's version. Each official crate is generated from the template in this checkout, depends
+/// All have the library's version. Each of these is generated from the template in this checkout, depends
 /// on the published library, and has to pass its tests. A crate that is published with the same content is
 /// skipped, so a release that has failed half-way is finished by another run; other content under the same
 /// version is an error. Only the upload gets the token, from the variable `CARGO_REGISTRY_TOKEN`.
@@ -38,7 +39,7 @@ pub(crate) struct Release {
     /// because the next ones depend on it
     #[arg(long)]
     check: bool,
-    /// Generate the official crates and the choice in `target/official`, where they use each other and the library
+    /// Generate the crates and the choice in `target/published`, where they use each other and the library
     /// of this checkout, and do nothing else
     #[arg(long, conflicts_with = "check")]
     stage: bool,
@@ -50,7 +51,7 @@ pub(crate) struct Release {
 /// The variable with the token, which only the upload gets.
 const TOKEN: &str = "CARGO_REGISTRY_TOKEN";
 
-/// The library, and the choice among the official backends.
+/// The library, and the choice among the backends.
 const LIBRARY: &str = "notify-backend";
 const CHOICE: &str = "notify-backend-native";
 
@@ -60,11 +61,11 @@ impl Release {
         let version = template::version(&checkout.join("Cargo.toml"))?;
         let starts = Start::all(checkout)?;
         let folder = folder(checkout);
-        let starts = starts.iter().filter(|start| is_official(start));
+        let starts = starts.iter().filter(|start| is_published(start));
         if self.stage {
             let mut sources = vec![checkout.clone()];
             for start in starts {
-                let project = official(checkout, start, &version, &folder)?;
+                let project = crate_of(checkout, start, &version, &folder)?;
                 stage(checkout, &project, &sources[..1])?;
                 sources.push(project);
             }
@@ -84,7 +85,7 @@ impl Release {
         }
         for start in starts {
             let name = crate_name(start);
-            let project = official(checkout, start, &version, &folder)?;
+            let project = crate_of(checkout, start, &version, &folder)?;
             lock(checkout, &project)?;
             let package = Package::new(&name, &version, &project, checkout);
             if start.about.systems.iter().any(|system| system.starts_with(SYSTEM)) {
@@ -157,7 +158,7 @@ const SYSTEM: &str = if cfg!(target_os = "macos") {
 
 /// Returns the folder for the crates that are made here.
 fn folder(checkout: &Path) -> PathBuf {
-    checkout.join("target/official")
+    checkout.join("target/published")
 }
 
 /// A crate to publish.
@@ -187,23 +188,23 @@ fn heading(line: &str) -> Option<&str> {
     line.strip_prefix("## ")?.split(' ').next()
 }
 
-/// Returns whether a starting point becomes an official crate, and prints why not.
-fn is_official(start: &Start) -> bool {
-    if let Some(reason) = &start.about.unofficial {
+/// Returns whether a starting point becomes a crate, and prints why not.
+fn is_published(start: &Start) -> bool {
+    if let Some(reason) = &start.about.unpublished {
         println!("{}: not published: {reason}", crate_name(start));
         return false;
     }
     !start.about.is_frame
 }
 
-/// Returns the name of the official crate of a starting point.
+/// Returns the name of the crate of a starting point.
 fn crate_name(start: &Start) -> String {
     format!("{LIBRARY}-{}", start.name)
 }
 
-/// Generates the official crate of a starting point. It depends on the published library, and has the library's
+/// Generates the crate of a starting point. It depends on the published library, and has the library's
 /// version and changelog.
-fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Result<PathBuf> {
+fn crate_of(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Result<PathBuf> {
     let name = &crate_name(start);
     let project = folder.join(name);
     if project.exists() {
@@ -226,7 +227,8 @@ fn official(checkout: &Path, start: &Start, version: &str, folder: &Path) -> Res
         let text = edit(&read(&path)?).with_context(|| format!("in {}", path.display()))?;
         Ok(fs::write(&path, text)?)
     };
-    edit("src/lib.rs", &|text| with_namespace(text, &start.name))?;
+    let is_proven = is_proven(checkout, name)?;
+    edit("src/lib.rs", &|text| with_namespace(text, &start.name, is_proven))?;
     edit("Cargo.toml", &|text| {
         once(text, "\nversion = \"0.1.0\"\n", &format!("\nversion = \"{version}\"\n"))
     })?;
@@ -272,7 +274,7 @@ fn cargo(project: &Path, arguments: &[&str]) -> Command {
     cargo
 }
 
-/// Returns the description of an official crate, from the title of its starting point.
+/// Returns the description of a crate, from the title of its starting point.
 fn description(title: &str) -> String {
     match title.strip_prefix("a complete backend") {
         Some(rest) => format!("A file-system notification backend{rest}"),

@@ -55,7 +55,7 @@ pub(crate) struct About {
     #[serde(default)]
     pub(crate) is_frame: bool,
     /// Why `cargo xtask release` does not publish a crate made from it, if so.
-    pub(crate) unofficial: Option<String>,
+    pub(crate) unpublished: Option<String>,
     /// The GitHub runners that test a crate made from it; `freebsd` is a virtual machine on one of them.
     pub(crate) systems: Vec<String>,
     /// Whether the runners test it as root.

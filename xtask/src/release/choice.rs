@@ -1,4 +1,4 @@
-//! The choice among the official backends, as a crate of its own: [`staged`].
+//! The choice among the backends, as a crate of its own: [`staged`].
 
 use std::{
     fs,
@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use toml::{Table, Value};
 use walkdir::WalkDir;
 
-use crate::{files::read, release::namespace::with_namespace, template::address};
+use crate::{
+    backends::is_proven, files::read, release::namespace::with_namespace, template::address,
+};
 
 /// The tables of a manifest that hold dependencies.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "dev-dependencies"];
@@ -40,7 +42,8 @@ pub(super) fn staged(checkout: &Path, name: &str, version: &str, folder: &Path) 
         .with_context(|| format!("in {}", path.display()))?;
     fs::write(&path, manifest)?;
     let source = project.join("src/lib.rs");
-    fs::write(&source, with_namespace(&read(&source)?, "native")?)?;
+    let named = with_namespace(&read(&source)?, "native", is_proven(checkout, name)?)?;
+    fs::write(&source, named)?;
     let readme = project.join("README.md");
     let text: Vec<_> = read(&readme)?.lines().map(|line| with_version(line, version)).collect();
     fs::write(&readme, text.join("\n") + "\n")?;
