@@ -34,7 +34,7 @@ const IS_WANTED: &str = "NOTIFY_BACKEND_TEST_ALL";
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
-    use std::{env, ffi::OsString, process::Command};
+    use std::{env, ffi::OsString, thread};
 
     if env::var_os(compliance::model::VARIABLE).is_some() {
         return compliance::run();
@@ -45,24 +45,47 @@ fn main() -> ExitCode {
         println!("only {DIFFERENT:?} are proven: all cases run if {IS_WANTED} is set");
         asked = DIFFERENT.iter().map(|it| vec![it.into()]).collect();
     }
-    for system in SYSTEMS {
-        println!("\nkqueue of {system}");
-        for arguments in &asked {
-            let again = env::current_exe().and_then(|this| {
-                let mut again = Command::new(this);
-                again.args(arguments).env(compliance::model::VARIABLE, system).status()
-            });
-            match again {
-                Ok(status) if status.success() => {}
-                Ok(_) => return ExitCode::FAILURE,
-                Err(error) => {
-                    eprintln!("this program cannot be started again: {error}");
-                    return ExitCode::FAILURE;
+    // They mostly wait, so they run beside each other.
+    let are_right = thread::scope(|scope| {
+        let runs = SYSTEMS.iter().map(|&system| (system, scope.spawn(|| run(system, &asked))));
+        let runs: Vec<_> = runs.collect();
+        let ended = runs.into_iter().map(|(system, run)| {
+            println!("\nkqueue of {system}");
+            match run.join() {
+                Ok(Ok((printed, is_right))) => {
+                    print!("{printed}");
+                    is_right
                 }
+                Ok(Err(error)) => {
+                    eprintln!("this program cannot be started again: {error}");
+                    false
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
             }
+        });
+        ended.collect::<Vec<_>>()
+    });
+    if are_right.into_iter().all(|it| it) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the suite on the model of a system for each list of arguments, until it fails. Returns what it prints, and
+/// whether all has passed.
+#[cfg(target_os = "linux")]
+fn run(system: &str, asked: &[Vec<std::ffi::OsString>]) -> std::io::Result<(String, bool)> {
+    use std::{env, process::Command};
+
+    let mut printed = String::new();
+    for arguments in asked {
+        let mut again = Command::new(env::current_exe()?);
+        let output = again.args(arguments).env(compliance::model::VARIABLE, system).output()?;
+        for text in [&output.stdout, &output.stderr] {
+            printed += &String::from_utf8_lossy(text);
+        }
+        if !output.status.success() {
+            return Ok((printed, false));
         }
     }
-    ExitCode::SUCCESS
+    Ok((printed, true))
 }
 
 /// Does nothing: the models are on inotify.
