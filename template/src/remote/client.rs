@@ -144,7 +144,8 @@ impl Shared {
         let asked = client.send_request(self.settings.address.questions(), request).await;
         let reply = asked.map_err(|error| {
             self.unavailable(&format!(
-                "has no daemon that replies: {error}; start it, or check the subject"
+                "has no daemon that replies: {}; start it, or check the subject",
+                error.kind()
             ))
         })?;
         let reply = Reply::decoded(&reply.payload)

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     fmt::Display,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     path::{Path, PathBuf},
     pin::Pin,
@@ -20,7 +20,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, HeaderMap,
+    Client, HeaderMap, RequestErrorKind,
     jetstream::{
         self, ErrorCode,
         context::{
@@ -57,6 +57,9 @@ const STORING: Duration = Duration::from_secs(2);
 /// How long to try to make the stream, and to store the first message: a server that accepts connections may still be
 /// reading its store, or be one of a cluster that chooses its leader.
 const STARTING: Duration = Duration::from_secs(30);
+
+/// How long to listen whether there is another daemon. By default, its heart beats once per second.
+const LISTENING: Duration = Duration::from_millis(2500);
 
 /// The number of heartbeats between two looks whether the stream is there.
 const LOOKS: u32 = 10;
@@ -158,14 +161,26 @@ impl<B: Backend> Daemon<B> {
         };
         let roots = roots.iter().map(real).collect::<Result<Vec<_>, _>>()?;
         let client = address.connect(address.options.clone().no_echo()).await;
-        let client = client.map_err(|error| unavailable("there is no server", &error))?;
+        let client = client.map_err(|error| {
+            let advice = format!("{error}; start the server, or check the address");
+            unavailable("there is no server", &advice)
+        })?;
+        let beats = client.subscribe(address.beats()).await;
+        let mut beats = beats.map_err(|error| unavailable("no subscription", &error))?;
+        if has_daemon(&client, &mut beats, address).await {
+            return Err(another_daemon(address));
+        }
         let context = jetstream::ContextBuilder::new().ack_timeout(STORING).build(client.clone());
         let found = find_stream(&context, &settings).await;
-        found.map_err(|error| unavailable("the stream cannot be made", &error))?;
+        found.map_err(|error| match error.kind() {
+            CreateStreamErrorKind::JetStreamUnavailable => unavailable(
+                "there is no stream",
+                &"the server has no JetStream; start it with `nats-server --jetstream`",
+            ),
+            _ => unavailable("the stream cannot be made", &error),
+        })?;
         let questions = client.subscribe(address.questions()).await;
         let questions = questions.map_err(|error| unavailable("no subscription", &error))?;
-        let beats = client.subscribe(address.beats()).await;
-        let beats = beats.map_err(|error| unavailable("no subscription", &error))?;
         let backend = make(roots.iter().map(Watch::recursive).collect())?;
         // Differs from that of all earlier runs, and is no secret.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -185,9 +200,6 @@ impl<B: Backend> Daemon<B> {
             waiting: VecDeque::new(),
             has_ended: false,
         };
-        while let Some(Some(heard)) = daemon.beats.next().now_or_never() {
-            daemon.check_alone(&heard)?;
-        }
         // Clients that know an earlier run learn of this one. It also has a place in the stream.
         let stored = timeout(STARTING, daemon.store(vec![])).await;
         stored.map_err(|_| {
@@ -227,10 +239,7 @@ impl<B: Backend> Daemon<B> {
     fn check_alone(&self, heard: &async_nats::Message) -> Result<(), BackendError> {
         match Beat::decoded(&heard.payload) {
             Ok(other) if other.last.run < self.beat.last.run => {
-                let Address { server, subject, .. } = &self.settings.address;
-                let other = format!("another daemon publishes on {subject} at {server}");
-                let reason = other + "; end it, or give this one another subject";
-                Err(BackendError::unavailable(reason))
+                Err(another_daemon(&self.settings.address))
             }
             _ => Ok(()),
         }
@@ -442,6 +451,34 @@ impl<B: Backend> Daemon<B> {
         }
         Place::Here { path: WirePath::new(real), is_folder }
     }
+}
+
+/// Returns whether a daemon is there already. If no process takes questions, there is none; otherwise its heart beats
+/// soon.
+async fn has_daemon(
+    client: &Client,
+    beats: &mut async_nats::Subscriber,
+    address: &Address,
+) -> bool {
+    let asked = client.request(address.questions(), "".into());
+    let is_none = async {
+        match asked.await {
+            Err(error) if error.kind() == RequestErrorKind::NoResponders => {}
+            // It does not reply to this, or may not be asked.
+            _ => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        heard = beats.next() => heard.is_some_and(|heard| Beat::decoded(&heard.payload).is_ok()),
+        () = is_none => false,
+        () = sleep(LISTENING) => false,
+    }
+}
+
+fn another_daemon(Address { server, subject, .. }: &Address) -> BackendError {
+    let other = format!("another daemon publishes on {subject} at {server}");
+    BackendError::unavailable(other + "; end it, or give this one another subject")
 }
 
 /// Finds the stream in which the server stores the events, or makes it.

@@ -30,8 +30,8 @@
 //! - **A cluster** that has lost the leader of the stream stores nothing until it has chosen another one, which takes some
 //!   seconds. Clients of the lost server say that they have lost the connection. If the stream has replicas
 //!   ([`Publishing::replicas`]), nothing is lost.
-//! - **A second daemon** with the same subject ends with an error, within a second or two. What it has published by then
-//!   is a loss for clients.
+//! - **A second daemon** with the same subject ends with an error when it hears the heart of the first. What it has
+//!   published by then is a loss for clients; mostly that is nothing.
 //! - **A stream** that refuses new messages when it is full stops the daemon until it has room; then the queue of the
 //!   daemon's backend overflows, which is a `Missed`. A stream that is deleted is made again by the daemon, and a
 //!   client loses what it had not read, which is a `Missed`.

@@ -265,7 +265,7 @@ fn gone(scene: &mut Scene) {
     assert!(error.contains("the daemon of files.host.root has been silent"), "{error}");
 }
 
-/// It names the mistake; what it has done until then is a loss, and the first daemon goes on.
+/// It names the mistake before it has published anything, and the first daemon goes on.
 fn second(scene: &mut Scene) {
     let mut client = scene.client(scene.settings());
     let error = scene.end_of_second_daemon().to_string();
@@ -273,6 +273,7 @@ fn second(scene: &mut Scene) {
     let files = scene.make(3);
     let items = scene.until_made(&mut client, &files[2]);
     assert_eq!(made(&items, &files), 3, "{items:?}");
+    assert!(!items.iter().any(is_missed), "{items:?}");
 }
 
 fn resumed(scene: &mut Scene) {
