@@ -10,7 +10,7 @@ use std::{
     io::{self, BufRead as _, BufReader},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{self, Child, Command, ExitCode, Stdio},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -140,7 +140,7 @@ impl Server {
 
         let explain = |error: io::Error| format!("nats-server cannot be started: {error}");
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("nats-{}-{count}", std::process::id()));
+        let folder = env::temp_dir().join(format!("nats-{}-{count}", process::id()));
         fs::create_dir_all(&folder).map_err(explain)?;
         // The system chooses a port that is free.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
@@ -256,14 +256,14 @@ fn view(folder: &Path) -> io::Result<View> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let subject = format!("test.{}.{count}", std::process::id());
+    let subject = format!("test.{}.{count}", process::id());
     let daemon = Daemon::start(&env::var(SERVER).unwrap_or_default(), &subject, folder)?;
     *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = subject;
     let below = folder.strip_prefix("/").map_err(io::Error::other)?;
     Ok(View::new(Path::new(THERE).join(below)).keeping(daemon))
 }
 
-/// A daemon, which is ended when it is dropped.
+/// A daemon, which is ended when it is dropped, or when this process ends in another way.
 pub(crate) struct Daemon(Child);
 
 impl Daemon {
@@ -276,6 +276,7 @@ impl Daemon {
             .env(SERVER, server)
             .env(SUBJECT, subject)
             .env(FOLDER, folder)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take();
@@ -299,13 +300,17 @@ impl Drop for Daemon {
     }
 }
 
-/// Is a daemon.
+/// Is a daemon, for as long as its input is open.
 fn serve(
     server: String,
     subject: String,
     folder: PathBuf,
     publish: impl AsyncFnOnce(remote::Publishing, Vec<PathBuf>) -> Result<(), BackendError>,
 ) -> ExitCode {
+    thread::spawn(|| {
+        _ = io::copy(&mut io::stdin(), &mut io::sink());
+        process::exit(0);
+    });
     let address = remote::Address::default().server(server).subject(subject);
     let settings =
         remote::Publishing::at(address).keep(64 * 1024 * 1024, Duration::from_secs(3600));
