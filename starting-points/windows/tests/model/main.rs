@@ -27,6 +27,7 @@ mod random_numbers;
 #[path = "../../../../template/src/windows/record.rs"]
 mod record;
 mod records;
+mod reports;
 #[path = "../../../../template/src/windows/root.rs"]
 mod root;
 #[path = "../../../../template/src/windows/source.rs"]

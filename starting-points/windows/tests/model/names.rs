@@ -1,6 +1,7 @@
 //! Names in their short form, and in other letters' case.
 
 use crate::{
+    cover::{Cover, Reach},
     machine::{
         Change::{Remove, Rename, Watch, Write},
         Machine, Read, Setting, WIDE,
@@ -63,4 +64,18 @@ fn a_watched_folder_whose_case_changes_has_ended() {
     machine.read(Read::Everything);
     assert_eq!(machine.mirror.reports, ["modify/name/from w/d"]);
     assert!(machine.watches.covers().is_empty());
+}
+
+/// What waits for `w` goes with its watch, and what waits for `wide` stays.
+#[test]
+fn a_folder_covers_no_other_whose_name_begins_alike() {
+    for reach in [Reach::Nothing, Reach::Entries, Reach::Everything] {
+        let cover = Cover { path: "w".into(), reach };
+        assert!(cover.has("w".as_ref()));
+        assert_eq!(cover.has("w/f".as_ref()), reach != Reach::Nothing);
+        assert_eq!(cover.has("w/d/f".as_ref()), reach == Reach::Everything);
+        for other in ["wide", "wide/f", "v", ""] {
+            assert!(!cover.has(other.as_ref()), "{reach:?} of w has {other}");
+        }
+    }
 }
