@@ -15,8 +15,10 @@ use crate::compliance::{
     rules::{failure::Failure, usage::ResourceUsage},
 };
 
-/// How many times its limit a case may take on a busy machine.
-pub(crate) const LONGEST: u32 = 4;
+/// How many times its limit a case may take on a busy machine, also if it makes one change after the other.
+pub(crate) const LONGEST: u32 = 16;
+/// The same, unless it has made a change since, for as long as its limit.
+const LONGEST_WITHOUT_CHANGE: u32 = 3;
 
 /// Ends the process if its case does not end, and says what the case was waiting for.
 pub(crate) struct Watchdog {
@@ -39,6 +41,7 @@ impl Watchdog {
         let thread = thread::spawn(move || {
             let start = Instant::now();
             let (mut waited, mut left) = (Duration::ZERO, limit);
+            let (mut changes, mut progress) = (0, start);
             while !left.is_zero() {
                 if ended.recv_timeout(left) != Err(mpsc::RecvTimeoutError::Timeout) {
                     return;
@@ -47,7 +50,12 @@ impl Watchdog {
                 waited = waited.max(ResourceUsage::waited());
                 let excused = waited + timeline.time_of_changes();
                 left = limit.saturating_sub(start.elapsed().saturating_sub(excused));
-                if start.elapsed() > limit * (LONGEST - 1) {
+                if timeline.changes() != changes {
+                    (changes, progress) = (timeline.changes(), Instant::now());
+                }
+                let is_stuck =
+                    start.elapsed() > limit * LONGEST_WITHOUT_CHANGE && progress.elapsed() > limit;
+                if is_stuck || start.elapsed() > limit * (LONGEST - 1) {
                     break;
                 }
             }
