@@ -1,6 +1,6 @@
 //! Mistakes with the demands of watches that are added later.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use notify_backend::{prelude::*, settings::Hints};
 use notify_backend_inotify::InotifyBackend;
@@ -23,6 +23,8 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<EndsEarlierOnError>("ends_earlier_on_error", &["CHG21"]),
         entry::<KeepsAccessDemand>("keeps_access_demand", &["CHG19"]),
         entry::<KeepsLinkDemand>("keeps_link_demand", &["CHG19"]),
+        entry::<KeepsDemandOfFile>("keeps_demand_of_file", &["CHG19"]),
+        entry::<LastSpellingDecides>("last_spelling_decides", &["ACC12"]),
         entry::<HintReportsReads>("hint_reports_reads", &["CON29"]),
         entry::<HintEndsReads>("hint_ends_reads", &["CON29"]),
         entry::<RefusesHints>("refuses_hints", &["CON29"]),
@@ -254,6 +256,46 @@ impl Mutation for QuietWithTheFirst {
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         let is_access = |event: &Event| matches!(event.kind, EventKind::Access(_));
         if !(self.is_quiet && item.as_ref().is_ok_and(is_access)) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Takes a file that is watched already for done.
+#[derive(Debug, Default)]
+struct KeepsDemandOfFile {
+    files: HashSet<PathBuf>,
+}
+impl Mutation for KeepsDemandOfFile {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        if watch.path.is_file() && !self.files.insert(watch.path.clone()) {
+            return Ok(());
+        }
+        inner.watch(watch)
+    }
+    fn unwatch(&mut self, inner: &mut InotifyBackend, path: &Path) -> Result<(), BackendError> {
+        self.files.remove(path);
+        inner.unwatch(path)
+    }
+}
+
+/// Asks the platform for what the last watch of a folder needs, whatever its spelling.
+#[derive(Debug, Default)]
+struct LastSpellingDecides {
+    loud: HashMap<PathBuf, bool>,
+}
+impl Mutation for LastSpellingDecides {
+    fn watch(&mut self, inner: &mut InotifyBackend, watch: Watch) -> Result<(), BackendError> {
+        // As paths, `a/.` and `a` are equal.
+        self.loud.insert(watch.path.clone(), watch.access);
+        inner.watch(watch)
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_dropped = item.as_ref().is_ok_and(|event| {
+            let folder = event.path.parent().and_then(|folder| self.loud.get(folder));
+            matches!(event.kind, EventKind::Access(_)) && folder == Some(&false)
+        });
+        if !is_dropped {
             reported.push_back(item);
         }
     }

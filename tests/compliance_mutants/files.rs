@@ -11,6 +11,7 @@ use notify_backend_inotify::InotifyBackend;
 
 use crate::{
     construction::Made,
+    contents::is_metadata,
     kills::{Entry, coalesced_entry, entry},
     mutant::{Mutation, is_sentinel},
     places::path_of,
@@ -25,6 +26,10 @@ pub(crate) fn mutants() -> Vec<Entry> {
         coalesced_entry::<ByteTrackers>("byte_trackers", &["REN16"]),
         entry::<LaterTakesAll>("later_takes_all", &["REC29"]),
         entry::<LeavesToAlike>("leaves_to_alike", &["CHG23"]),
+        entry::<KnowsByInodeAlone>("knows_by_inode_alone", &["REC30"]),
+        entry::<SameFileIsNoNews>("same_file_is_no_news", &["HARD06"]),
+        entry::<WriteHidesMetadata>("write_hides_metadata", &["META12"]),
+        entry::<OpensWhatIsNotAsked>("opens_what_is_not_asked", &["PERM10"]),
     ]
 }
 
@@ -209,6 +214,124 @@ impl Mutation for LeavesToAlike {
         };
         if !self.roots.iter().any(is_alike) {
             reported.push_back(item);
+        }
+    }
+}
+
+/// Knows files by their numbers, and not by those of their file systems: of two that are alike, the first is the one
+/// that is watched.
+#[derive(Debug, Default)]
+struct KnowsByInodeAlone {
+    devices: HashMap<u64, u64>,
+}
+impl Mutation for KnowsByInodeAlone {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut devices = HashMap::new();
+        for watch in &watches {
+            walk(&watch.path, &mut |path| {
+                if let Ok(found) = path.symlink_metadata() {
+                    devices.entry(found.ino()).or_insert_with(|| found.dev());
+                }
+            });
+        }
+        Ok((InotifyBackend::new(watches)?, Self { devices }))
+    }
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let path = path_of(&item);
+        let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file);
+        let is_other = |found: fs::Metadata| {
+            self.devices.get(&found.ino()).is_some_and(|device| *device != found.dev())
+        };
+        if is_sentinel(path) || !found.is_some_and(is_other) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Takes the creation of a name for old news if the file had it before.
+#[derive(Debug, Default)]
+struct SameFileIsNoNews {
+    had: HashMap<PathBuf, u64>,
+}
+impl Mutation for SameFileIsNoNews {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        if let Ok(Event { kind: EventKind::Create(_), path, .. }) = &item
+            && let Some(number) = number(path)
+            && self.had.insert(path.clone(), number) == Some(number)
+        {
+            return;
+        }
+        reported.push_back(item);
+    }
+}
+
+/// Reports the first difference that it finds: once a file was written, its permissions are not compared, until
+/// everything has been read.
+#[derive(Debug, Default)]
+struct WriteHidesMetadata {
+    written: HashSet<PathBuf>,
+    waiting: VecDeque<StreamItem>,
+}
+impl Mutation for WriteHidesMetadata {
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        while self.waiting.is_empty() {
+            let end = loop {
+                match Pin::new(&mut *inner).poll_next(cx) {
+                    Poll::Ready(Some(item)) => self.waiting.push_back(item),
+                    end => break end,
+                }
+            };
+            if self.waiting.is_empty() {
+                return end;
+            }
+            let is_write =
+                |event: &Event| matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+            let events = self.waiting.iter().flatten();
+            self.written =
+                events.filter(|event| is_write(event)).map(|it| it.path.clone()).collect();
+            let written = &self.written;
+            self.waiting.retain(|item| {
+                let is_hidden = |event: &Event| is_metadata(event) && written.contains(&event.path);
+                !item.as_ref().is_ok_and(is_hidden)
+            });
+        }
+        Poll::Ready(self.waiting.pop_front())
+    }
+}
+
+/// Opens each folder that it finds, also where no watch asks for what is in it.
+#[derive(Debug, Default)]
+struct OpensWhatIsNotAsked {
+    errors: VecDeque<StreamItem>,
+}
+impl Mutation for OpensWhatIsNotAsked {
+    fn new(watches: Vec<Watch>) -> Made<Self> {
+        let mut errors = VecDeque::new();
+        for watch in &watches {
+            for entry in fs::read_dir(&watch.path).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir()
+                    && let Err(error) = fs::read_dir(&path)
+                {
+                    let cause = BackendError::from_io(&path, error);
+                    errors.push_back(Err(StreamError::unwatched(path, cause)));
+                }
+            }
+        }
+        Ok((InotifyBackend::new(watches)?, Self { errors }))
+    }
+    fn poll(
+        &mut self,
+        inner: &mut InotifyBackend,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<StreamItem>> {
+        match self.errors.pop_front() {
+            Some(error) => Poll::Ready(Some(error)),
+            None => Pin::new(inner).poll_next(cx),
         }
     }
 }

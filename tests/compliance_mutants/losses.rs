@@ -20,6 +20,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
         entry::<TellsBeforeRepair>("tells_before_repair", &["OVF12"]),
         entry::<SilentAfterWatch>("silent_after_watch", &["OVF16"]),
         entry::<AfterLoss<NoFileLinks>>("no_file_links_after_loss", &["OVF13"]),
+        entry::<ForgetsHomeless>("forgets_homeless_files", &["OVF13"]),
         entry::<AfterLoss<NoMetadata>>("no_metadata_after_loss", &["OVF15"]),
         entry::<AfterLoss<NoAccesses>>("no_accesses_after_loss", &["OVF15"]),
         entry::<AfterLoss<NoTrackers>>("no_trackers_after_loss", &["OVF15"]),
@@ -191,6 +192,20 @@ impl Mutation for SilentAfterWatch {
     }
     fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
         if !(self.has_read_ahead && is_loss(&item)) {
+            reported.push_back(item);
+        }
+    }
+}
+
+/// Does not find, after a loss, that the folder of a watched file is gone.
+#[derive(Debug, Default)]
+struct ForgetsHomeless;
+impl Mutation for ForgetsHomeless {
+    fn report(&mut self, item: StreamItem, reported: &mut VecDeque<StreamItem>) {
+        let is_it = |path: &Path| {
+            path.ends_with("home/file") && path.parent().is_some_and(|folder| !folder.exists())
+        };
+        if !is_it(path_of(&item)) {
             reported.push_back(item);
         }
     }

@@ -26,6 +26,7 @@ pub(crate) fn mutants() -> Vec<Entry> {
     vec![
         entry::<ReadAhead<DropsBelow>>("drops_below_the_removed", &["CHG22"]),
         entry::<ReadAhead<DropsAlike>>("drops_alike_with_the_removed", &["CHG22"]),
+        entry::<ReadAhead<KeepsErrors>>("keeps_errors_of_the_removed", &["PERM09"]),
         entry::<ReadAhead<DropsAtWatch>>("drops_at_watch", &["CHG23"]),
         entry::<ReadAhead<DoublesAtWatch>>("doubles_at_watch", &["CHG23"]),
         entry::<WidensBackwards>("widens_backwards", &["CHG24"]),
@@ -97,6 +98,15 @@ impl Mistake for DropsAlike {
             let said = path_of(item);
             said.starts_with(path) || !text(said).starts_with(&text(path))
         });
+    }
+}
+
+/// Drops what has waited before the watch was removed, except for errors.
+#[derive(Debug, Default)]
+struct KeepsErrors;
+impl Mistake for KeepsErrors {
+    fn unwatched(path: &Path, waiting: &mut VecDeque<StreamItem>) {
+        waiting.retain(|item| item.is_err() || !path_of(item).starts_with(path));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
             expect::touched,
             failure::{Step, ensure},
         },
-        scene::{Scene, driver::Driver, places, tree::Tree},
+        scene::{Scene, driver::Driver, environment::Environment, places, tree::Tree},
     },
     contract::{
         backend::Watch,
@@ -39,6 +39,7 @@ pub(super) const GROUP: Group = Group {
         ASKED_IN_VAIN,
         OF_THE_OTHER,
         TREE_IN_TREE,
+        SPELLED_TWICE,
     ],
 };
 
@@ -375,6 +376,47 @@ const TREE_IN_TREE: Case = Case {
                 }
                 Ok(())
             })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const SPELLED_TWICE: Case = Case {
+    id: "ACC12",
+    name: "spelled_twice",
+    needs: &[ChangeWatches, EmitOnAccess, WatchFolders],
+    environment: &[Environment::Unix],
+    checks: "If a folder is watched under two spellings, of which one asks for accesses, these are reported under \
+             that one, in whichever order the two are watched, and after the other one was removed.",
+    why: "The counterpart of CHG11: one folder has one watch of the platform, which serves both.",
+    usual_cause: "What the later watch asks for replaces what the platform was asked for before: inotify has \
+                  `IN_MASK_ADD` for that.",
+    // An invariant checks that there are none under the other spelling.
+    run: |scene| {
+        scene.tree.mkdir("folder")?;
+        scene.tree.write("folder/file", "content")?;
+        let [plain, dotted] = ["folder", "folder/."].map(|it| Watch::non_recursive(scene.path(it)));
+        for asks_first in [true, false] {
+            let (asking, other) = (plain.clone().with_access(), dotted.clone());
+            let (first, second) = if asks_first { (&asking, &other) } else { (&other, &asking) };
+            let mut driver = scene.watch([first.clone()])?;
+            add(&mut driver, second.clone())?;
+            for is_alone in [false, true] {
+                if is_alone {
+                    remove(&mut driver, &other.path)?;
+                }
+                driver.settle()?;
+                driver.next_step();
+                scene.tree.make("read", "folder/file", |path| fs::read(path).map(drop))?;
+                driver.settle()?;
+                let kinds = accesses(&driver, &scene.path("folder/file"));
+                ensure(
+                    kinds.iter().copied().any(is_open),
+                    "access/open of tree/folder/file",
+                    || format!("{kinds:?}"),
+                )?;
+            }
         }
         Ok(())
     },

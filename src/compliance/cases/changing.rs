@@ -819,7 +819,7 @@ const ALL_DEMANDS: Case = Case {
     needs: &[ChangeWatches, WatchFolders],
     environment: &[Environment::Unix],
     checks: "`watch` and `watch_all` apply every setting of a watch, as `new` does: depth, accesses and \
-             links. A path that is watched again has the settings of the later watch only.",
+             links. A path that is watched again, of a folder or a file, has the settings of the later watch only.",
     why: "The counterpart of CHG06 and CHG10, which ask for the depth alone.",
     usual_cause: "`watch` does not share the code of `new`, and handles fewer settings.",
     run: |scene| {
@@ -848,6 +848,16 @@ const ALL_DEMANDS: Case = Case {
                 add(&mut driver, plain.clone().with_access())?;
                 reports_reading(scene, &mut driver, &file, true)?;
                 remove(&mut driver, &plain.path)?;
+                if scene.has(WatchFiles) {
+                    let alone = Watch::non_recursive(scene.path(&file));
+                    add_as(&mut driver, at_once, alone.clone())?;
+                    reports_reading(scene, &mut driver, &file, false)?;
+                    add(&mut driver, alone.clone().with_access())?;
+                    reports_reading(scene, &mut driver, &file, true)?;
+                    add(&mut driver, alone.clone())?;
+                    reports_reading(scene, &mut driver, &file, false)?;
+                    remove(&mut driver, &alone.path)?;
+                }
             }
             if scene.has(FollowSymlinks) {
                 let link = format!("link-{at_once}");

@@ -152,7 +152,9 @@ const METADATA: Case = Case {
     modes: Mode::ALL,
     checks: "A change of a folder's permissions is reported for the folder, once.",
     why: "notify's chmod_dir.",
-    usual_cause: "The events of the folder's own watch and of its parent's watch are both reported.",
+    usual_cause: "The folder's own watch and that of the folder above it both tell of it. Where both are reported, it \
+                  comes twice; where each is left to the other, as events about a folder itself often are, it does not \
+                  come at all.",
     run: |scene| {
         if !scene.profile.distinguishes_metadata {
             return Err(Stop::Ignored(

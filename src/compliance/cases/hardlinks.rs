@@ -13,6 +13,7 @@ use crate::{
     contract::{
         backend::Watch,
         capability::Capability::{WatchFiles, WatchFolders},
+        event::{Event, EventKind},
     },
 };
 
@@ -26,6 +27,7 @@ pub(super) const GROUP: Group = Group {
         WRITTEN_FROM_OUTSIDE,
         ONE_NAME_REMOVED,
         OTHER_NAME_STAYS,
+        NAMED_AGAIN,
     ],
 };
 
@@ -156,6 +158,54 @@ const OTHER_NAME_STAYS: Case = Case {
             place.hard_link("second-one", "late")?;
             driver.settle()?;
             goes(driver, "second-one", "late")
+        })
+    },
+    ..Case::MUST
+};
+
+const NAMED_AGAIN: Case = Case {
+    id: "HARD06",
+    name: "named_again",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "When a name of a file is removed and made again while another name stays, however often, the last event \
+             about it says that it is there.",
+    why: "The counterpart of FIL08. It is the same file each time: fanotify merges what happens to one file under one \
+          name, whatever the order was.",
+    usual_cause: "Creation and removal come in one record, and the removal is always reported last.",
+    run: |scene| {
+        let fill = |tree: &Tree| {
+            tree.write("file", "content")?;
+            tree.hard_link("file", "second")
+        };
+        places::of(scene).filled(fill).each(|driver, place| {
+            let times = if scene.mode == Mode::Stepped { 2 } else { 10 };
+            driver.perform_in(scene.mode, place, |tree| {
+                tree.hard_link("file", "third")?;
+                (0..times).try_for_each(|_| {
+                    ["second", "third"].into_iter().try_for_each(|name| {
+                        tree.remove(name)?;
+                        tree.hard_link("file", name)
+                    })
+                })
+            })?;
+            driver.saw(touched(place.path("third")))?;
+            for name in ["second", "third"] {
+                let path = place.path(name);
+                let gone_or_there = |event: &&Event| {
+                    matches!(event.kind, EventKind::Create(_) | EventKind::Remove(_))
+                        && event.path == path
+                };
+                let last = driver.events().filter(gone_or_there).last().map(|event| event.kind);
+                let shown = scene.timeline.show(&path);
+                ensure(
+                    !matches!(last, Some(EventKind::Remove(_))),
+                    format!("the last of the creations and removals of {shown} is a creation"),
+                    || "it is a removal".into(),
+                )?;
+            }
+            Ok(())
         })
     },
     ..Case::MUST

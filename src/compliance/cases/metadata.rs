@@ -37,6 +37,7 @@ pub(super) const GROUP: Group = Group {
         READ_ONLY,
         TIME_OF_WRITING,
         WRITE_IS_DATA,
+        BESIDE_A_WRITE,
     ],
 };
 
@@ -319,6 +320,37 @@ const WRITE_IS_DATA: Case = Case {
             return Ok(());
         }
         driver.saw(written("same"))
+    },
+    ..Case::MUST
+};
+
+const BESIDE_A_WRITE: Case = Case {
+    id: "META12",
+    name: "beside_a_write",
+    needs: &[WatchFolders],
+    environment: &[Environment::Unix],
+    modes: Mode::ALL,
+    checks: "If a file is written and its permissions are changed, in whichever order, both are reported, even if \
+             neither has been read before the other is made.",
+    why: "The counterpart of META06. A consumer that copies files would keep the old permissions.",
+    usual_cause: "States are compared, and the first difference that is found is reported alone.",
+    run: |scene| {
+        distinguishes_metadata(scene)?;
+        let files = ["first", "last"];
+        let fill = |tree: &Tree| files.iter().try_for_each(|file| tree.write(file, "content"));
+        places::of(scene).filled(fill).each(|driver, place| {
+            driver.perform_in(scene.mode, place, |tree| {
+                tree.append("first", "more")?;
+                tree.chmod("first", 0o600)?;
+                tree.chmod("last", 0o600)?;
+                tree.append("last", "more")
+            })?;
+            for file in files {
+                driver.saw(written(place.path(file)))?;
+                driver.saw(metadata_changed(place.path(file)))?;
+            }
+            driver.nothing_else()
+        })
     },
     ..Case::MUST
 };

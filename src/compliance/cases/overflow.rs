@@ -496,7 +496,7 @@ const CHANGED_MEANWHILE: Case = Case {
     needs: &[WatchFolders],
     checks: "After a loss, a watched file that was replaced is still watched and, if links are followed, so \
              are the new targets of a watched link to a file and of a link in a tree. A watched folder that \
-             is gone is reported.",
+             is gone is reported, and so is a watched file whose folder is.",
     why: "The counterpart of OVF03 for everything else that a backend keeps track of.",
     usual_cause: "After a loss, only the folders of trees are rescanned.",
     run: |scene| {
@@ -511,6 +511,9 @@ const CHANGED_MEANWHILE: Case = Case {
             scene.tree.write(format!("{round}/files/file"), "content")?;
             if scene.has(WatchFiles) {
                 watches.push(Watch::non_recursive(scene.path(format!("{round}/files/file"))));
+                scene.tree.mkdir(format!("{round}/home"))?;
+                scene.tree.write(format!("{round}/home/file"), "content")?;
+                watches.push(Watch::non_recursive(scene.path(format!("{round}/home/file"))));
             }
             if follows {
                 for target in ["one", "other"] {
@@ -531,12 +534,20 @@ const CHANGED_MEANWHILE: Case = Case {
         }
         let mut driver = scene.watch(watches)?;
         driver.guard.may_miss = true;
+        // One that names a file whose folder is gone.
+        driver.allow_errors();
         for (round, renames) in storms(scene).enumerate() {
             driver.next_step();
             storm(scene, renames)?;
             let [root, file] = ["gone", "files/file"].map(|path| format!("{round}/{path}"));
             scene.tree.rmdir(&root)?;
             driver.forget(&scene.path(&root));
+            let homeless = format!("{round}/home/file");
+            if scene.has(WatchFiles) {
+                driver.forget(&scene.path(&homeless));
+                let away = scene.outside.path(format!("home-{round}"));
+                scene.tree.rename(format!("{round}/home"), away)?;
+            }
             scene.tree.write(format!("{file}.new"), "content")?;
             scene.tree.rename(format!("{file}.new"), &file)?;
             let link = format!("{round}/linked/link");
@@ -554,6 +565,9 @@ const CHANGED_MEANWHILE: Case = Case {
             scene.lose("")?;
             driver.settle()?;
             driver.saw(gone(&root))?;
+            if scene.has(WatchFiles) {
+                is_gone_or_unwatched(scene, &mut driver, &homeless)?;
+            }
             if !driver.has_missed() {
                 continue;
             }
@@ -579,6 +593,20 @@ const CHANGED_MEANWHILE: Case = Case {
     },
     ..Case::MUST
 };
+
+/// Fails unless a watched file is reported as gone, or by an error item that names it; and if there is another error.
+fn is_gone_or_unwatched(scene: &Scene, driver: &mut Driver, file: &str) -> Step {
+    let path = scene.path(file);
+    match driver.errors() {
+        [] => driver.saw(gone(file)),
+        [.., last] => {
+            let shown = scene.timeline.show(&path);
+            ensure(last.path() == Some(&path), format!("{shown} is reported as gone"), || {
+                last.to_string()
+            })
+        }
+    }
+}
 
 const WOKEN_AFTER_LOSS: Case = Case {
     id: "OVF14",

@@ -2,18 +2,19 @@
 
 use std::cell::RefCell;
 
+use super::calls::remove;
 use crate::{
     compliance::{
         case::{Case, Group},
         rules::{
-            expect::{appeared, created_file, removed_file, touched, written},
+            expect::{appeared, created_file, metadata_changed, removed_file, touched, written},
             failure::{Step, Stop, ensure},
         },
         scene::{driver::Driver, environment::Environment, foreign, places, tree::Tree},
     },
     contract::{
         backend::Watch,
-        capability::Capability::{WatchFolders, WatchNewFolders, WatchRecursively},
+        capability::Capability::{ChangeWatches, WatchFolders, WatchNewFolders, WatchRecursively},
     },
 };
 
@@ -29,6 +30,8 @@ pub(super) const GROUP: Group = Group {
         WOKEN_AFTER_ERROR,
         ERROR_AS_SPELLED,
         FILE_UNLOCKED,
+        ERRORS_OF_REMOVED,
+        NOT_ASKED_FOR,
     ],
 };
 
@@ -250,6 +253,76 @@ const FILE_UNLOCKED: Case = Case {
             driver.settle()?;
             driver.saw(written(place.path("file")))
         })
+    },
+    ..Case::MUST
+};
+
+const ERRORS_OF_REMOVED: Case = Case {
+    id: "PERM09",
+    name: "errors_of_removed",
+    needs: &[ChangeWatches, WatchRecursively],
+    environment: &[Environment::OrdinaryUser],
+    checks: "Once the watch of a tree is removed, its error items that have not been read yet are not reported any \
+             more, whether or not others have been read.",
+    why: "The counterpart of CHG02 and CHG12, which look at events: a consumer that has forgotten the path does not \
+          know what to do with its errors either.",
+    usual_cause: "`unwatch` removes the waiting events of the watch, and lets error items pass.",
+    run: |scene| {
+        const FOLDERS: usize = 10;
+
+        for i in 0..FOLDERS {
+            let folder = format!("root/locked-{i}");
+            scene.tree.mkdir_all(&folder)?;
+            scene.tree.chmod(&folder, 0o200)?;
+        }
+        let root = scene.path("root");
+        for reads_one in [false, true] {
+            let mut driver = scene.watch([Watch::recursive(&root), scene.barrier_watch()?])?;
+            driver.allow_errors();
+            if reads_one {
+                driver.read_until_reported(|driver| !driver.errors().is_empty())?;
+            }
+            let read = driver.errors().len();
+            remove(&mut driver, &root)?;
+            driver.settle()?;
+            let late = driver.errors().get(read);
+            ensure(late.is_none(), "no error item of the removed watch", || {
+                late.map(ToString::to_string).unwrap_or_default()
+            })?;
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const NOT_ASKED_FOR: Case = Case {
+    id: "PERM10",
+    name: "not_asked_for",
+    needs: &[WatchFolders],
+    environment: &[Environment::OrdinaryUser],
+    checks: "A folder that may not be read is no error in a folder that is watched without recursion, whether it is \
+             old, new or locked later: only its contents cannot be watched, and no watch asks for them.",
+    why: "The counterpart of PERM06: an error tells a user to do something about it.",
+    usual_cause: "Each entry that is a folder is opened, whatever the watch asks for.",
+    // An invariant checks that there are no errors.
+    run: |scene| {
+        scene.tree.mkdir("old")?;
+        scene.tree.chmod("old", 0o200)?;
+        scene.tree.mkdir("later")?;
+        let mut driver = scene.watch([scene.flat()])?;
+        driver.settle()?;
+        scene.outside.mkdir("new")?;
+        scene.outside.chmod("new", 0o200)?;
+        scene.tree.rename(scene.outside.path("new"), "new")?;
+        driver.settle()?;
+        driver.saw(appeared("new"))?;
+        driver.next_step();
+        scene.tree.chmod("later", 0o200)?;
+        driver.settle()?;
+        if scene.profile.distinguishes_metadata {
+            driver.saw(metadata_changed("later"))?;
+        }
+        driver.nothing_else()
     },
     ..Case::MUST
 };

@@ -15,8 +15,8 @@ use crate::{
             failure::{Step, Stop, ensure, fail},
         },
         scene::{
-            Scene, driver::Driver, environment::Environment, mounts, places, stopwatch::Taken,
-            tree::Tree,
+            Scene, driver::Driver, environment::Environment, mounts, places, platform,
+            stopwatch::Taken, tree::Tree,
         },
     },
     contract::{
@@ -62,6 +62,7 @@ pub(super) const GROUP: Group = Group {
         FOLDER_BECOMES_UNREADABLE,
         SEEN_FOR_A_WHILE,
         SPELLED_OTHERWISE,
+        SAME_NUMBERS,
     ],
 };
 
@@ -1019,6 +1020,66 @@ const SPELLED_OTHERWISE: Case = Case {
                     driver.nothing_else()?;
                 }
             }
+        }
+        Ok(())
+    },
+    ..Case::MUST
+};
+
+const SAME_NUMBERS: Case = Case {
+    id: "REC30",
+    name: "same_numbers",
+    needs: &[WatchRecursively],
+    environment: &[Environment::Mounts],
+    checks: "Two watched trees on different file systems, whose files and folders have the same numbers, are \
+             distinguished: what happens in either one is reported for that one.",
+    why: "Each file system numbers its files anew: two that were made in the same way have the same numbers.",
+    usual_cause: "Files are known by their inode alone; the number of the file system belongs to it.",
+    run: |scene| {
+        const TREES: [&str; 2] = ["one", "other"];
+
+        if scene.is_seen_elsewhere().is_ok() {
+            let reason = "the daemon watches the folders before anything is mounted on them";
+            return Err(Stop::Ignored(reason.into()));
+        }
+        for tree in TREES {
+            scene.tree.mkdir(tree)?;
+            mounts::mount(scene, &scene.path(tree))?;
+            scene.tree.mkdir(format!("{tree}/sub"))?;
+            for file in ["file", "sub/file"] {
+                scene.tree.write(format!("{tree}/{file}"), "content")?;
+            }
+        }
+        for path in ["", "sub", "file", "sub/file"] {
+            let [one, other] =
+                TREES.map(|tree| platform::number(&scene.path(tree).join(path)).ok());
+            if one.is_none() || one != other {
+                return Err(Stop::Ignored(
+                    "the system numbers the files of both differently".into(),
+                ));
+            }
+        }
+        let mut driver = scene.watch(TREES.map(|tree| Watch::recursive(scene.path(tree))))?;
+        for changed in TREES {
+            driver.next_step();
+            for file in ["file", "sub/file"] {
+                scene.tree.append(format!("{changed}/{file}"), "more")?;
+            }
+            driver.settle()?;
+            for file in ["file", "sub/file"] {
+                driver.saw(written(format!("{changed}/{file}")))?;
+            }
+            driver.nothing_else()?;
+        }
+        for changed in TREES {
+            driver.next_step();
+            scene.tree.rename(format!("{changed}/sub/file"), format!("{changed}/sub/new"))?;
+            scene.tree.remove(format!("{changed}/file"))?;
+            driver.settle()?;
+            driver.saw(gone(format!("{changed}/sub/file")))?;
+            driver.saw(appeared(format!("{changed}/sub/new")))?;
+            driver.saw(removed_file(format!("{changed}/file")))?;
+            driver.nothing_else()?;
         }
         Ok(())
     },

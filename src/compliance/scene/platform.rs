@@ -14,7 +14,10 @@ mod unix {
         fs,
         os::{
             fd::{AsRawFd as _, OwnedFd},
-            unix::{self, fs::PermissionsExt as _},
+            unix::{
+                self,
+                fs::{MetadataExt as _, PermissionsExt as _},
+            },
         },
     };
 
@@ -78,6 +81,11 @@ mod unix {
         Ok(done)
     }
 
+    /// Returns the number that the file system gives to a file or folder.
+    pub(crate) fn number(path: &Path) -> io::Result<u64> {
+        Ok(fs::symlink_metadata(path)?.ino())
+    }
+
     /// Makes a socket.
     pub(crate) fn socket(path: &Path) -> io::Result<()> {
         unix::net::UnixListener::bind(path).map(drop)
@@ -123,6 +131,10 @@ mod other {
     }
 
     pub(crate) fn with_descriptors<T>(_: u64, _: impl FnOnce() -> T) -> io::Result<T> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn number(_: &Path) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
