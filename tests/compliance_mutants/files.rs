@@ -13,7 +13,7 @@ use crate::{
     construction::Made,
     contents::is_metadata,
     kills::{Entry, coalesced_entry, entry},
-    mutant::{Mutation, is_sentinel},
+    mutant::{Mutation, is_sentinel, read_all},
     places::path_of,
 };
 
@@ -279,12 +279,7 @@ impl Mutation for WriteHidesMetadata {
         cx: &mut Context<'_>,
     ) -> Poll<Option<StreamItem>> {
         while self.waiting.is_empty() {
-            let end = loop {
-                match Pin::new(&mut *inner).poll_next(cx) {
-                    Poll::Ready(Some(item)) => self.waiting.push_back(item),
-                    end => break end,
-                }
-            };
+            let end = read_all(inner, cx, &mut self.waiting);
             if self.waiting.is_empty() {
                 return end;
             }

@@ -154,3 +154,17 @@ impl<M: Mutation> Stream for Mutant<M> {
 pub(crate) fn is_sentinel(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("suite-sentinel"))
 }
+
+/// Reads all that there is now. Returns why there is no more.
+pub(crate) fn read_all(
+    inner: &mut InotifyBackend,
+    cx: &mut Context<'_>,
+    read: &mut VecDeque<StreamItem>,
+) -> Poll<Option<StreamItem>> {
+    loop {
+        match Pin::new(&mut *inner).poll_next(cx) {
+            Poll::Ready(Some(item)) => read.push_back(item),
+            end => return end,
+        }
+    }
+}

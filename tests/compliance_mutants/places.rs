@@ -17,7 +17,7 @@ use crate::{
         StopsAtLocked, TrimsNames, is_metadata, with_accesses,
     },
     kills::{Entry, entry},
-    mutant::Mutation,
+    mutant::{Mutation, read_all},
 };
 
 pub(crate) fn mutants() -> Vec<Entry> {
@@ -501,12 +501,7 @@ impl Mutation for PlaceOfNow {
         cx: &mut Context<'_>,
     ) -> Poll<Option<StreamItem>> {
         while self.read.is_empty() {
-            let end = loop {
-                match Pin::new(&mut *inner).poll_next(cx) {
-                    Poll::Ready(Some(item)) => self.read.push_back(item),
-                    end => break end,
-                }
-            };
+            let end = read_all(inner, cx, &mut self.read);
             if self.read.is_empty() {
                 return end;
             }

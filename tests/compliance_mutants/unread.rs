@@ -18,7 +18,7 @@ use notify_backend_inotify::InotifyBackend;
 use crate::{
     construction::Made,
     kills::{Entry, entry},
-    mutant::Mutation,
+    mutant::{Mutation, read_all},
     places::path_of,
 };
 
@@ -54,12 +54,7 @@ impl<M: Mistake> Mutation for ReadAhead<M> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<StreamItem>> {
         while self.waiting.is_empty() {
-            let end = loop {
-                match Pin::new(&mut *inner).poll_next(cx) {
-                    Poll::Ready(Some(item)) => self.waiting.push_back(item),
-                    end => break end,
-                }
-            };
+            let end = read_all(inner, cx, &mut self.waiting);
             if self.waiting.is_empty() {
                 return end;
             }
